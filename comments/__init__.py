@@ -1,0 +1,1 @@
+"""Threads and danmaku under anything (arrives with its own issue)."""

@@ -1,0 +1,1 @@
+"""Everything that happens now: streams, broadcasts, chat (arrives with its own issue)."""

@@ -1,0 +1,26 @@
+"""Every address of the platform."""
+
+from django.contrib import admin
+from django.urls import include, path
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+
+from videoplatform import health, pages
+
+urlpatterns = [
+    path("healthz", health.healthz, name="healthz"),
+    path("readyz", health.readyz, name="readyz"),
+    path("", pages.home, name="home"),
+    path("search/", pages.search, name="search"),
+    path("", include("videos.urls")),
+    path("", include("accounts.urls")),
+    path("accounts/", include("allauth.urls")),
+    path("i18n/", include("django.conf.urls.i18n")),
+    path("admin/", admin.site.urls),
+    path("api/v1/", include("videoplatform.api")),
+    path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
+    path("api/docs/", SpectacularSwaggerView.as_view(url_name="schema"), name="api-docs"),
+]
+
+handler403 = "videoplatform.pages.forbidden"
+handler404 = "videoplatform.pages.not_found"
+handler500 = "videoplatform.pages.server_error"
