@@ -65,6 +65,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "servestatic.middleware.ServeStaticMiddleware",
     "csp.middleware.CSPMiddleware",
+    "videoplatform.storage.request_origin_middleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -143,7 +144,7 @@ S3_PUBLIC_URL = env.str("S3_PUBLIC_URL", default="")
 
 STORAGES = {
     "default": {
-        "BACKEND": "storages.backends.s3.S3Storage",
+        "BACKEND": "videoplatform.storage.MediaStorage",
         "OPTIONS": {
             "bucket_name": S3_BUCKET,
             "endpoint_url": S3_ENDPOINT_URL or None,
@@ -153,7 +154,6 @@ STORAGES = {
             "addressing_style": "path",
             "signature_version": "s3v4",
             "file_overwrite": False,
-            "querystring_auth": False,
         },
     },
     "staticfiles": {
