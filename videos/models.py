@@ -357,7 +357,10 @@ class Job(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["video", "encode_key", "kind", "position"], name="job_once"),
         ]
-        indexes = [models.Index(fields=["status", "lane", "not_before"], name="job_queue")]
+        indexes = [
+            models.Index(fields=["status", "lane", "not_before"], name="job_queue"),
+            models.Index(fields=["claimed_at"], name="job_claimed"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.video_id}: {self.kind} {self.position}"

@@ -1,0 +1,92 @@
+"""How far an encode is: what is published stands in SQL, what FFmpeg has in hand in the cache."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from asgiref.sync import async_to_sync
+from channels.layers import get_channel_layer
+from django.core.cache import cache
+
+from videos.models import Job, Video
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+IN_HAND_TTL_S = 60
+# A second of picture costs about fifteen times a second of sound (measured:
+# four rungs of 1080p30 against AAC stereo, 2 cores).
+WEIGHT = {Job.Kind.VIDEO: 15.0, Job.Kind.AUDIO: 1.0}
+
+
+def group_name(public_id: str) -> str:
+    return f"progress-{public_id}"
+
+
+def note(job: Job, encoded_s: float) -> None:
+    """Remember how many seconds FFmpeg has encoded in this attempt, published or not."""
+    cache.set(_cache_key(job), encoded_s, IN_HAND_TTL_S)
+    announce(job.video)
+
+
+def announce(video: Video) -> None:
+    """Tell whoever watches this video's progress that there is something new."""
+    layer = get_channel_layer()
+    async_to_sync(layer.group_send)(group_name(video.public_id), {"type": "progress.changed"})
+
+
+def percent(video: Video) -> int:
+    """0 to 100; 100 only when the video is ready."""
+    return percents([video])[video.pk]
+
+
+def percents(videos: Iterable[Video]) -> dict[int, int]:
+    """The progress of several videos, by primary key, in one query and one cache read."""
+    videos = list(videos)
+    busy = {video.pk: video for video in videos if video.status == Video.Status.PROCESSING}
+    known = {video.pk: 100 if video.status == Video.Status.READY else 0 for video in videos}
+    jobs: dict[int, list[Job]] = {pk: [] for pk in busy}
+    if busy:
+        for job in Job.objects.filter(video__in=busy, kind__in=WEIGHT).only(
+            "video_id", "encode_key", "kind", "length_s", "status", "segments", "attempt"
+        ):
+            if job.encode_key == busy[job.video_id].encode_key:
+                jobs[job.video_id].append(job)
+    in_hand = cache.get_many(
+        [_cache_key(job) for of_video in jobs.values() for job in of_video if job.status == Job.Status.RUNNING]
+    )
+    return known | {pk: _percent(of_video, in_hand) for pk, of_video in jobs.items()}
+
+
+def state(video: Video) -> dict[str, Any]:
+    """What the progress socket says and the API repeats."""
+    return {
+        "status": video.status,
+        "progress_percent": percent(video),
+        "is_playable": video.is_playable,
+        "failure": failure(video),
+    }
+
+
+def failure(video: Video) -> dict[str, str] | None:
+    if video.status != Video.Status.FAILED:
+        return None
+    return {"code": video.failure_code, "detail": video.failure_sentence}
+
+
+def _cache_key(job: Job) -> str:
+    return f"encoded:{job.pk}:{job.attempt}"
+
+
+def _percent(jobs: list[Job], in_hand: dict[str, float]) -> int:
+    whole = sum(WEIGHT[Job.Kind(job.kind)] * job.length_s for job in jobs)
+    if not whole:
+        return 0
+    done = sum(WEIGHT[Job.Kind(job.kind)] * _done_s(job, in_hand) for job in jobs)
+    return min(99, int(100 * done / whole))
+
+
+def _done_s(job: Job, in_hand: dict[str, float]) -> float:
+    if job.status == Job.Status.DONE:
+        return job.length_s
+    return min(job.length_s, max(sum(job.segments), in_hand.get(_cache_key(job), 0.0)))
