@@ -1,0 +1,93 @@
+"""Playlists for players: who may watch is asked here, for every playlist, every time.
+
+Segments lie in a private bucket; a playlist that someone may read carries
+presigned URLs.  Taking a video away stops every playlist at once and moves no
+bytes; URLs that were issued before live on for at most ``storage.lifetime``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+from django.contrib.auth.models import AnonymousUser
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import get_object_or_404
+from django.urls import path
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.request import Request
+
+from accounts.authentication import ApiTokenAuthentication
+from videoplatform import storage
+from videos.models import Video
+from videos.publishing import Encode, media_playlist, multivariant_playlist
+
+if TYPE_CHECKING:
+    from accounts.models import User
+
+HLS_CONTENT_TYPE = "application/vnd.apple.mpegurl"
+
+
+def person(request: HttpRequest) -> User | AnonymousUser:
+    """Whoever asks: by API token where one is sent, else by session."""
+    if "Authorization" not in request.headers:
+        return request.user
+    try:
+        found = ApiTokenAuthentication().authenticate(Request(request))
+    except AuthenticationFailed:
+        return AnonymousUser()
+    return found[0] if found else request.user
+
+
+def watchable(request: HttpRequest, public_id: str, encode_key: str) -> Video:
+    """The video, if this encode of it may be watched; 404 otherwise, as existence may be a secret."""
+    videos = Video.objects.select_related("channel__owner")
+    video = get_object_or_404(videos, public_id=public_id, encode_key=encode_key, is_playable=True)
+    if not video.can_watch(person(request)):
+        raise Http404
+    return video
+
+
+@require_safe
+def multivariant(request: HttpRequest, public_id: str, encode_key: str) -> HttpResponseBase:
+    video = watchable(request, public_id, encode_key)
+    playlist = multivariant_playlist(Encode.of(video), "{}.m3u8".format)
+    return _answer(request, video, playlist)
+
+
+@require_safe
+def media(request: HttpRequest, public_id: str, encode_key: str, rendition: str) -> HttpResponseBase:
+    video = watchable(request, public_id, encode_key)
+    encode = Encode.of(video)
+    found = next((r for r in [*encode.rungs, *encode.tracks] if r.name == rendition), None)
+    if found is None:
+        raise Http404
+    base, window = storage.public_base(), storage.window_start(timezone.now())
+    expires = storage.lifetime(video.duration_s) + storage.SIGNING_WINDOW
+
+    def uri(name: str) -> str:
+        return storage.sign_get(f"{video.encode_prefix}{name}", base=base, signed_at=window, expires=expires)
+
+    return _answer(request, video, media_playlist(encode, found, uri))
+
+
+def _answer(request: HttpRequest, video: Video, playlist: str) -> HttpResponse:
+    """A playlist that is asked for again every time, and sent again only if it changed."""
+    etag = f'"{hashlib.sha256(playlist.encode()).hexdigest()[:32]}"'
+    unchanged = request.headers.get("If-None-Match") == etag
+    response = HttpResponse(b"" if unchanged else playlist, content_type=HLS_CONTENT_TYPE, status=304 if unchanged else 200)
+    response["ETag"] = etag
+    response["Cache-Control"] = "private, no-cache"
+    if video.visibility != Video.Visibility.PRIVATE:
+        # Any site's player may play what anyone may watch.
+        response["Access-Control-Allow-Origin"] = "*"
+    return response
+
+
+urlpatterns = [
+    path("multivariant.m3u8", multivariant, name="hls-multivariant"),
+    path("<slug:rendition>.m3u8", media, name="hls-media"),
+]
+

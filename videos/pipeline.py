@@ -1,0 +1,371 @@
+"""What a worker does: probe, plan, encode, publish.
+
+Read from top to bottom, this is the path of a video.  Every step is safe to
+repeat: an attempt writes under its own name and finishes only while it holds
+its lease, so a worker may die, or come back from the dead, at any line.
+"""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from time import monotonic
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from videoplatform import storage
+from videos import progress, queue
+from videos.models import Job, Rendition, Video
+from videos.publishing import Encode, LeaseLost, SegmentPublisher, write_playlists
+from videos.transcoding.chunks import ChunkPlan, plan_chunks
+from videos.transcoding.errors import StorageFailed, TranscodeError
+from videos.transcoding.ffmpeg import audio_args, poster_args, video_args
+from videos.transcoding.ladder import Rung, output_rate, plan_ladder, rung_size
+from videos.transcoding.probe import HEAD_BYTES, Limits, SourceInfo, probe
+from videos.transcoding.run import FinishedSegment, codec_string, run_encode, run_once
+
+logger = logging.getLogger(__name__)
+
+MAX_ATTEMPTS = 4
+RETRY_PAUSE_S = 5  # doubles with every attempt
+AUDIO_BITRATE_BPS = 128_000
+RENEWALS_PER_LEASE = 4
+# Whole-film and bulk work steps back for work that someone is waiting for.
+NICENESS = {Job.Kind.AUDIO: 5, Job.Kind.POSTER: 5}
+BULK_NICENESS = 10
+
+
+def work(lane: Job.Lane) -> bool:
+    """Do one job that a worker of ``lane`` may do; false where nothing waited.
+
+    Bulk workers help in the first lane before anything else; first-lane workers
+    never start bulk work, so that the next upload finds one of them free.
+    """
+    lanes = [Job.Lane.FIRST] if lane == Job.Lane.FIRST else [Job.Lane.FIRST, Job.Lane.BULK]
+    job = queue.claim(lanes)
+    if job is None:
+        return False
+    run(job)
+    queue.wake(lane)
+    return True
+
+
+def run(job: Job) -> None:
+    """Carry out a claimed job, and leave its row saying what became of it."""
+    log = {"video": job.video.public_id, "job": f"{job.kind} {job.position}", "attempt": job.attempt}
+    try:
+        STEPS[Job.Kind(job.kind)](job)
+    except LeaseLost:
+        logger.warning("Job lost its lease", extra=log)
+    except TranscodeError as error:
+        logger.warning("Job failed", extra=log | {"code": error.code, "reason": str(error)})
+        fail(job, error)
+    except storage.StorageError as error:
+        logger.warning("Job could not reach storage", extra=log | {"reason": type(error).__name__})
+        fail(job, StorageFailed(str(error)))
+    else:
+        logger.info("Job done", extra=log)
+
+
+# --- Probe and plan -------------------------------------------------------------
+
+
+def plan(job: Job) -> None:
+    """Look at an uploaded source and lay out the work that makes it playable."""
+    video = job.video
+    source = probe(
+        storage.internal_url(video.source_key),
+        head=storage.read_range(video.source_key, 0, HEAD_BYTES),
+        size_bytes=video.source_size_bytes,
+        filename=video.source_filename,
+        limits=Limits(max_duration_s=settings.MAX_DURATION_S, max_size_bytes=settings.MAX_UPLOAD_BYTES),
+        read_range=lambda start, length: storage.read_range(video.source_key, start, length),
+    )
+    ladder = plan_ladder(source, max_short_side=settings.MAX_SHORT_SIDE_PX) if source.video else ()
+    chunks = plan_chunks(source) if source.video else ()
+    lay_out(job, source, ladder, chunks)
+    progress.announce(video)
+
+
+@transaction.atomic
+def lay_out(job: Job, source: SourceInfo, ladder: Sequence[Rung], chunks: Sequence[ChunkPlan]) -> None:
+    """Write down what the encode consists of: its renditions, and a waiting job for each unit of work."""
+    _finish_row(job)
+    video = job.video
+    shown = {"duration_s": source.duration_s, "source_json": source.to_json()}
+    if source.video:
+        shown |= {"width_px": source.video.width_px, "height_px": source.video.height_px}
+    if not Video.objects.filter(pk=video.pk, encode_key=job.encode_key).update(**shown):
+        raise LeaseLost
+    Rendition.objects.bulk_create([*_rungs(video, source, ladder), *_tracks(video, source)])
+    planned = [*_chunk_jobs(video, source, chunks), *_audio_jobs(video, source)]
+    if source.video or source.has_cover:
+        planned.append(_job(video, Job.Kind.POSTER, lane=Job.Lane.FIRST))
+    Job.objects.bulk_create(planned)
+    for lane in Job.Lane:
+        count = sum(planned_job.lane == lane for planned_job in planned)
+        transaction.on_commit(lambda lane=lane, count=count: queue.wake(lane, count))  # type: ignore[misc]
+
+
+def _rungs(video: Video, source: SourceInfo, ladder: Sequence[Rung]) -> Iterator[Rendition]:
+    for position, rung in enumerate(ladder):
+        width_px, height_px = rung_size(source, rung)
+        yield Rendition(
+            video=video, encode_key=video.encode_key, kind=Rendition.Kind.VIDEO, position=position,
+            name=f"{rung.short_side}p", width_px=width_px, height_px=height_px,
+            frame_rate=round(float(output_rate(source)), 3), bitrate_bps=rung.bitrate_bps,
+        )
+
+
+def _tracks(video: Video, source: SourceInfo) -> Iterator[Rendition]:
+    for position, track in enumerate(source.audio):
+        yield Rendition(
+            video=video, encode_key=video.encode_key, kind=Rendition.Kind.AUDIO, position=position,
+            name=f"audio-{position}", bitrate_bps=AUDIO_BITRATE_BPS, channels=min(track.channels, 2),
+            language=track.language[:16], label=_track_label(source, position), is_default=track.is_default,
+        )
+
+
+def _track_label(source: SourceInfo, position: int) -> str:
+    """What a player's menu calls a track; unique within the video, as HLS demands."""
+    track = source.audio[position]
+    label = (track.title or track.language or f"Audio {position + 1}")[:90]
+    others = [other.title or other.language for other in source.audio[:position]]
+    return f"{label} ({position + 1})" if label in others else label
+
+
+def _job(video: Video, kind: Job.Kind, **fields: object) -> Job:
+    return Job(video=video, encode_key=video.encode_key, kind=kind, **fields)
+
+
+def _chunk_jobs(video: Video, source: SourceInfo, chunks: Sequence[ChunkPlan]) -> Iterator[Job]:
+    for chunk in chunks:
+        yield _job(
+            video, Job.Kind.VIDEO, position=chunk.position,
+            lane=Job.Lane.FIRST if chunk.position == 0 else Job.Lane.BULK,
+            first_segment=chunk.first_segment, segment_count=chunk.segment_count,
+            start_s=chunk.start_s, length_s=chunk.length_s,
+        )
+
+
+def _audio_jobs(video: Video, source: SourceInfo) -> Iterator[Job]:
+    for position, _ in enumerate(source.audio):
+        yield _job(
+            video, Job.Kind.AUDIO, position=position, lane=Job.Lane.FIRST, length_s=source.duration_s
+        )
+
+
+# --- Encode and publish -----------------------------------------------------------
+
+
+def encode_chunk(job: Job) -> None:
+    """Encode a stretch of the picture in every rung at once, publishing each segment as it is finished."""
+    source = _source(job)
+    rungs = list(job.video.renditions.filter(encode_key=job.encode_key, kind=Rendition.Kind.VIDEO))
+    chunk = ChunkPlan(
+        position=job.position, first_segment=job.first_segment, segment_count=job.segment_count,
+        start_s=job.start_s, length_s=job.length_s,
+    )
+    ladder = [Rung(min(rung.width_px, rung.height_px), rung.bitrate_bps) for rung in rungs]
+    with workspace() as folder:
+        argv = video_args(
+            source, _source_url(job), ladder, chunk, folder, preset=settings.ENCODE_PRESET,
+        )
+        _encode(job, argv, folder, rungs)
+    if job.position == 0 and not job.segments:
+        raise TranscodeError.with_code("decode_failed")
+    finish(job)
+
+
+def encode_audio(job: Job) -> None:
+    """Encode one sound track from beginning to end, so that no seam can click."""
+    source = _source(job)
+    track = job.video.renditions.get(encode_key=job.encode_key, kind=Rendition.Kind.AUDIO, position=job.position)
+    with workspace() as folder:
+        argv = audio_args(source, _source_url(job), source.audio[job.position], folder)
+        _encode(job, argv, folder, [track])
+    finish(job)
+
+
+def make_poster(job: Job) -> None:
+    """Store one telling picture of the video."""
+    key = f"{job.video.encode_prefix}poster-{job.attempt}.jpg"
+    with workspace() as folder:
+        path = folder / "poster.jpg"
+        run_once(poster_args(_source(job), _source_url(job), path), niceness=_niceness(job))
+        job.bytes_stored = storage.put_file(key, path)
+    Video.objects.filter(pk=job.video_id, encode_key=job.encode_key).update(poster_key=key)
+    finish(job)
+
+
+STEPS: dict[Job.Kind, Callable[[Job], None]] = {
+    Job.Kind.PLAN: plan,
+    Job.Kind.VIDEO: encode_chunk,
+    Job.Kind.AUDIO: encode_audio,
+    Job.Kind.POSTER: make_poster,
+}
+
+
+def _encode(job: Job, argv: list[str], folder: Path, renditions: Sequence[Rendition]) -> None:
+    """Run FFmpeg and publish what it finishes, while the lease is ours."""
+    publisher = SegmentPublisher(job, renditions, on_listed=lambda: note_playable(job.video_id))
+    for segment in run_encode(
+        argv, folder, outputs=len(renditions), on_progress=LeaseKeeper(job), niceness=_niceness(job)
+    ):
+        _note_codecs(renditions[segment.output_index], segment)
+        publisher.add(
+            segment.output_index, segment.number, segment.path, segment.duration_s, segment.init_path
+        )
+
+
+class LeaseKeeper:
+    """Called by the running encode about twice a second: renews the lease, passes the progress on."""
+
+    def __init__(self, job: Job) -> None:
+        self.job = job
+        self.renewed_at = monotonic()
+
+    def __call__(self, encoded_s: float) -> None:
+        if monotonic() - self.renewed_at > settings.ENCODE_LEASE_S / RENEWALS_PER_LEASE:
+            if not self.job.renew_lease():
+                raise LeaseLost
+            self.renewed_at = monotonic()
+        progress.note(self.job, encoded_s)
+
+
+def _note_codecs(rendition: Rendition, segment: FinishedSegment) -> None:
+    """The first segment of a rendition tells what its playlist must announce."""
+    if not rendition.codecs:
+        rendition.codecs = codec_string(segment.init_path.read_bytes())
+        Rendition.objects.filter(pk=rendition.pk, codecs="").update(codecs=rendition.codecs)
+
+
+def _source(job: Job) -> SourceInfo:
+    source = job.video.source
+    if source is None:
+        raise LeaseLost  # planned anew since we claimed
+    return source
+
+
+def _source_url(job: Job) -> str:
+    return storage.internal_url(job.video.source_key)
+
+
+def _niceness(job: Job) -> int:
+    return BULK_NICENESS if job.lane == Job.Lane.BULK else NICENESS.get(Job.Kind(job.kind), 0)
+
+
+@contextmanager
+def workspace() -> Iterator[Path]:
+    """A folder that is gone afterwards; one that a killed worker left is swept by age."""
+    root = settings.DATA_DIR / "work"
+    root.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=root, ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
+
+
+# --- Ends -----------------------------------------------------------------------
+
+
+def note_playable(video_id: int) -> None:
+    """Open a video to viewers as soon as every rendition has a beginning."""
+    video = Video.objects.get(pk=video_id)
+    if not video.is_playable and Encode.of(video).is_playable:
+        now = timezone.now()
+        opened = Video.objects.filter(
+            pk=video_id, is_playable=False, status=Video.Status.PROCESSING, encode_key=video.encode_key
+        )
+        if opened.update(is_playable=True):
+            Video.objects.filter(pk=video_id, published_at=None).update(published_at=now)
+            logger.info("Video playable", extra={"video": video.public_id})
+    progress.announce(video)
+
+
+def finish(job: Job) -> None:
+    """Mark the job done, if this attempt still holds its lease, and complete the video if it was the last."""
+    _finish_row(job)
+    note_playable(job.video_id)
+    complete(job.video_id)
+
+
+def _finish_row(job: Job) -> None:
+    done = {"status": Job.Status.DONE, "finished_at": timezone.now(), "lease_until": None, "error_code": ""}
+    if not Job.objects.held(job).update(**done, segments=job.segments, bytes_stored=job.bytes_stored):
+        raise LeaseLost
+    job.status = Job.Status.DONE
+
+
+def complete(video_id: int) -> bool:
+    """Make a video ready once nothing of its encode is left to do; false while there is."""
+    video = Video.objects.select_related("channel__owner").get(pk=video_id)
+    encode = Encode.of(video)
+    unfinished = video.jobs.filter(encode_key=video.encode_key).exclude(status=Job.Status.DONE)
+    if video.status != Video.Status.PROCESSING or not encode.is_complete or unfinished.exists():
+        return False
+    write_playlists(encode)
+    if video.transition(Video.Status.READY, is_playable=True, duration_s=round(encode.duration_s, 3)):
+        Video.objects.filter(pk=video_id, published_at=None).update(published_at=timezone.now())
+        logger.info(
+            "Video ready", extra={"video": video.public_id, "renditions": len(encode.renditions)}
+        )
+    progress.announce(video)
+    return True
+
+
+def fail(job: Job, error: TranscodeError) -> None:
+    """Put the job back for another attempt, or give up: on the job where the video can do without it."""
+    why = {"error_code": error.code, "error_detail": str(error)[:2000], "lease_until": None}
+    if error.retryable and job.attempt < MAX_ATTEMPTS:
+        pause = timedelta(seconds=RETRY_PAUSE_S * 2**job.attempt)
+        Job.objects.held(job).update(status=Job.Status.WAITING, not_before=timezone.now() + pause, **why)
+        return
+    if is_dispensable(job):
+        done = {"status": Job.Status.DONE, "finished_at": timezone.now()}
+        if Job.objects.held(job).update(**why | done):
+            note_playable(job.video_id)
+            complete(job.video_id)
+        return
+    if Job.objects.held(job).update(status=Job.Status.FAILED, finished_at=timezone.now(), **why):
+        fail_video(job.video, error.code)
+
+
+def is_dispensable(job: Job) -> bool:
+    """A video goes without a poster, and one with a picture goes without a broken sound track."""
+    if job.kind == Job.Kind.POSTER:
+        return True
+    return job.kind == Job.Kind.AUDIO and job.video.has_picture
+
+
+def fail_video(video: Video, code: str) -> None:
+    """End the encode: the video says why, and whoever still works on it loses the lease."""
+    unfinished = Job.objects.filter(video=video, encode_key=video.encode_key).exclude(status=Job.Status.DONE)
+    unfinished.update(status=Job.Status.FAILED, lease_until=None)
+    video.transition(Video.Status.FAILED, failure_code=code, is_playable=False)
+    logger.info("Video failed", extra={"video": video.public_id, "code": code})
+    progress.announce(video)
+
+
+# --- The sweeper ------------------------------------------------------------------
+
+WAKE_AT_MOST = 20
+
+
+def sweep() -> None:
+    """Pick up whatever a dead process held, and wake workers for whatever waits."""
+    exhausted = Job.objects.claimable().filter(status=Job.Status.RUNNING, attempt__gte=MAX_ATTEMPTS)
+    for job in exhausted.select_related("video__channel__owner")[:WAKE_AT_MOST]:
+        if queue.take(job, queue.this_worker()):
+            fail(job, TranscodeError.with_code("encode_failed"))
+    for lane in Job.Lane:
+        queue.wake(lane, Job.objects.claimable().filter(lane=lane)[:WAKE_AT_MOST].count())
+    left = Job.objects.exclude(status=Job.Status.DONE).values("video_id")
+    for video_id in (
+        Video.objects.filter(status=Video.Status.PROCESSING).exclude(pk__in=left).values_list("pk", flat=True)
+    )[:WAKE_AT_MOST]:
+        complete(video_id)

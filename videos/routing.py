@@ -1,0 +1,9 @@
+"""The WebSocket addresses of this app."""
+
+from django.urls import path
+
+from videos.consumers import ProgressConsumer
+
+websocket_urlpatterns = [
+    path("ws/videos/<str:public_id>/progress/", ProgressConsumer.as_asgi()),
+]

@@ -1,0 +1,30 @@
+"""What people ask for: uploading, editing and deleting, watching.
+
+Views, the API and the admin call these functions and no others; each takes
+keyword arguments and raises a class of ``videos.services.errors``.
+"""
+
+from videos.services.editing import delete_video, edit_video, retry_video
+from videos.services.uploads import (
+    abort_upload,
+    finish_upload,
+    presign_parts,
+    start_upload,
+    uploaded_parts,
+)
+from videos.services.watching import like, playback, record_watching, unlike
+
+__all__ = [
+    "abort_upload",
+    "delete_video",
+    "edit_video",
+    "finish_upload",
+    "like",
+    "playback",
+    "presign_parts",
+    "record_watching",
+    "retry_video",
+    "start_upload",
+    "unlike",
+    "uploaded_parts",
+]

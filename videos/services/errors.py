@@ -1,0 +1,53 @@
+"""What can be wrong with a request; the API answers ``code`` and the sentence, a page shows the sentence."""
+
+from __future__ import annotations
+
+from django.utils.translation import gettext_lazy as _
+
+
+class ServiceError(Exception):
+    """Base: something the person can put right, or has to wait for."""
+
+    code = "invalid"
+    status = 400
+    sentence = _("That did not work.")
+
+    def __init__(self, sentence: str | None = None, *, attr: str | None = None) -> None:
+        super().__init__(sentence or self.sentence)
+        self.detail = sentence or str(self.sentence)
+        self.attr = attr
+
+
+class UploadTooLarge(ServiceError):
+    code = "limits_exceeded"
+    sentence = _("This file is larger than we accept.")
+
+
+class TooManyUploads(ServiceError):
+    code = "too_many_uploads"
+    status = 429
+    sentence = _("You have many uploads open. Finish or cancel one of them first.")
+
+
+class NotUploading(ServiceError):
+    code = "not_uploading"
+    status = 409
+    sentence = _("This upload has already ended.")
+
+
+class PartsMissing(ServiceError):
+    code = "parts_missing"
+    status = 400
+    sentence = _("Parts of the file have not arrived. Send them and complete the upload again.")
+
+
+class StorageUnavailable(ServiceError):
+    code = "storage_failed"
+    status = 503
+    sentence = _("The storage does not answer. Nothing is lost: please try again in a moment.")
+
+
+class CannotRetry(ServiceError):
+    code = "cannot_retry"
+    status = 409
+    sentence = _("Only a video that failed can be tried again.")
