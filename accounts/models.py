@@ -44,7 +44,10 @@ class UserManager(BaseUserManager["User"]):
 
 class User(AbstractUser):
     username = models.CharField(
-        _("user name"), max_length=30, unique=True, validators=[validate_username],
+        _("user name"),
+        max_length=30,
+        unique=True,
+        validators=[validate_username],
         error_messages={"unique": _("This name is taken.")},
     )
     email = models.EmailField(
@@ -57,8 +60,12 @@ class User(AbstractUser):
 
     class Meta(AbstractUser.Meta):
         constraints = [
-            models.UniqueConstraint(Lower("username"), name="user_username_ci", violation_error_message=_("This name is taken.")),
-            models.UniqueConstraint(Lower("email"), name="user_email_ci", violation_error_message=_("This address is in use.")),
+            models.UniqueConstraint(
+                Lower("username"), name="user_username_ci", violation_error_message=_("This name is taken.")
+            ),
+            models.UniqueConstraint(
+                Lower("email"), name="user_email_ci", violation_error_message=_("This address is in use.")
+            ),
         ]
 
     def get_full_name(self) -> str:

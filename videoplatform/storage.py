@@ -74,8 +74,14 @@ def public_base() -> str:
 
 def public_origin(request: HttpRequest | None = None) -> str:
     """Scheme, host and port of :func:`public_base`, as a Content-Security-Policy names it."""
+    if request is not None:
+        _request_origin.set(_origin(request))
     parts = urlsplit(public_base())
     return f"{parts.scheme}://{parts.netloc}"
+
+
+def _origin(request: HttpRequest) -> str:
+    return f"{request.scheme}://{request.get_host()}"
 
 
 @sync_and_async_middleware
@@ -84,20 +90,17 @@ def request_origin_middleware(
 ) -> Callable[[HttpRequest], HttpResponseBase | Awaitable[HttpResponseBase]]:
     """Remember under which host this request came, for every URL signed while it is answered."""
 
-    def origin(request: HttpRequest) -> str:
-        return f"{request.scheme}://{request.get_host()}"
-
     if iscoroutinefunction(get_response):
 
         async def answer_async(request: HttpRequest) -> HttpResponseBase:
-            _request_origin.set(origin(request))
+            _request_origin.set(_origin(request))
             response: HttpResponseBase = await get_response(request)
             return response
 
         return answer_async
 
     def answer(request: HttpRequest) -> HttpResponseBase:
-        _request_origin.set(origin(request))
+        _request_origin.set(_origin(request))
         response: HttpResponseBase = get_response(request)
         return response
 
@@ -208,8 +211,11 @@ def put_file(key: str, path: Path) -> int:
     """Store a file that will never change; return its size in bytes."""
     with path.open("rb") as body:
         client().put_object(
-            Bucket=settings.S3_BUCKET, Key=key, Body=body,
-            ContentType=CONTENT_TYPES[path.suffix], CacheControl=IMMUTABLE,
+            Bucket=settings.S3_BUCKET,
+            Key=key,
+            Body=body,
+            ContentType=CONTENT_TYPES[path.suffix],
+            CacheControl=IMMUTABLE,
         )
     return path.stat().st_size
 
@@ -217,8 +223,11 @@ def put_file(key: str, path: Path) -> int:
 def put_text(key: str, text: str) -> None:
     """Store a playlist."""
     client().put_object(
-        Bucket=settings.S3_BUCKET, Key=key, Body=text.encode(),
-        ContentType=CONTENT_TYPES[Path(key).suffix], CacheControl="no-cache",
+        Bucket=settings.S3_BUCKET,
+        Key=key,
+        Body=text.encode(),
+        ContentType=CONTENT_TYPES[Path(key).suffix],
+        CacheControl="no-cache",
     )
 
 

@@ -67,9 +67,26 @@ class VideoSerializer(serializers.ModelSerializer[Video]):
     class Meta:
         model = Video
         fields = (
-            "id", "title", "description", "category", "tags", "status", "progress_percent", "is_playable",
-            "failure", "visibility", "duration_s", "width_px", "height_px", "channel", "views", "likes",
-            "is_liked", "created_at", "published_at", "playback",
+            "id",
+            "title",
+            "description",
+            "category",
+            "tags",
+            "status",
+            "progress_percent",
+            "is_playable",
+            "failure",
+            "visibility",
+            "duration_s",
+            "width_px",
+            "height_px",
+            "channel",
+            "views",
+            "likes",
+            "is_liked",
+            "created_at",
+            "published_at",
+            "playback",
         )
         read_only_fields = fields
 
@@ -106,7 +123,9 @@ class VideoSerializer(serializers.ModelSerializer[Video]):
         request = self.context.get("request")
         if request is None or not request.user.is_authenticated:
             return {video.pk: False for video in videos}
-        liked = set(Like.objects.filter(user=request.user, video__in=videos).values_list("video_id", flat=True))
+        liked = set(
+            Like.objects.filter(user=request.user, video__in=videos).values_list("video_id", flat=True)
+        )
         return {video.pk: video.pk in liked for video in videos}
 
 
@@ -244,6 +263,7 @@ class VideoPagination(CursorPagination):
 
 # --- Endpoints ------------------------------------------------------------------
 
+
 @extend_schema_view(
     list=extend_schema(
         parameters=[OpenApiParameter("ordering", str, enum=list(VideoPagination.ORDERINGS))],
@@ -303,6 +323,8 @@ class VideoViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[Video]):
     def create(self, request: Request) -> Response:
         asked = VideoCreateSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
+        # What a file is, its first bytes say; a type that was claimed is not believed.
+        asked.validated_data.pop("content_type", None)
         upload = services.start_upload(channel=request.user.channel, **asked.validated_data)
         signed = services.presign_parts(upload, range(1, PARTS_SIGNED_AT_ONCE + 1))
         return Response(
@@ -310,8 +332,10 @@ class VideoViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[Video]):
                 "id": upload.video.public_id,
                 "status": upload.video.status,
                 "upload": {
-                    "part_size_bytes": upload.part_size_bytes, "part_count": upload.part_count,
-                    "parts": signed, "expires_at": upload.expires_at,
+                    "part_size_bytes": upload.part_size_bytes,
+                    "part_count": upload.part_count,
+                    "parts": signed,
+                    "expires_at": upload.expires_at,
                 },
             },
             status=status.HTTP_201_CREATED,
@@ -367,7 +391,9 @@ class VideoViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[Video]):
     def upload_parts(self, request: Request, id: str) -> Response:  # noqa: A002
         asked = NumbersSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
-        return Response({"parts": services.presign_parts(self._own_upload(), asked.validated_data["numbers"])})
+        return Response(
+            {"parts": services.presign_parts(self._own_upload(), asked.validated_data["numbers"])}
+        )
 
     @extend_schema(request=CompleteSerializer, responses={202: VideoSerializer})
     @action(detail=True, methods=["post"], url_path="upload/complete", permission_classes=[IsAuthenticated])

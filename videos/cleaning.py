@@ -20,7 +20,7 @@ PASSES_AT_ONCE = 200
 
 
 def doom(prefix: str) -> None:
-    """Have everything under ``prefix`` deleted, now and after whoever still writes there has lost its lease."""
+    """Have what lies under ``prefix`` deleted, soon and again when no late worker can still write there."""
     last_pass_at = timezone.now() + timedelta(seconds=3 * settings.ENCODE_LEASE_S)
     DoomedPrefix.objects.create(prefix=prefix, last_pass_at=last_pass_at)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
+from accounts.authentication import ApiTokenAuthentication
 from django.contrib.auth.models import AnonymousUser
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404
@@ -19,7 +20,6 @@ from django.views.decorators.http import require_safe
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
-from accounts.authentication import ApiTokenAuthentication
 from videoplatform import storage
 from videos.models import Video
 from videos.publishing import Encode, media_playlist, multivariant_playlist
@@ -77,7 +77,9 @@ def _answer(request: HttpRequest, video: Video, playlist: str) -> HttpResponse:
     """A playlist that is asked for again every time, and sent again only if it changed."""
     etag = f'"{hashlib.sha256(playlist.encode()).hexdigest()[:32]}"'
     unchanged = request.headers.get("If-None-Match") == etag
-    response = HttpResponse(b"" if unchanged else playlist, content_type=HLS_CONTENT_TYPE, status=304 if unchanged else 200)
+    response = HttpResponse(
+        b"" if unchanged else playlist, content_type=HLS_CONTENT_TYPE, status=304 if unchanged else 200
+    )
     response["ETag"] = etag
     response["Cache-Control"] = "private, no-cache"
     if video.visibility != Video.Visibility.PRIVATE:
@@ -90,4 +92,3 @@ urlpatterns = [
     path("multivariant.m3u8", multivariant, name="hls-multivariant"),
     path("<slug:rendition>.m3u8", media, name="hls-media"),
 ]
-

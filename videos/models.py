@@ -19,7 +19,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Channel, User
-from videos.transcoding.probe import SourceInfo
+from videos.transcoding.source import SourceInfo
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser
@@ -96,8 +96,11 @@ class VideoQuerySet(models.QuerySet["Video"]):
 
     def of_length(self, length: str) -> VideoQuerySet:
         """``short`` is under 4 minutes, ``medium`` reaches to 20, ``long`` is above."""
-        bounds = {"short": Q(duration_s__lt=240), "medium": Q(duration_s__gte=240, duration_s__lte=1200),
-                  "long": Q(duration_s__gt=1200)}
+        bounds = {
+            "short": Q(duration_s__lt=240),
+            "medium": Q(duration_s__gte=240, duration_s__lte=1200),
+            "long": Q(duration_s__gt=1200),
+        }
         return self.filter(bounds[length])
 
 
@@ -118,18 +121,32 @@ class Video(models.Model):
 
         EMPTY_FILE = "empty_file", _("The file is empty. Export it again and upload the new file.")
         NOT_MEDIA = "not_media", _("This is not a video file we can read. Export it as MP4 and try again.")
-        NO_STREAMS = "no_streams", _("This file has no picture or sound in it. Export it as MP4 and try again.")
-        UNSUPPORTED_CODEC = "unsupported_codec", _(
-            "We cannot read the format inside this file. Export it as MP4 (H.264) and try again."
+        NO_STREAMS = (
+            "no_streams",
+            _("This file has no picture or sound in it. Export it as MP4 and try again."),
+        )
+        UNSUPPORTED_CODEC = (
+            "unsupported_codec",
+            _("We cannot read the format inside this file. Export it as MP4 (H.264) and try again."),
         )
         ENCRYPTED = "encrypted", _("This file is copy-protected. Upload one without protection.")
         LIMITS_EXCEEDED = "limits_exceeded", _("This file is larger, longer or more complex than we accept.")
-        REFERENCES_OUTSIDE = "references_outside", _(
-            "This file only points to other files. Upload the video itself."
+        REFERENCES_OUTSIDE = (
+            "references_outside",
+            _("This file only points to other files. Upload the video itself."),
         )
-        DECODE_FAILED = "decode_failed", _("The picture in this file is damaged. Export it again and try again.")
-        STORAGE_FAILED = "storage_failed", _("We could not store this video. Nothing is lost: please try again.")
-        ENCODE_FAILED = "encode_failed", _("We could not convert this video. Nothing is lost: please try again.")
+        DECODE_FAILED = (
+            "decode_failed",
+            _("The picture in this file is damaged. Export it again and try again."),
+        )
+        STORAGE_FAILED = (
+            "storage_failed",
+            _("We could not store this video. Nothing is lost: please try again."),
+        )
+        ENCODE_FAILED = (
+            "encode_failed",
+            _("We could not convert this video. Nothing is lost: please try again."),
+        )
 
     # What may follow what; ``transition`` is the only way to change a status.
     TRANSITIONS: dict[str, frozenset[str]] = {
@@ -143,7 +160,9 @@ class Video(models.Model):
     channel = models.ForeignKey(Channel, models.CASCADE, related_name="videos", verbose_name=_("channel"))
     title = models.CharField(_("title"), max_length=150)
     description = models.TextField(_("description"), max_length=5000, blank=True)
-    category = models.CharField(_("category"), max_length=20, choices=Category.choices, default=Category.OTHER)
+    category = models.CharField(
+        _("category"), max_length=20, choices=Category.choices, default=Category.OTHER
+    )
     tags = models.ManyToManyField(Tag, blank=True, related_name="videos", verbose_name=_("tags"))
     visibility = models.CharField(
         _("visibility"), max_length=12, choices=Visibility.choices, default=Visibility.PUBLIC
@@ -152,6 +171,7 @@ class Video(models.Model):
         _("status"), max_length=12, choices=Status.choices, default=Status.UPLOADING, editable=False
     )
     failure_code = models.CharField(max_length=32, choices=Failure.choices, blank=True, editable=False)
+    failure_detail = models.CharField(max_length=300, blank=True, editable=False)
 
     source_key = models.CharField(max_length=200, blank=True, editable=False)
     source_filename = models.CharField(max_length=255, blank=True, editable=False)
@@ -212,6 +232,9 @@ class Video(models.Model):
 
     @property
     def failure_sentence(self) -> str:
+        """What went wrong and what to do, for the owner to read."""
+        if self.failure_detail:
+            return self.failure_detail
         return str(self.Failure(self.failure_code).label) if self.failure_code else ""
 
     def can_edit(self, user: User | AnonymousUser) -> bool:
@@ -396,5 +419,3 @@ class DoomedPrefix(models.Model):
 
     def __str__(self) -> str:
         return self.prefix
-
-

@@ -24,7 +24,7 @@ from videos import progress, queue
 from videos.models import Job, Rendition, Video
 from videos.publishing import Encode, LeaseLost, SegmentPublisher, write_playlists
 from videos.transcoding.chunks import ChunkPlan, plan_chunks
-from videos.transcoding.errors import StorageFailed, TranscodeError
+from videos.transcoding.errors import DecodeFailed, EncodeFailed, StorageFailed, TranscodeError
 from videos.transcoding.ffmpeg import audio_args, poster_args, video_args
 from videos.transcoding.ladder import Rung, output_rate, plan_ladder, rung_size
 from videos.transcoding.probe import HEAD_BYTES, Limits, SourceInfo, probe
@@ -104,7 +104,7 @@ def lay_out(job: Job, source: SourceInfo, ladder: Sequence[Rung], chunks: Sequen
     if not Video.objects.filter(pk=video.pk, encode_key=job.encode_key).update(**shown):
         raise LeaseLost
     Rendition.objects.bulk_create([*_rungs(video, source, ladder), *_tracks(video, source)])
-    planned = [*_chunk_jobs(video, source, chunks), *_audio_jobs(video, source)]
+    planned = [*_chunk_jobs(video, chunks), *_audio_jobs(video, source)]
     if source.video or source.has_cover:
         planned.append(_job(video, Job.Kind.POSTER, lane=Job.Lane.FIRST))
     Job.objects.bulk_create(planned)
@@ -117,18 +117,31 @@ def _rungs(video: Video, source: SourceInfo, ladder: Sequence[Rung]) -> Iterator
     for position, rung in enumerate(ladder):
         width_px, height_px = rung_size(source, rung)
         yield Rendition(
-            video=video, encode_key=video.encode_key, kind=Rendition.Kind.VIDEO, position=position,
-            name=f"{rung.short_side}p", width_px=width_px, height_px=height_px,
-            frame_rate=round(float(output_rate(source)), 3), bitrate_bps=rung.bitrate_bps,
+            video=video,
+            encode_key=video.encode_key,
+            kind=Rendition.Kind.VIDEO,
+            position=position,
+            name=f"{rung.short_side}p",
+            width_px=width_px,
+            height_px=height_px,
+            frame_rate=round(float(output_rate(source)), 3),
+            bitrate_bps=rung.bitrate_bps,
         )
 
 
 def _tracks(video: Video, source: SourceInfo) -> Iterator[Rendition]:
     for position, track in enumerate(source.audio):
         yield Rendition(
-            video=video, encode_key=video.encode_key, kind=Rendition.Kind.AUDIO, position=position,
-            name=f"audio-{position}", bitrate_bps=AUDIO_BITRATE_BPS, channels=min(track.channels, 2),
-            language=track.language[:16], label=_track_label(source, position), is_default=track.is_default,
+            video=video,
+            encode_key=video.encode_key,
+            kind=Rendition.Kind.AUDIO,
+            position=position,
+            name=f"audio-{position}",
+            bitrate_bps=AUDIO_BITRATE_BPS,
+            channels=min(track.channels, 2),
+            language=track.language[:16],
+            label=_track_label(source, position),
+            is_default=track.is_default,
         )
 
 
@@ -144,21 +157,23 @@ def _job(video: Video, kind: Job.Kind, **fields: object) -> Job:
     return Job(video=video, encode_key=video.encode_key, kind=kind, **fields)
 
 
-def _chunk_jobs(video: Video, source: SourceInfo, chunks: Sequence[ChunkPlan]) -> Iterator[Job]:
+def _chunk_jobs(video: Video, chunks: Sequence[ChunkPlan]) -> Iterator[Job]:
     for chunk in chunks:
         yield _job(
-            video, Job.Kind.VIDEO, position=chunk.position,
+            video,
+            Job.Kind.VIDEO,
+            position=chunk.position,
             lane=Job.Lane.FIRST if chunk.position == 0 else Job.Lane.BULK,
-            first_segment=chunk.first_segment, segment_count=chunk.segment_count,
-            start_s=chunk.start_s, length_s=chunk.length_s,
+            first_segment=chunk.first_segment,
+            segment_count=chunk.segment_count,
+            start_s=chunk.start_s,
+            length_s=chunk.length_s,
         )
 
 
 def _audio_jobs(video: Video, source: SourceInfo) -> Iterator[Job]:
     for position, _ in enumerate(source.audio):
-        yield _job(
-            video, Job.Kind.AUDIO, position=position, lane=Job.Lane.FIRST, length_s=source.duration_s
-        )
+        yield _job(video, Job.Kind.AUDIO, position=position, lane=Job.Lane.FIRST, length_s=source.duration_s)
 
 
 # --- Encode and publish -----------------------------------------------------------
@@ -169,24 +184,34 @@ def encode_chunk(job: Job) -> None:
     source = _source(job)
     rungs = list(job.video.renditions.filter(encode_key=job.encode_key, kind=Rendition.Kind.VIDEO))
     chunk = ChunkPlan(
-        position=job.position, first_segment=job.first_segment, segment_count=job.segment_count,
-        start_s=job.start_s, length_s=job.length_s,
+        position=job.position,
+        first_segment=job.first_segment,
+        segment_count=job.segment_count,
+        start_s=job.start_s,
+        length_s=job.length_s,
     )
     ladder = [Rung(min(rung.width_px, rung.height_px), rung.bitrate_bps) for rung in rungs]
     with workspace() as folder:
         argv = video_args(
-            source, _source_url(job), ladder, chunk, folder, preset=settings.ENCODE_PRESET,
+            source,
+            _source_url(job),
+            ladder,
+            chunk,
+            folder,
+            preset=settings.ENCODE_PRESET,
         )
         _encode(job, argv, folder, rungs)
     if job.position == 0 and not job.segments:
-        raise TranscodeError.with_code("decode_failed")
+        raise DecodeFailed("the first chunk has no picture")
     finish(job)
 
 
 def encode_audio(job: Job) -> None:
     """Encode one sound track from beginning to end, so that no seam can click."""
     source = _source(job)
-    track = job.video.renditions.get(encode_key=job.encode_key, kind=Rendition.Kind.AUDIO, position=job.position)
+    track = job.video.renditions.get(
+        encode_key=job.encode_key, kind=Rendition.Kind.AUDIO, position=job.position
+    )
     with workspace() as folder:
         argv = audio_args(source, _source_url(job), source.audio[job.position], folder)
         _encode(job, argv, folder, [track])
@@ -311,9 +336,7 @@ def complete(video_id: int) -> bool:
     write_playlists(encode)
     if video.transition(Video.Status.READY, is_playable=True, duration_s=round(encode.duration_s, 3)):
         Video.objects.filter(pk=video_id, published_at=None).update(published_at=timezone.now())
-        logger.info(
-            "Video ready", extra={"video": video.public_id, "renditions": len(encode.renditions)}
-        )
+        logger.info("Video ready", extra={"video": video.public_id, "renditions": len(encode.renditions)})
     progress.announce(video)
     return True
 
@@ -332,7 +355,7 @@ def fail(job: Job, error: TranscodeError) -> None:
             complete(job.video_id)
         return
     if Job.objects.held(job).update(status=Job.Status.FAILED, finished_at=timezone.now(), **why):
-        fail_video(job.video, error.code)
+        fail_video(job.video, error)
 
 
 def is_dispensable(job: Job) -> bool:
@@ -342,12 +365,16 @@ def is_dispensable(job: Job) -> bool:
     return job.kind == Job.Kind.AUDIO and job.video.has_picture
 
 
-def fail_video(video: Video, code: str) -> None:
+def fail_video(video: Video, error: TranscodeError) -> None:
     """End the encode: the video says why, and whoever still works on it loses the lease."""
     unfinished = Job.objects.filter(video=video, encode_key=video.encode_key).exclude(status=Job.Status.DONE)
     unfinished.update(status=Job.Status.FAILED, lease_until=None)
-    video.transition(Video.Status.FAILED, failure_code=code, is_playable=False)
-    logger.info("Video failed", extra={"video": video.public_id, "code": code})
+    # A sentence of this very failure (which limit, for example) says more than its code's.
+    detail = error.detail if error.detail != error.sentence else ""
+    video.transition(
+        Video.Status.FAILED, failure_code=error.code, failure_detail=detail[:300], is_playable=False
+    )
+    logger.info("Video failed", extra={"video": video.public_id, "code": error.code})
     progress.announce(video)
 
 
@@ -361,7 +388,7 @@ def sweep() -> None:
     exhausted = Job.objects.claimable().filter(status=Job.Status.RUNNING, attempt__gte=MAX_ATTEMPTS)
     for job in exhausted.select_related("video__channel__owner")[:WAKE_AT_MOST]:
         if queue.take(job, queue.this_worker()):
-            fail(job, TranscodeError.with_code("encode_failed"))
+            fail(job, EncodeFailed("given up after too many attempts"))
     for lane in Job.Lane:
         queue.wake(lane, Job.objects.claimable().filter(lane=lane)[:WAKE_AT_MOST].count())
     left = Job.objects.exclude(status=Job.Status.DONE).values("video_id")

@@ -53,7 +53,12 @@ def percents(videos: Iterable[Video]) -> dict[int, int]:
             if job.encode_key == busy[job.video_id].encode_key:
                 jobs[job.video_id].append(job)
     in_hand = cache.get_many(
-        [_cache_key(job) for of_video in jobs.values() for job in of_video if job.status == Job.Status.RUNNING]
+        [
+            _cache_key(job)
+            for of_video in jobs.values()
+            for job in of_video
+            if job.status == Job.Status.RUNNING
+        ]
     )
     return known | {pk: _percent(of_video, in_hand) for pk, of_video in jobs.items()}
 

@@ -51,7 +51,9 @@ class Encode:
         jobs = video.jobs.filter(encode_key=video.encode_key, kind__in=[Job.Kind.VIDEO, Job.Kind.AUDIO])
         return cls(
             video=video,
-            renditions=list(video.renditions.filter(encode_key=video.encode_key).order_by("kind", "position")),
+            renditions=list(
+                video.renditions.filter(encode_key=video.encode_key).order_by("kind", "position")
+            ),
             jobs=list(jobs.order_by("kind", "position")),
         )
 
@@ -99,9 +101,13 @@ class Encode:
         if rendition.kind == Rendition.Kind.AUDIO:
             return list(_place(rendition, [self.track(rendition.position)]))
         placed = list(_place(rendition, self.chunks))
-        sound_s = min((_listened_s(self.track(track.position)) for track in self.tracks), default=float("inf"))
+        sound_s = min(
+            (_listened_s(self.track(track.position)) for track in self.tracks), default=float("inf")
+        )
         ends = accumulate(segment.duration_s for segment in placed)
-        return [segment for segment, end_s in zip(placed, ends, strict=True) if end_s <= sound_s + SEGMENT_S / 2]
+        return [
+            segment for segment, end_s in zip(placed, ends, strict=True) if end_s <= sound_s + SEGMENT_S / 2
+        ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,8 +216,12 @@ def _peak(bitrate_bps: int) -> int:
 def _audio_rendition(track: Rendition, tracks: list[Rendition], uri: Callable[[str], str]) -> AudioRendition:
     default = next((other for other in tracks if other.is_default), tracks[0])
     return AudioRendition(
-        group_id=AUDIO_GROUP, name=track.label, language=track.language, uri=uri(track.name),
-        is_default=track == default, channels=track.channels,
+        group_id=AUDIO_GROUP,
+        name=track.label,
+        language=track.language,
+        uri=uri(track.name),
+        is_default=track == default,
+        channels=track.channels,
     )
 
 

@@ -52,7 +52,13 @@ def set_tags(video: Video, names: Iterable[str]) -> None:
 def retry_video(video: Video) -> Video:
     """Begin the encode of a failed video anew, from its source, under a new key."""
     old_prefix = video.encode_prefix
-    fresh = {"encode_key": new_encode_key(), "failure_code": "", "is_playable": False, "poster_key": ""}
+    fresh = {
+        "encode_key": new_encode_key(),
+        "failure_code": "",
+        "failure_detail": "",
+        "is_playable": False,
+        "poster_key": "",
+    }
     if video.status != Video.Status.FAILED or not video.transition(Video.Status.PROCESSING, **fresh):
         raise CannotRetry
     video.jobs.all().delete()

@@ -77,7 +77,6 @@ def start_upload(
     title: str,
     filename: str,
     size_bytes: int,
-    content_type: str = "",
     description: str = "",
     tags: Sequence[str] = (),
     category: str = Category.OTHER,
@@ -86,8 +85,13 @@ def start_upload(
     """Open a multipart upload for a new video of ``channel``."""
     _check(channel, size_bytes)
     video = Video(
-        channel=channel, title=title, description=description, category=category, visibility=visibility,
-        source_filename=neutral_filename(filename), source_size_bytes=size_bytes,
+        channel=channel,
+        title=title,
+        description=description,
+        category=category,
+        visibility=visibility,
+        source_filename=neutral_filename(filename),
+        source_size_bytes=size_bytes,
     )
     video.source_key = f"{video.prefix}source"
     # Outside the transaction: SQLite's one writer must not wait for the network.
@@ -99,8 +103,11 @@ def start_upload(
         video.save()
         set_tags(video, tags)
         return Upload.objects.create(
-            video=video, multipart_id=opened["UploadId"], size_bytes=size_bytes,
-            part_size_bytes=part_size_bytes, part_count=math.ceil(size_bytes / part_size_bytes),
+            video=video,
+            multipart_id=opened["UploadId"],
+            size_bytes=size_bytes,
+            part_size_bytes=part_size_bytes,
+            part_count=math.ceil(size_bytes / part_size_bytes),
             expires_at=timezone.now() + settings.UPLOAD_LIFETIME,
         )
 
@@ -141,8 +148,10 @@ def _part_url(s3: Any, upload: Upload, number: int) -> str:
     url: str = s3.generate_presigned_url(
         "upload_part",
         Params={
-            "Bucket": settings.S3_BUCKET, "Key": upload.video.source_key,
-            "UploadId": upload.multipart_id, "PartNumber": number,
+            "Bucket": settings.S3_BUCKET,
+            "Key": upload.video.source_key,
+            "UploadId": upload.multipart_id,
+            "PartNumber": number,
         },
         ExpiresIn=max(60, int(remaining.total_seconds())),
     )
@@ -181,9 +190,7 @@ def finish_upload(upload: Upload, *, parts: Sequence[dict[str, Any]]) -> Video:
     with transaction.atomic():
         if not video.transition(Video.Status.PROCESSING):
             raise NotUploading
-        Job.objects.create(
-            video=video, encode_key=video.encode_key, kind=Job.Kind.PLAN, lane=Job.Lane.FIRST
-        )
+        Job.objects.create(video=video, encode_key=video.encode_key, kind=Job.Kind.PLAN, lane=Job.Lane.FIRST)
         Upload.objects.filter(pk=upload.pk).delete()
         transaction.on_commit(lambda: queue.wake(Job.Lane.FIRST))
     progress.announce(video)
@@ -202,7 +209,9 @@ def _join(upload: Upload, parts: Sequence[dict[str, Any]]) -> None:
     key = upload.video.source_key
     try:
         storage.client().complete_multipart_upload(
-            Bucket=settings.S3_BUCKET, Key=key, UploadId=upload.multipart_id,
+            Bucket=settings.S3_BUCKET,
+            Key=key,
+            UploadId=upload.multipart_id,
             MultipartUpload={
                 "Parts": [
                     {"PartNumber": part["number"], "ETag": part["etag"]}
@@ -229,4 +238,3 @@ def abort_upload(upload: Upload) -> None:
         doom(upload.video.prefix)
         upload.video.delete()
         transaction.on_commit(lambda: empty_doomed_prefixes.delay())
-
