@@ -388,10 +388,10 @@ class Job(models.Model):
     def __str__(self) -> str:
         return f"{self.video_id}: {self.kind} {self.position}"
 
-    def renew_lease(self) -> bool:
-        """Say that this attempt is alive; false if it has lost the lease."""
+    def renew_lease(self, **fields: Any) -> bool:
+        """Say that this attempt is alive, and what it has done; false if it has lost the lease."""
         until = timezone.now() + timedelta(seconds=settings.ENCODE_LEASE_S)
-        return Job.objects.held(self).update(lease_until=until) == 1
+        return Job.objects.held(self).update(lease_until=until, **fields) == 1
 
 
 class Like(models.Model):

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import timedelta
 from pathlib import Path
 from time import monotonic
@@ -24,17 +24,26 @@ from videos import progress, queue
 from videos.models import Job, Rendition, Video
 from videos.publishing import Encode, LeaseLost, SegmentPublisher, write_playlists
 from videos.transcoding.chunks import ChunkPlan, plan_chunks
-from videos.transcoding.errors import DecodeFailed, EncodeFailed, StorageFailed, TranscodeError
-from videos.transcoding.ffmpeg import audio_args, poster_args, video_args
-from videos.transcoding.ladder import Rung, output_rate, plan_ladder, rung_size
-from videos.transcoding.probe import HEAD_BYTES, Limits, SourceInfo, probe
-from videos.transcoding.run import FinishedSegment, codec_string, run_encode, run_once
+from videos.transcoding.codecs import codec_string
+from videos.transcoding.errors import EncodeFailed, StorageFailed, TranscodeError
+from videos.transcoding.ffmpeg import (
+    audio_args,
+    audio_bitrate_bps,
+    encode_args,
+    output_directories,
+    poster_args,
+)
+from videos.transcoding.ladder import Rung, plan_ladder, rung_size
+from videos.transcoding.limits import Limits
+from videos.transcoding.probe import probe
+from videos.transcoding.run import INIT_SEGMENT, run_encode, run_poster
+from videos.transcoding.sniff import HEAD_BYTES
+from videos.transcoding.source import SourceInfo
 
 logger = logging.getLogger(__name__)
 
 MAX_ATTEMPTS = 4
 RETRY_PAUSE_S = 5  # doubles with every attempt
-AUDIO_BITRATE_BPS = 128_000
 RENEWALS_PER_LEASE = 4
 # Whole-film and bulk work steps back for work that someone is waiting for.
 NICENESS = {Job.Kind.AUDIO: 5, Job.Kind.POSTER: 5}
@@ -84,7 +93,7 @@ def plan(job: Job) -> None:
         head=storage.read_range(video.source_key, 0, HEAD_BYTES),
         size_bytes=video.source_size_bytes,
         filename=video.source_filename,
-        limits=Limits(max_duration_s=settings.MAX_DURATION_S, max_size_bytes=settings.MAX_UPLOAD_BYTES),
+        limits=Limits(duration_s=settings.MAX_DURATION_S, size_bytes=settings.MAX_UPLOAD_BYTES),
         read_range=lambda start, length: storage.read_range(video.source_key, start, length),
     )
     ladder = plan_ladder(source, max_short_side=settings.MAX_SHORT_SIDE_PX) if source.video else ()
@@ -105,7 +114,7 @@ def lay_out(job: Job, source: SourceInfo, ladder: Sequence[Rung], chunks: Sequen
         raise LeaseLost
     Rendition.objects.bulk_create([*_rungs(video, source, ladder), *_tracks(video, source)])
     planned = [*_chunk_jobs(video, chunks), *_audio_jobs(video, source)]
-    if source.video or source.has_cover:
+    if source.video or source.cover_index is not None:
         planned.append(_job(video, Job.Kind.POSTER, lane=Job.Lane.FIRST))
     Job.objects.bulk_create(planned)
     for lane in Job.Lane:
@@ -124,7 +133,7 @@ def _rungs(video: Video, source: SourceInfo, ladder: Sequence[Rung]) -> Iterator
             name=f"{rung.short_side}p",
             width_px=width_px,
             height_px=height_px,
-            frame_rate=round(float(output_rate(source)), 3),
+            frame_rate=round(float(source.video.frame_rate), 3),
             bitrate_bps=rung.bitrate_bps,
         )
 
@@ -137,7 +146,7 @@ def _tracks(video: Video, source: SourceInfo) -> Iterator[Rendition]:
             kind=Rendition.Kind.AUDIO,
             position=position,
             name=f"audio-{position}",
-            bitrate_bps=AUDIO_BITRATE_BPS,
+            bitrate_bps=audio_bitrate_bps(track),
             channels=min(track.channels, 2),
             language=track.language[:16],
             label=_track_label(source, position),
@@ -190,19 +199,11 @@ def encode_chunk(job: Job) -> None:
         start_s=job.start_s,
         length_s=job.length_s,
     )
-    ladder = [Rung(min(rung.width_px, rung.height_px), rung.bitrate_bps) for rung in rungs]
+    ladder = [Rung(int(rung.name.removesuffix("p")), rung.bitrate_bps) for rung in rungs]
     with workspace() as folder:
-        argv = video_args(
-            source,
-            _source_url(job),
-            ladder,
-            chunk,
-            folder,
-            preset=settings.ENCODE_PRESET,
-        )
-        _encode(job, argv, folder, rungs)
-    if job.position == 0 and not job.segments:
-        raise DecodeFailed("the first chunk has no picture")
+        argv = encode_args(source, _source_url(job), ladder, chunk, folder, preset=settings.ENCODE_PRESET)
+        # A header may promise more picture than there is: later chunks may be empty.
+        _encode(job, argv, folder, rungs, allow_empty=job.position > 0)
     finish(job)
 
 
@@ -219,13 +220,14 @@ def encode_audio(job: Job) -> None:
 
 
 def make_poster(job: Job) -> None:
-    """Store one telling picture of the video."""
+    """Store one telling picture of the video, if there is any."""
     key = f"{job.video.encode_prefix}poster-{job.attempt}.jpg"
     with workspace() as folder:
         path = folder / "poster.jpg"
-        run_once(poster_args(_source(job), _source_url(job), path), niceness=_niceness(job))
-        job.bytes_stored = storage.put_file(key, path)
-    Video.objects.filter(pk=job.video_id, encode_key=job.encode_key).update(poster_key=key)
+        argv = poster_args(_source(job), _source_url(job), path)
+        if argv and run_poster(_nicely(job, argv), path):
+            job.bytes_stored = storage.put_file(key, path)
+            Video.objects.filter(pk=job.video_id, encode_key=job.encode_key).update(poster_key=key)
     finish(job)
 
 
@@ -237,16 +239,23 @@ STEPS: dict[Job.Kind, Callable[[Job], None]] = {
 }
 
 
-def _encode(job: Job, argv: list[str], folder: Path, renditions: Sequence[Rendition]) -> None:
+def _encode(
+    job: Job, argv: list[str], folder: Path, renditions: Sequence[Rendition], *, allow_empty: bool = False
+) -> None:
     """Run FFmpeg and publish what it finishes, while the lease is ours."""
     publisher = SegmentPublisher(job, renditions, on_listed=lambda: note_playable(job.video_id))
-    for segment in run_encode(
-        argv, folder, outputs=len(renditions), on_progress=LeaseKeeper(job), niceness=_niceness(job)
-    ):
-        _note_codecs(renditions[segment.output_index], segment)
-        publisher.add(
-            segment.output_index, segment.number, segment.path, segment.duration_s, segment.init_path
-        )
+    encode = run_encode(
+        _nicely(job, argv),
+        folder,
+        outputs=output_directories(folder, len(renditions)),
+        on_progress=LeaseKeeper(job),
+        allow_empty=allow_empty,
+    )
+    with closing(encode):
+        for segment in encode:
+            init_path = segment.path.with_name(INIT_SEGMENT)
+            _note_codecs(renditions[segment.output_index], init_path)
+            publisher.add(segment, init_path)
 
 
 class LeaseKeeper:
@@ -264,10 +273,10 @@ class LeaseKeeper:
         progress.note(self.job, encoded_s)
 
 
-def _note_codecs(rendition: Rendition, segment: FinishedSegment) -> None:
+def _note_codecs(rendition: Rendition, init_path: Path) -> None:
     """The first segment of a rendition tells what its playlist must announce."""
     if not rendition.codecs:
-        rendition.codecs = codec_string(segment.init_path.read_bytes())
+        rendition.codecs = codec_string(init_path.read_bytes())
         Rendition.objects.filter(pk=rendition.pk, codecs="").update(codecs=rendition.codecs)
 
 
@@ -282,8 +291,10 @@ def _source_url(job: Job) -> str:
     return storage.internal_url(job.video.source_key)
 
 
-def _niceness(job: Job) -> int:
-    return BULK_NICENESS if job.lane == Job.Lane.BULK else NICENESS.get(Job.Kind(job.kind), 0)
+def _nicely(job: Job, argv: list[str]) -> list[str]:
+    """Let work that nobody waits for step back from work that someone does."""
+    niceness = BULK_NICENESS if job.lane == Job.Lane.BULK else NICENESS.get(Job.Kind(job.kind), 0)
+    return ["nice", "-n", str(niceness), *argv] if niceness else argv
 
 
 @contextmanager

@@ -31,6 +31,8 @@ from videos.transcoding.chunks import SEGMENT_S
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from videos.transcoding.run import FinishedSegment
+
 AUDIO_GROUP = "audio"
 # A player buffers rungs by their declared peak; x264's maxrate is not exceeded
 # over its buffer, a single segment may be (RFC 8216, 4.3.4.2 allows 10 %).
@@ -254,14 +256,15 @@ class SegmentPublisher:
         rendition = self.renditions[output]
         return f"{self.job.video.encode_prefix}{attempt_folder(rendition.name, self.job)}{name}"
 
-    def add(self, output: int, number: int, path: Path, duration_s: float, init_path: Path) -> None:
-        """Store segment ``number`` of one output and delete the file; list it if it was the last to come."""
+    def add(self, segment: FinishedSegment, init_path: Path) -> None:
+        """Store a segment of one output and delete its file; list its number if it was the last to come."""
+        output = segment.output_index
         if output not in self.has_init:
             storage.put_file(self.key(output, "init.mp4"), init_path)
             self.has_init.add(output)
-        self.job.bytes_stored += storage.put_file(self.key(output, f"{number}.m4s"), path)
-        path.unlink()
-        self.waiting.setdefault(number, {})[output] = duration_s
+        self.job.bytes_stored += storage.put_file(self.key(output, f"{segment.number}.m4s"), segment.path)
+        segment.path.unlink()
+        self.waiting.setdefault(segment.number, {})[output] = segment.duration_s
         self._list_complete()
 
     def _list_complete(self) -> None:
@@ -270,8 +273,7 @@ class SegmentPublisher:
             durations = self.waiting.pop(self._next_number)
             self.job.segments.append(round(max(durations.values()), 6))
         if len(self.job.segments) > listed_before:
-            held = Job.objects.held(self.job)
-            if not held.update(segments=self.job.segments, bytes_stored=self.job.bytes_stored):
+            if not self.job.renew_lease(segments=self.job.segments, bytes_stored=self.job.bytes_stored):
                 raise LeaseLost
             self.on_listed()
 

@@ -1,0 +1,89 @@
+"""Videos in any state, without an encode having run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import factory
+from django.utils import timezone
+
+from accounts.tests.factories import UserFactory
+from videos.models import Job, Rendition, Video
+
+
+class VideoFactory(factory.django.DjangoModelFactory[Video]):
+    """A public video that is ready, with two rungs, one sound track and 8 s in two chunks."""
+
+    class Meta:
+        model = Video
+        skip_postgeneration_save = True
+
+    channel = factory.LazyFunction(lambda: UserFactory().channel)
+    title = factory.Sequence("Video {}".format)
+    status = Video.Status.READY
+    is_playable = True
+    duration_s = 8.0
+    width_px = 1280
+    height_px = 720
+    published_at = factory.LazyFunction(timezone.now)
+    source_key = factory.LazyAttribute(lambda video: f"videos/{video.public_id}/source")
+
+    @factory.post_generation
+    def encoded(self, create: bool, extracted: bool | None, **_kwargs: Any) -> None:
+        if create and extracted is not False:
+            make_encode(self)  # type: ignore[arg-type]
+
+
+def make_encode(video: Video, status: str = Job.Status.DONE) -> None:
+    """Rows of an encode as a worker leaves them."""
+    common = {"video": video, "encode_key": video.encode_key}
+    for position, (name, width, height, bitrate) in enumerate(
+        [("720p", 1280, 720, 2_500_000), ("360p", 640, 360, 730_000)]
+    ):
+        Rendition.objects.create(
+            **common,
+            kind="video",
+            position=position,
+            name=name,
+            width_px=width,
+            height_px=height,
+            frame_rate=30,
+            bitrate_bps=bitrate,
+            codecs="avc1.64001f",
+        )
+    Rendition.objects.create(
+        **common,
+        kind="audio",
+        position=0,
+        name="audio-0",
+        bitrate_bps=128_000,
+        codecs="mp4a.40.2",
+        channels=2,
+        language="en",
+        label="en",
+        is_default=True,
+    )
+    done = status == Job.Status.DONE
+    for position in range(2):
+        Job.objects.create(
+            **common,
+            kind=Job.Kind.VIDEO,
+            position=position,
+            status=status,
+            attempt=int(done),
+            lane=Job.Lane.BULK if position else Job.Lane.FIRST,
+            first_segment=position,
+            segment_count=1,
+            start_s=4.0 * position,
+            length_s=4.0,
+            segments=[4.0] if done else [],
+        )
+    Job.objects.create(
+        **common,
+        kind=Job.Kind.AUDIO,
+        status=status,
+        attempt=int(done),
+        lane=Job.Lane.FIRST,
+        length_s=8.0,
+        segments=[4.010667, 3.989333] if done else [],
+    )
