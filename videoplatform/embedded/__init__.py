@@ -2,6 +2,6 @@
 
 ``environment`` is what everyone reads; ``configuration`` decides what is ours to
 start; ``preparation`` builds what a clone lacks; ``processes`` is the table of
-what runs; ``supervision`` keeps it running.  Nothing here imports Django: the
-environment must be complete before the settings are read.
+what runs; ``supervision`` keeps it running.  Only ``django_steps`` imports Django:
+the environment must be complete before the settings are read.
 """

@@ -1,0 +1,185 @@
+"""Supervisor runs the processes; this writes its configuration, speaks to it and retells its log.
+
+Supervisor starts an ended process again at once, and after a quick death (within
+``START_S``) waits one second longer each time, up to ``RETRIES``; then it gives
+up, which we do not: after ``GIVEN_UP_PAUSE_S`` we ask it to start over.
+"""
+
+import re
+import shlex
+import subprocess
+import sys
+import threading
+import time
+import xmlrpc.client
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from supervisor.xmlrpc import SupervisorTransport
+
+from videoplatform.embedded.environment import write_private
+from videoplatform.embedded.failure import CannotStart
+from videoplatform.embedded.lineage import dying_with_parent
+from videoplatform.embedded.processes import Process
+
+START_S = 5
+RETRIES = 10
+GIVEN_UP_PAUSE_S = 10.0
+
+EXITED = re.compile(r"exited: (?P<name>\S+) \((?P<reason>.+); (?:not )?expected\)")
+SPAWNED = re.compile(r"spawned: '(?P<name>\S+)' with pid (?P<pid>\d+)")
+GAVE_UP = re.compile(r"gave up: (?P<name>\S+) ")
+NO_SPAWN = re.compile(r"spawnerr: (?P<reason>.+)")
+
+
+def render(groups: dict[str, Iterable[Process]], *, socket: Path, pid_file: Path, log_dir: Path) -> str:
+    """Supervisor's configuration.  Groups stop one after the other, the last one first."""
+    sections = [
+        section(
+            "supervisord",
+            nodaemon="true",
+            logfile=log_dir / "supervisord.log",
+            logfile_maxbytes="5MB",
+            logfile_backups=2,
+            pidfile=pid_file,
+        ),
+        section("unix_http_server", file=socket, chmod="0700"),
+        section(
+            "rpcinterface:supervisor",
+            **{"supervisor.rpcinterface_factory": "supervisor.rpcinterface:make_main_rpcinterface"},
+        ),
+    ]
+    for priority, (group, processes) in enumerate(groups.items(), start=1):
+        table = tuple(processes)
+        if table:
+            names = ",".join(process.name for process in table)
+            sections.append(section(f"group:{group}", programs=names, priority=priority))
+        sections.extend(program(process, log_dir) for process in table)
+    return "\n".join(sections)
+
+
+def program(process: Process, log_dir: Path) -> str:
+    variables = ",".join(f'{name}="{value}"' for name, value in process.environment.items())
+    return section(
+        f"program:{process.name}",
+        # Nothing outlives a supervisor that was killed.
+        command=shlex.join(dying_with_parent(process.command)),
+        environment=variables,
+        autostart="false",
+        autorestart="true",
+        startsecs=START_S,
+        startretries=RETRIES,
+        stopwaitsecs=process.stop_wait_s,
+        # TERM to the process alone, which ends its children in order; what is left
+        # of its group after that is killed.
+        killasgroup="true",
+        # What it makes is its owner's: SeaweedFS opens sockets in /tmp.
+        umask="077",
+        stdout_logfile=log_dir / f"{process.name}.log",
+        stdout_logfile_maxbytes="10MB",
+        stdout_logfile_backups=3,
+        redirect_stderr="true",
+    )
+
+
+def section(title: str, **values: object) -> str:
+    """One section; supervisor expands ``%`` in every value."""
+    lines = (f"{key} = {str(value).replace('%', '%%')}" for key, value in values.items())
+    return "\n".join((f"[{title}]", *lines)) + "\n"
+
+
+class Supervisor:
+    """supervisord as our child: start processes, hear of their deaths, stop them all."""
+
+    def __init__(
+        self,
+        groups: dict[str, tuple[Process, ...]],
+        *,
+        runtime_dir: Path,
+        data_dir: Path,
+        environment: dict[str, str],
+        say: Callable[[str], None],
+    ) -> None:
+        self.groups = groups
+        self.log_dir = data_dir / "logs"
+        self.socket = runtime_dir / "supervisor.sock"
+        self.config = data_dir / "supervisord.conf"
+        self.environment = environment
+        self.group_of = {process.name: group for group, table in groups.items() for process in table}
+        text = render(groups, socket=self.socket, pid_file=data_dir / "supervisord.pid", log_dir=self.log_dir)
+        write_private(self.config, text)
+        self.say = say
+        self.died: set[str] = set()
+        self.start_again_at: dict[str, float] = {}
+
+    def launch(self, cwd: Path) -> None:
+        """Start supervisord itself; raise CannotStart when it does not come up."""
+        command = (sys.executable, "-m", "supervisor.supervisord", "-c", str(self.config))
+        self.child = subprocess.Popen(
+            dying_with_parent(command), cwd=cwd, env=self.environment, stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        )  # fmt: skip
+        threading.Thread(target=self.listen, daemon=True).start()
+        deadline = time.monotonic() + 20
+        while not self.socket.exists():
+            if not self.is_alive or time.monotonic() > deadline:
+                raise CannotStart(
+                    f"The supervisor did not start; {self.log_dir}/supervisord.log may say why."
+                )
+            time.sleep(0.05)
+
+    @property
+    def is_alive(self) -> bool:
+        return self.child.poll() is None
+
+    def listen(self) -> None:
+        """Retell supervisord's log for as long as it lives; runs in a thread of its own."""
+        assert self.child.stdout is not None  # noqa: S101  (we asked for a pipe)
+        for line in self.child.stdout:
+            if sentence := self.retell(line):
+                self.say(sentence)
+
+    def start(self, group: str) -> None:
+        """Start every process of a group, without waiting for them to settle."""
+        for process in self.groups[group]:
+            self.call("startProcess", f"{group}:{process.name}", False)
+
+    def call(self, method: str, *arguments: object) -> Any:
+        """Ask supervisord for something over its socket."""
+        transport = SupervisorTransport(None, None, f"unix://{self.socket}")
+        with xmlrpc.client.ServerProxy("http://supervisor", transport) as server:
+            return getattr(server.supervisor, method)(*arguments)
+
+    def retell(self, line: str) -> str | None:
+        """Turn a line of supervisord's log into a sentence for people, or None."""
+        if found := EXITED.search(line):
+            name = found["name"]
+            self.died.add(name)
+            return f"{name} ended ({found['reason']}); starting it again. Its log: {self.log_dir / name}.log"
+        if (found := SPAWNED.search(line)) and found["name"] in self.died:
+            self.died.discard(found["name"])
+            return f"{found['name']} runs again (pid {found['pid']})."
+        if found := GAVE_UP.search(line):
+            self.start_again_at[found["name"]] = time.monotonic() + GIVEN_UP_PAUSE_S
+            return f"{found['name']} keeps ending; trying again in {GIVEN_UP_PAUSE_S:.0f} seconds."
+        if found := NO_SPAWN.search(line):
+            return f"A process could not be started: {found['reason']}."
+        return None
+
+    def start_given_up(self) -> None:
+        """Start what supervisor gave up on, once its pause is over."""
+        now = time.monotonic()
+        for name in [name for name, due in self.start_again_at.items() if due <= now]:
+            del self.start_again_at[name]
+            self.call("startProcess", f"{self.group_of[name]}:{name}", False)
+
+    def stop(self, within_s: float = 8.5) -> None:
+        """Stop every process and supervisord, the hard way when the polite one takes too long."""
+        self.child.terminate()
+        try:
+            self.child.wait(within_s)
+        except subprocess.TimeoutExpired:
+            self.say("Some processes did not stop in time and are being killed.")
+            self.child.kill()
+            self.child.wait()
