@@ -1,0 +1,146 @@
+"""Small real clips for tests, drawn by FFmpeg when first asked for."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+from videos.transcoding.tools import ffmpeg_path
+
+_X264 = ("-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p")
+_AAC = ("-c:a", "aac", "-b:a", "64k")
+
+
+def make_clip(
+    kind: str,
+    directory: Path,
+    *,
+    seconds: float = 2,
+    size: str = "320x180",
+    rate: str = "25",
+    name: str | None = None,
+) -> Path:
+    """Return a clip of ``kind`` in ``directory``, made on first use.
+
+    ``kind`` is a key of ``KINDS``; the other options shape its picture.  Every
+    clip shows a moving test card and sounds a sine of 440 Hz, as far as it has
+    picture and sound.
+    """
+    suffix, make = KINDS[kind]
+    path = directory / (name or f"{kind}-{seconds}s-{size}-{rate.replace('/', '_')}{suffix}")
+    if not path.exists():
+        directory.mkdir(parents=True, exist_ok=True)
+        make(path, seconds, size, rate)
+    return path
+
+
+def _ffmpeg(*arguments: str) -> None:
+    subprocess.run([ffmpeg_path(), "-v", "error", "-nostdin", "-y", *arguments], check=True, timeout=120)
+
+
+def _picture(seconds: float, size: str, rate: str) -> tuple[str, ...]:
+    return ("-f", "lavfi", "-i", f"testsrc2=size={size}:rate={rate}:duration={seconds}")
+
+
+def _sound(seconds: float, hertz: int = 440) -> tuple[str, ...]:
+    return ("-f", "lavfi", "-i", f"sine=frequency={hertz}:sample_rate=48000:duration={seconds}")
+
+
+def _both(*options: str) -> Callable[[Path, float, str, str], None]:
+    """Return a maker of a clip with picture and sound, encoded as ``options`` say."""
+
+    def make(path: Path, seconds: float, size: str, rate: str) -> None:
+        _ffmpeg(*_picture(seconds, size, rate), *_sound(seconds), *options, str(path))
+
+    return make
+
+
+def _silent(*options: str) -> Callable[[Path, float, str, str], None]:
+    def make(path: Path, seconds: float, size: str, rate: str) -> None:
+        _ffmpeg(*_picture(seconds, size, rate), *options, str(path))
+
+    return make
+
+
+def _portrait(path: Path, seconds: float, size: str, rate: str) -> None:
+    """Record lying down and mark it as turned, as phones do."""
+    upright = make_clip("landscape", path.parent, seconds=seconds, size=size, rate=rate)
+    _ffmpeg("-display_rotation", "90", "-i", str(upright), "-c", "copy", str(path))
+
+
+def _audio_only(path: Path, seconds: float, size: str, rate: str) -> None:
+    _ffmpeg(*_sound(seconds), *_AAC, str(path))
+
+
+def _audio_with_cover(path: Path, seconds: float, size: str, rate: str) -> None:
+    _ffmpeg(
+        *_sound(seconds), *_picture(1, size, "1"), "-map", "0:a", "-map", "1:v",
+        "-c:a", "aac", "-c:v", "mjpeg", "-disposition:v", "attached_pic", str(path),
+    )  # fmt: skip
+
+
+def _two_audio(path: Path, seconds: float, size: str, rate: str) -> None:
+    """Add a second sound track: English first, Chinese second."""
+    _ffmpeg(
+        *_picture(seconds, size, rate), *_sound(seconds), *_sound(seconds, 880),
+        "-map", "0:v", "-map", "1:a", "-map", "2:a", *_X264, *_AAC,
+        "-metadata:s:a:0", "language=eng", "-metadata:s:a:1", "language=zho", str(path),
+    )  # fmt: skip
+
+
+def _truncated(path: Path, seconds: float, size: str, rate: str) -> None:
+    """Cut the end off, and with it the index."""
+    whole = make_clip("landscape", path.parent, seconds=seconds, size=size, rate=rate)
+    data = whole.read_bytes()
+    path.write_bytes(data[: len(data) // 2])
+
+
+def _text(content: str) -> Callable[[Path, float, str, str], None]:
+    def make(path: Path, seconds: float, size: str, rate: str) -> None:
+        path.write_text(content)
+
+    return make
+
+
+# Pictures 2, 3, 5, 6 … of every 8 are left out: a screen recording.
+_UNEVEN = ("-vf", "select='lt(mod(n\\,8)\\,2)+eq(mod(n\\,8)\\,5)'", "-fps_mode", "vfr")
+_PQ = ("-vf", "setparams=color_primaries=bt2020:color_trc=smpte2084:colorspace=bt2020nc")
+_B_FRAMES = ("-c:v", "libx264", "-preset", "veryfast", "-bf", "3", "-g", "60", "-pix_fmt", "yuv420p")
+_PLAYLIST = "#EXTM3U\n#EXT-X-TARGETDURATION:4\n#EXTINF:4,\nfile:///etc/passwd\n#EXT-X-ENDLIST\n"
+
+KINDS: dict[str, tuple[str, Callable[[Path, float, str, str], None]]] = {
+    "landscape": (".mp4", _both(*_X264, *_AAC)),
+    "portrait": (".mp4", _portrait),
+    "vfr": (".mp4", _silent(*_UNEVEN, *_X264)),
+    "no_audio": (".mp4", _silent(*_X264)),
+    "audio_only": (".m4a", _audio_only),
+    "audio_with_cover": (".m4a", _audio_with_cover),
+    "two_audio": (".mkv", _two_audio),
+    "interlaced": (
+        ".mp4",
+        _both("-vf", "interlace", *_X264, "-flags", "+ildct+ilme", "-x264opts", "tff=1", *_AAC),
+    ),
+    "hdr": (
+        ".mp4",
+        _silent("-c:v", "libx265", "-preset", "ultrafast", "-x265-params", "log-level=none",
+                "-pix_fmt", "yuv420p10le", "-tag:v", "hvc1", *_PQ),
+    ),
+    "b_frames": (".mkv", _both(*_B_FRAMES, *_AAC)),
+    "fragmented": (".mp4", _both(*_X264, *_AAC, "-movflags", "+frag_keyframe+empty_moov")),
+    "ts": (".ts", _both(*_X264, *_AAC)),
+    "avi": (".avi", _both("-c:v", "mpeg4", "-c:a", "libmp3lame")),
+    "webm": (".webm", _both("-c:v", "libvpx", "-deadline", "realtime", "-c:a", "libopus")),
+    "gif": (".gif", _silent()),
+    "anamorphic": (".mp4", _both("-vf", "setsar=4/3", *_X264, *_AAC)),
+    "late_audio": (".mkv", _both("-af", "asetpts=PTS+0.8/TB", *_X264, *_AAC)),
+    "late_video": (
+        ".mkv",
+        _both("-fps_mode", "passthrough", "-vf", "settb=1/1000,setpts=PTS+0.067/TB",
+              "-enc_time_base", "1:1000", *_X264, *_AAC),
+    ),
+    "truncated": (".mp4", _truncated),
+    "playlist": (".mp4", _text(_PLAYLIST)),
+    "text": (".mp4", _text("This is not a video at all, whatever its name says.\n")),
+    "empty": (".mp4", _text("")),
+}  # fmt: skip

@@ -1,0 +1,144 @@
+"""Real and hostile files from a folder named by ``MEDIA_CORPUS``, from first byte to last segment.
+
+Its ``MANIFEST.tsv`` names one file a line.  Files beginning with ``ok_`` must play
+and those with ``bad_`` must end in a failure with a code; ``part_`` may end in
+either, and so may ``evil_`` where the manifest is content with bounded work.
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+import socket
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from videos.tests.encoding import (
+    difference,
+    encode_audio,
+    encode_video,
+    probe_file,
+    thumbnail,
+)
+from videos.transcoding.errors import FAILURE_SENTENCES, TranscodeError
+from videos.transcoding.ladder import plan_ladder, rung_size
+from videos.transcoding.source import SourceInfo
+
+pytestmark = [pytest.mark.ffmpeg, pytest.mark.slow]
+
+# Where the hostile playlists of the corpus point.
+_TRAP_PORT = 18099
+_CORPUS = os.environ.get("MEDIA_CORPUS", "")
+
+
+def _files(*prefixes: str) -> list[object]:
+    """Return the corpus files of these kinds, or one skipped parameter that says what is missing."""
+    if not _CORPUS:
+        skip = pytest.mark.skip(reason="left out: MEDIA_CORPUS names no folder of test media")
+        return [pytest.param(None, marks=skip, id="no corpus")]
+    with Path(_CORPUS, "MANIFEST.tsv").open(newline="", errors="replace") as manifest:
+        rows = list(csv.DictReader(manifest, delimiter="\t", quoting=csv.QUOTE_NONE))
+    names = [row["file"] for row in rows if row["file"].lstrip("-").startswith(prefixes)]
+    return [pytest.param(Path(_CORPUS, name), id=name) for name in names]
+
+
+@pytest.fixture
+def fetches() -> Iterator[list[object]]:
+    """Listen where hostile files point and collect whoever comes."""
+    visitors: list[object] = []
+    with socket.create_server(("127.0.0.1", _TRAP_PORT)) as server:
+        server.settimeout(0.1)
+        is_over = threading.Event()
+
+        def listen() -> None:
+            while not is_over.is_set():
+                try:
+                    connection, address = server.accept()
+                except TimeoutError:
+                    continue
+                visitors.append(address)
+                connection.close()
+
+        thread = threading.Thread(target=listen)
+        thread.start()
+        yield visitors
+        is_over.set()
+        thread.join()
+
+
+@pytest.mark.parametrize("path", _files("ok_"))
+def test_a_good_file_plays_whole_and_upright(path: Path, tmp_path: Path) -> None:
+    source = probe_file(path, filename=path.name)
+    ends_s = [
+        encode_audio(path, tmp_path, source=source, track=n).duration_s for n in range(len(source.audio))
+    ]
+    if source.video:
+        (rendition,) = encode_video(path, tmp_path, source=source)
+        ends_s.append(rendition.duration_s)
+        assert rendition.duration_s == pytest.approx(source.video.duration_s, abs=0.5)
+        _assert_upright(path, rendition.joined(tmp_path / "joined.mp4"), source)
+    assert max(ends_s) == pytest.approx(source.duration_s, abs=0.5)
+
+
+@pytest.mark.parametrize("path", _files("bad_"))
+def test_a_bad_file_fails_with_a_code(path: Path, tmp_path: Path, fetches: list[object]) -> None:
+    with pytest.raises(TranscodeError) as failure:
+        encode_video(path, tmp_path, source=probe_file(path, filename=path.name))
+
+    assert failure.value.code in FAILURE_SENTENCES
+    assert fetches == []
+
+
+@pytest.mark.parametrize("path", _files("evil_"))
+def test_a_hostile_file_fails_or_costs_little_and_fetches_nothing(
+    path: Path, tmp_path: Path, fetches: list[object]
+) -> None:
+    end = _end_of(path, tmp_path)
+
+    if isinstance(end, TranscodeError):
+        assert end.code in FAILURE_SENTENCES
+        assert "root:" not in f"{end} {end.detail}"
+    else:
+        # It was less hostile than its name: an ordinary short video in the end.
+        assert end < 60
+    assert fetches == []
+
+
+@pytest.mark.parametrize("path", _files("part_"))
+def test_a_damaged_file_ends_in_a_definite_state(path: Path, tmp_path: Path, fetches: list[object]) -> None:
+    end = _end_of(path, tmp_path)
+
+    assert end > 0 if isinstance(end, float) else end.code in FAILURE_SENTENCES
+    assert fetches == []
+
+
+def _end_of(path: Path, work: Path) -> float | TranscodeError:
+    """Return how much of a file plays, in seconds, or why it does not."""
+    try:
+        (rendition,) = encode_video(path, work, source=probe_file(path, filename=path.name))
+    except TranscodeError as failure:
+        return failure
+    return rendition.duration_s
+
+
+def _assert_upright(original: Path, encoded: Path, source: SourceInfo) -> None:
+    """Compare a tiny grey picture with the original's, turned each way: upright must be nearest."""
+    width, height = rung_size(source, plan_ladder(source)[-1])
+    assert source.video is not None
+    assert (width > height) == (source.video.width_px > source.video.height_px) or width == height
+    theirs, ours = thumbnail(original), thumbnail(encoded)
+    differences = [difference(turned, ours) for turned in _turns(theirs)]
+    # Flat pictures look alike every way round.
+    assert differences[0] <= min(differences) + 2
+
+
+def _turns(picture: bytes, side: int = 16) -> list[bytes]:
+    """Return a square picture turned by 0, 90, 180 and 270 degrees."""
+    turns = [picture]
+    for _ in range(3):
+        last = turns[-1]
+        turns.append(bytes(last[(side - 1 - x) * side + y] for y in range(side) for x in range(side)))
+    return turns

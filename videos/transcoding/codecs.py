@@ -1,0 +1,154 @@
+"""The codecs we decode, and the names of what we encode.
+
+FFmpeg brings some five hundred decoders; the ones nobody uploads are the ones
+nobody looks after.
+"""
+
+from __future__ import annotations
+
+from .errors import EncodeFailed
+
+VIDEO_CODECS = frozenset(
+    {
+        "h264",
+        "hevc",
+        "vp8",
+        "vp9",
+        "av1",
+        "mpeg4",
+        "mpeg1video",
+        "mpeg2video",
+        "mjpeg",
+        "prores",
+        "dnxhd",
+        "theora",
+        "h263",
+        "flv1",
+        "msmpeg4v1",
+        "msmpeg4v2",
+        "msmpeg4v3",
+        "wmv1",
+        "wmv2",
+        "wmv3",
+        "vc1",
+        "vp6",
+        "vp6a",
+        "vp6f",
+        "svq1",
+        "svq3",
+        "cinepak",
+        "gif",
+        "rawvideo",
+        "dvvideo",
+        "huffyuv",
+        "ffvhuff",
+        "ffv1",
+        "utvideo",
+        "qtrle",
+        "png",
+        "cfhd",
+    }  # fmt: skip
+)
+AUDIO_CODECS = frozenset(
+    {
+        "aac",
+        "aac_latm",
+        "mp1",
+        "mp2",
+        "mp3",
+        "ac3",
+        "eac3",
+        "dts",
+        "truehd",
+        "opus",
+        "vorbis",
+        "flac",
+        "alac",
+        "amr_nb",
+        "amr_wb",
+        "speex",
+        "nellymoser",
+        "wmav1",
+        "wmav2",
+        "wmapro",
+        "wmalossless",
+        "adpcm_ima_wav",
+        "adpcm_ima_qt",
+        "adpcm_ms",
+        "adpcm_swf",
+        "adpcm_yamaha",
+        "gsm_ms",
+        "pcm_u8",
+        "pcm_s8",
+        "pcm_s16le",
+        "pcm_s16be",
+        "pcm_s24le",
+        "pcm_s24be",
+        "pcm_s32le",
+        "pcm_s32be",
+        "pcm_f32le",
+        "pcm_f32be",
+        "pcm_f64le",
+        "pcm_f64be",
+        "pcm_alaw",
+        "pcm_mulaw",
+        "pcm_dvd",
+        "pcm_bluray",
+        "qdm2",
+    }  # fmt: skip
+)
+COVER_CODECS = frozenset({"mjpeg", "png"})
+
+# FFmpeg names some decoders differently from what they decode.
+_DECODER_NAMES = frozenset(
+    {
+        "libdav1d",
+        "libaom-av1",
+        "libvpx",
+        "libvpx-vp9",
+        "vp6",
+        "flv",
+        "msmpeg4",
+        "mp1float",
+        "mp2float",
+        "mp3float",
+        "dca",
+        "amrnb",
+        "amrwb",
+        "libopencore_amrnb",
+        "libopencore_amrwb",
+        "libspeex",
+        "libopus",
+        "libvorbis",
+    }  # fmt: skip
+)
+DECODER_WHITELIST = ",".join(sorted(VIDEO_CODECS | AUDIO_CODECS | _DECODER_NAMES))
+"""For ``-codec_whitelist``, on everything that opens a source."""
+
+
+def codec_string(init_segment: bytes) -> str:
+    """Return the RFC 6381 name of an init segment's one track, e.g. ``avc1.640028`` or ``mp4a.40.2``.
+
+    Raises EncodeFailed for a track that is neither H.264 nor AAC.
+    """
+    at = init_segment.find(b"avcC")
+    if at > 0:
+        # configurationVersion, then profile, constraints and level (ISO/IEC 14496-15, 5.3.3.1).
+        return "avc1." + init_segment[at + 5 : at + 8].hex()
+    at = init_segment.find(b"esds")
+    if at > 0:
+        return f"mp4a.40.{_audio_object_type(init_segment[at + 8 : at + 80])}"
+    raise EncodeFailed("init segment without avcC or esds")
+
+
+def _audio_object_type(descriptors: bytes) -> int:
+    """Return the first five bits of the AudioSpecificConfig (ISO/IEC 14496-3, 1.6.2.1)."""
+    # DecoderSpecificInfo has tag 5 and a length of one to four bytes, all but the last with the top bit set.
+    at = descriptors.find(b"\x05", descriptors.find(b"\x04") + 14) + 1
+    if at <= 0:
+        raise EncodeFailed("esds without AudioSpecificConfig")
+    while at < len(descriptors) and descriptors[at] & 0x80:
+        at += 1
+    if at + 1 >= len(descriptors):
+        raise EncodeFailed("esds without AudioSpecificConfig")
+    return descriptors[at + 1] >> 3

@@ -1,0 +1,95 @@
+"""What to encode: the rungs of a source, decided from its shape alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+from .source import SourceInfo, VideoStream
+
+# Chromium's decoder and every phone's play these sizes; H.264 level 5.1 asks for no more.
+_LONGEST_SIDE_PX = 4096
+_SMALLEST_SIDE_PX = 64
+# A source this near below a rung is encoded at its own size instead of falling to the next.
+_NEARLY = Fraction(9, 10)
+_WIDE = Fraction(16, 9)
+_LOWEST_BITRATE_BPS = 100_000
+# Segments may exceed the average by what the encoder's buffer of one second holds.
+_PEAK = Fraction(5, 4)
+
+
+@dataclass(frozen=True, slots=True)
+class Rung:
+    """One picture size by its short side in pixels, and the average bitrate it may not exceed."""
+
+    short_side: int
+    bitrate_bps: int
+
+    @property
+    def peak_bps(self) -> int:
+        """Return the highest bitrate of any segment, which ``BANDWIDTH`` promises (RFC 8216, 4.3.4.2)."""
+        return int(self.bitrate_bps * _PEAK)
+
+
+LADDER = (
+    Rung(2160, 12_000_000),
+    Rung(1440, 7_000_000),
+    Rung(1080, 4_500_000),
+    Rung(720, 2_500_000),
+    Rung(480, 1_200_000),
+    Rung(360, 730_000),
+)
+"""Best first, for up to 30 pictures a second."""
+
+
+def plan_ladder(source: SourceInfo, *, max_short_side: int = 1080) -> tuple[Rung, ...]:
+    """Return the rungs to encode for ``source``, best first, never upscaling.
+
+    The short side decides, so a 1080×1920 portrait clip is a 1080 source.  One a
+    little below a rung keeps its own size at the top, one below all of them gets
+    a single rung of its own.  Without a picture there are none.
+    """
+    if source.video is None:
+        return ()
+    own = source.video.short_side
+    allowed = [rung for rung in LADDER if rung.short_side <= max_short_side] or [LADDER[-1]]
+    fitting = [rung for rung in allowed if rung.short_side <= own]
+    missed = [rung for rung in allowed if rung.short_side > own]
+    if missed and (not fitting or own >= missed[-1].short_side * _NEARLY):
+        fitting.insert(0, _own_rung(source.video, missed[-1]))
+    return tuple(_for_rate(rung, source.video.frame_rate) for rung in fitting)
+
+
+def rung_size(source: SourceInfo, rung: Rung) -> tuple[int, int]:
+    """Return a rung's width and height in pixels: even, upright, in the source's proportions.
+
+    Sizes too small or too long for a player's decoder are brought into its
+    range, the only case in which anything is enlarged or distorted.  Raises
+    ValueError for a source without a picture.
+    """
+    if source.video is None:
+        raise ValueError("no picture, no size")
+    width_px, height_px = source.video.width_px, source.video.height_px
+    short, long = min(width_px, height_px), max(width_px, height_px)
+    target = max(min(rung.short_side, short), _SMALLEST_SIDE_PX)
+    scale = min(Fraction(target, short), Fraction(_LONGEST_SIDE_PX, long))
+    return _even(width_px * scale), _even(height_px * scale)
+
+
+def _even(side_px: Fraction) -> int:
+    """Return a side that 4:2:0 can halve, rounded down unless the exact size lies just above."""
+    return max(_SMALLEST_SIDE_PX, int((side_px + Fraction(1, 2)) // 2) * 2)
+
+
+def _own_rung(video: VideoStream, above: Rung) -> Rung:
+    """Return a rung of the source's own size; small pictures need more bits a pixel than large ones."""
+    normal_area = above.short_side**2 * _WIDE
+    share = min(1.0, float(video.width_px * video.height_px / normal_area)) ** 0.75
+    return Rung(video.short_side, max(_LOWEST_BITRATE_BPS, round(above.bitrate_bps * share, -3)))
+
+
+def _for_rate(rung: Rung, frame_rate: Fraction) -> Rung:
+    """Give fast pictures more: half as much again at 60 a second, for neighbours are alike."""
+    if frame_rate <= 30:
+        return rung
+    return Rung(rung.short_side, int(rung.bitrate_bps * (1 + (frame_rate - 30) / 60)))

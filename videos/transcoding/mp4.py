@@ -1,0 +1,124 @@
+"""A small reader of MP4 boxes (ISO/IEC 14496-12), for what FFmpeg does not say about a header.
+
+It looks at what the header *declares*: sizes and durations no encoder writes,
+and protected tracks.  Every loop is bounded, nothing recurses, and damage is
+not its business: a header that makes no sense to it is left to FFmpeg.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from .byteranges import RangeReader
+
+_MAX_TOP_LEVEL_BOXES = 1000
+_MAX_BOXES = 4096
+_MAX_MOOV_BYTES = 64 * 1024**2
+_UNKNOWN_DURATIONS = frozenset({0, 0xFFFF_FFFF, 0xFFFF_FFFF_FFFF_FFFF})
+_PROTECTED = frozenset({b"encv", b"enca", b"drms", b"drmi"})
+
+
+@dataclass(slots=True)
+class Header:
+    """What ``moov`` declares: sizes in pixels, its own duration, and the nature of its tracks."""
+
+    duration_s: float | None = None
+    is_fragmented: bool = False
+    is_protected: bool = False
+    sizes_px: list[tuple[int, int]] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class _Box:
+    kind: bytes
+    payload: memoryview
+
+
+def read_header(read: RangeReader, *, head: bytes, size_bytes: int) -> Header | None:
+    """Return what the file's ``moov`` declares, or None when there is none to be found.
+
+    ``read`` is only asked for what ``head``, the file's beginning, does not hold.
+    """
+
+    def bytes_at(start: int, length: int) -> bytes:
+        return head[start : start + length] if start + length <= len(head) else read(start, length)
+
+    start = 0
+    for _ in range(_MAX_TOP_LEVEL_BOXES):
+        kind, header_length, length = _box_header(bytes_at(start, 16), room=size_bytes - start)
+        if length < header_length:
+            return None
+        if kind == b"moov":
+            if length > _MAX_MOOV_BYTES:
+                return None
+            return _read_moov(memoryview(bytes_at(start, length))[header_length:])
+        start += length
+    return None
+
+
+def _box_header(data: bytes, *, room: int) -> tuple[bytes, int, int]:
+    """Return kind, header length and whole length; a length of 0 means there is no box here."""
+    if len(data) < 8 or room < 8:
+        return b"", 8, 0
+    length, kind, header_length = int.from_bytes(data[:4]), data[4:8], 8
+    if length == 1 and len(data) >= 16:
+        length, header_length = int.from_bytes(data[8:16]), 16
+    # 0: the box runs to the end of what holds it (14496-12, 4.2).
+    return kind, header_length, min(length or room, room)
+
+
+def _boxes(data: memoryview) -> Iterator[_Box]:
+    """Yield the boxes that lie side by side in ``data``."""
+    for _ in range(_MAX_BOXES):
+        kind, header_length, length = _box_header(bytes(data[:16]), room=len(data))
+        if length < header_length:
+            return
+        yield _Box(kind, data[header_length:length])
+        data = data[length:]
+
+
+def _descend(data: memoryview, *path: bytes) -> memoryview | None:
+    """Return the payload of the first box at the end of ``path``."""
+    for kind in path:
+        found = next((box.payload for box in _boxes(data) if box.kind == kind), None)
+        if found is None:
+            return None
+        data = found
+    return data
+
+
+def _read_moov(moov: memoryview) -> Header:
+    header = Header()
+    for box in _boxes(moov):
+        if box.kind == b"mvhd":
+            header.duration_s = _duration_s(bytes(box.payload[:32]))
+        elif box.kind == b"mvex":
+            header.is_fragmented = True
+        elif box.kind == b"trak":
+            _read_track(box.payload, header)
+    return header
+
+
+def _duration_s(mvhd: bytes) -> float | None:
+    """Read timescale and duration of a version 0 or 1 ``mvhd`` (14496-12, 8.2.2)."""
+    if len(mvhd) < 32:
+        return None
+    is_long = mvhd[0] == 1
+    timescale = int.from_bytes(mvhd[20:24] if is_long else mvhd[12:16])
+    duration = int.from_bytes(mvhd[24:32] if is_long else mvhd[16:20])
+    return None if not timescale or duration in _UNKNOWN_DURATIONS else duration / timescale
+
+
+def _read_track(trak: memoryview, header: Header) -> None:
+    handler = _descend(trak, b"mdia", b"hdlr")
+    sample_descriptions = _descend(trak, b"mdia", b"minf", b"stbl", b"stsd")
+    if sample_descriptions is None or handler is None:
+        return
+    for entry in _boxes(sample_descriptions[8:]):
+        if entry.kind in _PROTECTED:
+            header.is_protected = True
+        # VisualSampleEntry: width and height at 24 and 26 (14496-12, 12.1.3).
+        if bytes(handler[8:12]) == b"vide" and len(entry.payload) >= 28:
+            size = bytes(entry.payload[24:28])
+            header.sizes_px.append((int.from_bytes(size[:2]), int.from_bytes(size[2:])))

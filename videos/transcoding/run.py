@@ -1,0 +1,275 @@
+"""Running an encode: segments come out as they are finished, and no process stays behind."""
+
+from __future__ import annotations
+
+import os
+import re
+import selectors
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from .errors import DecodeFailed, EncodeFailed, FFmpegFailed, StorageFailed
+from .sandbox import (
+    ENCODE_ADDRESS_SPACE_BYTES,
+    STORAGE_TROUBLE,
+    clean_environment,
+    run_short,
+    sandboxed,
+    scrub,
+)
+
+INIT_SEGMENT = "init.mp4"
+"""Name of the init segment in each output directory."""
+
+_POLL_S = 0.25
+_KEPT_STDERR_BYTES = 16_384
+_POSTER_TIMEOUT_S = 120
+_ENTRY = re.compile(r"#EXTINF:([\d.]+),[^\n]*\n(?:#[^\n]*\n)*([^#\n]+)\n")
+
+
+@dataclass(frozen=True, slots=True)
+class FinishedSegment:
+    """One complete file on disk; the consumer may delete it.
+
+    ``output_index`` counts the encode's outputs, ``number`` the video's segments
+    from 0.
+    """
+
+    output_index: int
+    number: int
+    path: Path
+    duration_s: float
+
+
+def run_encode(
+    argv: Sequence[str],
+    workdir: Path,
+    *,
+    outputs: Sequence[Path],
+    on_progress: Callable[[float], None] | None = None,
+    timeout_s: float = 12 * 3600,
+    stall_s: float = 120,
+    disk_bytes: int = 256 * 1024**2,
+    allow_empty: bool = False,
+) -> Generator[FinishedSegment, None, None]:
+    """Run FFmpeg and yield each segment as soon as it is complete.
+
+    ``outputs`` are the directories its HLS muxers write to; each ends up with an
+    ``INIT_SEGMENT`` before its first segment is yielded.  ``on_progress`` gets the
+    seconds encoded so far about twice a second and may raise to abandon the work.
+    FFmpeg is paused while more than ``disk_bytes`` of finished segments wait to be
+    taken.  The clocks stand still while the consumer holds a segment.
+
+    Raises FFmpegFailed with an exit code, StorageFailed when the source could not
+    be fetched, EncodeFailed after ``stall_s`` without progress or ``timeout_s`` in
+    all, and DecodeFailed when nothing came out, unless ``allow_empty``.
+    """
+    for output in outputs:
+        output.mkdir(parents=True, exist_ok=True)
+    shelves = [_Shelf(index, output) for index, output in enumerate(outputs)]
+    with _Encoder(argv, workdir, timeout_s, stall_s) as encoder:
+        has_ended = False
+        while not has_ended:
+            has_ended = encoder.poll(on_progress)
+            for segment in _take(shelves):
+                encoder.pause(when=sum(shelf.waiting_bytes() for shelf in shelves) > disk_bytes)
+                yield segment
+            encoder.resume()
+        encoder.check_exit()
+    if not allow_empty and not all(shelf.taken for shelf in shelves):
+        raise DecodeFailed("FFmpeg encoded nothing")
+
+
+def run_poster(argv: Sequence[str], path: Path) -> Path | None:
+    """Run the command that writes one picture to ``path``; None when there was none to be had."""
+    finished = run_short(argv, timeout_s=_POSTER_TIMEOUT_S)
+    if finished.exit_code != 0:
+        raise FFmpegFailed(finished.exit_code, finished.stderr)
+    return path if path.exists() and path.stat().st_size else None
+
+
+class _Shelf:
+    """One output directory: what its playlist lists and what of that has been taken."""
+
+    def __init__(self, index: int, directory: Path) -> None:
+        self.taken = 0
+        self._index = index
+        self._directory = directory
+        self._listed: list[FinishedSegment] = []
+        self._seen_at_ns = 0
+
+    def refresh(self) -> None:
+        """Read the playlist if it changed; FFmpeg puts it in place whole, after the segments it names."""
+        playlist = self._directory / "index.m3u8"
+        try:
+            changed_at_ns = playlist.stat().st_mtime_ns
+        except FileNotFoundError:
+            return
+        if changed_at_ns != self._seen_at_ns:
+            self._seen_at_ns = changed_at_ns
+            entries = _ENTRY.findall(playlist.read_text())
+            self._listed = [self._segment(name, duration) for duration, name in entries]
+
+    def take(self) -> FinishedSegment | None:
+        """Return the next segment nobody took yet."""
+        if self.taken == len(self._listed):
+            return None
+        self.taken += 1
+        return self._listed[self.taken - 1]
+
+    def waiting_bytes(self) -> int:
+        """Return the size of what is finished and not taken, whether listed already or not."""
+        taken = {segment.path.name for segment in self._listed[: self.taken]}
+        files = [path for path in self._directory.glob("*.m4s*") if path.name not in taken]
+        return sum(_size_bytes(path) for path in files)
+
+    def _segment(self, name: str, duration: str) -> FinishedSegment:
+        path = self._directory / Path(name).name
+        return FinishedSegment(self._index, int(path.stem), path, float(duration))
+
+
+def _take(shelves: Sequence[_Shelf]) -> Generator[FinishedSegment, None, None]:
+    """Yield what is finished, in turn from every output, so that they stay abreast."""
+    for shelf in shelves:
+        shelf.refresh()
+    while segments := [segment for shelf in shelves if (segment := shelf.take())]:
+        yield from segments
+
+
+def _size_bytes(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0  # renamed from .tmp, or deleted by the consumer, since we listed it
+
+
+class _Encoder:
+    """The FFmpeg process: its pipes drained, its clocks watched, ended with the block."""
+
+    def __init__(self, argv: Sequence[str], workdir: Path, timeout_s: float, stall_s: float) -> None:
+        self._timeout_s, self._stall_s = timeout_s, stall_s
+        # Encoding uses all cores at once; the clock on the wall is the real limit.
+        cpu_s = int(timeout_s * (os.cpu_count() or 1)) + 1
+        self._popen = subprocess.Popen(
+            sandboxed(argv, address_space_bytes=ENCODE_ADDRESS_SPACE_BYTES, cpu_s=cpu_s),
+            cwd=workdir,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=clean_environment(),
+        )
+        self._progress = _Progress()
+        self._complaints = b""
+        self._is_paused = False
+        self._elapsed_s = self._standing_s = 0.0
+        self._looked_at = time.monotonic()
+        self._selector = selectors.DefaultSelector()
+        for pipe, receive in (
+            (self._popen.stdout, self._progress.feed),
+            (self._popen.stderr, self._complain),
+        ):
+            assert pipe is not None  # noqa: S101 (we asked for pipes)
+            os.set_blocking(pipe.fileno(), False)
+            self._selector.register(pipe, selectors.EVENT_READ, receive)
+
+    def __enter__(self) -> _Encoder:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Leave no process, whatever ended the block."""
+        self._popen.kill()
+        self._selector.close()
+        with self._popen:
+            pass
+
+    def poll(self, on_progress: Callable[[float], None] | None) -> bool:
+        """Wait a moment for news and pass them on; true once FFmpeg has ended and said all."""
+        self._looked_at = time.monotonic()
+        for key, _ in self._selector.select(_POLL_S):
+            data = os.read(key.fd, 65_536)
+            if data:
+                key.data(data)
+            else:
+                self._selector.unregister(key.fileobj)
+        self._watch_clocks()
+        if self._progress.has_news() and on_progress:
+            on_progress(self._progress.encoded_s)
+        if self._selector.get_map():
+            return False
+        self._popen.wait(self._stall_s)
+        return True
+
+    def pause(self, *, when: bool) -> None:
+        """Stop FFmpeg where it stands, if ``when``."""
+        if when and not self._is_paused:
+            self._is_paused = True
+            self._popen.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let a paused FFmpeg go on."""
+        if self._is_paused:
+            self._is_paused = False
+            self._popen.send_signal(signal.SIGCONT)
+
+    def check_exit(self) -> None:
+        """Raise StorageFailed or FFmpegFailed if FFmpeg did not end well."""
+        complaints = scrub(self._complaints.decode("utf-8", "replace"))
+        if self._popen.returncode:
+            if STORAGE_TROUBLE.search(complaints):
+                raise StorageFailed(complaints[-500:])
+            tail = "\n".join(complaints.splitlines()[-12:])
+            raise FFmpegFailed(self._popen.returncode, tail)
+
+    def _complain(self, data: bytes) -> None:
+        self._complaints = (self._complaints + data)[-_KEPT_STDERR_BYTES:]
+
+    def _watch_clocks(self) -> None:
+        passed_s = time.monotonic() - self._looked_at
+        self._elapsed_s += passed_s
+        self._standing_s = 0.0 if self._progress.has_moved() else self._standing_s + passed_s
+        if self._standing_s > self._stall_s:
+            raise EncodeFailed(f"no progress for {self._stall_s:.0f} s")
+        if self._elapsed_s > self._timeout_s:
+            raise EncodeFailed(f"not finished after {self._timeout_s:.0f} s")
+
+
+class _Progress:
+    """Reads ``-progress``: blocks of ``key=value`` lines, each closed by ``progress=…``."""
+
+    def __init__(self) -> None:
+        self.encoded_s = 0.0
+        self._rest = b""
+        self._values: dict[bytes, bytes] = {}
+        self._has_news = self._has_moved = False
+
+    def feed(self, data: bytes) -> None:
+        """Take what came through the pipe, whole lines or not."""
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        for line in lines:
+            key, _, value = line.strip().partition(b"=")
+            # Sizes grow before the first picture's time does.
+            if key in {b"out_time_us", b"total_size", b"frame"} and self._values.get(key) != value:
+                self._has_moved = True
+            self._values[key] = value
+            if key == b"progress":
+                self._close_block()
+
+    def has_news(self) -> bool:
+        """Say whether a block came since last asked."""
+        news, self._has_news = self._has_news, False
+        return news
+
+    def has_moved(self) -> bool:
+        """Say whether anything grew since last asked."""
+        moved, self._has_moved = self._has_moved, False
+        return moved
+
+    def _close_block(self) -> None:
+        self._has_news = True
+        value = self._values.get(b"out_time_us", b"")
+        if value.isdigit():
+            self.encoded_s = int(value) / 1_000_000
