@@ -47,7 +47,7 @@ VIDEO_CODECS = frozenset(
         "qtrle",
         "png",
         "cfhd",
-    }  # fmt: skip
+    }
 )
 AUDIO_CODECS = frozenset(
     {
@@ -95,7 +95,7 @@ AUDIO_CODECS = frozenset(
         "pcm_dvd",
         "pcm_bluray",
         "qdm2",
-    }  # fmt: skip
+    }
 )
 COVER_CODECS = frozenset({"mjpeg", "png"})
 
@@ -120,7 +120,7 @@ _DECODER_NAMES = frozenset(
         "libspeex",
         "libopus",
         "libvorbis",
-    }  # fmt: skip
+    }
 )
 DECODER_WHITELIST = ",".join(sorted(VIDEO_CODECS | AUDIO_CODECS | _DECODER_NAMES))
 """For ``-codec_whitelist``, on everything that opens a source."""
