@@ -15,11 +15,15 @@ from django.core.validators import RegexValidator
 from django.db import models, transaction
 from django.db.models.functions import Lower
 from django.urls import reverse
+from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
+
+from videoplatform.storage import media_url
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser
 
+# The groups that migration 0002 makes; ``manage.py grant`` puts people into them.
 MODERATORS = "moderators"
 ADMINISTRATORS = "administrators"
 
@@ -30,12 +34,10 @@ validate_username = RegexValidator(
 
 
 class UserManager(BaseUserManager["User"]):
-    def _create_user(self, *args: Any, **fields: Any) -> User:
-        """Every way to make a user ends here, and makes the channel with it."""
-        with transaction.atomic():
-            user: User = super()._create_user(*args, **fields)  # type: ignore[misc]
-            Channel.objects.get_or_create(owner=user)
-        return user
+    @classmethod
+    def normalize_email(cls, email: str | None) -> str:
+        """Addresses are kept in lower case whole, so that one person has one."""
+        return super().normalize_email(email).lower()
 
     def get_by_natural_key(self, username: str | None) -> User:
         """Signing in does not depend on the case of the name, as signing up does not."""
@@ -56,9 +58,10 @@ class User(AbstractUser):
     first_name = None  # type: ignore[assignment]
     last_name = None  # type: ignore[assignment]
 
-    objects: ClassVar[UserManager] = UserManager()  # type: ignore[assignment]
+    objects: ClassVar[UserManager] = UserManager()
 
     class Meta(AbstractUser.Meta):
+        permissions = [("suspend_user", "Can suspend and restore users")]
         constraints = [
             models.UniqueConstraint(
                 Lower("username"), name="user_username_ci", violation_error_message=_("This name is taken.")
@@ -67,6 +70,14 @@ class User(AbstractUser):
                 Lower("email"), name="user_email_ci", violation_error_message=_("This address is in use.")
             ),
         ]
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Every way to make a user ends here, and makes the channel with it."""
+        is_new = self._state.adding
+        with transaction.atomic():
+            super().save(*args, **kwargs)
+            if is_new:
+                Channel.objects.get_or_create(owner=self)
 
     def get_full_name(self) -> str:
         return self.channel.name
@@ -81,12 +92,10 @@ class User(AbstractUser):
             return False
         return self.is_superuser or bool(self.role_names & {MODERATORS, ADMINISTRATORS})
 
-    @property
+    @cached_property
     def role_names(self) -> frozenset[str]:
         """The names of the user's groups, asked for once per object."""
-        if not hasattr(self, "_role_names"):
-            self._role_names = frozenset(self.groups.values_list("name", flat=True))
-        return self._role_names
+        return frozenset(self.groups.values_list("name", flat=True))
 
 
 class ChannelQuerySet(models.QuerySet["Channel"]):
@@ -96,6 +105,15 @@ class ChannelQuerySet(models.QuerySet["Channel"]):
 
     def with_follower_count(self) -> ChannelQuerySet:
         return self.annotate(follower_count=models.Count("followers", distinct=True))
+
+    def with_is_following(self, user: User | AnonymousUser) -> ChannelQuerySet:
+        """Annotate whether ``user`` follows each channel; signed out, nobody does."""
+        follows = Follow.objects.filter(channel=models.OuterRef("pk"), follower_id=user.pk)
+        return self.annotate(is_following=models.Exists(follows))
+
+    def named(self, username: str) -> ChannelQuerySet:
+        """The channel behind ``/@username/``, in whatever case it was typed."""
+        return self.filter(owner__username__iexact=username)
 
 
 class Channel(models.Model):
@@ -123,6 +141,11 @@ class Channel(models.Model):
         """What pages call the channel."""
         return self.display_name or self.owner.username
 
+    @property
+    def avatar_url(self) -> str | None:
+        """Where browsers read the picture, for some hours."""
+        return media_url(self.avatar.name) if self.avatar.name else None
+
     def get_absolute_url(self) -> str:
         return reverse("channel", args=[self.username])
 
@@ -138,6 +161,8 @@ class Follow(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
+        verbose_name = _("follow")
+        verbose_name_plural = _("follows")
         constraints = [models.UniqueConstraint(fields=["follower", "channel"], name="follow_once")]
 
     def __str__(self) -> str:

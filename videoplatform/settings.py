@@ -6,12 +6,15 @@ variable is described in ``docs/settings.md``, which a test holds complete.
 
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
+import django_stubs_ext
 import environ
 from csp.constants import NONE, SELF
 
 from videoplatform.embedded import environment
 
+django_stubs_ext.monkeypatch()  # admin.ModelAdmin[Video] at run time, too
 BASE_DIR = Path(__file__).resolve().parent.parent
 environment.load(BASE_DIR)
 env = environ.FileAwareEnv()  # SECRET_KEY_FILE=/run/secrets/key works as well
@@ -27,6 +30,9 @@ DATA_DIR = Path(env.str("DATA_DIR", default=str(BASE_DIR / "var")))
 PORT = env.int("PORT", default=8000)
 HTTPS = env.bool("HTTPS", default=False)  # true behind a proxy that speaks TLS
 RATE_LIMITS = env.bool("RATE_LIMITS", default=True)
+# How many proxies in front append to X-Forwarded-For; without one, the header is
+# whatever a client invents, and rate limits go by the connection's address.
+TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", default=0)
 
 ROOT_URLCONF = "videoplatform.urls"
 ASGI_APPLICATION = "videoplatform.asgi.application"
@@ -188,10 +194,8 @@ CELERY_BEAT_SCHEDULE = {
 # --- People ---------------------------------------------------------------------
 
 AUTH_USER_MODEL = "accounts.User"
-AUTHENTICATION_BACKENDS = [
-    "django.contrib.auth.backends.ModelBackend",
-    "allauth.account.auth_backends.AuthenticationBackend",
-]
+# allauth's backend is Django's ModelBackend that accepts the e-mail address as well.
+AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in (
@@ -204,6 +208,23 @@ AUTH_PASSWORD_VALIDATORS = [
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "/"
 LOGOUT_REDIRECT_URL = "/"
+
+ACCOUNT_ADAPTER = "accounts.adapter.AccountAdapter"
+ACCOUNT_FORMS = {"login": "accounts.forms.SignInForm", "signup": "accounts.forms.SignUpForm"}
+ACCOUNT_LOGIN_METHODS = {"username", "email"}
+ACCOUNT_SIGNUP_FIELDS = ["username*", "email*", "password1*"]
+ACCOUNT_EMAIL_VERIFICATION = "optional"  # mail is sent; signing in does not wait for it
+ACCOUNT_CHANGE_EMAIL = True  # one address a person; a new one counts once it is confirmed
+ACCOUNT_EMAIL_NOTIFICATIONS = True
+ACCOUNT_EMAIL_SUBJECT_PREFIX = f"[{SITE_NAME}] "
+ACCOUNT_DEFAULT_HTTP_PROTOCOL = "https" if HTTPS else "http"
+ACCOUNT_SESSION_REMEMBER = True
+ACCOUNT_RATE_LIMITS: Any = {} if RATE_LIMITS else False  # {} means allauth's own
+MFA_RATE_LIMITS: Any = {} if RATE_LIMITS else False
+MFA_TOTP_ISSUER = SITE_NAME
+MFA_TOTP_TOLERANCE = 1  # one period (30 s) of clock drift either way
+MFA_ALLOW_UNVERIFIED_EMAIL = True  # confirming the address is optional, protecting the account is not less so
+ALLAUTH_TRUSTED_PROXY_COUNT = TRUSTED_PROXIES
 
 EMAIL_CONFIG = env.email_url("EMAIL_URL", default="filemail://")
 vars().update(EMAIL_CONFIG)
@@ -225,7 +246,15 @@ REST_FRAMEWORK = {
         "videoplatform.throttling.AnonymousThrottle",
         "videoplatform.throttling.PersonThrottle",
     ],
-    "DEFAULT_THROTTLE_RATES": {"anonymous": "600/min", "person": "1200/min", "sign_in": "10/min", "upload": "60/hour"},
+    "DEFAULT_THROTTLE_RATES": {
+        "anonymous": "600/min",
+        "person": "1200/min",
+        "sign_in": "10/min",  # per account, from wherever
+        "sign_in_address": "60/min",
+        "sign_up": "30/min",
+        "upload": "60/hour",
+    },
+    "NUM_PROXIES": TRUSTED_PROXIES,
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
 REST_KNOX = {

@@ -1,9 +1,15 @@
 """Rate limits: by address for strangers, by account for people; RATE_LIMITS=0 switches them off."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from django.conf import settings
-from rest_framework.request import Request
 from rest_framework.throttling import AnonRateThrottle, ScopedRateThrottle, UserRateThrottle
-from rest_framework.views import APIView
+
+if TYPE_CHECKING:  # the views import us, through the settings
+    from rest_framework.request import Request
+    from rest_framework.views import APIView
 
 
 class AnonymousThrottle(AnonRateThrottle):

@@ -1,0 +1,34 @@
+"""Where allauth asks us: the same names and sentences as everywhere else."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from allauth.account.adapter import DefaultAccountAdapter
+from allauth.account.models import EmailAddress
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from accounts import services
+from accounts.errors import WrongCredentials
+
+
+class AccountAdapter(DefaultAccountAdapter):
+    error_messages: ClassVar[dict[str, str | Promise]] = {
+        **DefaultAccountAdapter.error_messages,
+        "email_taken": _("This address is in use."),
+        "email_password_mismatch": WrongCredentials.sentence,
+        "username_password_mismatch": WrongCredentials.sentence,
+        "incorrect_password": _("The password is not right."),
+        "incorrect_code": _("This code is not right, or was used before. Wait for the next one."),
+        "too_many_login_attempts": _("Too many attempts. Wait a few minutes and try again."),
+    }
+
+    def clean_username(self, username: str, shallow: bool = False) -> str:
+        """``shallow`` is allauth's word for making names up, which we never do."""
+        services.check_username(username)
+        return username
+
+    def can_delete_email(self, email_address: EmailAddress) -> bool:
+        """A change of address can be called off; the address the account stands on cannot go."""
+        return bool(email_address.email != email_address.user.email)

@@ -1,0 +1,11 @@
+from django.urls import path
+
+from accounts import api
+
+urlpatterns = [
+    path("accounts/register/", api.RegisterView.as_view(), name="api-register"),
+    path("accounts/token/", api.TokenView.as_view(), name="api-token"),
+    path("accounts/me/", api.MeView.as_view(), name="api-me"),
+    path("channels/<str:username>/", api.ChannelView.as_view(), name="api-channel"),
+    path("channels/<str:username>/follow/", api.FollowView.as_view(), name="api-follow"),
+]
