@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-from accounts.authentication import ApiTokenAuthentication
 from django.contrib.auth.models import AnonymousUser
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404
@@ -20,9 +19,10 @@ from django.views.decorators.http import require_safe
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
+from accounts.authentication import ApiTokenAuthentication
 from videoplatform import storage
 from videos.models import Video
-from videos.publishing import Encode, media_playlist, multivariant_playlist
+from videos.publishing import Encode, NothingPublished, media_playlist, multivariant_playlist
 
 if TYPE_CHECKING:
     from accounts.models import User
@@ -70,7 +70,11 @@ def media(request: HttpRequest, public_id: str, encode_key: str, rendition: str)
     def uri(name: str) -> str:
         return storage.sign_get(f"{video.encode_prefix}{name}", base=base, signed_at=window, expires=expires)
 
-    return _answer(request, video, media_playlist(encode, found, uri))
+    try:
+        playlist = media_playlist(encode, found, uri)
+    except NothingPublished:
+        raise Http404 from None
+    return _answer(request, video, playlist)
 
 
 def _answer(request: HttpRequest, video: Video, playlist: str) -> HttpResponse:

@@ -254,7 +254,8 @@ def _encode(
     with closing(encode):
         for segment in encode:
             init_path = segment.path.with_name(INIT_SEGMENT)
-            _note_codecs(renditions[segment.output_index], init_path)
+            if segment.number == job.first_segment:
+                _check_codecs(renditions[segment.output_index], init_path)
             publisher.add(segment, init_path)
 
 
@@ -273,11 +274,18 @@ class LeaseKeeper:
         progress.note(self.job, encoded_s)
 
 
-def _note_codecs(rendition: Rendition, init_path: Path) -> None:
-    """The first segment of a rendition tells what its playlist must announce."""
+def _check_codecs(rendition: Rendition, init_path: Path) -> None:
+    """The first segment tells what a rendition's playlist must announce; all others must agree.
+
+    A player keeps one init segment for all chunks, so a worker whose FFmpeg
+    encodes differently must not mix its chunks in.
+    """
+    codecs = codec_string(init_path.read_bytes())
     if not rendition.codecs:
-        rendition.codecs = codec_string(init_path.read_bytes())
-        Rendition.objects.filter(pk=rendition.pk, codecs="").update(codecs=rendition.codecs)
+        Rendition.objects.filter(pk=rendition.pk, codecs="").update(codecs=codecs)
+        rendition.refresh_from_db(fields=["codecs"])
+    if rendition.codecs != codecs:
+        raise EncodeFailed(f"{rendition.name} is {codecs} here and {rendition.codecs} elsewhere")
 
 
 def _source(job: Job) -> SourceInfo:

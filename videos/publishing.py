@@ -149,6 +149,10 @@ def attempt_folder(rendition_name: str, job: Job) -> str:
     return f"{rendition_name}/{job.position}-{job.attempt}/"
 
 
+class NothingPublished(Exception):
+    """A playlist was asked for that would name no segment."""
+
+
 # --- Playlists ------------------------------------------------------------------
 
 
@@ -156,17 +160,19 @@ def media_playlist(encode: Encode, rendition: Rendition, uri: Callable[[str], st
     """The media playlist of ``rendition``; ``uri`` turns an object's relative name into what players fetch.
 
     ``EVENT`` while the encode runs, so a player keeps what it has and asks for
-    more; ``VOD`` with ``EXT-X-ENDLIST`` once it is complete.
+    more; ``VOD`` with ``EXT-X-ENDLIST`` once it is complete.  Raises
+    NothingPublished while there is no segment.
     """
     placed = encode.segments(rendition)
-    uris: dict[str, str] = {}  # all segments of a job share one init segment
-    for segment in placed:
-        if segment.init_name not in uris:
-            uris[segment.init_name] = uri(segment.init_name)
+    if not placed:
+        raise NothingPublished(rendition.name)
+    # Chunks of a rendition begin with the same init segment, byte for byte
+    # (pipeline checks it), so players need only the first.
+    init_uri = uri(placed[0].init_name)
     return MediaPlaylist(
         target_duration_s=target_duration_s(encode),
         segments=tuple(
-            Segment(uri=uri(segment.name), duration_s=segment.duration_s, map_uri=uris[segment.init_name])
+            Segment(uri=uri(segment.name), duration_s=segment.duration_s, map_uri=init_uri)
             for segment in placed
         ),
         is_complete=encode.is_complete,
@@ -174,41 +180,37 @@ def media_playlist(encode: Encode, rendition: Rendition, uri: Callable[[str], st
 
 
 def target_duration_s(encode: Encode) -> int:
-    """One value for all renditions and for the whole life of an encode (RFC 8216, 4.3.3.1).
-
-    No segment is longer than the grid by more than one frame; a source below
-    one picture a second gets room for its pictures.
-    """
-    rates = [rung.frame_rate for rung in encode.rungs if rung.frame_rate]
-    return SEGMENT_S + (round(1 / min(rates)) if rates else 0)
+    """One value for all renditions and for the whole life of an encode (RFC 8216, 4.3.3.1)."""
+    longest_picture_s = max((1 / rung.frame_rate for rung in encode.rungs if rung.frame_rate), default=0)
+    # A segment ends with the picture that crosses the grid, and is compared rounded to whole seconds.
+    return int(SEGMENT_S + longest_picture_s + 0.5)
 
 
 def multivariant_playlist(encode: Encode, uri: Callable[[str], str]) -> str:
     """The multivariant playlist; ``uri`` turns a rendition's name into its playlist's address."""
     tracks = encode.tracks
-    sound = max((track.bitrate_bps for track in tracks), default=0)
     if not encode.rungs:
-        return MultivariantPlaylist(
-            audio=(),
-            variants=tuple(
-                Variant(uri=uri(track.name), bandwidth_bps=_peak(track.bitrate_bps), codecs=track.codecs)
-                for track in tracks[:1]
-            ),
-        ).render()
+        return MultivariantPlaylist(variants=tuple(_sound_alone(track, uri) for track in tracks[:1])).render()
     return MultivariantPlaylist(
         audio=tuple(_audio_rendition(track, tracks, uri) for track in tracks),
-        variants=tuple(
-            Variant(
-                uri=uri(rung.name),
-                bandwidth_bps=_peak(rung.bitrate_bps + sound),
-                codecs=",".join(filter(None, [rung.codecs, tracks[0].codecs if tracks else ""])),
-                resolution=(rung.width_px, rung.height_px),
-                frame_rate=rung.frame_rate,
-                audio_group=AUDIO_GROUP if tracks else None,
-            )
-            for rung in encode.rungs
-        ),
+        variants=tuple(_variant(rung, tracks, uri) for rung in encode.rungs),
     ).render()
+
+
+def _sound_alone(track: Rendition, uri: Callable[[str], str]) -> Variant:
+    return Variant(uri=uri(track.name), bandwidth_bps=_peak(track.bitrate_bps), codecs=track.codecs)
+
+
+def _variant(rung: Rendition, tracks: list[Rendition], uri: Callable[[str], str]) -> Variant:
+    sound_bps = max((track.bitrate_bps for track in tracks), default=0)
+    return Variant(
+        uri=uri(rung.name),
+        bandwidth_bps=_peak(rung.bitrate_bps + sound_bps),
+        codecs=",".join([rung.codecs, *(track.codecs for track in tracks[:1])]),
+        resolution=(rung.width_px, rung.height_px),
+        frame_rate=rung.frame_rate,
+        audio_group=AUDIO_GROUP if tracks else None,
+    )
 
 
 def _peak(bitrate_bps: int) -> int:

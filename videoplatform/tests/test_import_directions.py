@@ -41,7 +41,7 @@ def test_an_app_imports_only_apps_on_its_left(app: str) -> None:
     assert offenders == []
 
 
-@pytest.mark.parametrize("core", PURE)
+@pytest.mark.parametrize("core", [core for core in PURE if (BASE_DIR / core).exists()])
 def test_a_pure_core_does_not_know_django(core: str) -> None:
     offenders = [
         f"{path.relative_to(BASE_DIR)}: {name}"

@@ -8,7 +8,7 @@ import factory
 from django.utils import timezone
 
 from accounts.tests.factories import UserFactory
-from videos.models import Job, Rendition, Video
+from videos.models import Job, Rendition, Video, new_public_id
 
 
 class VideoFactory(factory.django.DjangoModelFactory[Video]):
@@ -18,6 +18,7 @@ class VideoFactory(factory.django.DjangoModelFactory[Video]):
         model = Video
         skip_postgeneration_save = True
 
+    public_id = factory.LazyFunction(new_public_id)
     channel = factory.LazyFunction(lambda: UserFactory().channel)
     title = factory.Sequence("Video {}".format)
     status = Video.Status.READY

@@ -43,7 +43,6 @@ def test_a_finished_encode_is_a_vod_playlist_that_ends() -> None:
         '#EXT-X-MAP:URI="https://s3/360p/0-1/init.mp4?sig"\n'
         "#EXTINF:4,\n"
         "https://s3/360p/0-1/0.m4s?sig\n"
-        '#EXT-X-MAP:URI="https://s3/360p/1-1/init.mp4?sig"\n'
         "#EXTINF:4,\n"
         "https://s3/360p/1-1/1.m4s?sig\n"
         "#EXT-X-ENDLIST\n"

@@ -1,0 +1,60 @@
+"""What everything is compared with: one FFmpeg that makes the same ladder from a local file."""
+
+from __future__ import annotations
+
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from videos.transcoding.chunks import ChunkPlan
+from videos.transcoding.ffmpeg import audio_args, encode_args, output_directories
+from videos.transcoding.ladder import plan_ladder
+from videos.transcoding.probe import probe
+from videos.transcoding.sniff import HEAD_BYTES
+
+
+@contextmanager
+def _started(path: Path, folder: Path) -> Iterator[tuple[subprocess.Popen[bytes], list[Path]]]:
+    with path.open("rb") as source_file:
+        head = source_file.read(HEAD_BYTES)
+    source = probe(str(path), head=head, size_bytes=path.stat().st_size)
+    rungs = plan_ladder(source)
+    outputs = list(output_directories(folder, len(rungs)))
+    for output in outputs:
+        output.mkdir(parents=True)
+    whole = ChunkPlan(position=0, first_segment=0, segment_count=None, start_s=0, length_s=source.duration_s)
+    argv = encode_args(source, str(path), rungs, whole, folder)
+    with subprocess.Popen(argv, stdout=subprocess.DEVNULL) as process:
+        try:
+            yield process, outputs
+        finally:
+            process.kill()
+
+
+def whole_ladder_s(path: Path) -> float:
+    """Seconds for the picture of ``path`` in every rung and then its sound, nothing else running."""
+    with tempfile.TemporaryDirectory() as folder, _started(path, Path(folder) / "video") as (process, _):
+        started = time.monotonic()
+        process.wait()
+        with path.open("rb") as source_file:
+            head = source_file.read(HEAD_BYTES)
+        source = probe(str(path), head=head, size_bytes=path.stat().st_size)
+        for number, track in enumerate(source.audio):
+            sound = Path(folder) / f"audio{number}"
+            for output in output_directories(sound, 1):
+                output.mkdir(parents=True)
+            subprocess.run(audio_args(source, str(path), track, sound), check=True, stdout=subprocess.DEVNULL)
+        return time.monotonic() - started
+
+
+def first_segment_s(path: Path) -> float:
+    """Seconds until the first segment lies on disk in every rung."""
+    with tempfile.TemporaryDirectory() as folder:
+        started = time.monotonic()
+        with _started(path, Path(folder) / "video") as (_, outputs):
+            while not all((output / "0.m4s").exists() for output in outputs):
+                time.sleep(0.02)
+            return time.monotonic() - started

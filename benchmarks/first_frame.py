@@ -1,0 +1,56 @@
+"""From "upload complete" to a picture that moves in a browser, for one minute and for fifteen.
+
+.venv/bin/python -m benchmarks.first_frame [seconds ...]
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+
+from playwright.sync_api import Page, sync_playwright
+from videoplatform.embedded.browser import chromium_path
+
+from benchmarks import baseline, harness
+
+MOVES = "() => { const v = document.querySelector('[data-player] video'); return v && v.currentTime > 0.05 }"
+
+
+def measure(page: Page, on: harness.Platform, token: str, seconds: int) -> float:
+    """Seconds from the request that completes the upload to ``currentTime`` > 0."""
+    video, parts = harness.send(on, token, harness.clip(seconds))
+    started = time.monotonic()
+    harness.complete(on, token, video, parts)
+    # As the upload page does: go there once it says that the video plays.
+    harness.wait_for(on, token, video, "is_playable", True)
+    page.goto(f"{on.url}/watch/{video}/")
+    page.wait_for_function(MOVES, polling=50, timeout=60_000)
+    taken_s = time.monotonic() - started
+    page.goto("about:blank")
+    harness.wait_for(on, token, video, "status", "ready")
+    return taken_s
+
+
+def main(lengths: list[int]) -> None:
+    with harness.platform() as on, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=chromium_path(),
+            args=["--no-sandbox", "--autoplay-policy=no-user-gesture-required"],
+        )
+        page = browser.new_page()
+        token = harness.register(on)
+        for seconds in lengths:
+            taken_s = measure(page, on, token, seconds)
+            floor_s = baseline.first_segment_s(harness.clip(seconds))
+            harness.say(
+                "first_frame",
+                length_s=seconds,
+                taken_s=taken_s,
+                ffmpeg_first_segment_s=floor_s,
+                ratio=taken_s / floor_s,
+            )
+        browser.close()
+
+
+if __name__ == "__main__":
+    main([int(argument) for argument in sys.argv[1:]] or [60, 900])

@@ -1,0 +1,267 @@
+"""The path of a video, with real FFmpeg, real S3 and rows in SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from unittest import mock
+
+import pytest
+from django.conf import settings
+from django.utils import timezone
+
+from videoplatform import storage
+from videos import pipeline, queue
+from videos.models import Job, Video
+from videos.publishing import Encode, LeaseLost
+from videos.services import delete_video, retry_video
+from videos.tests.clips import make_clip
+from videos.tests.factories import VideoFactory
+from videos.transcoding.errors import FFmpegFailed
+
+pytestmark = [pytest.mark.django_db, pytest.mark.ffmpeg, pytest.mark.storage, pytest.mark.slow]
+
+Uploaded = Callable[..., Video]
+
+
+@pytest.fixture
+def uploaded(bucket: str) -> Uploaded:
+    """A video whose upload has just been completed with the bytes of ``path``."""
+
+    def make(path: Path, filename: str = "") -> Video:
+        video = VideoFactory(
+            status=Video.Status.PROCESSING,
+            is_playable=False,
+            published_at=None,
+            duration_s=None,
+            width_px=None,
+            height_px=None,
+            encoded=False,
+            source_filename=filename or path.name,
+            source_size_bytes=path.stat().st_size,
+        )
+        storage.client().upload_file(str(path), settings.S3_BUCKET, video.source_key)
+        Job.objects.create(video=video, encode_key=video.encode_key, kind="plan", lane=Job.Lane.FIRST)
+        return video
+
+    return make
+
+
+def work_until_idle() -> None:
+    while pipeline.work(Job.Lane.BULK):
+        pass
+
+
+def test_an_uploaded_clip_becomes_a_ready_video(uploaded: Uploaded, tmp_path: Path) -> None:
+    video = uploaded(make_clip("landscape", tmp_path, seconds=9))
+
+    work_until_idle()
+
+    video.refresh_from_db()
+    encode = Encode.of(video)
+    assert (video.status, video.is_playable, video.failure_code) == ("ready", True, "")
+    assert video.duration_s == pytest.approx(9, abs=0.1)
+    assert encode.is_complete
+    assert all(rung.codecs.startswith("avc1.64") for rung in encode.rungs)
+    assert [track.codecs for track in encode.tracks] == ["mp4a.40.2"]
+
+
+def test_everything_a_playlist_names_is_in_the_bucket(uploaded: Uploaded, tmp_path: Path) -> None:
+    video = uploaded(make_clip("landscape", tmp_path, seconds=9))
+
+    work_until_idle()
+
+    video.refresh_from_db()
+    encode = Encode.of(video)
+    named = {
+        f"{video.encode_prefix}{name}"
+        for rendition in encode.renditions
+        for segment in encode.segments(rendition)
+        for name in (segment.name, segment.init_name)
+    }
+    playlists = {f"{video.encode_prefix}{rendition.name}.m3u8" for rendition in encode.renditions}
+    stored = set(storage.keys_under(video.prefix))
+    assert stored == (
+        named
+        | playlists
+        | {f"{video.encode_prefix}multivariant.m3u8", video.source_key, video.poster_key}
+    )
+
+
+def test_a_video_is_playable_after_its_first_chunk(uploaded: Uploaded, tmp_path: Path) -> None:
+    video = uploaded(make_clip("landscape", tmp_path, seconds=14))
+
+    while pipeline.work(Job.Lane.FIRST):
+        pass
+
+    video.refresh_from_db()
+    encode = Encode.of(video)
+    assert (video.status, video.is_playable) == ("processing", True)
+    assert [len(encode.segments(rung)) for rung in encode.rungs] == [1] * len(encode.rungs)
+    assert not encode.is_complete
+
+
+@pytest.mark.parametrize(
+    ("kind", "width_px", "height_px"), [("portrait", 360, 640), ("no_audio", 640, 360)]
+)
+def test_shapes_and_silence_survive(
+    kind: str, width_px: int, height_px: int, uploaded: Uploaded, tmp_path: Path
+) -> None:
+    video = uploaded(make_clip(kind, tmp_path, seconds=5))
+
+    work_until_idle()
+
+    video.refresh_from_db()
+    assert video.status == "ready"
+    assert (video.width_px > video.height_px) == (width_px > height_px)
+
+
+def test_sound_alone_is_a_video_too(uploaded: Uploaded, tmp_path: Path) -> None:
+    video = uploaded(make_clip("audio_only", tmp_path, seconds=5))
+
+    work_until_idle()
+
+    video.refresh_from_db()
+    assert (video.status, video.has_picture) == ("ready", False)
+    assert Encode.of(video).rungs == []
+
+
+def test_what_is_no_video_fails_with_a_code_and_a_sentence(uploaded: Uploaded, tmp_path: Path) -> None:
+    path = tmp_path / "film.mp4"
+    path.write_text("#EXTM3U\n#EXTINF:10,\nhttp://127.0.0.1:18099/secret\n")
+    video = uploaded(path)
+
+    work_until_idle()
+
+    video.refresh_from_db()
+    assert (video.status, video.failure_code) == ("failed", "references_outside")
+    assert video.failure_sentence
+
+
+def test_a_failed_video_can_be_tried_again(uploaded: Uploaded, tmp_path: Path) -> None:
+    video = uploaded(make_clip("landscape", tmp_path, seconds=3))
+    with mock.patch("videos.pipeline.MAX_ATTEMPTS", 1), mock.patch(
+        "videos.pipeline.run_encode", side_effect=FFmpegFailed(1, "out of luck")
+    ):
+        work_until_idle()
+    video.refresh_from_db()
+    assert (video.status, video.failure_code) == ("failed", "encode_failed")
+    first_key = video.encode_key
+
+    retry_video(video)
+    work_until_idle()
+
+    video.refresh_from_db()
+    assert (video.status, video.failure_code) == ("ready", "")
+    assert video.encode_key != first_key
+
+
+def test_a_job_that_may_succeed_later_waits_and_is_tried_again(uploaded: Uploaded, tmp_path: Path) -> None:
+    video = uploaded(make_clip("no_audio", tmp_path, seconds=3))
+    pipeline.work(Job.Lane.FIRST)
+    with mock.patch("videos.pipeline.run_encode", side_effect=FFmpegFailed(1, "out of memory")):
+        pipeline.work(Job.Lane.FIRST)
+    job = Job.objects.get(kind="video")
+    assert (job.status, job.error_code, job.attempt) == ("waiting", "encode_failed", 1)
+    assert job.not_before > timezone.now()
+
+    Job.objects.update(not_before=timezone.now())
+    work_until_idle()
+
+    video.refresh_from_db()
+    assert video.status == "ready"
+
+
+def test_a_worker_that_comes_back_from_the_dead_changes_nothing(uploaded: Uploaded, tmp_path: Path) -> None:
+    video = uploaded(make_clip("no_audio", tmp_path, seconds=3))
+    pipeline.work(Job.Lane.FIRST)
+    late = queue.claim([Job.Lane.FIRST], "thought-dead:1")
+    assert late is not None
+    assert late.kind == "video"
+    Job.objects.filter(pk=late.pk).update(lease_until=timezone.now() - timedelta(seconds=1))
+    work_until_idle()
+    video.refresh_from_db()
+    before = (video.status, sorted(storage.keys_under(video.encode_prefix)), Encode.of(video).duration_s)
+
+    pipeline.run(late)
+
+    video.refresh_from_db()
+    listed = [segment.name for rung in Encode.of(video).rungs for segment in Encode.of(video).segments(rung)]
+    assert before[0] == video.status == "ready"
+    assert Encode.of(video).duration_s == before[2]
+    assert all("/0-2/" in name for name in listed)
+    assert set(before[1]) <= set(storage.keys_under(video.encode_prefix))
+
+
+def test_the_same_wake_up_twice_does_the_work_once(uploaded: Uploaded, tmp_path: Path) -> None:
+    uploaded(make_clip("no_audio", tmp_path, seconds=3))
+    work_until_idle()
+
+    done_again = [pipeline.work(lane) for lane in Job.Lane for _ in range(2)]
+
+    assert done_again == [False] * 4
+    assert set(Job.objects.values_list("attempt", flat=True)) == {1}
+
+
+def test_a_video_whose_last_worker_died_before_the_end_is_completed_by_the_sweeper(
+    uploaded: Uploaded, tmp_path: Path
+) -> None:
+    video = uploaded(make_clip("no_audio", tmp_path, seconds=3))
+    with mock.patch("videos.pipeline.complete"):
+        work_until_idle()
+    video.refresh_from_db()
+    assert video.status == "processing"
+
+    pipeline.sweep()
+
+    video.refresh_from_db()
+    assert video.status == "ready"
+
+
+def test_a_job_that_kills_every_worker_ends_in_a_failure(uploaded: Uploaded, tmp_path: Path) -> None:
+    video = uploaded(make_clip("no_audio", tmp_path, seconds=3))
+    pipeline.work(Job.Lane.FIRST)
+    Job.objects.filter(kind="video").update(
+        status="running", attempt=pipeline.MAX_ATTEMPTS, lease_until=timezone.now() - timedelta(seconds=1)
+    )
+
+    pipeline.sweep()
+
+    video.refresh_from_db()
+    assert (video.status, video.failure_code) == ("failed", "encode_failed")
+
+
+def test_deleting_a_video_stops_its_worker_and_empties_the_bucket(uploaded: Uploaded, tmp_path: Path) -> None:
+    from videos.cleaning import empty_doomed_prefixes
+    from videos.models import DoomedPrefix
+
+    video = uploaded(make_clip("no_audio", tmp_path, seconds=3))
+    prefix = video.prefix
+    pipeline.work(Job.Lane.FIRST)
+    held = queue.claim([Job.Lane.FIRST])
+    assert held is not None
+
+    delete_video(video)
+    with pytest.raises(LeaseLost):
+        pipeline.finish(held)
+    DoomedPrefix.objects.update(last_pass_at=timezone.now())
+    empty_doomed_prefixes()
+
+    assert list(storage.keys_under(prefix)) == []
+    assert not DoomedPrefix.objects.exists()
+
+
+def test_a_broken_sound_track_does_not_cost_the_picture(uploaded: Uploaded, tmp_path: Path) -> None:
+    video = uploaded(make_clip("landscape", tmp_path, seconds=3))
+    real = pipeline.encode_audio
+    assert real
+    with mock.patch.dict(pipeline.STEPS, {Job.Kind.AUDIO: mock.Mock(side_effect=FFmpegFailed(1, "no sound"))}):
+        for _ in range(pipeline.MAX_ATTEMPTS):
+            work_until_idle()
+            Job.objects.update(not_before=timezone.now())
+        work_until_idle()
+
+    video.refresh_from_db()
+    assert video.status == "ready"
+    assert Encode.of(video).tracks == []

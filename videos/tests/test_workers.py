@@ -1,0 +1,152 @@
+"""Real Celery workers, killed and outnumbered, on the database of the test."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.db import connection
+
+from videoplatform import storage
+from videos import pipeline
+from videos.models import Job, Video
+from videos.publishing import Encode
+from videos.tests.clips import make_clip
+from videos.tests.factories import VideoFactory
+
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.ffmpeg,
+    pytest.mark.storage,
+    pytest.mark.redis,
+    pytest.mark.slow,
+]
+
+LEASE_S = 3
+DEADLINE_S = 120
+
+StartWorker = Callable[[], "subprocess.Popen[bytes]"]
+
+
+@pytest.fixture
+def start_worker(bucket: str, tmp_path: Path) -> Iterator[StartWorker]:
+    """Start a Celery worker of both queues that works on this test's database and bucket."""
+    workers: list[subprocess.Popen[bytes]] = []
+
+    def start() -> subprocess.Popen[bytes]:
+        name = f"test{len(workers)}-{os.getpid()}"
+        log = (tmp_path / f"{name}.log").open("wb")
+        worker = subprocess.Popen(
+            [
+                sys.executable, "-m", "celery", "-A", "videoplatform", "worker", "-n", f"{name}@%h",
+                "-Q", "default,encode", "-c", "2", "--without-gossip", "--without-mingle",
+            ],
+            env=os.environ
+            | {
+                "DATABASE_URL": database_url(),
+                "S3_BUCKET": bucket,
+                "ENCODE_LEASE_S": str(LEASE_S),
+                "DATA_DIR": str(settings.DATA_DIR),
+                "ENCODE_PRESET": "ultrafast",
+            },
+            cwd=settings.BASE_DIR,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+        workers.append(worker)
+        return worker
+
+    yield start
+    for worker in workers:
+        kill(worker)
+
+
+def database_url() -> str:
+    config = connection.settings_dict
+    if connection.vendor == "sqlite":
+        return f"sqlite:///{config['NAME']}"
+    return f"postgres://{config['USER']}:{config['PASSWORD']}@{config['HOST']}:{config['PORT']}/{config['NAME']}"
+
+
+def kill(worker: subprocess.Popen[bytes]) -> None:
+    """SIGKILL the worker and its children at once, as a power cut would."""
+    if worker.poll() is None:
+        os.killpg(worker.pid, signal.SIGKILL)
+        worker.wait()
+
+
+def upload(path: Path) -> Video:
+    video = VideoFactory(
+        status=Video.Status.PROCESSING, is_playable=False, published_at=None, duration_s=None, encoded=False,
+        source_filename=path.name, source_size_bytes=path.stat().st_size,
+    )
+    storage.client().upload_file(str(path), settings.S3_BUCKET, video.source_key)
+    Job.objects.create(video=video, encode_key=video.encode_key, kind="plan", lane=Job.Lane.FIRST)
+    return video
+
+
+def wait_until(is_true: Callable[[], bool]) -> None:
+    """Sweep once a second, as beat does, until ``is_true``."""
+    deadline = time.monotonic() + DEADLINE_S
+    while not is_true():
+        assert time.monotonic() < deadline, list(Job.objects.values_list("kind", "position", "status", "attempt"))
+        pipeline.sweep()
+        time.sleep(1)
+
+
+def is_ready(video: Video) -> bool:
+    video.refresh_from_db()
+    return video.status == Video.Status.READY
+
+
+def is_encoding() -> bool:
+    return Job.objects.filter(kind="video", status=Job.Status.RUNNING).exclude(segments=[]).exists()
+
+
+def test_a_worker_killed_in_the_middle_of_an_encode_costs_only_its_chunk(
+    start_worker: StartWorker, tmp_path: Path
+) -> None:
+    video = upload(make_clip("landscape", tmp_path, seconds=70, size="640x360"))
+    first = start_worker()
+    wait_until(is_encoding)
+
+    kill(first)
+    start_worker()
+    wait_until(lambda: is_ready(video))
+
+    encode = Encode.of(video)
+    assert encode.duration_s == pytest.approx(70, abs=0.1)
+    assert max(Job.objects.values_list("attempt", flat=True)) >= 2
+
+
+def test_ffmpeg_dies_with_its_worker(start_worker: StartWorker, tmp_path: Path) -> None:
+    upload(make_clip("landscape", tmp_path, seconds=70, size="640x360"))
+    worker = start_worker()
+    wait_until(is_encoding)
+
+    kill(worker)
+    time.sleep(1)
+
+    running = subprocess.run(["pgrep", "-f", f"{settings.DATA_DIR}/work"], capture_output=True, check=False)
+    assert running.stdout == b""
+
+
+def test_three_workers_at_once_share_the_work_and_repeat_none(
+    start_worker: StartWorker, tmp_path: Path
+) -> None:
+    videos = [upload(make_clip(kind, tmp_path, seconds=10)) for kind in ("landscape", "no_audio", "portrait")]
+    for _ in range(3):
+        start_worker()
+
+    wait_until(lambda: all(is_ready(video) for video in videos))
+
+    assert set(Job.objects.values_list("attempt", flat=True)) == {1}
+    assert len(set(Job.objects.values_list("worker", flat=True))) > 1
