@@ -72,6 +72,7 @@ MIDDLEWARE = [
     "servestatic.middleware.ServeStaticMiddleware",
     "csp.middleware.CSPMiddleware",
     "videoplatform.storage.request_origin_middleware",
+    "videoplatform.middleware.page_policy_middleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -110,6 +111,8 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
         "timeout": 20,
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON;",
     }
+    # A file, as in production: tests start workers of their own on it.
+    DATABASES["default"]["TEST"] = {"NAME": DATA_DIR / "test.sqlite3"}
 else:
     DATABASES["default"]["CONN_MAX_AGE"] = 60
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
@@ -174,6 +177,7 @@ STATIC_ROOT = DATA_DIR / "static"
 STATICFILES_DIRS = [
     BASE_DIR / "static",
     ("vendor/hls.js", BASE_DIR / "node_modules/hls.js/dist"),
+    ("vendor/htmx.org", BASE_DIR / "node_modules/htmx.org/dist"),
     ("vendor/hls-video-element", BASE_DIR / "node_modules/hls-video-element/dist"),
     ("vendor/media-chrome", BASE_DIR / "node_modules/media-chrome/dist"),
 ]
