@@ -47,7 +47,7 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
     "servestatic.runserver_nostatic",
-    "django.contrib.staticfiles",
+    "videoplatform.staticfiles.AssetsConfig",  # django.contrib.staticfiles, collecting less
     "django.contrib.humanize",
     "channels",
     "rest_framework",
@@ -168,12 +168,13 @@ STORAGES = {
     "staticfiles": {
         "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
         if DEBUG
-        else "servestatic.storage.CompressedManifestStaticFilesStorage"
+        else "videoplatform.staticfiles.AssetStorage"
     },
 }
 
 STATIC_URL = "/static/"
 STATIC_ROOT = DATA_DIR / "static"
+SERVESTATIC_USE_ZSTD = False  # brotli for those who are asked over TLS, gzip for the rest
 STATICFILES_DIRS = [
     BASE_DIR / "static",
     ("vendor/hls.js", BASE_DIR / "node_modules/hls.js/dist"),

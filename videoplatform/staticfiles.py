@@ -1,0 +1,52 @@
+"""The assets as they are collected: what pages ask for, under fingerprinted names, compressed.
+
+Packages bring far more than pages load: source maps, other builds, demos.
+Compressing all of it took a minute and a half; this takes a few seconds.
+"""
+
+from typing import ClassVar
+
+from django.contrib.staticfiles.apps import StaticFilesConfig
+from servestatic.storage import CompressedManifestStaticFilesStorage
+
+
+class AssetsConfig(StaticFilesConfig):
+    """Django's own app, with more that ``collectstatic`` leaves where it is."""
+
+    ignore_patterns: ClassVar[list[str]] = [
+        *StaticFilesConfig.ignore_patterns,
+        "*.map",
+        "*.d.ts",
+        "*.d.mts",
+        # Builds for Node, React and AMD.
+        "cjs",
+        "react",
+        "*.amd.js",
+        "*.cjs.js",
+        "custom-elements.json",
+        # Of hls.js we serve hls.min.mjs.
+        "hls.js",
+        "hls.mjs",
+        "hls.min.js",
+        "hls.light.*",
+        "hls-demo*",
+        # Of the API's documentation pages we serve Swagger.
+        "redoc",
+        "swagger-ui-es-*",
+        # The API answers JSON alone.
+        "rest_framework",
+    ]
+
+
+class AssetStorage(CompressedManifestStaticFilesStorage):  # type: ignore[misc]  # untyped
+    """Fingerprints what CSS points at; scripts find each other through the import map.
+
+    Django would also follow the ``sourceMappingURL`` at a script's end, and fail:
+    the maps are not collected.
+    """
+
+    patterns = tuple(
+        (extension, tuple(rule for rule in rules if "sourceMappingURL" not in str(rule)))
+        for extension, rules in CompressedManifestStaticFilesStorage.patterns
+        if extension == "*.css"
+    )
