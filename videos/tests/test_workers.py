@@ -42,25 +42,37 @@ def start_worker(bucket: str, tmp_path: Path) -> Iterator[StartWorker]:
 
     def start() -> subprocess.Popen[bytes]:
         name = f"test{len(workers)}-{os.getpid()}"
-        log = (tmp_path / f"{name}.log").open("wb")
-        worker = subprocess.Popen(
-            [
-                sys.executable, "-m", "celery", "-A", "videoplatform", "worker", "-n", f"{name}@%h",
-                "-Q", "default,encode", "-c", "2", "--without-gossip", "--without-mingle",
-            ],
-            env=os.environ
-            | {
-                "DATABASE_URL": database_url(),
-                "S3_BUCKET": bucket,
-                "ENCODE_LEASE_S": str(LEASE_S),
-                "DATA_DIR": str(settings.DATA_DIR),
-                "ENCODE_PRESET": "ultrafast",
-            },
-            cwd=settings.BASE_DIR,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
+        with (tmp_path / f"{name}.log").open("wb") as log:
+            worker = subprocess.Popen(
+                [
+                    sys.executable,
+                    "-m",
+                    "celery",
+                    "-A",
+                    "videoplatform",
+                    "worker",
+                    "-n",
+                    f"{name}@%h",
+                    "-Q",
+                    "default,encode",
+                    "-c",
+                    "2",
+                    "--without-gossip",
+                    "--without-mingle",
+                ],
+                env=os.environ
+                | {
+                    "DATABASE_URL": database_url(),
+                    "S3_BUCKET": bucket,
+                    "ENCODE_LEASE_S": str(LEASE_S),
+                    "DATA_DIR": str(settings.DATA_DIR),
+                    "ENCODE_PRESET": "ultrafast",
+                },
+                cwd=settings.BASE_DIR,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
         workers.append(worker)
         return worker
 
@@ -73,7 +85,9 @@ def database_url() -> str:
     config = connection.settings_dict
     if connection.vendor == "sqlite":
         return f"sqlite:///{config['NAME']}"
-    return f"postgres://{config['USER']}:{config['PASSWORD']}@{config['HOST']}:{config['PORT']}/{config['NAME']}"
+    return (
+        f"postgres://{config['USER']}:{config['PASSWORD']}@{config['HOST']}:{config['PORT']}/{config['NAME']}"
+    )
 
 
 def kill(worker: subprocess.Popen[bytes]) -> None:
@@ -85,8 +99,13 @@ def kill(worker: subprocess.Popen[bytes]) -> None:
 
 def upload(path: Path) -> Video:
     video = VideoFactory(
-        status=Video.Status.PROCESSING, is_playable=False, published_at=None, duration_s=None, encoded=False,
-        source_filename=path.name, source_size_bytes=path.stat().st_size,
+        status=Video.Status.PROCESSING,
+        is_playable=False,
+        published_at=None,
+        duration_s=None,
+        encoded=False,
+        source_filename=path.name,
+        source_size_bytes=path.stat().st_size,
     )
     storage.client().upload_file(str(path), settings.S3_BUCKET, video.source_key)
     Job.objects.create(video=video, encode_key=video.encode_key, kind="plan", lane=Job.Lane.FIRST)
@@ -97,7 +116,9 @@ def wait_until(is_true: Callable[[], bool]) -> None:
     """Sweep once a second, as beat does, until ``is_true``."""
     deadline = time.monotonic() + DEADLINE_S
     while not is_true():
-        assert time.monotonic() < deadline, list(Job.objects.values_list("kind", "position", "status", "attempt"))
+        assert time.monotonic() < deadline, list(
+            Job.objects.values_list("kind", "position", "status", "attempt")
+        )
         pipeline.sweep()
         time.sleep(1)
 
