@@ -66,7 +66,8 @@ class VideoQuerySet(models.QuerySet["Video"]):
         if user.is_authenticated and user.is_moderator:
             return self
         open_to_all = Q(visibility__in=[Video.Visibility.PUBLIC, Video.Visibility.UNLISTED])
-        reachable = open_to_all & Q(channel__owner__is_active=True, is_playable=True)
+        is_there = Q(status__in=[Video.Status.PROCESSING, Video.Status.READY])
+        reachable = open_to_all & is_there & Q(channel__owner__is_active=True)
         if user.is_authenticated:
             reachable |= Q(channel__owner=user)
         return self.filter(reachable)
@@ -247,7 +248,8 @@ class Video(models.Model):
         """The one place that decides who may see a video, down to its segments."""
         if self.can_moderate(user):
             return True
-        return self.visibility != self.Visibility.PRIVATE and self.channel.owner.is_active
+        is_there = self.status in (self.Status.PROCESSING, self.Status.READY)
+        return is_there and self.visibility != self.Visibility.PRIVATE and self.channel.owner.is_active
 
     def transition(self, status: str, **fields: Any) -> bool:
         """Move to ``status`` if the row is still where we saw it; false if someone was faster."""

@@ -1,0 +1,421 @@
+"""The API of videos, as docs and outside programs know it."""
+
+from __future__ import annotations
+
+from unittest import mock
+from urllib.request import Request, urlopen
+
+import pytest
+from django.conf import settings
+from rest_framework.test import APIClient
+
+from accounts.models import User
+from accounts.tests.factories import UserFactory
+from videoplatform import storage
+from videos.models import DoomedPrefix, Job, Upload, Video
+from videos.tests.factories import VideoFactory
+
+pytestmark = pytest.mark.django_db
+
+MIB = 1024 * 1024
+
+
+def signed_in(user: User) -> APIClient:
+    client = APIClient(HTTP_HOST="127.0.0.1")  # where its S3 server is looked for as well
+    client.force_authenticate(user)
+    return client
+
+
+@pytest.fixture
+def alice() -> User:
+    return UserFactory(username="alice")
+
+
+@pytest.fixture
+def api(alice: User) -> APIClient:
+    return signed_in(alice)
+
+
+def start(api: APIClient, size_bytes: int = 3, **fields: object) -> dict:
+    answer = api.post(
+        "/api/v1/videos/",
+        {"title": "Harbour", "filename": "harbour.mp4", "size_bytes": size_bytes, **fields},
+        format="json",
+    )
+    assert answer.status_code == 201, answer.json()
+    return answer.json()
+
+
+def put(url: str, body: bytes) -> str:
+    with urlopen(Request(url, data=body, method="PUT"), timeout=10) as answer:
+        return answer.headers["ETag"]
+
+
+# --- Upload ---------------------------------------------------------------------
+
+
+@pytest.mark.storage
+def test_a_file_travels_in_presigned_parts_and_the_video_is_processed(
+    api: APIClient, bucket: str, django_capture_on_commit_callbacks
+) -> None:
+    created = start(api)
+    [part] = created["upload"]["parts"]
+    etag = put(part["url"], b"abc")
+
+    with mock.patch("videos.queue.wake") as wake, django_capture_on_commit_callbacks(execute=True):
+        answer = api.post(
+            f"/api/v1/videos/{created['id']}/upload/complete/",
+            {"parts": [{"number": 1, "etag": etag}]},
+            format="json",
+        )
+
+    video = Video.objects.get()
+    assert answer.status_code == 202
+    assert (answer.json()["status"], answer.json()["is_playable"]) == ("processing", False)
+    assert storage.size_of(video.source_key) == 3
+    assert list(Job.objects.values_list("kind", "status")) == [("plan", "waiting")]
+    wake.assert_called_once_with(Job.Lane.FIRST)
+
+
+@pytest.mark.storage
+def test_an_upload_can_be_resumed_with_what_has_arrived(api: APIClient, bucket: str) -> None:
+    created = start(api, size_bytes=9 * MIB)
+    assert created["upload"]["part_count"] == 2
+    put(created["upload"]["parts"][1]["url"], b"x" * MIB)
+
+    state = api.get(f"/api/v1/videos/{created['id']}/upload/").json()
+    again = api.post(f"/api/v1/videos/{created['id']}/upload/parts/", {"numbers": [1]}, format="json").json()
+
+    assert state["part_size_bytes"] == 8 * MIB
+    assert [(part["number"], part["size_bytes"]) for part in state["uploaded"]] == [(2, MIB)]
+    assert [part["number"] for part in again["parts"]] == [1]
+
+
+@pytest.mark.storage
+def test_completing_without_all_parts_is_refused_and_nothing_is_lost(api: APIClient, bucket: str) -> None:
+    created = start(api, size_bytes=9 * MIB)
+    etag = put(created["upload"]["parts"][1]["url"], b"x" * MIB)
+
+    answer = api.post(
+        f"/api/v1/videos/{created['id']}/upload/complete/",
+        {"parts": [{"number": 2, "etag": etag}]},
+        format="json",
+    )
+
+    assert answer.status_code == 400
+    assert answer.json()["errors"][0]["code"] == "parts_missing"
+    assert Video.objects.get().status == "uploading"
+    assert len(api.get(f"/api/v1/videos/{created['id']}/upload/").json()["uploaded"]) == 1
+
+
+@pytest.mark.storage
+def test_an_aborted_upload_leaves_nothing(api: APIClient, bucket: str) -> None:
+    created = start(api)
+    put(created["upload"]["parts"][0]["url"], b"abc")
+
+    answer = api.delete(f"/api/v1/videos/{created['id']}/upload/")
+
+    assert answer.status_code == 204
+    assert not Video.objects.exists()
+    assert not Upload.objects.exists()
+    assert DoomedPrefix.objects.count() == 1
+
+
+@pytest.mark.storage
+def test_an_abandoned_upload_is_cleaned_up(api: APIClient, bucket: str) -> None:
+    from django.utils import timezone
+
+    from videos.cleaning import clean_up
+
+    created = start(api, size_bytes=9 * MIB)
+    put(created["upload"]["parts"][1]["url"], b"x" * MIB)
+    upload = Upload.objects.select_related("video").get()
+    Upload.objects.update(expires_at=timezone.now())
+
+    clean_up()
+
+    assert not Video.objects.exists()
+    with pytest.raises(storage.ClientError, match="NoSuchUpload"):
+        storage.client().list_parts(
+            Bucket=settings.S3_BUCKET, Key=upload.video.source_key, UploadId=upload.multipart_id
+        )
+
+
+@pytest.mark.storage
+def test_browsers_may_send_parts_from_the_site_and_read_their_etags(api: APIClient, bucket: str) -> None:
+    [part] = start(api)["upload"]["parts"]
+    preflight = Request(
+        part["url"],
+        method="OPTIONS",
+        headers={"Origin": "http://localhost:8000", "Access-Control-Request-Method": "PUT"},
+    )
+
+    with urlopen(preflight, timeout=5) as answer:
+        allowed = answer.headers["Access-Control-Allow-Origin"]
+    sent = Request(part["url"], data=b"abc", method="PUT", headers={"Origin": "http://localhost:8000"})
+    with urlopen(sent, timeout=5) as answer:
+        exposed = answer.headers["Access-Control-Expose-Headers"]
+
+    assert allowed in {"*", "http://localhost:8000"}
+    assert "etag" in exposed.lower()
+
+
+def test_a_file_above_the_limit_is_refused_before_it_is_sent(api: APIClient, settings) -> None:
+    settings.MAX_UPLOAD_BYTES = 100
+
+    answer = api.post(
+        "/api/v1/videos/", {"title": "A", "filename": "a.mp4", "size_bytes": 101}, format="json"
+    )
+
+    assert answer.status_code == 400
+    assert answer.json()["errors"][0]["code"] == "limits_exceeded"
+    assert answer.json()["errors"][0]["attr"] == "size_bytes"
+
+
+@pytest.mark.storage
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("../../etc/cron.d/evil.mp4", "evil.mp4"),
+        ("C:\\temp\\CON.mp4", "CON.mp4"),
+        ("a\r\nSet-Cookie: b.mp4", "a  Set-Cookie: b.mp4"),
+        ("x" * 300 + ".mp4", "x" * 120 + "x" * 12 + ".mp4"),
+    ],
+)
+def test_a_file_name_is_only_a_label(given: str, kept: str, api: APIClient, bucket: str) -> None:
+    start(api, filename=given)
+
+    video = Video.objects.get()
+
+    assert video.source_filename == kept
+    assert video.source_key == f"videos/{video.public_id}/source"
+
+
+@pytest.mark.storage
+def test_an_upload_belongs_to_its_owner(api: APIClient, bucket: str) -> None:
+    created = start(api)
+    stranger = signed_in(UserFactory())
+
+    answers = [
+        stranger.get(f"/api/v1/videos/{created['id']}/upload/").status_code,
+        stranger.post(
+            f"/api/v1/videos/{created['id']}/upload/parts/", {"numbers": [1]}, format="json"
+        ).status_code,
+        stranger.delete(f"/api/v1/videos/{created['id']}/upload/").status_code,
+        stranger.get(f"/api/v1/videos/{created['id']}/").status_code,
+    ]
+
+    assert answers == [404, 404, 404, 404]
+
+
+# --- Reading --------------------------------------------------------------------
+
+
+def test_a_video_has_the_contract_s_fields() -> None:
+    video = VideoFactory()
+
+    body = APIClient().get(f"/api/v1/videos/{video.public_id}/").json()
+
+    assert set(body) >= {
+        "id", "title", "description", "status", "progress_percent", "is_playable", "failure", "visibility",
+        "duration_s", "width_px", "height_px", "channel", "views", "likes", "created_at", "published_at",
+        "playback",
+    }  # fmt: skip
+    assert set(body["playback"]) >= {"hls_url", "poster_url", "storyboard_url", "captions"}
+    assert body["progress_percent"] == 100
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_a_list_costs_the_same_for_one_and_for_three(
+    count: int, api: APIClient, django_assert_num_queries
+) -> None:
+    for _ in range(count):
+        VideoFactory()
+
+    with django_assert_num_queries(3):
+        body = api.get("/api/v1/videos/").json()
+
+    assert len(body["results"]) == count
+
+
+def test_lists_show_what_is_public_and_playable() -> None:
+    shown = VideoFactory()
+    VideoFactory(visibility="private")
+    VideoFactory(visibility="unlisted")
+    VideoFactory(status="failed")
+    VideoFactory(status="processing", is_playable=False)
+
+    results = APIClient().get("/api/v1/videos/").json()["results"]
+
+    assert [video["id"] for video in results] == [shown.public_id]
+
+
+def test_lists_are_filtered_and_ordered() -> None:
+    short = VideoFactory(title="港口 harbour", duration_s=30, view_count=5, category="travel")
+    long = VideoFactory(title="Film", duration_s=3000, view_count=9)
+    client = APIClient()
+
+    def ids(query: str) -> list[str]:
+        return [video["id"] for video in client.get(f"/api/v1/videos/?{query}").json()["results"]]
+
+    assert ids("q=港口") == [short.public_id]
+    assert ids("length=long") == [long.public_id]
+    assert ids("category=travel") == [short.public_id]
+    assert ids(f"channel={long.channel.username.upper()}") == [long.public_id]
+    assert ids("ordering=-views") == [long.public_id, short.public_id]
+    assert client.get("/api/v1/videos/?ordering=title").status_code == 400
+
+
+def test_pages_follow_a_cursor() -> None:
+    videos = [VideoFactory() for _ in range(3)]
+    client = APIClient()
+
+    first = client.get("/api/v1/videos/?page_size=2").json()
+    second = client.get(first["next"]).json()
+
+    assert [video["id"] for video in first["results"] + second["results"]] == [
+        video.public_id for video in reversed(videos)
+    ]
+    assert second["next"] is None
+
+
+# --- Who may --------------------------------------------------------------------
+
+
+def test_a_private_video_does_not_exist_for_strangers() -> None:
+    video = VideoFactory(visibility="private")
+    hls = f"/videos/{video.public_id}/hls/{video.encode_key}"
+
+    for client in (APIClient(), signed_in(UserFactory())):
+        assert client.get(f"/api/v1/videos/{video.public_id}/").status_code == 404
+    for path in ("multivariant.m3u8", "720p.m3u8", "audio-0.m3u8"):
+        assert APIClient().get(f"{hls}/{path}").status_code == 404
+
+
+def test_a_private_video_plays_for_its_owner_by_session_and_by_token() -> None:
+    from accounts import services
+
+    video = VideoFactory(visibility="private")
+    path = f"/videos/{video.public_id}/hls/{video.encode_key}/720p.m3u8"
+    session = APIClient()
+    session.force_login(video.channel.owner)
+    token = services.create_token(user=video.channel.owner)
+    token = token[1] if isinstance(token, tuple) else token
+
+    assert session.get(path).status_code == 200
+    assert APIClient().get(path, headers={"Authorization": f"Token {token}"}).status_code == 200
+    assert APIClient().get(path, headers={"Authorization": "Token nonsense"}).status_code == 404
+
+
+def test_making_a_video_private_stops_its_playlists_at_once() -> None:
+    video = VideoFactory()
+    path = f"/videos/{video.public_id}/hls/{video.encode_key}/multivariant.m3u8"
+    assert APIClient().get(path).status_code == 200
+
+    signed_in(video.channel.owner).patch(
+        f"/api/v1/videos/{video.public_id}/", {"visibility": "private"}, format="json"
+    )
+
+    assert APIClient().get(path).status_code == 404
+
+
+def test_only_the_owner_changes_a_video() -> None:
+    video = VideoFactory(title="Before")
+    path = f"/api/v1/videos/{video.public_id}/"
+
+    assert APIClient().patch(path, {"title": "After"}, format="json").status_code == 401
+    assert signed_in(UserFactory()).patch(path, {"title": "After"}, format="json").status_code == 403
+    answer = signed_in(video.channel.owner).patch(
+        path, {"title": "After", "tags": ["#Sea", "sea"]}, format="json"
+    )
+
+    assert (answer.status_code, answer.json()["title"], answer.json()["tags"]) == (200, "After", ["sea"])
+
+
+def test_only_a_failed_video_can_be_retried() -> None:
+    video = VideoFactory()
+
+    answer = signed_in(video.channel.owner).post(f"/api/v1/videos/{video.public_id}/retry/")
+
+    assert (answer.status_code, answer.json()["errors"][0]["code"]) == (409, "cannot_retry")
+
+
+def test_an_unchanged_playlist_is_not_sent_again() -> None:
+    video = VideoFactory()
+    path = f"/videos/{video.public_id}/hls/{video.encode_key}/multivariant.m3u8"
+    first = APIClient().get(path)
+
+    again = APIClient().get(path, headers={"If-None-Match": first["ETag"]})
+
+    assert (again.status_code, again.content) == (304, b"")
+
+
+# --- Watching -------------------------------------------------------------------
+
+
+@pytest.mark.redis
+def test_a_view_is_half_a_minute_watched_not_a_page_opened() -> None:
+    video = VideoFactory(duration_s=600)
+    client, session = APIClient(), ""
+    counted = []
+    for seconds in range(10, 50, 10):
+        with mock.patch("videos.services.watching.time", return_value=1_000_000 + seconds):
+            session = client.post(
+                f"/api/v1/videos/{video.public_id}/views/",
+                {"position_s": seconds, "session": session},
+                format="json",
+            ).json()["session"]
+        counted.append(Video.objects.get().view_count)
+
+    assert counted == [0, 0, 1, 1]
+
+
+@pytest.mark.redis
+def test_reports_that_come_faster_than_the_clock_count_nothing() -> None:
+    video = VideoFactory(duration_s=600)
+    client, session = APIClient(), ""
+    for position in range(50):
+        with mock.patch("videos.services.watching.time", return_value=1_000_000):
+            session = client.post(
+                f"/api/v1/videos/{video.public_id}/views/",
+                {"position_s": position, "session": session},
+                format="json",
+            ).json()["session"]
+
+    assert Video.objects.get().view_count == 0
+
+
+def test_a_session_of_another_video_or_a_forged_one_starts_anew() -> None:
+    from videos.services import record_watching
+
+    video, other = VideoFactory(duration_s=600), VideoFactory(duration_s=600)
+    session = record_watching(other, position_s=10, viewer="a")
+
+    fresh = record_watching(video, position_s=10, session=session, viewer="a")
+    forged = record_watching(video, position_s=10, session=fresh[:-3] + "abc", viewer="a")
+
+    assert len({session.split(":")[1], fresh.split(":")[1], forged.split(":")[1]}) == 3
+
+
+def test_liking_twice_counts_once(api: APIClient) -> None:
+    video = VideoFactory()
+    path = f"/api/v1/videos/{video.public_id}/like/"
+
+    codes = [api.put(path).status_code, api.put(path).status_code]
+    liked = api.get(f"/api/v1/videos/{video.public_id}/").json()
+    api.delete(path)
+    api.delete(path)
+
+    assert codes == [204, 204]
+    assert (liked["likes"], liked["is_liked"]) == (1, True)
+    assert Video.objects.get().like_count == 0
+
+
+@pytest.mark.storage
+def test_deleting_a_video_dooms_its_objects(bucket: str) -> None:
+    video = VideoFactory()
+
+    answer = signed_in(video.channel.owner).delete(f"/api/v1/videos/{video.public_id}/")
+
+    assert answer.status_code == 204
+    assert DoomedPrefix.objects.get().prefix == video.prefix
