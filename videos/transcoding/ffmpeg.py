@@ -248,8 +248,9 @@ def _poster_seek(source: SourceInfo) -> list[str]:
 def _poster_graph(source: SourceInfo) -> str:
     video, long_side = source.video, POSTER_LONG_SIDE_PX
     if video is None:
-        fit = f"scale={long_side}:{long_side}:force_original_aspect_ratio=decrease:force_divisible_by=2"
-        return f"[0:{source.cover_index}]scale='min(iw,{long_side})':-2,{fit},format=yuvj420p[poster]"
+        box = f"'min(iw,{long_side})':'min(ih,{long_side})'"
+        fit = "force_original_aspect_ratio=decrease:force_divisible_by=2"
+        return f"[0:{source.cover_index}]scale={box}:{fit},format=yuvj420p[poster]"
     scale = min(Fraction(1), Fraction(long_side, max(video.width_px, video.height_px)))
     width, height = (max(2, int(side * scale) // 2 * 2) for side in (video.width_px, video.height_px))
     filters = [

@@ -73,12 +73,15 @@ def rung_size(source: SourceInfo, rung: Rung) -> tuple[int, int]:
     short, long = min(width_px, height_px), max(width_px, height_px)
     target = max(min(rung.short_side, short), _SMALLEST_SIDE_PX)
     scale = min(Fraction(target, short), Fraction(_LONGEST_SIDE_PX, long))
-    return _even(width_px * scale), _even(height_px * scale)
+    return _even(width_px, scale), _even(height_px, scale)
 
 
-def _even(side_px: Fraction) -> int:
-    """Return a side that 4:2:0 can halve, rounded down unless the exact size lies just above."""
-    return max(_SMALLEST_SIDE_PX, int((side_px + Fraction(1, 2)) // 2) * 2)
+def _even(side_px: int, scale: Fraction) -> int:
+    """Return the nearest side that 4:2:0 can halve, and no larger one than there is."""
+    nearest = round(side_px * scale / 2) * 2
+    if scale <= 1 and nearest > side_px:
+        nearest -= 2
+    return max(_SMALLEST_SIDE_PX, nearest)
 
 
 def _own_rung(video: VideoStream, above: Rung) -> Rung:

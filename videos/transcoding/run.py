@@ -112,7 +112,9 @@ class _Shelf:
         if changed_at_ns != self._seen_at_ns:
             self._seen_at_ns = changed_at_ns
             entries = _ENTRY.findall(playlist.read_text())
-            self._listed = [self._segment(name, duration) for duration, name in entries]
+            segments = [self._segment(name, duration) for duration, name in entries]
+            # FFmpeg writes one segment of nothing when a chunk lies behind the source's end.
+            self._listed = [segment for segment in segments if segment.duration_s > 0]
 
     def take(self) -> FinishedSegment | None:
         """Return the next segment nobody took yet."""
@@ -200,8 +202,7 @@ class _Encoder:
             on_progress(self._progress.encoded_s)
         if self._selector.get_map():
             return False
-        self._popen.wait(self._stall_s)
-        return True
+        return self._has_ended()
 
     def pause(self, *, when: bool) -> None:
         """Stop FFmpeg where it stands, if ``when``."""
@@ -226,6 +227,14 @@ class _Encoder:
 
     def _complain(self, data: bytes) -> None:
         self._complaints = (self._complaints + data)[-_KEPT_STDERR_BYTES:]
+
+    def _has_ended(self) -> bool:
+        """Give a process that closed its pipes a moment to end; the clocks watch it meanwhile."""
+        try:
+            self._popen.wait(_POLL_S)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
 
     def _watch_clocks(self) -> None:
         passed_s = time.monotonic() - self._looked_at

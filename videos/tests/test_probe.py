@@ -1,0 +1,428 @@
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from contextlib import contextmanager
+from fractions import Fraction
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+
+import pytest
+
+from videos.tests.clips import make_clip
+from videos.tests.encoding import probe_file
+from videos.transcoding import errors
+from videos.transcoding.framerate import choose_frame_rate
+from videos.transcoding.limits import Limits
+from videos.transcoding.packets import measure
+from videos.transcoding.probe import probe
+from videos.transcoding.sandbox import run_short, sandboxed, scrub
+from videos.transcoding.sniff import check_filename, sniff
+from videos.transcoding.source import SourceInfo
+
+
+@pytest.fixture(scope="module")
+def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("clips")
+
+
+# --- First bytes ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("head", "container"),
+    [
+        (b"\0\0\0\x20ftypisom", "mov"),
+        (b"\0\0\0\x08wide\0\0\0\0mdat", "mov"),
+        (b"\x1a\x45\xdf\xa3", "matroska"),
+        (b"RIFF\x24\0\0\0AVI LIST", "avi"),
+        (b"RIFF\x24\0\0\0WAVEfmt ", "wav"),
+        (b"FLV\x01\x05", "flv"),
+        (b"OggS", "ogg"),
+        (b"GIF89a", "gif"),
+        (b"\0\0\x01\xba", "mpeg"),
+        ((b"\x47" + bytes(187)) * 9, "mpegts"),
+        (bytes(4) + (b"\x47" + bytes(191)) * 9, "mpegts"),
+        (b"ID3\x03\0\0\0\0\0\x0a" + bytes(10) + b"\xff\xfb\x90\x64", "mp3"),
+        (b"ID3\x03\0\0\0\0\0\x02" + bytes(2) + b"fLaC", "flac"),
+        ((b"\xff\xfb\x90\x64" + bytes(413)) * 3, "mp3"),
+        ((b"\xff\xf1\x50\x80\x01\x7f\xfc" + bytes(4)) * 3, "aac"),
+    ],
+)
+def test_a_container_is_known_by_its_first_bytes(head: bytes, container: str) -> None:
+    assert sniff(head) == container
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"#EXTM3U\n#EXTINF:4,\nhttp://127.0.0.1/a.ts",
+        b"\xef\xbb\xbf\r\n #EXTM3U\n",
+        "#EXTM3U\n".encode("utf-16"),
+        b"ffconcat version 1.0\nfile /etc/passwd",
+        b'<?xml version="1.0"?><MPD xmlns="urn:mpeg:dash:schema:mpd:2011">',
+        b'<?xml version="1.0"?>\n<playlist version="1" xmlns="http://xspf.org/ns/0/">',
+        b"v=0\r\no=- 0 0 IN IP4 127.0.0.1\r\n",
+        b"# VobSub index file, v7\n",
+    ],
+)
+def test_a_playlist_is_refused_whatever_its_name(head: bytes) -> None:
+    with pytest.raises(errors.ReferencesOutside):
+        sniff(head)
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"<html><video src='http://a'></html>",
+        b"<svg onload='x'/>",
+        b"PK\x03\x04",
+        b"\x1f\x8b\x08",
+        b"RIFF\x24\0\0\0WEBPVP8 ",
+        b"\x89PNG\r\n\x1a\n",
+        b"\xff\xd8\xff\xe0",
+        b"Just text",
+    ],
+)
+def test_what_is_neither_media_nor_playlist_is_not_media(head: bytes) -> None:
+    with pytest.raises(errors.NotMedia):
+        sniff(head)
+
+
+def test_no_byte_at_all_is_an_empty_file() -> None:
+    with pytest.raises(errors.EmptyFile):
+        sniff(b"")
+
+
+@pytest.mark.parametrize("name", ["shot%d.mp4", "shot%03d.mp4", "%05d"])
+def test_a_name_that_counts_frames_is_refused_with_advice(name: str) -> None:
+    with pytest.raises(errors.ReferencesOutside, match="pattern") as failure:
+        check_filename(name)
+    assert "Rename" in failure.value.detail
+
+
+@pytest.mark.parametrize("name", ["foo%00.mp4", "my%20day.mp4", "%d0%b0.mp4", "100% done.mp4", "a%5d.mp4"])
+def test_percent_signs_and_url_escapes_are_ordinary(name: str) -> None:
+    check_filename(name)
+
+
+# --- Real clips -----------------------------------------------------------------
+
+
+@pytest.mark.ffmpeg
+@pytest.mark.parametrize(
+    ("kind", "container", "size", "rate", "tracks"),
+    [
+        ("landscape", "mov", (320, 180), 25, 1),
+        ("portrait", "mov", (180, 320), 25, 1),
+        ("anamorphic", "mov", (427, 180), 25, 1),
+        ("vfr", "mov", (320, 180), 25, 0),
+        ("two_audio", "matroska", (320, 180), 25, 2),
+        ("ts", "mpegts", (320, 180), 25, 1),
+        ("avi", "avi", (320, 180), 25, 1),
+        ("webm", "matroska", (320, 180), 25, 1),
+        ("gif", "gif", (320, 180), 25, 0),
+        ("fragmented", "mov", (320, 180), 25, 1),
+    ],
+)
+def test_a_clip_is_described_as_a_viewer_sees_it(
+    clips: Path, kind: str, container: str, size: tuple[int, int], rate: int, tracks: int
+) -> None:
+    source = probe_file(make_clip(kind, clips))
+
+    assert source.video is not None
+    assert source.container == container
+    assert (source.video.width_px, source.video.height_px) == size
+    assert source.video.frame_rate == rate
+    assert len(source.audio) == tracks
+    assert source.duration_s == pytest.approx(2, abs=0.06)
+
+
+@pytest.mark.ffmpeg
+def test_what_a_source_is_survives_json(clips: Path) -> None:
+    source = probe_file(make_clip("two_audio", clips, rate="30000/1001"))
+
+    assert source.video
+    assert source.video.frame_rate == Fraction(30000, 1001)
+    assert [track.language for track in source.audio] == ["eng", "zho"]
+    assert SourceInfo.from_json(source.to_json()) == source
+
+
+@pytest.mark.ffmpeg
+def test_hdr_and_interlacing_are_noticed(clips: Path) -> None:
+    hdr = probe_file(make_clip("hdr", clips)).video
+    interlaced = probe_file(make_clip("interlaced", clips, rate="50")).video
+
+    assert hdr
+    assert interlaced
+    assert (hdr.is_hdr, hdr.transfer, hdr.is_interlaced) == (True, "smpte2084", False)
+    assert (interlaced.is_hdr, interlaced.is_interlaced) == (False, True)
+    assert interlaced.frame_rate == 25
+
+
+@pytest.mark.ffmpeg
+def test_sound_with_a_cover_is_sound(clips: Path) -> None:
+    source = probe_file(make_clip("audio_with_cover", clips))
+
+    assert source.video is None
+    assert source.cover_index == 1
+    assert source.duration_s == pytest.approx(2, abs=0.06)
+
+
+@pytest.mark.ffmpeg
+@pytest.mark.parametrize(
+    ("kind", "code"),
+    [
+        ("truncated", "not_media"),
+        ("playlist", "references_outside"),
+        ("text", "not_media"),
+        ("empty", "empty_file"),
+    ],
+)
+def test_a_file_that_cannot_play_fails_with_a_code(clips: Path, kind: str, code: str) -> None:
+    with pytest.raises(errors.TranscodeError) as failure:
+        probe_file(make_clip(kind, clips))
+
+    assert failure.value.code == code
+    assert failure.value.detail == errors.FAILURE_SENTENCES[code]
+
+
+@pytest.mark.ffmpeg
+@pytest.mark.parametrize("name", ["-i.mp4", "concat:a|b.mp4", "%03d.mp4", 'it\'s "one".mp4', "a\nb.mp4"])
+def test_a_path_is_only_ever_a_path(clips: Path, name: str) -> None:
+    path = make_clip("no_audio", clips, name=name)
+
+    assert probe_file(path).duration_s == 2
+
+
+@pytest.mark.ffmpeg
+def test_truncation_is_measured_not_believed(clips: Path) -> None:
+    """A header promises two seconds; half of the file is there."""
+    whole = make_clip("b_frames", clips, seconds=6)
+    half = clips / "half.mkv"
+    half.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+
+    source = probe_file(half)
+
+    assert 1 < source.duration_s < 5
+    assert not source.is_seekable
+
+
+@pytest.mark.ffmpeg
+def test_undecodable_picture_is_refused_though_its_header_reads_well(clips: Path) -> None:
+    data = bytearray(make_clip("no_audio", clips).read_bytes())
+    start = data.find(b"mdat") + 4
+    data[start : data.find(b"moov") - 4] = bytes(data.find(b"moov") - 4 - start)
+    broken = clips / "broken.mp4"
+    broken.write_bytes(data)
+
+    with pytest.raises(errors.DecodeFailed):
+        probe_file(broken)
+
+
+# --- Lies in an MP4 header -----------------------------------------------------
+
+
+def _patched(clips: Path, name: str, marker: bytes, offset: int, value: bytes) -> Path:
+    """Return a clip whose bytes at ``offset`` behind the last ``marker`` are ``value``."""
+    data = bytearray(make_clip("landscape", clips).read_bytes())
+    at = data.rfind(marker) + offset
+    data[at : at + len(value)] = value
+    path = clips / name
+    path.write_bytes(data)
+    return path
+
+
+@pytest.mark.ffmpeg
+def test_a_sample_entry_that_claims_an_enormous_picture_is_refused(clips: Path) -> None:
+    path = _patched(clips, "claims.mp4", b"avc1\0\0\0\0", 28, b"\xff\xff\xff\xff")
+
+    with pytest.raises(errors.LimitsExceeded, match="declares 65535x65535"):
+        probe_file(path)
+
+
+@pytest.mark.ffmpeg
+def test_a_header_that_claims_weeks_is_refused(clips: Path) -> None:
+    path = _patched(clips, "weeks.mp4", b"mvhd", 20, b"\xff\xff\xff\xfe")
+
+    with pytest.raises(errors.LimitsExceeded, match=r"declares \d+ s") as failure:
+        probe_file(path)
+    assert "12 hours" in failure.value.detail
+
+
+@pytest.mark.ffmpeg
+def test_a_protected_track_is_named_as_such(clips: Path) -> None:
+    path = _patched(clips, "protected.mp4", b"avc1\0\0\0\0", 0, b"encv")
+
+    with pytest.raises(errors.Encrypted):
+        probe_file(path)
+
+
+@pytest.mark.ffmpeg
+@pytest.mark.parametrize(
+    "limits", [Limits(pixels=320 * 179), Limits(duration_s=1), Limits(frame_rate=20), Limits(media_tracks=1)]
+)
+def test_each_limit_refuses(clips: Path, limits: Limits) -> None:
+    path = make_clip("landscape", clips)
+
+    with pytest.raises(errors.LimitsExceeded) as failure:
+        probe(str(path), head=path.read_bytes()[:65536], size_bytes=path.stat().st_size, limits=limits)
+    assert failure.value.detail != errors.LimitsExceeded.sentence
+
+
+# --- Over HTTP ------------------------------------------------------------------
+
+
+class _Quiet(SimpleHTTPRequestHandler):
+    """Serves a folder with Ranges, which http.server lacks, and logs nothing."""
+
+    def do_GET(self) -> None:
+        path = Path(self.translate_path(self.path))
+        if not path.is_file():
+            self.send_error(404)
+            return
+        data = path.read_bytes()
+        first, _, last = self.headers.get("Range", "bytes=0-").removeprefix("bytes=").partition("-")
+        part = data[int(first) : int(last) + 1 if last else None]
+        self.send_response(206)
+        self.send_header("Content-Range", f"bytes {first}-{int(first) + len(part) - 1}/{len(data)}")
+        self.send_header("Content-Length", str(len(part)))
+        self.end_headers()
+        self.wfile.write(part)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@contextmanager
+def _served(folder: Path) -> Iterator[str]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=str(folder))) as server:
+        thread = Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+@pytest.mark.ffmpeg
+@pytest.mark.parametrize("kind", ["landscape", "b_frames", "ts", "fragmented"])
+def test_a_source_is_the_same_over_http_as_from_disk(clips: Path, kind: str) -> None:
+    path = make_clip(kind, clips)
+    head, size_bytes = path.read_bytes()[:1000], path.stat().st_size
+
+    with _served(clips) as origin:
+        source = probe(f"{origin}/{path.name}?signature=secret", head=head, size_bytes=size_bytes)
+
+    assert source == probe_file(path)
+
+
+@pytest.mark.ffmpeg
+def test_a_missing_object_is_a_storage_failure_that_names_no_url(clips: Path) -> None:
+    path = make_clip("b_frames", clips)
+
+    with _served(clips) as origin, pytest.raises(errors.StorageFailed) as failure:
+        probe(f"{origin}/gone.mkv?signature=secret", head=path.read_bytes()[:1000], size_bytes=5000)
+
+    assert failure.value.retryable
+    assert "secret" not in str(failure.value)
+
+
+# --- Measuring -------------------------------------------------------------------
+
+
+def _times(rate: float, count: int, *, tick: float = 0.001) -> list[float]:
+    return [round(number / rate / tick) * tick for number in range(count)]
+
+
+@pytest.mark.parametrize(
+    ("times", "claimed", "rate"),
+    [
+        (_times(24000 / 1001, 200), [Fraction(24000, 1001)], Fraction(24000, 1001)),
+        (_times(24000 / 1001, 2000), [], Fraction(24000, 1001)),
+        (_times(30, 300), [Fraction(1000)], Fraction(30)),
+        (_times(60000 / 1001, 300), [Fraction(60000, 1001)], Fraction(60000, 1001)),
+        (_times(120, 300), [Fraction(120)], Fraction(60)),
+        (_times(240, 300, tick=1 / 90000), [Fraction(240)], Fraction(60)),
+        (_times(1, 30), [Fraction(1)], Fraction(8)),
+        ([0.0], [Fraction(0), Fraction(90000)], Fraction(25)),
+        ([], [Fraction(25)], Fraction(25)),
+    ],
+)
+def test_a_constant_rate_is_kept_to_the_fraction(
+    times: list[float], claimed: list[Fraction], rate: Fraction
+) -> None:
+    assert choose_frame_rate(times, claimed=claimed) == rate
+
+
+def test_a_variable_rate_becomes_a_round_one_near_its_busiest() -> None:
+    bursts = [start + step / 30 for start in range(0, 60, 5) for step in range(20)]
+
+    rate = choose_frame_rate(bursts, claimed=[Fraction(90000)])
+
+    assert rate == 30
+    assert (rate * 4).denominator == 1
+
+
+def test_fields_counted_as_pictures_are_halved() -> None:
+    assert choose_frame_rate(_times(50, 100), claimed=[Fraction(50)], is_interlaced=True) == 25
+
+
+def test_packets_before_an_edit_list_do_not_count() -> None:
+    lines = [
+        b"0,-1.0,-1.0,0.5,KD_\n",
+        b"0,0.0,0.0,0.5,K__\n",
+        b"0,0.5,0.5,N/A,___\n",
+        b"junk\n",
+        b"0,1.0,1.0,N/A,___\n",
+    ]
+
+    packets = measure(lines)[0]
+
+    assert (packets.count, packets.first_s, packets.presented_end_s) == (3, 0.0, 1.5)
+
+
+def test_a_clock_that_starts_anew_goes_on() -> None:
+    lines = [b"0,100.0,100.0,1.0,K__\n", b"0,101.0,101.0,1.0,K__\n", b"0,5.0,5.0,1.0,K__\n"]
+
+    packets = measure(lines, smooth_jumps=True)[0]
+
+    assert (packets.first_s, packets.presented_end_s) == (100.0, 103.0)
+
+
+# --- The sandbox -------------------------------------------------------------------
+
+
+def test_a_program_that_takes_too_long_is_ended() -> None:
+    with pytest.raises(errors.LimitsExceeded):
+        run_short(["sleep", "30"], timeout_s=0.2)
+
+
+def test_a_program_that_says_too_much_is_ended() -> None:
+    with pytest.raises(errors.LimitsExceeded):
+        run_short(["yes"], timeout_s=10, max_stdout_bytes=1000)
+
+
+def test_memory_is_bounded_and_the_environment_is_clean(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+
+    said = run_short(["sh", "-c", "ulimit -v; env"], timeout_s=5).stdout.decode()
+
+    assert said.startswith("4194304\n")
+    assert "secret" not in said
+
+
+def test_a_missing_helper_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("videos.transcoding.sandbox._which", {}.get)
+
+    assert sandboxed(["ffmpeg", "-version"], address_space_bytes=1, cpu_s=1) == ["ffmpeg", "-version"]
+
+
+def test_urls_are_scrubbed_from_what_ffmpeg_says() -> None:
+    assert scrub("[https @ 0x1] https://s3/a?X-Amz-Signature=f00: 403\n") == "[https @ 0x1] <source> 403"
+
+
+def test_limits_may_not_be_changed_by_accident() -> None:
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        Limits().pixels = 1  # type: ignore[misc]
