@@ -131,7 +131,7 @@ class Heartbeat(bootsteps.StartStopStep):
     slowest; this costs one small write, and a busy pool does not silence it.
     """
 
-    requires = {"celery.worker.consumer.tasks:Tasks"}
+    requires = ("celery.worker.consumer.tasks:Tasks",)
 
     def __init__(self, parent: Any, **kwargs: Any) -> None:
         super().__init__(parent, **kwargs)

@@ -4,16 +4,18 @@ Packages bring far more than pages load: source maps, other builds, demos.
 Compressing all of it took a minute and a half; this takes a few seconds.
 """
 
-from typing import ClassVar
+from functools import lru_cache
+from typing import Any
 
 from django.contrib.staticfiles.apps import StaticFilesConfig
+from servestatic.compress import Compressor
 from servestatic.storage import CompressedManifestStaticFilesStorage
 
 
 class AssetsConfig(StaticFilesConfig):
     """Django's own app, with more that ``collectstatic`` leaves where it is."""
 
-    ignore_patterns: ClassVar[list[str]] = [
+    ignore_patterns = [
         *StaticFilesConfig.ignore_patterns,
         "*.map",
         "*.d.ts",
@@ -38,7 +40,7 @@ class AssetsConfig(StaticFilesConfig):
     ]
 
 
-class AssetStorage(CompressedManifestStaticFilesStorage):  # type: ignore[misc]  # untyped
+class AssetStorage(CompressedManifestStaticFilesStorage):
     """Fingerprints what CSS points at; scripts find each other through the import map.
 
     Django would also follow the ``sourceMappingURL`` at a script's end, and fail:
@@ -50,3 +52,13 @@ class AssetStorage(CompressedManifestStaticFilesStorage):  # type: ignore[misc] 
         for extension, rules in CompressedManifestStaticFilesStorage.patterns
         if extension == "*.css"
     )
+
+    def create_compressor(self, **kwargs: Any) -> Compressor:
+        return OnceCompressor(**kwargs)
+
+
+class OnceCompressor(Compressor):
+    """Compresses equal bytes once: every file lies there under its own name and its fingerprint."""
+
+    compress_brotli = staticmethod(lru_cache(maxsize=None)(Compressor.compress_brotli))
+    compress_gzip = staticmethod(lru_cache(maxsize=None)(Compressor.compress_gzip))

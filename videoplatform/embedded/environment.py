@@ -7,6 +7,7 @@ same database, Redis and S3.  What is really set always wins, then ``.env``.
 
 import os
 from pathlib import Path
+from typing import Any
 
 import environ
 
@@ -52,7 +53,8 @@ def read(path: Path) -> dict[str, str]:
     if path.exists():
         # django-environ reads into its class's ENVIRON; ours is a dictionary, so
         # that reading a file and changing the environment stay two things.
-        type("EnvFile", (environ.Env,), {"ENVIRON": values}).read_env(path)
+        reader: Any = type("EnvFile", (environ.Env,), {"ENVIRON": values})
+        reader.read_env(path)
     return values
 
 

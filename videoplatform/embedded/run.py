@@ -179,9 +179,7 @@ def demo_mark(configuration: Configuration) -> Path:
     return configuration.data_dir / "demo-created"
 
 
-def watch(
-    configuration: Configuration, supervisor: Supervisor, demo: subprocess.Popen[bytes] | None
-) -> None:
+def watch(configuration: Configuration, supervisor: Supervisor, demo: subprocess.Popen[bytes] | None) -> None:
     """Stay until a signal comes."""
     while True:
         keep(supervisor, demo)

@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 import xmlrpc.client
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +33,7 @@ GAVE_UP = re.compile(r"gave up: (?P<name>\S+) ")
 NO_SPAWN = re.compile(r"spawnerr: (?P<reason>.+)")
 
 
-def render(groups: dict[str, Iterable[Process]], *, socket: Path, pid_file: Path, log_dir: Path) -> str:
+def render(groups: Mapping[str, Iterable[Process]], *, socket: Path, pid_file: Path, log_dir: Path) -> str:
     """Supervisor's configuration.  Groups stop one after the other, the last one first."""
     sections = [
         section(
