@@ -7,6 +7,7 @@ import re
 import selectors
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ INIT_SEGMENT = "init.mp4"
 """Name of the init segment in each output directory."""
 
 _POLL_S = 0.25
+_GUARD_S = 0.1
 _KEPT_STDERR_BYTES = 16_384
 _POSTER_TIMEOUT_S = 120
 _ENTRY = re.compile(r"#EXTINF:([\d.]+),[^\n]*\n(?:#[^\n]*\n)*([^#\n]+)\n")
@@ -71,14 +73,11 @@ def run_encode(
     for output in outputs:
         output.mkdir(parents=True, exist_ok=True)
     shelves = [_Shelf(index, output) for index, output in enumerate(outputs)]
-    with _Encoder(argv, workdir, timeout_s, stall_s) as encoder:
+    with _Encoder(argv, workdir, timeout_s, stall_s) as encoder, _DiskGuard(encoder, shelves, disk_bytes):
         has_ended = False
         while not has_ended:
             has_ended = encoder.poll(on_progress)
-            for segment in _take(shelves):
-                encoder.pause(when=sum(shelf.waiting_bytes() for shelf in shelves) > disk_bytes)
-                yield segment
-            encoder.resume()
+            yield from _take(shelves)
         encoder.check_exit()
     if not allow_empty and not all(shelf.taken for shelf in shelves):
         raise DecodeFailed("FFmpeg encoded nothing")
@@ -166,7 +165,6 @@ class _Encoder:
         )
         self._progress = _Progress()
         self._complaints = b""
-        self._is_paused = False
         self._elapsed_s = self._standing_s = 0.0
         self._looked_at = time.monotonic()
         self._selector = selectors.DefaultSelector()
@@ -204,17 +202,13 @@ class _Encoder:
             return False
         return self._has_ended()
 
-    def pause(self, *, when: bool) -> None:
-        """Stop FFmpeg where it stands, if ``when``."""
-        if when and not self._is_paused:
-            self._is_paused = True
-            self._popen.send_signal(signal.SIGSTOP)
+    def pause(self) -> None:
+        """Stop FFmpeg where it stands."""
+        self._popen.send_signal(signal.SIGSTOP)
 
     def resume(self) -> None:
         """Let a paused FFmpeg go on."""
-        if self._is_paused:
-            self._is_paused = False
-            self._popen.send_signal(signal.SIGCONT)
+        self._popen.send_signal(signal.SIGCONT)
 
     def check_exit(self) -> None:
         """Raise StorageFailed or FFmpegFailed if FFmpeg did not end well."""
@@ -244,6 +238,33 @@ class _Encoder:
             raise EncodeFailed(f"no progress for {self._stall_s:.0f} s")
         if self._elapsed_s > self._timeout_s:
             raise EncodeFailed(f"not finished after {self._timeout_s:.0f} s")
+
+
+class _DiskGuard(threading.Thread):
+    """Pauses FFmpeg while too much lies on the shelves, also when the consumer takes its time."""
+
+    def __init__(self, encoder: _Encoder, shelves: Sequence[_Shelf], disk_bytes: int) -> None:
+        super().__init__(name="disk guard", daemon=True)
+        self._encoder, self._shelves, self._disk_bytes = encoder, shelves, disk_bytes
+        self._is_over = threading.Event()
+
+    def __enter__(self) -> None:
+        self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self._is_over.set()
+        self.join()
+
+    def run(self) -> None:
+        """Look a few times a second until the encode is over."""
+        is_paused = False
+        while not self._is_over.wait(_GUARD_S):
+            is_full = sum(shelf.waiting_bytes() for shelf in self._shelves) > self._disk_bytes
+            if is_full and not is_paused:
+                self._encoder.pause()
+            elif is_paused and not is_full:
+                self._encoder.resume()
+            is_paused = is_full
 
 
 class _Progress:
