@@ -97,10 +97,15 @@ def prepare_data(configuration: Configuration, say: Callable[[str], None]) -> No
 
 def asset_sources(base_dir: Path) -> list[Path]:
     """The files from which the assets are made; packages are known by their locks."""
-    own = [path for root in (base_dir / "static", *base_dir.glob("*/static")) for path in root.rglob("*")]
-    locks = [
-        base_dir / name for name in ("package-lock.json", "requirements.txt", "videoplatform/settings.py")
-    ]
+    apps = (package.parent / "static" for package in base_dir.glob("*/__init__.py"))
+    own = [path for root in (base_dir / "static", *apps) for path in root.rglob("*")]
+    names = (
+        "package-lock.json",
+        "requirements.txt",
+        "videoplatform/settings.py",
+        "videoplatform/staticfiles.py",
+    )
+    locks = [base_dir / name for name in names]
     return [*locks, *sorted(path for path in own if path.is_file())]
 
 
