@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 from typing import ClassVar
 
 from allauth.account.adapter import DefaultAccountAdapter
-from allauth.account.models import EmailAddress
+from allauth.account.models import EmailAddress, EmailConfirmationHMAC
+from django.http import HttpRequest
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from accounts import services
 from accounts.errors import WrongCredentials
+
+logger = logging.getLogger(__name__)
 
 
 class AccountAdapter(DefaultAccountAdapter):
@@ -28,6 +32,16 @@ class AccountAdapter(DefaultAccountAdapter):
         """``shallow`` is allauth's word for making names up, which we never do."""
         services.check_username(username)
         return username
+
+    def send_confirmation_mail(
+        self, request: HttpRequest, emailconfirmation: EmailConfirmationHMAC, signup: bool
+    ) -> None:
+        """An account stands even when the mail server does not: the mail can be asked for again."""
+        try:
+            super().send_confirmation_mail(request, emailconfirmation, signup)
+        except OSError:  # smtplib's errors are some, too
+            address = emailconfirmation.email_address
+            logger.exception("Confirmation mail not sent", extra={"user": address.user_id})
 
     def can_delete_email(self, email_address: EmailAddress) -> bool:
         """A change of address can be called off; the address the account stands on cannot go."""

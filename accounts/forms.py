@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from allauth.account.forms import LoginForm, SignupForm
+from allauth.account.forms import AddEmailForm, LoginForm, SignupForm
+from allauth.account.models import EmailAddress
 from django import forms
 from django.core.exceptions import ValidationError
+from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from accounts import services
@@ -29,6 +31,21 @@ class SignUpForm(SignupForm):
         username.help_text = _("Others find you under this name. 3 to 30 letters, digits, dots or dashes.")
         username.widget.attrs.update(autocapitalize="none", spellcheck="false")
         drop_placeholders(self)
+
+
+class ChangeEmailForm(AddEmailForm):
+    """The new address waits beside the old one, which stays the account's until then."""
+
+    def clean_email(self) -> str:
+        email: str = super().clean_email()
+        services.check_email(email)
+        return email
+
+    def save(self, request: HttpRequest) -> EmailAddress:
+        """allauth would drop an old address that was never confirmed, and the account with none."""
+        waiting = EmailAddress.objects.filter(user=self.user, verified=False)
+        waiting.exclude(email=self.user.email).delete()
+        return EmailAddress.objects.add_email(request, self.user, self.cleaned_data["email"], confirm=True)
 
 
 def drop_placeholders(form: forms.Form) -> None:

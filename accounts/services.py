@@ -49,8 +49,7 @@ def register(*, username: str, email: str, password: str, request: HttpRequest |
         _check_registration(username, email, password)  # somebody was faster: says who has what
         raise
     if request is not None:
-        # Robust: the account stands even when the mail server does not.
-        transaction.on_commit(partial(address.send_confirmation, request, signup=True), robust=True)
+        address.send_confirmation(request, signup=True)
     logger.info("Account registered", extra={"user": user.pk})
     return user
 

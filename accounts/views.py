@@ -75,7 +75,7 @@ def follow(request: HttpRequest, username: str) -> HttpResponse:
         messages.error(request, str(error))
         wants = False
     if "HX-Request" in request.headers:
-        context = {"channel": channel, "is_following": wants}
+        context = {"channel": channel, "is_following": wants, "next": _back(request, channel)}
         return render(request, "includes/follow_button.html", context)
     return redirect(_back(request, channel))
 
