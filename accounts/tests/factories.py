@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import factory
-from factory.declarations import LazyAttribute, Sequence
+import factory.django
 
 from accounts.models import User
 
@@ -16,10 +16,8 @@ class UserFactory(factory.django.DjangoModelFactory[User]):
     class Meta:
         model = User
 
-    username = Sequence("person{}".format)  # type: ignore[no-untyped-call]
-    email = LazyAttribute(  # type: ignore[no-untyped-call]
-        lambda person: f"{person.username}@example.org"
-    )
+    username = factory.Sequence("person{}".format)
+    email = factory.LazyAttribute(lambda person: f"{person.username}@example.org")
     password = PASSWORD
 
     @classmethod

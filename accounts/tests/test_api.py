@@ -7,7 +7,6 @@ from django.core import mail
 from django.core.cache import cache
 from knox.models import AuthToken
 from pytest_django import DjangoAssertNumQueries, DjangoCaptureOnCommitCallbacks, Settings
-from rest_framework.response import Response
 from rest_framework.test import APIClient
 
 from accounts import services
@@ -33,7 +32,7 @@ def as_user(user: User) -> APIClient:
     return client
 
 
-def errors(response: Response) -> list[tuple[str, str | None]]:
+def errors(response: Any) -> list[tuple[str, str | None]]:
     return [(error["code"], error["attr"]) for error in response.json()["errors"]]
 
 

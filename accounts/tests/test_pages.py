@@ -66,7 +66,7 @@ def test_a_picture_is_stored_as_a_square_and_the_old_one_goes(
     own: Client, user: User, django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks
 ) -> None:
     own.post(reverse("account_settings"), {"display_name": "", "bio": "", "picture": picture()})
-    first = Channel.objects.get(owner=user).avatar.name
+    first = str(Channel.objects.get(owner=user).avatar.name)
     with default_storage.open(first) as file:
         assert Image.open(file).size == (512, 512)
 
