@@ -66,7 +66,7 @@ class MeSerializer(serializers.ModelSerializer[User]):
         return user
 
 
-class ChannelSerializer(serializers.ModelSerializer[Channel]):
+class ChannelProfileSerializer(serializers.ModelSerializer[Channel]):
     """A channel as everyone sees it; ``display_name`` is never empty."""
 
     display_name = serializers.CharField(source="name", read_only=True)
@@ -167,7 +167,7 @@ class MeView(generics.RetrieveUpdateAPIView[User]):
 
 
 class ChannelView(generics.RetrieveAPIView[Channel]):
-    serializer_class = ChannelSerializer
+    serializer_class = ChannelProfileSerializer
     queryset = Channel.objects.public()
     lookup_url_kwarg = "username"
     lookup_field = "owner__username__iexact"
