@@ -11,6 +11,7 @@ urlpatterns = [
     path("readyz", health.readyz, name="readyz"),
     path("", pages.home, name="home"),
     path("search/", pages.search, name="search"),
+    path("@<str:username>/", pages.channel, name="channel"),
     path("videos/<str:public_id>/hls/<str:encode_key>/", include("videos.delivery")),
     path("", include("videos.urls")),
     path("", include("accounts.urls")),

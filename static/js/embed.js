@@ -1,0 +1,3 @@
+/** The player alone, on someone else's page. */
+
+import "#player/video-player";

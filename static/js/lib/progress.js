@@ -1,0 +1,77 @@
+/** The progress of an encode, live: by WebSocket, and by asking where sockets do not get through. */
+
+import { call } from "#lib/api";
+import { backoff, sleep } from "#lib/backoff";
+
+/**
+ * @typedef {{status: string, progress_percent: number, is_playable: boolean, failure: ?{code: string, detail: string}}} State
+ */
+
+const POLL_MS = 3000;
+const SOCKET_TRIES = 3;
+const NO_SUCH_VIDEO = 4004;
+
+/**
+ * Tell ``onState`` every state of a video until it is settled or ``signal`` aborts.
+ * @param {string} id
+ * @param {(state: State) => void} onState
+ * @param {AbortSignal} signal
+ */
+export async function follow(id, onState, signal) {
+  let failures = 0;
+  while (!signal.aborted) {
+    const outcome = failures < SOCKET_TRIES ? await listen(id, onState, signal) : await ask(id, onState, signal);
+    if (outcome === "settled" || outcome === "gone") return;
+    failures = outcome === "heard" ? 0 : failures + 1;
+    try {
+      await sleep(failures >= SOCKET_TRIES ? POLL_MS : backoff(failures), signal);
+    } catch {
+      return;
+    }
+  }
+}
+
+/** @param {State} state */
+export function isSettled(state) {
+  return state.status === "ready" || state.status === "failed";
+}
+
+/**
+ * @param {string} id
+ * @param {(state: State) => void} onState
+ * @param {AbortSignal} signal
+ * @returns {Promise<"settled" | "gone" | "heard" | "silent">}
+ */
+function listen(id, onState, signal) {
+  return new Promise((resolve) => {
+    const scheme = location.protocol === "https:" ? "wss" : "ws";
+    const socket = new WebSocket(`${scheme}://${location.host}/ws/videos/${id}/progress/`);
+    /** @type {"silent" | "heard" | "settled"} */
+    let outcome = "silent";
+    socket.addEventListener("message", ({ data }) => {
+      const state = JSON.parse(data);
+      if (state.type !== "progress") return;
+      outcome = isSettled(state) ? "settled" : "heard";
+      onState(state);
+      if (outcome === "settled") socket.close();
+    });
+    socket.addEventListener("close", ({ code }) => resolve(code === NO_SUCH_VIDEO ? "gone" : outcome));
+    signal.addEventListener("abort", () => socket.close(), { once: true });
+  });
+}
+
+/**
+ * @param {string} id
+ * @param {(state: State) => void} onState
+ * @param {AbortSignal} signal
+ * @returns {Promise<"settled" | "gone" | "silent">}
+ */
+async function ask(id, onState, signal) {
+  try {
+    const state = await call("GET", `videos/${id}/`, undefined, { signal });
+    onState(state);
+    return isSettled(state) ? "settled" : "silent";
+  } catch (error) {
+    return [401, 403, 404].includes(error.status) ? "gone" : "silent";
+  }
+}

@@ -1,0 +1,44 @@
+/** What the player remembers: how someone likes to watch, and where they stopped. */
+
+import { forget, recall, remember } from "#lib/store";
+
+const RESUME_FROM_S = 120; // shorter videos begin at the beginning
+const NEAR_END = 0.95;
+const POSITIONS_KEPT = 200;
+
+/** @typedef {{volume: number, muted: boolean, speed: number, quality: number, captions: string, bandwidth: number}} Taste */
+
+/** @type {Taste} */
+const USUAL = { volume: 1, muted: false, speed: 1, quality: 0, captions: "", bandwidth: 0 };
+
+/** @returns {Taste} */
+export function taste() {
+  return { ...USUAL, ...recall("player", {}) };
+}
+
+/** @param {Partial<Taste>} change */
+export function noteTaste(change) {
+  remember("player", { ...taste(), ...change });
+}
+
+/**
+ * @param {string} video
+ * @param {number} position
+ * @param {number} duration
+ */
+export function notePosition(video, position, duration) {
+  const known = recall("positions", {});
+  delete known[video]; // the newest stands last
+  if (duration > RESUME_FROM_S && position > 5 && position < duration * NEAR_END) known[video] = Math.floor(position);
+  const kept = Object.entries(known).slice(-POSITIONS_KEPT);
+  if (kept.length) remember("positions", Object.fromEntries(kept));
+  else forget("positions");
+}
+
+/**
+ * @param {string} video
+ * @returns {number}
+ */
+export function positionOf(video) {
+  return recall("positions", {})[video] ?? 0;
+}

@@ -1,0 +1,4 @@
+/** The studio. */
+
+import "#studio/encode-progress";
+import "#studio/delete";

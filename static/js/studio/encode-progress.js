@@ -1,0 +1,32 @@
+/**
+ * ``<encode-progress data-video="id">``: a bar and a number that follow an encode.
+ *
+ * ``data-when-playable="reload"`` and ``data-when-settled="reload"`` say when the
+ * page has something new to show; ``data-done`` is the sentence for the end.
+ */
+
+import { define, part } from "#lib/element";
+import { follow, isSettled } from "#lib/progress";
+
+class EncodeProgress extends HTMLElement {
+  connectedCallback() {
+    this.stop = new AbortController();
+    follow(this.dataset.video, (state) => this.show(state), this.stop.signal);
+  }
+
+  disconnectedCallback() {
+    this.stop.abort();
+  }
+
+  /** @param {import("#lib/progress").State} state */
+  show(state) {
+    this.querySelector("progress").value = state.progress_percent;
+    part(this, "percent").textContent = `${state.progress_percent} %`;
+    if (state.is_playable && this.dataset.whenPlayable === "reload") location.reload();
+    if (!isSettled(state)) return;
+    if (this.dataset.whenSettled === "reload" || this.dataset.whenPlayable === "reload") location.reload();
+    else if (state.status === "ready" && this.dataset.done) part(this, "words").textContent = this.dataset.done;
+  }
+}
+
+define("encode-progress", EncodeProgress);

@@ -1,0 +1,36 @@
+/** Like at once, and take it back if the server says no. */
+
+import { ApiError, call } from "#lib/api";
+import { define } from "#lib/element";
+import { toast } from "#ui/toast";
+
+class LikeButton extends HTMLElement {
+  connectedCallback() {
+    this.button = this.querySelector("button");
+    this.count = this.querySelector(".number");
+    this.button.addEventListener("click", () => this.toggle());
+  }
+
+  async toggle() {
+    const wants = this.button.getAttribute("aria-pressed") !== "true";
+    this.show(wants);
+    try {
+      await call(wants ? "PUT" : "DELETE", `videos/${this.dataset.video}/like/`);
+    } catch (error) {
+      this.show(!wants);
+      if (error instanceof ApiError) toast(error.message);
+    }
+  }
+
+  /** @param {boolean} liked */
+  show(liked) {
+    this.button.setAttribute("aria-pressed", String(liked));
+    const exact = Number(this.count.title.replace(/\D/g, "")) + (liked ? 1 : -1);
+    const locale = document.documentElement.lang;
+    this.count.title = new Intl.NumberFormat(locale).format(Math.max(0, exact));
+    const compact = { notation: "compact", maximumFractionDigits: 1 };
+    this.count.textContent = new Intl.NumberFormat(locale, compact).format(Math.max(0, exact));
+  }
+}
+
+define("like-button", LikeButton);

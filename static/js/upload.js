@@ -1,0 +1,3 @@
+/** The upload page. */
+
+import "#upload/desk";

@@ -1,0 +1,68 @@
+/** Speed and remaining time of something that is under way: nothing here knows a browser. */
+
+const WINDOW_S = 8; // a speed is what the last seconds say
+
+export class Speed {
+  constructor() {
+    /** @type {{at: number, bytes: number}[]} */
+    this.samples = [];
+  }
+
+  /**
+   * @param {number} bytes sent so far
+   * @param {number} at in seconds
+   */
+  note(bytes, at) {
+    if (this.samples.length && bytes < this.samples.at(-1).bytes) this.samples = []; // a part began anew
+    this.samples.push({ at, bytes });
+    while (this.samples.length > 2 && this.samples[0].at < at - WINDOW_S) this.samples.shift();
+  }
+
+  /** Bytes a second; 0 while nobody can tell. */
+  get value() {
+    const [first, last] = [this.samples[0], this.samples.at(-1)];
+    if (!first || last.at - first.at < 1) return 0;
+    return (last.bytes - first.bytes) / (last.at - first.at);
+  }
+
+  forget() {
+    this.samples = [];
+  }
+}
+
+/**
+ * @param {number} bytes
+ * @param {string} locale
+ */
+export function size(bytes, locale) {
+  const units = ["byte", "kilobyte", "megabyte", "gigabyte", "terabyte"];
+  let step = 0;
+  let amount = bytes;
+  while (amount >= 1000 && step < units.length - 1) {
+    amount /= 1000;
+    step += 1;
+  }
+  const maximumFractionDigits = amount < 10 && step > 1 ? 1 : 0;
+  const style = { style: "unit", unit: units[step], unitDisplay: "short", maximumFractionDigits };
+  return new Intl.NumberFormat(locale, style).format(amount);
+}
+
+/**
+ * Remaining time in the unit that says it best.
+ * @param {number} seconds
+ * @returns {{unit: "seconds" | "minutes" | "hours", n: number}}
+ */
+export function left(seconds) {
+  if (seconds < 60) return { unit: "seconds", n: Math.max(1, Math.round(seconds)) };
+  if (seconds < 3600) return { unit: "minutes", n: Math.round(seconds / 60) };
+  return { unit: "hours", n: Math.round(seconds / 360) / 10 };
+}
+
+/**
+ * "holiday_final-2.MOV" → "holiday final 2".
+ * @param {string} filename
+ */
+export function titleOf(filename) {
+  const stem = filename.replace(/\.[^.]{1,5}$/, "");
+  return stem.replace(/[_-]+/g, " ").replace(/\s+/g, " ").trim().slice(0, 150) || filename.slice(0, 150);
+}

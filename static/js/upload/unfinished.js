@@ -1,0 +1,36 @@
+/** Uploads this browser began and has not finished: known by the file, so the same file goes on where it stopped. */
+
+import { recall, remember } from "#lib/store";
+
+const KEY = "uploads";
+const LIFETIME_MS = 24 * 3_600_000;
+
+/** @typedef {{id: string, name: string, size: number, modified: number, at: number}} Unfinished */
+
+/** @returns {Unfinished[]} */
+export function all() {
+  return recall(KEY, []).filter((upload) => upload.at > Date.now() - LIFETIME_MS);
+}
+
+/**
+ * @param {File} file
+ * @returns {?Unfinished}
+ */
+export function of(file) {
+  const isSame = (u) => u.name === file.name && u.size === file.size && u.modified === file.lastModified;
+  return all().find(isSame) ?? null;
+}
+
+/**
+ * @param {string} id
+ * @param {File} file
+ */
+export function note(id, file) {
+  const others = all().filter((upload) => upload.id !== id);
+  remember(KEY, [...others, { id, name: file.name, size: file.size, modified: file.lastModified, at: Date.now() }]);
+}
+
+/** @param {string} id */
+export function drop(id) {
+  remember(KEY, all().filter((upload) => upload.id !== id));
+}

@@ -1,0 +1,10 @@
+/** The watch page. */
+
+import "#player/video-player";
+import "#studio/encode-progress";
+import "#studio/playable-soon";
+import "#ui/copy";
+import "#ui/fold";
+import "#ui/like";
+import "#ui/share";
+import "#ui/theatre";

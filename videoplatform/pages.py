@@ -1,0 +1,82 @@
+"""Home, search and channels, where several apps meet; and the pages for when something is wrong."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, HttpResponsePermanentRedirect
+from django.shortcuts import get_object_or_404, render
+from django.template.loader import render_to_string
+from django.views.decorators.http import require_safe
+
+from accounts.models import Channel, Follow
+from videos.listing import Listing
+from videos.models import Video
+
+CHANNELS_FOUND = 3
+
+
+@require_safe
+def home(request: HttpRequest) -> HttpResponse:
+    listing = Listing.of(request.GET)
+    page = listing.page(Video.objects.listed().for_cards(), request.GET.get("after", ""))
+    return _list(request, "pages/home.html", {"listing": listing, "page": page})
+
+
+@require_safe
+def search(request: HttpRequest) -> HttpResponse:
+    listing = Listing.of(request.GET)
+    after = request.GET.get("after", "")
+    page = listing.page(Video.objects.listed().for_cards(), after)
+    channels = _channels_matching(listing.words) if listing.words and not after else []
+    return _list(request, "pages/search.html", {"listing": listing, "page": page, "channels": channels})
+
+
+def _channels_matching(words: str) -> list[Channel]:
+    found = Channel.objects.public().select_related("owner").with_follower_count()
+    by_name = found.filter(owner__username__icontains=words) | found.filter(display_name__icontains=words)
+    return list(by_name.order_by("-follower_count", "pk")[:CHANNELS_FOUND])
+
+
+@require_safe
+def channel(request: HttpRequest, username: str) -> HttpResponse:
+    known = Channel.objects.public().select_related("owner").with_follower_count()
+    shown = get_object_or_404(known, owner__username__iexact=username)
+    if shown.username != username:
+        return HttpResponsePermanentRedirect(shown.get_absolute_url())
+    listing = Listing.of(request.GET)
+    page = listing.page(
+        Video.objects.listed().for_cards().filter(channel=shown), request.GET.get("after", "")
+    )
+    context = {
+        "channel": shown,
+        "listing": listing,
+        "page": page,
+        "is_own": shown.is_owned_by(request.user),
+        "is_following": request.user.is_authenticated
+        and Follow.objects.filter(channel=shown, follower=request.user).exists(),
+    }
+    return _list(request, "accounts/channel.html", context)
+
+
+def _list(request: HttpRequest, template: str, context: dict[str, object]) -> HttpResponse:
+    """The whole page; for htmx, which asks for more of the same list, only the next cards."""
+    is_more = "HX-Request" in request.headers and "after" in request.GET
+    response = render(request, "includes/tiles.html" if is_more else template, context)
+    response["Vary"] = ", ".join(filter(None, [response.get("Vary", ""), "HX-Request"]))
+    return response
+
+
+# --- When something is wrong ------------------------------------------------------
+
+
+def forbidden(request: HttpRequest, *_args: object, **_kwargs: object) -> HttpResponse:
+    return render(request, "403.html", status=403)
+
+
+def not_found(request: HttpRequest, *_args: object, **_kwargs: object) -> HttpResponse:
+    return render(request, "404.html", status=404)
+
+
+def server_error(_request: HttpRequest) -> HttpResponse:
+    """Asks neither the database nor the session: they may be what is broken."""
+    return HttpResponse(render_to_string("500.html", {"site_name": settings.SITE_NAME}), status=500)

@@ -1,0 +1,16 @@
+"""The pages of this app; its API is in ``api_urls``."""
+
+from django.urls import path
+
+from videos import views
+
+urlpatterns = [
+    path("watch/<slug:public_id>/", views.watch, name="watch"),
+    path("embed/<slug:public_id>/", views.embed, name="embed"),
+    path("oembed/", views.oembed, name="oembed"),
+    path("upload/", views.upload, name="upload"),
+    path("studio/", views.studio, name="studio"),
+    path("studio/<slug:public_id>/", views.edit, name="studio-edit"),
+    path("studio/<slug:public_id>/delete/", views.delete, name="studio-delete"),
+    path("studio/<slug:public_id>/retry/", views.retry, name="studio-retry"),
+]

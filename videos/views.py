@@ -1,0 +1,237 @@
+"""Pages: watching, embedding, uploading, and the studio."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.core.paginator import Paginator
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.template.loader import render_to_string
+from django.urls import Resolver404, resolve
+from django.utils.translation import gettext as _
+from django.views.decorators.clickjacking import xframe_options_exempt
+from django.views.decorators.http import require_POST, require_safe
+
+from accounts.models import Channel, Follow
+from videos import progress, services
+from videos.forms import VideoForm
+from videos.models import Category, Like, Upload, Video
+from videos.services.errors import ServiceError
+
+if TYPE_CHECKING:
+    from accounts.models import User
+
+    class PersonRequest(HttpRequest):
+        """A request that ``login_required`` let through."""
+
+        user: User
+
+
+RELATED = 16
+STUDIO_PAGE_SIZE = 20
+EMBED_WIDTH_PX, EMBED_HEIGHT_PX = 640, 360
+
+
+# --- Watching -----------------------------------------------------------------------
+
+
+@require_safe
+def watch(request: HttpRequest, public_id: str) -> HttpResponse:
+    """A video at every stage of its life; 404 for whoever may not know that it exists."""
+    video = _watchable(request, public_id)
+    user = request.user
+    channel = Channel.objects.with_follower_count().select_related("owner").get(pk=video.channel_id)
+    context = {
+        "video": video,
+        "playback": services.playback(video),
+        "channel": channel,
+        "tags": list(video.tags.all()),
+        "is_own": video.can_edit(user),
+        "is_liked": user.is_authenticated and Like.objects.filter(video=video, user=user).exists(),
+        "is_following": user.is_authenticated
+        and Follow.objects.filter(channel=channel, follower=user).exists(),
+        "percent": progress.percent(video),
+        "related": related(video),
+        "page_url": request.build_absolute_uri(video.get_absolute_url()),
+        "embed_code": embed_code(request, video),
+    }
+    return render(request, "videos/watch.html", context)
+
+
+def _watchable(request: HttpRequest, public_id: str) -> Video:
+    video = get_object_or_404(Video.objects.for_cards(), public_id=public_id)
+    if not video.can_watch(request.user):
+        raise Http404
+    # An upload under way is nobody's business but its owner's.
+    if video.status == Video.Status.UPLOADING and not video.can_moderate(request.user):
+        raise Http404
+    return video
+
+
+def related(video: Video) -> list[Video]:
+    """What to watch next: the same category first, then the newest of everything."""
+    listed = Video.objects.listed().for_cards().exclude(pk=video.pk).order_by("-published_at", "-pk")
+    alike = list(listed.filter(category=video.category)[:RELATED])
+    others = listed.exclude(category=video.category)[: RELATED - len(alike)] if len(alike) < RELATED else []
+    return [*alike, *others]
+
+
+# --- Embedding ------------------------------------------------------------------------
+
+
+@require_safe
+@xframe_options_exempt
+def embed(request: HttpRequest, public_id: str) -> HttpResponse:
+    """The player alone, for other people's pages; knows nobody, so shows what everybody may see."""
+    video = _embeddable(public_id)
+    context = {"video": video, "playback": services.playback(video), "autoplay": "autoplay" in request.GET}
+    response = render(request, "videos/embed.html", context)
+    response._csp_replace = {"frame-ancestors": ["*"]}  # type: ignore[attr-defined]
+    return response
+
+
+def _embeddable(public_id: str) -> Video:
+    videos = Video.objects.for_cards().exclude(visibility=Video.Visibility.PRIVATE)
+    return get_object_or_404(
+        videos.filter(channel__owner__is_active=True, is_playable=True), public_id=public_id
+    )
+
+
+def embed_code(
+    request: HttpRequest, video: Video, width_px: int = EMBED_WIDTH_PX, height_px: int = EMBED_HEIGHT_PX
+) -> str:
+    """The HTML to paste into another page."""
+    context = {"video": video, "width_px": width_px, "height_px": height_px}
+    return render_to_string("includes/embed_code.html", context, request).strip()
+
+
+@require_safe
+def oembed(request: HttpRequest) -> JsonResponse:
+    """https://oembed.com: what a page that quotes a watch address shows in its place."""
+    video = _embeddable(_public_id_in(request.GET.get("url", "")))
+    if request.GET.get("format", "json") != "json":
+        return JsonResponse({"detail": "Only JSON is offered."}, status=501)
+    width_px, height_px = _fitted(video, request.GET.get("maxwidth"), request.GET.get("maxheight"))
+    playback = services.playback(video)
+    answer = {
+        "version": "1.0",
+        "type": "video",
+        "title": video.title,
+        "author_name": video.channel.name,
+        "author_url": request.build_absolute_uri(video.channel.get_absolute_url()),
+        "provider_name": settings.SITE_NAME,
+        "provider_url": request.build_absolute_uri("/"),
+        "width": width_px,
+        "height": height_px,
+        "html": embed_code(request, video, width_px, height_px),
+    }
+    if playback and playback["poster_url"]:
+        answer |= {
+            "thumbnail_url": playback["poster_url"],
+            "thumbnail_width": width_px,
+            "thumbnail_height": height_px,
+        }
+    response = JsonResponse(answer)
+    response["Access-Control-Allow-Origin"] = "*"
+    return response
+
+
+def _public_id_in(url: str) -> str:
+    """The id in an address of ours; 404 for any other address."""
+    try:
+        match = resolve(urlsplit(url).path)
+    except (Resolver404, ValueError):
+        raise Http404 from None
+    if match.url_name not in {"watch", "embed"}:
+        raise Http404
+    return str(match.kwargs["public_id"])
+
+
+def _fitted(video: Video, max_width: str | None, max_height: str | None) -> tuple[int, int]:
+    """The video's shape within the bounds that were asked for."""
+    width_px, height_px = video.width_px or 16, video.height_px or 9
+    bounds = [int(asked) if asked and asked.isdecimal() and int(asked) else default
+              for asked, default in ((max_width, EMBED_WIDTH_PX), (max_height, EMBED_WIDTH_PX))]  # fmt: skip
+    scale = min(bounds[0] / width_px, bounds[1] / height_px)
+    return max(1, round(width_px * scale)), max(1, round(height_px * scale))
+
+
+# --- Uploading --------------------------------------------------------------------------
+
+
+@login_required
+@require_safe
+def upload(request: PersonRequest) -> HttpResponse:
+    context = {
+        "categories": Category.choices,
+        "visibilities": Video.Visibility.choices,
+        "max_upload_bytes": settings.MAX_UPLOAD_BYTES,
+    }
+    return render(request, "videos/upload.html", context)
+
+
+# --- The studio --------------------------------------------------------------------------
+
+
+@login_required
+@require_safe
+def studio(request: PersonRequest) -> HttpResponse:
+    """Everything of one's own, whatever its state."""
+    videos = Video.objects.filter(channel__owner=request.user).for_cards().order_by("-created_at", "-pk")
+    page = Paginator(videos, STUDIO_PAGE_SIZE).get_page(request.GET.get("page"))
+    percents = progress.percents(list(page.object_list))
+    rows = [(video, percents[video.pk]) for video in page.object_list]
+    return render(request, "videos/studio.html", {"page": page, "rows": rows})
+
+
+@login_required
+def edit(request: PersonRequest, public_id: str) -> HttpResponse:
+    video = _own(request, public_id)
+    form = VideoForm(request.POST or None, instance=video)
+    if request.method == "POST" and form.is_valid():
+        form.apply()
+        messages.success(request, _("Saved."))
+        return redirect("studio")
+    context = {"form": form, "video": video, "playback": services.playback(video)}
+    return render(request, "videos/edit.html", context, status=422 if form.errors else 200)
+
+
+@login_required
+def delete(request: PersonRequest, public_id: str) -> HttpResponse:
+    """Ask once more, then delete."""
+    video = _own(request, public_id)
+    if request.method != "POST":
+        return render(request, "videos/delete.html", {"video": video})
+    under_way = Upload.objects.filter(video=video).first()
+    try:
+        if under_way:
+            services.abort_upload(under_way)
+        else:
+            services.delete_video(video)
+    except ServiceError as error:
+        messages.error(request, error.detail)
+        return redirect("studio")
+    messages.success(request, _("“%(title)s” is deleted.") % {"title": video.title})
+    return redirect("studio")
+
+
+@login_required
+@require_POST
+def retry(request: PersonRequest, public_id: str) -> HttpResponse:
+    video = _own(request, public_id)
+    try:
+        services.retry_video(video)
+    except ServiceError as error:
+        messages.error(request, error.detail)
+    else:
+        messages.success(request, _("We are trying “%(title)s” again.") % {"title": video.title})
+    return redirect("studio")
+
+
+def _own(request: PersonRequest, public_id: str) -> Video:
+    return get_object_or_404(Video.objects.for_cards(), public_id=public_id, channel__owner=request.user)
