@@ -48,11 +48,11 @@ CLIPS = (
     DemoClip(
         owner="benoit",
         title="Into the Mandelbrot set",
-        description="Twenty-four seconds of falling.\n\n0:00 The whole set\n0:12 Seahorse valley",
-        picture="mandelbrot=s=640x360:r=24:start_scale=2.2:end_scale=0.02:end_pts=480:maxiter=120"
+        description="Eighteen seconds of falling.\n\n0:00 The whole set\n0:09 Seahorse valley",
+        picture="mandelbrot=s=640x360:r=24:start_scale=2.2:end_scale=0.02:end_pts=360:maxiter=80"
         ":inner=black,colorchannelmixer=rr=.9:rg=.3:gg=.5:gb=.2:bb=1:br=.3,scale=1280:720",
         notes_hz=(110, 165, 262),
-        duration_s=24,
+        duration_s=18,
         category="science",
         tags=("mathematics", "fractal"),
     ),
@@ -62,7 +62,7 @@ CLIPS = (
         description="看时间码是否连续。 Watch the counter: no frame is missing.",
         picture="testsrc2=s=1920x1080:r=30",
         notes_hz=(440,),
-        duration_s=16,
+        duration_s=12,
         category="education",
         tags=("test", "测试"),
     ),

@@ -58,5 +58,5 @@ def person(username: str, password: str) -> User:
     user.channel.display_name, user.channel.bio = display_name, bio
     user.channel.save(update_fields=["display_name", "bio"])
     if role:
-        accounts.grant(user, role=role)
+        accounts.grant_role(user=user, role=accounts.Role(role))
     return user
