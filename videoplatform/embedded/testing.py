@@ -6,7 +6,8 @@ import signal
 import subprocess
 import sys
 import tempfile
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
+from itertools import count
 from pathlib import Path
 
 from videoplatform.embedded import browser, lineage, ports, preparation, servers
@@ -50,16 +51,25 @@ def configure_tests(base_dir: Path, cleanup: ExitStack) -> Configuration:
     for name in IGNORED:
         os.environ.pop(name, None)
         os.environ.pop(f"{name}_FILE", None)
-    data_dir = base_dir / "var" / "test"
-    data_dir.mkdir(parents=True, exist_ok=True)
+    data_dir = free_data_dir(base_dir, cleanup)
     os.environ |= {"ENV_FILE": os.devnull, "DATA_DIR": str(data_dir), "TEST_SERVICES": "1"}
-    cleanup.enter_context(only_one(data_dir))
     for leftover in ("valkey", "seaweedfs"):
         shutil.rmtree(data_dir / leftover, ignore_errors=True)
     names = ("PORT", "RTMP_PORT", "S3_PORT", "REDIS_PORT")
     chosen = ports.kept(data_dir / "ports.json", (*names, *SEAWEEDFS_PORTS))
     os.environ |= {name: str(chosen[name]) for name in names}
     return configure(base_dir)
+
+
+def free_data_dir(base_dir: Path, cleanup: ExitStack) -> Path:
+    """The first of ``var/test-1``, ``var/test-2``, … that no other run works in."""
+    for number in count(1):
+        data_dir = base_dir / "var" / f"test-{number}"
+        data_dir.mkdir(parents=True, exist_ok=True)
+        with suppress(CannotStart):
+            cleanup.enter_context(only_one(data_dir))
+            break
+    return data_dir
 
 
 def start_services(configuration: Configuration, cleanup: ExitStack) -> None:

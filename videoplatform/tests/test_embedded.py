@@ -238,12 +238,20 @@ class Running:
             stderr=subprocess.STDOUT,
             text=True,
         )
-        Thread(target=self.listen, daemon=True).start()
+        self.listener = Thread(target=self.listen, daemon=True)
+        self.listener.start()
 
     def listen(self) -> None:
         assert self.process.stdout is not None
-        for line in self.process.stdout:
-            self.lines.put(line.rstrip())
+        with self.process.stdout:
+            for line in self.process.stdout:
+                self.lines.put(line.rstrip())
+
+    def kill(self) -> None:
+        """End it without a word; the pipe ends with the last of its children."""
+        self.process.kill()
+        self.process.wait()
+        self.listener.join(timeout=15)
 
     def hears(self, pattern: str, within_s: float) -> re.Match[str]:
         """Wait for a line that matches."""
@@ -280,8 +288,7 @@ def test_it_starts_restarts_what_dies_and_leaves_no_process(tmp_path: Path) -> N
         assert time.monotonic() - stopped_at < 10
         assert [pid for pid in everybody if is_alive(pid)] == []
     finally:
-        running.process.kill()
-        running.process.wait()
+        running.kill()
 
 
 @pytest.mark.slow
@@ -290,8 +297,7 @@ def test_a_killed_bin_run_takes_everything_with_it(tmp_path: Path) -> None:
     running.hears(r"Building assets|Database, assets and storage are prepared", within_s=60)
     everybody = descendants(running.process.pid)
     assert everybody
-    running.process.kill()
-    running.process.wait()
+    running.kill()
     deadline = time.monotonic() + 15
     while any(map(is_alive, everybody)) and time.monotonic() < deadline:
         time.sleep(0.1)
