@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.account.models import EmailAddress, EmailConfirmationHMAC
+from django.conf import settings
+from django.contrib.sites.requests import RequestSite
 from django.http import HttpRequest
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
@@ -32,6 +34,17 @@ class AccountAdapter(DefaultAccountAdapter):
         """``shallow`` is allauth's word for making names up, which we never do."""
         services.check_username(username)
         return username
+
+    def clean_email(self, email: str) -> str:
+        """Without this, allauth would cut an address to the length we keep."""
+        services.check_address(email)
+        return email
+
+    def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
+        """Mail speaks in the site's name; allauth would use its host."""
+        site = RequestSite(self.request)
+        site.name = settings.SITE_NAME
+        super().send_mail(template_prefix, email, {"current_site": site, **context})
 
     def send_confirmation_mail(
         self, request: HttpRequest, emailconfirmation: EmailConfirmationHMAC, signup: bool

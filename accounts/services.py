@@ -15,7 +15,6 @@ from django.contrib.auth.models import Group
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.core.files.base import ContentFile
-from django.core.validators import validate_email
 from django.db import IntegrityError, models, transaction
 from django.utils.translation import gettext_lazy as _
 from knox.models import AuthToken
@@ -81,10 +80,15 @@ def check_username(username: str) -> None:
 
 def check_email(email: str) -> None:
     """Raise ``ValidationError`` unless ``email`` is an address and nobody's, in any case."""
-    validate_email(email)
+    check_address(email)
     in_use = User.objects.filter(email__iexact=email).exists()
     if in_use or EmailAddress.objects.filter(email=email.lower()).exists():
         raise ValidationError(_("This address is in use."), code="unique")
+
+
+def check_address(email: str) -> None:
+    """Raise ``ValidationError`` unless ``email`` is an address, and not longer than we keep."""
+    User._meta.get_field("email").run_validators(email)
 
 
 # --- Tokens ---------------------------------------------------------------------

@@ -6,6 +6,7 @@ from django.core import mail
 from django.core.exceptions import ValidationError
 from django.test import Client
 from django.urls import reverse
+from pytest_django import Settings
 
 from accounts import services
 from accounts.models import User
@@ -26,6 +27,28 @@ def test_signing_up_makes_a_channel_signs_in_and_goes_on(client: Client) -> None
     assert client.session["_auth_user_id"] == str(user.pk)
 
 
+def test_an_address_too_long_is_refused_and_never_cut(client: Client) -> None:
+    long = f"{'a' * 60}@{'.'.join(['b' * 60] * 4)}.org"
+
+    response = client.post(reverse("account_signup"), {**MARA, "email": long})
+
+    assert list(response.context["form"].errors) == ["email"]
+
+
+def test_signing_up_works_while_the_mail_server_does_not(
+    client: Client, settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", 1
+
+    client.post(reverse("account_signup"), MARA)
+
+    assert client.session["_auth_user_id"] == str(User.objects.get().pk)
+    assert [record.message for record in caplog.records if record.levelname == "ERROR"] == [
+        "Confirmation mail not sent"
+    ]
+
+
 def test_signing_up_never_leaves_for_another_site(client: Client) -> None:
     response = client.post(reverse("account_signup"), {**MARA, "next": "https://evil.example/"})
 
@@ -35,6 +58,8 @@ def test_signing_up_never_leaves_for_another_site(client: Client) -> None:
 def test_the_address_is_confirmed_by_the_link_in_the_mail(client: Client) -> None:
     client.post(reverse("account_signup"), MARA)
 
+    assert mail.outbox[0].subject == "[Zoetrope] Please Confirm Your Email Address"
+    assert "Hello from Zoetrope!" in mail.outbox[0].body
     link = re.search(r"http://testserver(/accounts/confirm-email/\S+/)", str(mail.outbox[0].body))
     assert link
     assert client.get(link[1]).status_code == 200
