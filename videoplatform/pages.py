@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.conf import settings
+from django.db.models import Q
 from django.http import HttpRequest, HttpResponse, HttpResponsePermanentRedirect
 from django.shortcuts import get_object_or_404, render
 from django.template.loader import render_to_string
@@ -32,9 +33,9 @@ def search(request: HttpRequest) -> HttpResponse:
 
 
 def _channels_matching(words: str) -> list[Channel]:
-    found = Channel.objects.public().select_related("owner").with_follower_count()
-    by_name = found.filter(owner__username__icontains=words) | found.filter(display_name__icontains=words)
-    return list(by_name.order_by("-follower_count", "pk")[:CHANNELS_FOUND])
+    is_named_so = Q(owner__username__icontains=words) | Q(display_name__icontains=words)
+    found = Channel.objects.public().select_related("owner").filter(is_named_so)
+    return list(found.with_follower_count().order_by("-follower_count", "pk")[:CHANNELS_FOUND])
 
 
 @require_safe

@@ -36,7 +36,7 @@ export function commandOf({ key, ctrlKey, metaKey, altKey }) {
   if (ctrlKey || metaKey || altKey) return null;
   if (/^[0-9]$/.test(key)) return { do: "seek", value: Number(key) / 10 };
   const name = key.length === 1 ? key.toLowerCase() : key;
-  return COMMANDS[name] ?? null;
+  return Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : null;
 }
 
 export const SPEEDS = [0.25, 0.5, 0.75, 1, 1.25, 1.5, 1.75, 2];

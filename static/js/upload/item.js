@@ -57,13 +57,11 @@ export class UploadItem {
       this.enter("finishing");
       this.say(this.words("finishing"));
       await this.complete(parts);
+      this.watch();
     } catch (error) {
       this.onTrouble(error);
-      return;
-    } finally {
-      this.onFree();
     }
-    this.watch();
+    this.onFree();
   }
 
   /** Go on with what has arrived already, or begin. */

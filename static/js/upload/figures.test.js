@@ -1,0 +1,33 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { left, size, Speed, titleOf } from "#upload/figures";
+
+test("speed is what the last seconds say", () => {
+  const speed = new Speed();
+  assert.equal(speed.value, 0);
+  for (let at = 0; at <= 20; at += 1) speed.note(at < 10 ? at * 100 : 1000 + (at - 10) * 500, at);
+  assert.equal(Math.round(speed.value), 500);
+});
+
+test("a part that begins anew is not a negative speed", () => {
+  const speed = new Speed();
+  speed.note(1000, 0);
+  speed.note(200, 1);
+  speed.note(700, 2);
+  assert.equal(speed.value, 500);
+});
+
+test("sizes and times take the unit that says them best", () => {
+  assert.equal(size(2_500_000, "en"), "2.5 MB");
+  assert.equal(size(128_000_000, "en"), "128 MB");
+  assert.deepEqual(left(12.4), { unit: "seconds", n: 12 });
+  assert.deepEqual(left(600), { unit: "minutes", n: 10 });
+  assert.deepEqual(left(5400), { unit: "hours", n: 1.5 });
+});
+
+test("a title is the file's name without what programs need in it", () => {
+  assert.equal(titleOf("holiday_final-2.MOV"), "holiday final 2");
+  assert.equal(titleOf("走马灯.mp4"), "走马灯");
+  assert.equal(titleOf(".mp4"), ".mp4");
+});

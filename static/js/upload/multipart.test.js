@@ -1,0 +1,129 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { MultipartUpload, PartError } from "#upload/multipart";
+
+const PART = 8;
+
+/** An upload of ``bytes`` against a storage that we play. */
+function begin({ bytes = 30, put, ...options } = {}) {
+  const stored = new Map();
+  const signedFor = [];
+  const keep = async (url, body) => {
+    stored.set(url, await body.text());
+    return `etag of ${url}`;
+  };
+  const upload = new MultipartUpload({
+    file: new Blob(["x".repeat(bytes)]),
+    partSize: PART,
+    partCount: Math.ceil(bytes / PART),
+    sign: async (numbers) => {
+      signedFor.push(...numbers);
+      return numbers.map((number) => ({ number, url: `/${number}` }));
+    },
+    put: put ? (url, body, context) => put(url, body, context, keep) : keep,
+    pause: async () => {},
+    ...options,
+  });
+  return { upload, stored, signedFor };
+}
+
+test("every part is sent once, the last one shorter, and the answer is in order", async () => {
+  const { upload, stored } = begin();
+  const parts = await upload.run();
+  assert.deepEqual(parts.map((part) => part.number), [1, 2, 3, 4]);
+  assert.deepEqual([...stored].sort().map(([, text]) => text.length), [8, 8, 8, 6]);
+  assert.equal(upload.sent, 30);
+});
+
+test("what has arrived before is not sent again", async () => {
+  const { upload, stored } = begin({ uploaded: [{ number: 1, etag: "a" }, { number: 3, etag: "c" }] });
+  const parts = await upload.run();
+  assert.deepEqual([...stored.keys()].sort(), ["/2", "/4"]);
+  assert.equal(parts[0].etag, "a");
+});
+
+test("no more parts are under way than was said", async () => {
+  let now = 0;
+  let most = 0;
+  const put = async (url, body, _context, keep) => {
+    most = Math.max(most, (now += 1));
+    await new Promise((resolve) => setTimeout(resolve, 2));
+    now -= 1;
+    return keep(url, body);
+  };
+  await begin({ bytes: 80, put, parallel: 3 }).upload.run();
+  assert.equal(most, 3);
+});
+
+test("a part that fails is tried again", async () => {
+  let failures = 3;
+  const put = (url, body, _context, keep) => {
+    if (url === "/2" && failures > 0) {
+      failures -= 1;
+      throw new PartError(500);
+    }
+    return keep(url, body);
+  };
+  const parts = await begin({ put }).upload.run();
+  assert.equal(parts.length, 4);
+});
+
+test("a URL that has run out is signed anew", async () => {
+  const put = (url, body, _context, keep) => {
+    if (url === "/old") throw new PartError(403);
+    return keep(url, body);
+  };
+  const { upload, signedFor } = begin({ put, urls: [1, 2, 3, 4].map((number) => ({ number, url: number === 2 ? "/old" : `/${number}` })) });
+  await upload.run();
+  assert.deepEqual(signedFor, [2]);
+});
+
+test("a storage that never answers ends in a sentence, and can be tried again", async () => {
+  let isDown = true;
+  const put = (url, body, _context, keep) => {
+    if (isDown) throw new PartError(0);
+    return keep(url, body);
+  };
+  const { upload } = begin({ put });
+  await assert.rejects(upload.run(), { word: "lost" });
+  isDown = false;
+  assert.equal((await upload.run()).length, 4);
+});
+
+test("an upload that the storage no longer knows has ended", async () => {
+  const put = () => {
+    throw new PartError(404);
+  };
+  await assert.rejects(begin({ put }).upload.run(), { word: "ended" });
+});
+
+test("a file that can no longer be read is said to be that", async () => {
+  const file = { size: 30, slice: () => ({ arrayBuffer: () => Promise.reject(new Error("NotReadableError")) }) };
+  const put = () => {
+    throw new PartError(0);
+  };
+  await assert.rejects(begin({ put, file }).upload.run(), { word: "unreadable" });
+});
+
+test("halted, it stops; run again, it goes on where it was", async () => {
+  const waiting = [];
+  const put = (url, body, { signal }, keep) =>
+    new Promise((resolve, reject) => {
+      signal.addEventListener("abort", () => reject(signal.reason));
+      waiting.push(() => resolve(keep(url, body)));
+    });
+  const { upload, stored } = begin({ put, parallel: 1 });
+  const first = upload.run();
+  await new Promise((resolve) => setTimeout(resolve, 1));
+  waiting.shift()();
+  await new Promise((resolve) => setTimeout(resolve, 5));
+  upload.halt();
+  await assert.rejects(first, { name: "AbortError" });
+  assert.deepEqual([...stored.keys()], ["/1"]);
+
+  const second = upload.run();
+  const pump = setInterval(() => waiting.shift()?.(), 1);
+  assert.deepEqual((await second).map((part) => part.number), [1, 2, 3, 4]);
+  clearInterval(pump);
+});

@@ -1,0 +1,250 @@
+"""Watching, embedding, uploading, the studio: what people see, and what they may not."""
+
+import json
+import re
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+
+import pytest
+from django.test import Client
+
+from accounts.models import User
+from accounts.tests.factories import UserFactory
+from videos.models import Job, Video
+from videos.tests.factories import VideoFactory, make_encode
+
+pytestmark = pytest.mark.django_db
+
+Queries = Callable[[int], AbstractContextManager[object]]
+
+
+@pytest.fixture
+def owner() -> User:
+    return UserFactory(username="owner")
+
+
+@pytest.fixture
+def studio(client: Client, owner: User) -> Client:
+    """A browser in which the owner is signed in."""
+    client.force_login(owner)
+    return client
+
+
+# --- Watching -------------------------------------------------------------------------
+
+
+def test_the_watch_page_carries_a_player_that_knows_its_playlist(client: Client) -> None:
+    video = VideoFactory()
+
+    html = client.get(f"/watch/{video.public_id}/").content.decode()
+
+    assert len(re.findall(r"<video-player\b[^>]*\bdata-player\b", html)) == 1
+    assert f'data-src="/videos/{video.public_id}/hls/{video.encode_key}/multivariant.m3u8"' in html
+    assert 'data-duration="8.0"' in html
+
+
+@pytest.mark.parametrize(
+    ("visibility", "status", "playable", "stranger"),
+    [
+        ("public", "ready", True, 200),
+        ("unlisted", "ready", True, 200),
+        ("private", "ready", True, 404),
+        ("public", "processing", False, 200),
+        ("public", "uploading", False, 404),
+        ("public", "failed", False, 404),
+    ],
+)
+def test_who_may_know_of_a_video(
+    client: Client, owner: User, visibility: str, status: str, playable: bool, stranger: int
+) -> None:
+    video = VideoFactory(
+        channel=owner.channel, visibility=visibility, status=status, is_playable=playable, encoded=False
+    )
+    address = f"/watch/{video.public_id}/"
+
+    assert client.get(address).status_code == stranger
+    client.force_login(UserFactory())
+    assert client.get(address).status_code == stranger
+    client.force_login(owner)
+    assert client.get(address).status_code == 200
+
+
+def test_the_owner_of_a_failed_video_reads_why_and_may_try_again(studio: Client, owner: User) -> None:
+    video = VideoFactory(
+        channel=owner.channel, status="failed", failure_code="not_media", is_playable=False, encoded=False
+    )
+
+    html = studio.get(f"/watch/{video.public_id}/").content.decode()
+
+    assert "Export it as MP4 and try again" in html
+    assert f'action="/studio/{video.public_id}/retry/"' in html
+
+
+def test_the_owner_sees_progress_and_others_wait(client: Client, owner: User) -> None:
+    video = VideoFactory(channel=owner.channel, status="processing", is_playable=False, encoded=False)
+    make_encode(video, Job.Status.WAITING)
+    address = f"/watch/{video.public_id}/"
+
+    assert "<playable-soon" in client.get(address).content.decode()
+    client.force_login(owner)
+    assert "<encode-progress" in client.get(address).content.decode()
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_the_watch_page_costs_the_same_however_much_is_related(
+    client: Client, django_assert_num_queries: Queries, count: int
+) -> None:
+    video = VideoFactory()
+    VideoFactory.create_batch(count, encoded=False, poster_key="videos/a/b/poster.jpg")
+
+    with django_assert_num_queries(5):  # the video, its channel, its tags, what is like it, the rest
+        client.get(f"/watch/{video.public_id}/")
+
+
+# --- Embedding ------------------------------------------------------------------------
+
+
+def test_other_pages_may_frame_the_embed_page_and_no_other(client: Client) -> None:
+    video = VideoFactory()
+
+    embed, watch = client.get(f"/embed/{video.public_id}/"), client.get(f"/watch/{video.public_id}/")
+
+    assert "frame-ancestors *" in embed["Content-Security-Policy"]
+    assert "X-Frame-Options" not in embed
+    assert "frame-ancestors 'none'" in watch["Content-Security-Policy"]
+    assert watch["X-Frame-Options"] == "DENY"
+
+
+def test_a_private_video_is_not_embedded_even_for_its_owner(studio: Client, owner: User) -> None:
+    video = VideoFactory(channel=owner.channel, visibility="private", encoded=False)
+
+    assert studio.get(f"/embed/{video.public_id}/").status_code == 404
+    assert studio.get("/oembed/", {"url": f"http://testserver/watch/{video.public_id}/"}).status_code == 404
+
+
+def test_oembed_describes_a_watch_address(client: Client) -> None:
+    video = VideoFactory(title='Light & "shadow"')
+    url = f"http://testserver/watch/{video.public_id}/"
+
+    answer = client.get("/oembed/", {"url": url, "maxwidth": "320"}).json()
+
+    assert answer["type"] == "video"
+    assert answer["title"] == 'Light & "shadow"'
+    assert (answer["width"], answer["height"]) == (320, 180)
+    assert f'src="http://testserver/embed/{video.public_id}/"' in answer["html"]
+    assert 'title="Light &amp; &quot;shadow&quot;"' in answer["html"]
+
+
+@pytest.mark.parametrize("url", ["", "http://testserver/", "http://[", "/watch/nothing/", "/studio/x/"])
+def test_oembed_of_anything_else_is_not_found(client: Client, url: str) -> None:
+    assert client.get("/oembed/", {"url": url}).status_code == 404
+
+
+# --- Uploading and the studio -----------------------------------------------------------
+
+
+@pytest.mark.parametrize("address", ["/upload/", "/studio/", "/studio/x/", "/studio/x/delete/"])
+def test_whoever_is_not_signed_in_is_asked_to(client: Client, address: str) -> None:
+    assert client.get(address).headers["Location"] == f"/accounts/login/?next={address}"
+
+
+def test_the_upload_page_names_every_field(studio: Client) -> None:
+    html = studio.get("/upload/").content.decode()
+
+    form = html[html.index('data-part="form"') :]
+    for name in ("title", "description", "visibility", "category", "tags"):
+        assert re.search(rf'<label class="field[^>]*>(?:(?!</label>).)*name="{name}"', form, re.DOTALL)
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_the_studio_costs_the_same_however_long(
+    studio: Client, owner: User, django_assert_num_queries: Queries, count: int
+) -> None:
+    for video in VideoFactory.create_batch(count, channel=owner.channel, status="processing", encoded=False):
+        make_encode(video, Job.Status.WAITING)
+
+    with django_assert_num_queries(
+        6
+    ):  # session, person, count, videos, their jobs, the channel in the header
+        studio.get("/studio/")
+
+
+def test_the_studio_shows_ones_own_in_every_state(studio: Client, owner: User) -> None:
+    for status in Video.Status.values:
+        VideoFactory(channel=owner.channel, title=f"Mine, {status}", status=status, encoded=False)
+    VideoFactory(title="Not mine", encoded=False)
+
+    html = studio.get("/studio/").content.decode()
+
+    assert [f"Mine, {status}" in html for status in Video.Status.values] == [True] * 4
+    assert "Not mine" not in html
+
+
+def test_editing_works_without_javascript(studio: Client, owner: User) -> None:
+    video = VideoFactory(channel=owner.channel, encoded=False)
+    fields = {
+        "title": "夜航",
+        "description": "",
+        "category": "travel",
+        "visibility": "unlisted",
+        "tags": "海，Night",
+    }
+
+    response = studio.post(f"/studio/{video.public_id}/", fields)
+
+    assert response.headers["Location"] == "/studio/"
+    video.refresh_from_db()
+    assert (video.title, video.category, video.visibility) == ("夜航", "travel", "unlisted")
+    assert {tag.name for tag in video.tags.all()} == {"海", "night"}
+
+
+def test_a_form_that_will_not_do_says_why(studio: Client, owner: User) -> None:
+    video = VideoFactory(channel=owner.channel, title="Kept", encoded=False)
+
+    response = studio.post(f"/studio/{video.public_id}/", {"title": ""})
+
+    assert response.status_code == 422
+    assert "errorlist" in response.content.decode()
+    video.refresh_from_db()
+    assert video.title == "Kept"
+
+
+@pytest.mark.parametrize("action", ["", "delete/", "retry/"])
+def test_nobody_touches_what_is_someone_elses(studio: Client, action: str) -> None:
+    video = VideoFactory(encoded=False)
+
+    assert studio.post(f"/studio/{video.public_id}/{action}", {"title": "Mine now"}).status_code == 404
+    video.refresh_from_db()
+    assert video.title != "Mine now"
+
+
+def test_deleting_asks_first(studio: Client, owner: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("videos.services.editing.empty_doomed_prefixes.delay", lambda: None)
+    video = VideoFactory(channel=owner.channel, title="Farewell", encoded=False)
+    address = f"/studio/{video.public_id}/delete/"
+
+    assert "Delete “Farewell”?" in studio.get(address).content.decode()
+    assert Video.objects.filter(pk=video.pk).exists()
+    studio.post(address)
+    assert not Video.objects.filter(pk=video.pk).exists()
+
+
+def test_only_a_failed_video_is_tried_again(studio: Client, owner: User) -> None:
+    failed = VideoFactory(channel=owner.channel, status="failed", failure_code="encode_failed", encoded=False)
+    ready = VideoFactory(channel=owner.channel, encoded=False)
+
+    studio.post(f"/studio/{failed.public_id}/retry/")
+    answer = studio.post(f"/studio/{ready.public_id}/retry/", follow=True)
+
+    failed.refresh_from_db()
+    assert failed.status == Video.Status.PROCESSING
+    assert "Only a video that failed can be tried again." in answer.content.decode()
+
+
+def test_watch_and_upload_pages_hold_no_inline_script_but_the_map(studio: Client) -> None:
+    video = VideoFactory()
+    for address in (f"/watch/{video.public_id}/", f"/embed/{video.public_id}/", "/upload/", "/studio/"):
+        html = studio.get(address).content.decode()
+        inline = re.findall(r"<script(?![^>]*\bsrc=)[^>]*>(.*?)</script>", html, re.DOTALL)
+        assert [list(json.loads(script)) for script in inline] == [["imports"]]
+        assert re.findall(r'\son\w+="|\sstyle="', html) == []
