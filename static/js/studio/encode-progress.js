@@ -21,7 +21,7 @@ class EncodeProgress extends HTMLElement {
   /** @param {import("#lib/progress").State} state */
   show(state) {
     this.querySelector("progress").value = state.progress_percent;
-    part(this, "percent").textContent = `${state.progress_percent} %`;
+    part(this, "percent").textContent = `${state.progress_percent}%`;
     if (state.is_playable && this.dataset.whenPlayable === "reload") location.reload();
     if (!isSettled(state)) return;
     if (this.dataset.whenSettled === "reload" || this.dataset.whenPlayable === "reload") location.reload();
