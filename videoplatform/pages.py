@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from django.conf import settings
-from django.db.models import Q
+from django.db.models import F, Q
 from django.http import HttpRequest, HttpResponse, HttpResponsePermanentRedirect
 from django.shortcuts import get_object_or_404, render
 from django.template.loader import render_to_string
@@ -35,7 +35,7 @@ def search(request: HttpRequest) -> HttpResponse:
 def _channels_matching(words: str) -> list[Channel]:
     is_named_so = Q(owner__username__icontains=words) | Q(display_name__icontains=words)
     found = Channel.objects.public().select_related("owner").filter(is_named_so)
-    return list(found.with_follower_count().order_by("-follower_count", "pk")[:CHANNELS_FOUND])
+    return list(found.with_follower_count().order_by(F("follower_count").desc(), "pk")[:CHANNELS_FOUND])
 
 
 @require_safe
