@@ -9,9 +9,9 @@ import sys
 import time
 
 from playwright.sync_api import Page, sync_playwright
-from videoplatform.embedded.browser import chromium_path
 
 from benchmarks import baseline, harness
+from videoplatform.embedded.browser import find_browser
 
 MOVES = "() => { const v = document.querySelector('[data-player] video'); return v && v.currentTime > 0.05 }"
 
@@ -34,7 +34,7 @@ def measure(page: Page, on: harness.Platform, token: str, seconds: int) -> float
 def main(lengths: list[int]) -> None:
     with harness.platform() as on, sync_playwright() as playwright:
         browser = playwright.chromium.launch(
-            executable_path=chromium_path(),
+            executable_path=find_browser(),
             args=["--no-sandbox", "--autoplay-policy=no-user-gesture-required"],
         )
         page = browser.new_page()

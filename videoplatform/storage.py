@@ -22,7 +22,8 @@ from urllib.parse import quote, urlsplit, urlunsplit
 import boto3
 from asgiref.sync import iscoroutinefunction
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError
+from botocore.exceptions import ClientError as ClientError
 from django.conf import settings
 from django.http import HttpRequest, HttpResponseBase
 from django.utils import timezone
@@ -168,7 +169,7 @@ def internal_url(key: str, *, expires: timedelta = timedelta(hours=24)) -> str:
     return sign_get(key, base=base, signed_at=timezone.now().astimezone(UTC), expires=expires)
 
 
-class MediaStorage(S3Storage):  # type: ignore[misc]
+class MediaStorage(S3Storage):
     """The default storage of image and file fields, with our signed URLs."""
 
     def url(self, name: str, *_args: Any, **_kwargs: Any) -> str:

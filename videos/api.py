@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
+from django.utils.functional import cached_property
 from django_filters import rest_framework as filters
 from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
 from rest_framework import mixins, serializers, status, viewsets
 from rest_framework.decorators import action
-from rest_framework.exceptions import APIException, NotFound, PermissionDenied
+from rest_framework.exceptions import APIException, NotAuthenticated, NotFound, PermissionDenied
 from rest_framework.permissions import AllowAny, IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -23,6 +24,8 @@ from videos.services.errors import NotUploading, ServiceError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from accounts.models import User
 
 PARTS_SIGNED_AT_ONCE = 100
 
@@ -108,9 +111,14 @@ class VideoSerializer(serializers.ModelSerializer[Video]):
             playback["hls_url"] = self.context["request"].build_absolute_uri(playback["hls_url"])
         return playback
 
+    @cached_property
+    def _cache(self) -> dict[str, dict[int, Any]]:
+        """What is known of the videos of this page, by the name of the question."""
+        return {}
+
     def _known(self, name: str, video: Video, ask: Callable[[list[Video]], dict[int, Any]]) -> Any:
         """Ask once for all videos of a page, whatever their number."""
-        known = self.context.setdefault(f"known_{name}", {})
+        known: dict[int, Any] = self._cache.setdefault(name, {})
         if video.pk not in known:
             known.update(ask(self._page(video)))
         return known.get(video.pk, 0)
@@ -197,7 +205,7 @@ class PartSerializer(serializers.Serializer[Any]):
 
 
 class CompleteSerializer(serializers.Serializer[Any]):
-    parts = PartSerializer(many=True, allow_empty=False, max_length=10_000)
+    parts = PartSerializer(many=True, allow_empty=False)
 
 
 class WatchingSerializer(serializers.Serializer[Any]):
@@ -225,7 +233,7 @@ def _as_api_error(error: ServiceError) -> APIException:
 # --- Filters --------------------------------------------------------------------
 
 
-class VideoFilter(filters.FilterSet):  # type: ignore[misc]
+class VideoFilter(filters.FilterSet):
     q = filters.CharFilter(method="matching", max_length=200)
     tag = filters.CharFilter(field_name="tags__name", lookup_expr="iexact")
     category = filters.ChoiceFilter(choices=Category.choices)
@@ -296,7 +304,7 @@ class VideoViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[Video]):
         return super().handle_exception(_as_api_error(exc) if isinstance(exc, ServiceError) else exc)
 
     def _watchable(self) -> Video:
-        video = get_object_or_404(self.get_queryset(), public_id=self.kwargs["id"])
+        video: Video = get_object_or_404(self.get_queryset(), public_id=self.kwargs["id"])
         if not video.can_watch(self.request.user):
             raise NotFound
         return video
@@ -325,7 +333,7 @@ class VideoViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[Video]):
         asked.is_valid(raise_exception=True)
         # What a file is, its first bytes say; a type that was claimed is not believed.
         asked.validated_data.pop("content_type", None)
-        upload = services.start_upload(channel=request.user.channel, **asked.validated_data)
+        upload = services.start_upload(channel=_person(request).channel, **asked.validated_data)
         signed = services.presign_parts(upload, range(1, PARTS_SIGNED_AT_ONCE + 1))
         return Response(
             {
@@ -408,13 +416,13 @@ class VideoViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[Video]):
     @extend_schema(request=None, responses={204: None})
     @action(detail=True, methods=["put"], permission_classes=[IsAuthenticated])
     def like(self, request: Request, id: str) -> Response:  # noqa: A002
-        services.like(self._watchable(), request.user)
+        services.like(self._watchable(), _person(request))
         return Response(status=status.HTTP_204_NO_CONTENT)
 
     @extend_schema(responses={204: None})
     @like.mapping.delete
     def unlike(self, request: Request, id: str) -> Response:  # noqa: A002
-        services.unlike(self._watchable(), request.user)
+        services.unlike(self._watchable(), _person(request))
         return Response(status=status.HTTP_204_NO_CONTENT)
 
     @extend_schema(request=WatchingSerializer, responses=SessionSerializer)
@@ -424,6 +432,13 @@ class VideoViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[Video]):
         asked.is_valid(raise_exception=True)
         session = services.record_watching(self._watchable(), viewer=_viewer(request), **asked.validated_data)
         return Response({"session": session})
+
+
+def _person(request: Request) -> User:
+    """Whoever is signed in; the permission of the endpoint has made sure that someone is."""
+    if not request.user.is_authenticated:
+        raise NotAuthenticated
+    return request.user
 
 
 def _viewer(request: Request) -> str:

@@ -123,6 +123,7 @@ def lay_out(job: Job, source: SourceInfo, ladder: Sequence[Rung], chunks: Sequen
 
 
 def _rungs(video: Video, source: SourceInfo, ladder: Sequence[Rung]) -> Iterator[Rendition]:
+    frame_rate = round(float(source.video.frame_rate), 3) if source.video else 0
     for position, rung in enumerate(ladder):
         width_px, height_px = rung_size(source, rung)
         yield Rendition(
@@ -133,7 +134,7 @@ def _rungs(video: Video, source: SourceInfo, ladder: Sequence[Rung]) -> Iterator
             name=f"{rung.short_side}p",
             width_px=width_px,
             height_px=height_px,
-            frame_rate=round(float(source.video.frame_rate), 3),
+            frame_rate=frame_rate,
             bitrate_bps=rung.bitrate_bps,
         )
 

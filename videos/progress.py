@@ -94,4 +94,5 @@ def _percent(jobs: list[Job], in_hand: dict[str, float]) -> int:
 def _done_s(job: Job, in_hand: dict[str, float]) -> float:
     if job.status == Job.Status.DONE:
         return job.length_s
-    return min(job.length_s, max(sum(job.segments), in_hand.get(_cache_key(job), 0.0)))
+    published_s = float(sum(job.segments))
+    return min(job.length_s, max(published_s, in_hand.get(_cache_key(job), 0.0)))

@@ -102,17 +102,15 @@ def _fairest(lanes: Sequence[Job.Lane]) -> Job | None:
     if lane is None:
         return None
     waiting = waiting.filter(lane=lane)
-    channel = _next_channel(list(waiting.values_list("video__channel_id", flat=True).distinct()))
-    video = (
-        waiting.filter(video__channel_id=channel)
-        .values("video_id")
-        .annotate(served=Count("video__jobs", filter=Q(video__jobs__attempt__gt=0)))
-        .order_by("served", "video_id")
-        .values_list("video_id", flat=True)
-        .first()
-    )
-    jobs = waiting.filter(video_id=video).annotate(turn=FIRST_TO_LAST)
-    return jobs.select_related("video__channel__owner").order_by("turn", "position").first()
+    channels = list(waiting.values_list("video__channel_id", flat=True).distinct().order_by())
+    if not channels:
+        return None  # all claimed between two looks
+    waiting = waiting.filter(video__channel_id=_next_channel(channels))
+    served = Count("video__jobs", filter=Q(video__jobs__attempt__gt=0))
+    least_served = waiting.values("video_id").annotate(served=served).order_by("served", "video_id")[:1]
+    jobs = waiting.filter(video_id__in=[row["video_id"] for row in least_served])
+    in_turn = jobs.annotate(turn=FIRST_TO_LAST).order_by("turn", "position")
+    return in_turn.select_related("video__channel__owner").first()
 
 
 def _long_jobs_here() -> int:
@@ -121,10 +119,10 @@ def _long_jobs_here() -> int:
     return running.filter(lease_until__gte=timezone.now(), worker__startswith=f"{this_host()}:").count()
 
 
-def _next_channel(channels: list[int]) -> int | None:
+def _next_channel(channels: list[int]) -> int:
     """Of channels with waiting work, the one with the least running, then the longest unserved."""
-    if len(channels) < 2:
-        return channels[0] if channels else None
+    if len(channels) == 1:
+        return channels[0]
     now = timezone.now()
     recent = Job.objects.filter(video__channel__in=channels, claimed_at__gte=now - FAIRNESS_MEMORY)
     served: dict[int, datetime] = dict(

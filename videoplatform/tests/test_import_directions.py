@@ -11,7 +11,13 @@ APPS = ["accounts", "comments", "videos", "live", "videoplatform"]
 PURE = ["videos/transcoding", "videos/hls", "live/rtmp", "live/llhls", "live/chat/messages.py"]
 LAYERS = ["models", "pipeline", "tasks", "services", "views"]
 # What an app may use of the project itself: seams that know no app.
-SHARED = {"videoplatform.storage", "videoplatform.throttling", "videoplatform.pagination", "videoplatform.celery", "videoplatform.embedded"}
+SHARED = {
+    "videoplatform.storage",
+    "videoplatform.throttling",
+    "videoplatform.pagination",
+    "videoplatform.celery",
+    "videoplatform.embedded",
+}
 
 
 def modules(folder: Path) -> Iterator[Path]:

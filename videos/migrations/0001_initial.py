@@ -3,9 +3,10 @@
 import django.core.validators
 import django.db.models.deletion
 import django.utils.timezone
-import videos.models
 from django.conf import settings
 from django.db import migrations, models
+
+import videos.models
 
 
 class Migration(migrations.Migration):
@@ -123,7 +124,7 @@ class Migration(migrations.Migration):
                             ),
                             (
                                 "unsupported_codec",
-                                "We cannot read the format inside this file. Export it as MP4 (H.264) and try again.",
+                                "We cannot read the format inside this file. Export it as MP4 (H.264) and try again.",  # noqa: E501
                             ),
                             ("encrypted", "This file is copy-protected. Upload one without protection."),
                             (

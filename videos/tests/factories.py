@@ -32,7 +32,7 @@ class VideoFactory(factory.django.DjangoModelFactory[Video]):
     @factory.post_generation
     def encoded(self, create: bool, extracted: bool | None, **_kwargs: Any) -> None:
         if create and extracted is not False:
-            make_encode(self)  # type: ignore[arg-type]
+            make_encode(self)
 
 
 def make_encode(video: Video, status: str = Job.Status.DONE) -> None:

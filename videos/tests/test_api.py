@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from unittest import mock
 from urllib.request import Request, urlopen
 
@@ -36,19 +37,20 @@ def api(alice: User) -> APIClient:
     return signed_in(alice)
 
 
-def start(api: APIClient, size_bytes: int = 3, **fields: object) -> dict:
+def start(api: APIClient, size_bytes: int = 3, **fields: object) -> dict[str, Any]:
     answer = api.post(
         "/api/v1/videos/",
         {"title": "Harbour", "filename": "harbour.mp4", "size_bytes": size_bytes, **fields},
         format="json",
     )
     assert answer.status_code == 201, answer.json()
-    return answer.json()
+    body: dict[str, Any] = answer.json()
+    return body
 
 
 def put(url: str, body: bytes) -> str:
     with urlopen(Request(url, data=body, method="PUT"), timeout=10) as answer:
-        return answer.headers["ETag"]
+        return str(answer.headers["ETag"])
 
 
 # --- Upload ---------------------------------------------------------------------
@@ -56,7 +58,7 @@ def put(url: str, body: bytes) -> str:
 
 @pytest.mark.storage
 def test_a_file_travels_in_presigned_parts_and_the_video_is_processed(
-    api: APIClient, bucket: str, django_capture_on_commit_callbacks
+    api: APIClient, bucket: str, django_capture_on_commit_callbacks: Any
 ) -> None:
     created = start(api)
     [part] = created["upload"]["parts"]
@@ -160,7 +162,7 @@ def test_browsers_may_send_parts_from_the_site_and_read_their_etags(api: APIClie
     assert "etag" in exposed.lower()
 
 
-def test_a_file_above_the_limit_is_refused_before_it_is_sent(api: APIClient, settings) -> None:
+def test_a_file_above_the_limit_is_refused_before_it_is_sent(api: APIClient, settings: Any) -> None:
     settings.MAX_UPLOAD_BYTES = 100
 
     answer = api.post(
@@ -227,7 +229,7 @@ def test_a_video_has_the_contract_s_fields() -> None:
 
 @pytest.mark.parametrize("count", [1, 3])
 def test_a_list_costs_the_same_for_one_and_for_three(
-    count: int, api: APIClient, django_assert_num_queries
+    count: int, api: APIClient, django_assert_num_queries: Any
 ) -> None:
     for _ in range(count):
         VideoFactory()

@@ -110,7 +110,7 @@ def test_shapes_and_silence_survive(
 
     video.refresh_from_db()
     assert video.status == "ready"
-    assert (video.width_px > video.height_px) == (width_px > height_px)
+    assert video.is_portrait == (height_px > width_px)
 
 
 def test_sound_alone_is_a_video_too(uploaded: Uploaded, tmp_path: Path) -> None:

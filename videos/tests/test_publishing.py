@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from videos.models import Job, Video
+from videos.models import Job, Rendition, Video
 from videos.publishing import (
     Encode,
     LeaseLost,
@@ -21,7 +21,7 @@ def encode_of(video: Video) -> Encode:
     return Encode.of(Video.objects.get(pk=video.pk))
 
 
-def rendition(encode: Encode, name: str):
+def rendition(encode: Encode, name: str) -> Rendition:
     return next(r for r in encode.renditions if r.name == name)
 
 

@@ -1,4 +1,5 @@
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.utils import timezone
@@ -139,7 +140,7 @@ def test_whole_films_never_take_all_first_slots_of_a_host() -> None:
 
 
 @pytest.mark.parametrize("videos", [1, 3])
-def test_claiming_costs_the_same_however_much_waits(videos: int, django_assert_max_num_queries) -> None:
+def test_claiming_costs_the_same_however_much_waits(videos: int, django_assert_max_num_queries: Any) -> None:
     for _ in range(videos):
         film(chunks=6)
 
