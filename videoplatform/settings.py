@@ -179,8 +179,6 @@ STATICFILES_DIRS = [
     BASE_DIR / "static",
     ("vendor/hls.js", BASE_DIR / "node_modules/hls.js/dist"),
     ("vendor/htmx.org", BASE_DIR / "node_modules/htmx.org/dist"),
-    ("vendor/hls-video-element", BASE_DIR / "node_modules/hls-video-element/dist"),
-    ("vendor/media-chrome", BASE_DIR / "node_modules/media-chrome/dist"),
 ]
 
 # --- Videos ---------------------------------------------------------------------
@@ -311,8 +309,8 @@ CONTENT_SECURITY_POLICY = {
         "default-src": [SELF],
         # The import map is the only inline script; videoplatform.context adds its hash.
         "script-src": [SELF],
-        # media-chrome styles its shadow roots from the page (tried: without this
-        # the controls lose their sheets).
+        # Styles in attributes carry values (a person's colour, a progress), and
+        # the charts of the admin style themselves.
         "style-src": [SELF, "'unsafe-inline'"],
         "img-src": [SELF, "data:", "blob:"],
         "media-src": [SELF, "blob:"],

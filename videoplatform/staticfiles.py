@@ -20,12 +20,10 @@ class AssetsConfig(StaticFilesConfig):
         "*.map",
         "*.d.ts",
         "*.d.mts",
-        # Builds for Node, React and AMD.
-        "cjs",
-        "react",
+        "*.test.js",
+        # Builds for AMD and CommonJS.
         "*.amd.js",
         "*.cjs.js",
-        "custom-elements.json",
         # Of hls.js we serve hls.min.mjs.
         "hls.js",
         "hls.mjs",
