@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from django.conf import settings
-from django.db import connection
 
 from videoplatform import storage
 from videos import pipeline
@@ -20,6 +16,7 @@ from videos.models import Job, Video
 from videos.publishing import Encode
 from videos.tests.clips import make_clip
 from videos.tests.factories import VideoFactory
+from videos.tests.processes import Process, kill, start_celery
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
@@ -32,69 +29,21 @@ pytestmark = [
 LEASE_S = 3
 DEADLINE_S = 120
 
-StartWorker = Callable[[], "subprocess.Popen[bytes]"]
+StartWorker = Callable[[], Process]
 
 
 @pytest.fixture
 def start_worker(bucket: str, tmp_path: Path) -> Iterator[StartWorker]:
-    """Start a Celery worker of both queues that works on this test's database and bucket."""
-    workers: list[subprocess.Popen[bytes]] = []
+    """Start Celery workers of both queues that work on this test's database and bucket."""
+    workers: list[Process] = []
 
-    def start() -> subprocess.Popen[bytes]:
-        name = f"test{len(workers)}-{os.getpid()}"
-        with (tmp_path / f"{name}.log").open("wb") as log:
-            worker = subprocess.Popen(
-                [
-                    sys.executable,
-                    "-m",
-                    "celery",
-                    "-A",
-                    "videoplatform",
-                    "worker",
-                    "-n",
-                    f"{name}@%h",
-                    "-Q",
-                    "default,encode",
-                    "-c",
-                    "2",
-                    "--without-gossip",
-                    "--without-mingle",
-                ],
-                env=os.environ
-                | {
-                    "DATABASE_URL": database_url(),
-                    "S3_BUCKET": bucket,
-                    "ENCODE_LEASE_S": str(LEASE_S),
-                    "DATA_DIR": str(settings.DATA_DIR),
-                    "ENCODE_PRESET": "ultrafast",
-                },
-                cwd=settings.BASE_DIR,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
-        workers.append(worker)
-        return worker
+    def start() -> Process:
+        workers.append(start_celery(bucket, tmp_path, ENCODE_LEASE_S=str(LEASE_S)))
+        return workers[-1]
 
     yield start
     for worker in workers:
         kill(worker)
-
-
-def database_url() -> str:
-    config = connection.settings_dict
-    if connection.vendor == "sqlite":
-        return f"sqlite:///{config['NAME']}"
-    return (
-        f"postgres://{config['USER']}:{config['PASSWORD']}@{config['HOST']}:{config['PORT']}/{config['NAME']}"
-    )
-
-
-def kill(worker: subprocess.Popen[bytes]) -> None:
-    """SIGKILL the worker and its children at once, as a power cut would."""
-    if worker.poll() is None:
-        os.killpg(worker.pid, signal.SIGKILL)
-        worker.wait()
 
 
 def upload(path: Path) -> Video:

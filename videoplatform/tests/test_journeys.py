@@ -1,0 +1,171 @@
+"""What people do, in a real browser against real processes."""
+
+from __future__ import annotations
+
+import re
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings
+from playwright.sync_api import BrowserContext, Page, expect
+
+from accounts.models import User
+from accounts.tests.factories import PASSWORD
+from videos.models import Video
+from videos.tests.clips import make_clip
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.ffmpeg,
+    pytest.mark.redis,
+    pytest.mark.slow,
+    pytest.mark.storage,
+]
+
+H264_AND_AAC = 'video/mp4; codecs="avc1.64001f,mp4a.40.2"'
+
+
+def sign_up(page: Page, site: str, username: str) -> None:
+    page.goto(f"{site}/accounts/signup/")
+    page.get_by_label(re.compile("user ?name", re.IGNORECASE)).fill(username)
+    page.get_by_label(re.compile("e-?mail", re.IGNORECASE)).fill(f"{username}@example.org")
+    page.get_by_label("Password", exact=True).fill(PASSWORD)
+    page.locator("main form button[type=submit]").click()
+    page.wait_for_url(re.compile(r"(?<!signup)/$"))
+
+
+def upload(page: Page, site: str, clip: Path) -> None:
+    """Upload through the page and go to the video as soon as it plays."""
+    page.goto(f"{site}/upload/")
+    page.set_input_files("#files", clip)
+    page.locator("[data-part=watch]").first.click()
+    page.wait_for_url("**/watch/**")
+
+
+def player(page: Page, expression: str) -> Any:
+    return page.evaluate(
+        f"(() => {{ const player = document.querySelector('[data-player]'); return {expression}; }})()"
+    )
+
+
+def wait_for_player(page: Page, condition: str) -> None:
+    page.wait_for_function(
+        f"() => {{ const player = document.querySelector('[data-player]');"
+        f" const video = player?.querySelector('video'); return player && {condition}; }}",
+        polling=100,
+    )
+
+
+def test_this_browser_plays_what_we_encode(visitor: BrowserContext, site: str) -> None:
+    page = visitor.new_page()
+    page.goto(site)
+
+    assert page.evaluate(f"MediaSource.isTypeSupported('{H264_AND_AAC}')")
+
+
+def test_a_newcomer_uploads_a_video_and_watches_it_in_another_quality(
+    visitor: BrowserContext, site: str, tmp_path: Path
+) -> None:
+    clip = make_clip("landscape", tmp_path, seconds=20, size="854x480")
+    page = visitor.new_page()
+    parts: list[str] = []
+    page.on("request", lambda request: parts.append(request.url) if request.method == "PUT" else None)
+
+    sign_up(page, site, "newcomer")
+    upload(page, site, clip)
+    wait_for_player(page, "!player.paused && player.currentTime > 0.5")
+    page.locator("[data-player]").hover()
+    page.get_by_role("button", name="Settings: quality, speed").click()
+    page.get_by_role("menuitem", name="Quality").click()
+    page.get_by_role("menuitemradio", name=re.compile("360p")).click()
+    wait_for_player(page, "video.videoHeight === 360")
+    switched_at_s = player(page, "player.currentTime")
+    wait_for_player(page, f"player.currentTime > {switched_at_s} + 1")
+
+    assert parts
+    assert all(url.startswith(settings.S3_ENDPOINT_URL) for url in parts), "parts went through the site"
+    assert player(page, "player.duration") == pytest.approx(20, abs=0.5)
+
+
+def test_a_private_video_is_refused_to_a_stranger_down_to_its_segments(
+    visitor: BrowserContext, chromium: Any, site: str, tmp_path: Path
+) -> None:
+    page = visitor.new_page()
+    sign_up(page, site, "recluse")
+    upload(page, site, make_clip("landscape", tmp_path, seconds=5))
+    video = Video.objects.get()
+    csrf = next(cookie["value"] for cookie in visitor.cookies() if cookie["name"] == "csrftoken")
+    changed = visitor.request.patch(
+        f"{site}/api/v1/videos/{video.public_id}/",
+        data={"visibility": "private"},
+        headers={"X-CSRFToken": csrf, "Referer": site},
+    )
+    playlist = f"{site}/videos/{video.public_id}/hls/{video.encode_key}/{video.renditions.all()[0].name}.m3u8"
+    own = visitor.request.get(playlist)
+    segment = next(line for line in own.text().splitlines() if line.startswith("http"))
+
+    stranger = chromium.new_context()
+    refused = [
+        stranger.request.get(address).status
+        for address in (
+            f"{site}/watch/{video.public_id}/",
+            f"{site}/embed/{video.public_id}/",
+            f"{site}/api/v1/videos/{video.public_id}/",
+            playlist,
+            playlist.replace(video.renditions.all()[0].name, "multivariant"),
+        )
+    ]
+    stranger.close()
+
+    assert changed.ok
+    assert own.ok
+    assert refused == [404] * 5
+    with pytest.raises(urllib.error.HTTPError, match="403"):
+        urllib.request.urlopen(segment.split("?")[0], timeout=5)
+
+
+def test_a_file_that_is_no_video_says_so_to_its_owner(
+    visitor: BrowserContext, site: str, tmp_path: Path
+) -> None:
+    page = visitor.new_page()
+    sign_up(page, site, "hopeful")
+    page.goto(f"{site}/upload/")
+    page.set_input_files("#files", make_clip("text", tmp_path))
+
+    expect(page.get_by_text("not a video file we can read").first).to_be_visible()
+    page.goto(f"{site}/studio/")
+    expect(page.get_by_text("not a video file we can read").first).to_be_visible()
+
+
+def test_the_player_obeys_the_keyboard(visitor: BrowserContext, site: str, tmp_path: Path) -> None:
+    page = visitor.new_page()
+    sign_up(page, site, "typist")
+    upload(page, site, make_clip("landscape", tmp_path, seconds=20))
+    wait_for_player(page, "!player.paused && player.currentTime > 0.2")
+
+    page.keyboard.press("k")
+    wait_for_player(page, "player.paused")
+    before_s = player(page, "player.currentTime")
+    page.keyboard.press("ArrowRight")
+    wait_for_player(page, f"Math.abs(player.currentTime - {before_s} - 5) < 1.5")
+    page.keyboard.press("m")
+    wait_for_player(page, "video.muted")
+    page.keyboard.press("k")
+    wait_for_player(page, "!player.paused")
+
+
+def test_signing_out_and_in_again(visitor: BrowserContext, site: str) -> None:
+    page = visitor.new_page()
+    sign_up(page, site, "returner")
+    page.goto(f"{site}/accounts/logout/")
+    page.locator("main form button[type=submit]").click()
+    page.goto(f"{site}/accounts/login/?next=/studio/")
+    page.get_by_label(re.compile("user ?name", re.IGNORECASE)).fill("returner")
+    page.get_by_label("Password", exact=True).fill(PASSWORD)
+    page.locator("main form button[type=submit]").click()
+
+    page.wait_for_url("**/studio/")
+    assert User.objects.get().username == "returner"
