@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import statistics
 import sys
 import time
 
@@ -14,10 +15,11 @@ from benchmarks import baseline, harness
 from videoplatform.embedded.browser import find_browser
 
 MOVES = "() => { const v = document.querySelector('[data-player] video'); return v && v.currentTime > 0.05 }"
+ROUNDS = 3
 
 
 def measure(page: Page, on: harness.Platform, token: str, seconds: int) -> float:
-    """Seconds from the request that completes the upload to ``currentTime`` > 0."""
+    """Seconds from the request that completes the upload to ``currentTime`` > 0; the video is deleted again."""
     video, parts = harness.send(on, token, harness.clip(seconds))
     started = time.monotonic()
     harness.complete(on, token, video, parts)
@@ -27,7 +29,8 @@ def measure(page: Page, on: harness.Platform, token: str, seconds: int) -> float
     page.wait_for_function(MOVES, polling=50, timeout=60_000)
     taken_s = time.monotonic() - started
     page.goto("about:blank")
-    harness.wait_for(on, token, video, "status", "ready")
+    on.api(token).delete(f"videos/{video}/").raise_for_status()
+    time.sleep(3)  # until its workers have noticed
     return taken_s
 
 
@@ -39,8 +42,9 @@ def main(lengths: list[int]) -> None:
         )
         page = browser.new_page()
         token = harness.register(on)
+        page.goto(on.url)  # the browser itself is warm, as a viewer's is
         for seconds in lengths:
-            taken_s = measure(page, on, token, seconds)
+            taken_s = statistics.median(measure(page, on, token, seconds) for _ in range(ROUNDS))
             floor_s = baseline.first_segment_s(harness.clip(seconds))
             harness.say(
                 "first_frame",

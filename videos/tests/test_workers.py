@@ -97,7 +97,7 @@ def test_a_worker_killed_in_the_middle_of_an_encode_costs_only_its_chunk(
     assert max(Job.objects.values_list("attempt", flat=True)) >= 2
 
 
-def test_ffmpeg_dies_with_its_worker(start_worker: StartWorker, tmp_path: Path) -> None:
+def test_ffmpeg_dies_with_its_worker(start_worker: StartWorker, bucket: str, tmp_path: Path) -> None:
     upload(make_clip("landscape", tmp_path, seconds=70, size="640x360"))
     worker = start_worker()
     wait_until(is_encoding)
@@ -105,7 +105,9 @@ def test_ffmpeg_dies_with_its_worker(start_worker: StartWorker, tmp_path: Path) 
     kill(worker)
     time.sleep(1)
 
-    running = subprocess.run(["pgrep", "-f", f"{settings.DATA_DIR}/work"], capture_output=True, check=False)
+    running = subprocess.run(
+        ["pgrep", "-f", f"{settings.S3_ENDPOINT_URL}/{bucket}/"], capture_output=True, check=False
+    )
     assert running.stdout == b""
 
 
