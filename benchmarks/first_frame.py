@@ -19,7 +19,7 @@ ROUNDS = 3
 
 
 def measure(page: Page, on: harness.Platform, token: str, seconds: int) -> float:
-    """Seconds from the request that completes the upload to ``currentTime`` > 0; the video is deleted again."""
+    """Seconds from completing the upload to ``currentTime`` > 0; the video is deleted again."""
     video, parts = harness.send(on, token, harness.clip(seconds))
     started = time.monotonic()
     harness.complete(on, token, video, parts)

@@ -46,8 +46,8 @@ MAX_ATTEMPTS = 4
 RETRY_PAUSE_S = 5  # doubles with every attempt
 RENEWALS_PER_LEASE = 4
 # Whole-film and bulk work steps back for work that someone is waiting for.
-NICENESS = {Job.Kind.AUDIO: 5, Job.Kind.POSTER: 5}
-BULK_NICENESS = 10
+NICENESS = {Job.Kind.AUDIO: 10, Job.Kind.POSTER: 15}
+BULK_NICENESS = 19
 
 
 def work(lane: Job.Lane) -> bool:
