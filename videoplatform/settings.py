@@ -259,7 +259,7 @@ REST_FRAMEWORK = {
         "sign_in": "10/min",  # per account, from wherever
         "sign_in_address": "60/min",
         "sign_up": "30/min",
-        "upload": "60/hour",
+        "upload": "300/hour",
     },
     "NUM_PROXIES": TRUSTED_PROXIES,
     "TEST_REQUEST_DEFAULT_FORMAT": "json",

@@ -408,7 +408,9 @@ class VideoViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[Video]):
     def upload_complete(self, request: Request, id: str) -> Response:  # noqa: A002
         asked = CompleteSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
-        video = services.finish_upload(self._own_upload(), parts=asked.validated_data["parts"])
+        if (video := self._own()).status == Video.Status.UPLOADING:
+            video = services.finish_upload(self._own_upload(), parts=asked.validated_data["parts"])
+        # Else an earlier request was heard and only its answer was lost.
         return self._answer(video, status.HTTP_202_ACCEPTED)
 
     # --- Watching -------------------------------------------------------------------

@@ -132,7 +132,9 @@ def port_numbers() -> tuple[int, ...]:
 def make_data_dir(path: Path) -> Path:
     """Make ``DATA_DIR`` and see that it can be written and has room."""
     try:
-        (path / "logs").mkdir(parents=True, exist_ok=True)
+        # Sessions, password hashes and mail lie here: nobody else's business.
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        (path / "logs").mkdir(exist_ok=True)
         environment.write_private(path / ".writable", "")
         (path / ".writable").unlink()
     except OSError as error:

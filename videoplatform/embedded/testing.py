@@ -65,7 +65,7 @@ def free_data_dir(base_dir: Path, cleanup: ExitStack) -> Path:
     """The first of ``var/test-1``, ``var/test-2``, … that no other run works in."""
     for number in count(1):
         data_dir = base_dir / "var" / f"test-{number}"
-        data_dir.mkdir(parents=True, exist_ok=True)
+        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         with suppress(CannotStart):
             cleanup.enter_context(only_one(data_dir))
             break

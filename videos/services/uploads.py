@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 MIB = 1024 * 1024
 MIN_PART_BYTES = 8 * MIB  # S3 demands 5 MiB; fewer parts mean fewer requests
 MAX_PARTS = 10_000  # S3's own limit
-MAX_OPEN_UPLOADS = 20
+MAX_OPEN_UPLOADS = 50
 
 P = ParamSpec("P")
 T = TypeVar("T")
