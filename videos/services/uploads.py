@@ -107,7 +107,9 @@ def start_upload(
             multipart_id=opened["UploadId"],
             size_bytes=size_bytes,
             part_size_bytes=part_size_bytes,
-            part_count=math.ceil(size_bytes / part_size_bytes),
+            # S3 joins no nothing: an empty file is one empty part, and fails like any
+            # other file that is no video.
+            part_count=max(1, math.ceil(size_bytes / part_size_bytes)),
             expires_at=timezone.now() + settings.UPLOAD_LIFETIME,
         )
 

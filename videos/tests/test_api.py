@@ -13,6 +13,7 @@ from rest_framework.test import APIClient
 from accounts.models import User
 from accounts.tests.factories import UserFactory
 from videoplatform import storage
+from videos import pipeline
 from videos.models import DoomedPrefix, Job, Upload, Video
 from videos.tests.factories import VideoFactory
 
@@ -97,6 +98,21 @@ def test_an_upload_can_be_resumed_with_what_has_arrived(api: APIClient, bucket: 
     assert state["part_size_bytes"] == 8 * MIB
     assert [(part["number"], part["size_bytes"]) for part in state["uploaded"]] == [(2, MIB)]
     assert [part["number"] for part in again["parts"]] == [1]
+
+
+@pytest.mark.storage
+def test_an_empty_file_fails_like_any_other_file_that_is_no_video(api: APIClient, bucket: str) -> None:
+    created = start(api, size_bytes=0)
+    etag = put(created["upload"]["parts"][0]["url"], b"")
+    parts = [{"number": 1, "etag": etag}]
+
+    answer = api.post(f"/api/v1/videos/{created['id']}/upload/complete/", {"parts": parts}, format="json")
+    while pipeline.work(Job.Lane.BULK):
+        pass
+
+    assert answer.status_code == 202
+    failed = api.get(f"/api/v1/videos/{created['id']}/").json()
+    assert (failed["status"], failed["failure"]["code"]) == ("failed", "empty_file")
 
 
 @pytest.mark.storage
