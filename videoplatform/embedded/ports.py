@@ -1,5 +1,6 @@
 """Which ports are free, and a sentence for the one that is not."""
 
+import errno
 import json
 import random
 import socket
@@ -22,6 +23,8 @@ def demand_free(host: str, port: int, setting: str) -> None:
     except PermissionError as error:
         raise CannotStart(f"Port {port} needs root: set {setting} to one above 1023.") from error
     except OSError as error:
+        if error.errno == errno.EADDRNOTAVAIL:
+            raise CannotStart(f"HOST is {host!r}, which is not an address of this machine.") from error
         raise CannotStart(
             f"Port {port} on {host} is taken ({error.strerror}): stop what listens there, "
             f"or set {setting} to a free one."

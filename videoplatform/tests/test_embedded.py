@@ -66,6 +66,11 @@ def test_a_taken_port_is_named_with_its_setting(taken_port: int) -> None:
     )
 
 
+def test_an_address_of_another_machine_is_named() -> None:
+    with pytest.raises(CannotStart, match=r"^HOST is '192\.0\.2\.77', which is not an address of this"):
+        ports.demand_free("192.0.2.77", free_port(), "PORT")
+
+
 def test_a_free_port_is_nobodys_trouble(taken_port: int) -> None:
     ports.demand_free("127.0.0.1", free_port(), "PORT")
 
