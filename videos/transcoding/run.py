@@ -123,10 +123,14 @@ class _Shelf:
         return self._listed[self.taken - 1]
 
     def waiting_bytes(self) -> int:
-        """Return the size of what is finished and not taken, whether listed already or not."""
+        """Return the size of what is finished and not taken.
+
+        Without the newest file: it may be half written or not yet listed, and to
+        wait for it while FFmpeg is paused would be to wait for ever.
+        """
+        files = sorted(self._directory.glob("*.m4s*"), key=lambda path: int(path.name.partition(".")[0]))
         taken = {segment.path.name for segment in self._listed[: self.taken]}
-        files = [path for path in self._directory.glob("*.m4s*") if path.name not in taken]
-        return sum(_size_bytes(path) for path in files)
+        return sum(_size_bytes(path) for path in files[:-1] if path.name not in taken)
 
     def _segment(self, name: str, duration: str) -> FinishedSegment:
         path = self._directory / Path(name).name
