@@ -1,4 +1,4 @@
-"""What a page may load, where that is known only at run time."""
+"""What every request passes: an address that can be one, and a page's policy."""
 
 from __future__ import annotations
 
@@ -6,11 +6,42 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from asgiref.sync import iscoroutinefunction
-from django.http import HttpRequest, HttpResponseBase
+from django.http import HttpRequest, HttpResponseBadRequest, HttpResponseBase
 from django.utils.decorators import sync_and_async_middleware
 
 from videoplatform import assets
 from videoplatform.storage import public_origin
+
+
+@sync_and_async_middleware
+def no_null_middleware(
+    get_response: Callable[[HttpRequest], Any],
+) -> Callable[[HttpRequest], HttpResponseBase | Awaitable[HttpResponseBase]]:
+    """Answer 400 to an address with a NUL in it: no text holds one, and PostgreSQL refuses it late.
+
+    Bodies are looked at by the fields of forms and serializers.
+    """
+    if iscoroutinefunction(get_response):
+
+        async def answer_async(request: HttpRequest) -> HttpResponseBase:
+            if has_null(request):
+                return HttpResponseBadRequest()
+            response: HttpResponseBase = await get_response(request)
+            return response
+
+        return answer_async
+
+    def answer(request: HttpRequest) -> HttpResponseBase:
+        if has_null(request):
+            return HttpResponseBadRequest()
+        response: HttpResponseBase = get_response(request)
+        return response
+
+    return answer
+
+
+def has_null(request: HttpRequest) -> bool:
+    return "\0" in request.path or "%00" in request.META.get("QUERY_STRING", "")
 
 
 @sync_and_async_middleware

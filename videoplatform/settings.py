@@ -70,6 +70,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "servestatic.middleware.ServeStaticMiddleware",
+    "videoplatform.middleware.no_null_middleware",
     "csp.middleware.CSPMiddleware",
     "videoplatform.storage.request_origin_middleware",
     "videoplatform.middleware.page_policy_middleware",

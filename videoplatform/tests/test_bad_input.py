@@ -1,0 +1,126 @@
+"""Nonsense in addresses and bodies gets a clear answer, never a 500."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.test import Client
+from rest_framework.test import APIClient
+
+from accounts.tests.factories import UserFactory
+from videos.models import Video
+from videos.tests.factories import VideoFactory
+
+pytestmark = [pytest.mark.django_db, pytest.mark.redis]
+
+QUERIES = [
+    "page_size=9999999999999999999999",
+    "cursor=abc",
+    "cursor=%00",
+    "q=%00",
+    "q=%F0%9F%92%A9" + "a" * 300,
+    "q=" + "a%20" * 50,
+    "tag=%00",
+    "category=%00",
+    "channel=%00",
+    "length=x",
+    "ordering=%00",
+    "page=99999999999999999999",
+    "page=abc",
+]
+PATHS = [
+    "/watch/%00/",
+    "/@%00/",
+    "/embed/%00/",
+    "/oembed/",
+    "/oembed/?url=%00",
+    "/oembed/?url=http://[",
+    "/oembed/?url=http://127.0.0.1/watch/zzz/&maxwidth=abc&maxheight=-1",
+    "/videos/%00/hls/%00/multivariant.m3u8",
+    "/api/v1/channels/%00/",
+]
+UPLOADS: list[Any] = [
+    {"title": "\0", "filename": "a", "size_bytes": 1},
+    {"title": "a", "filename": "\0", "size_bytes": 1},
+    {"title": "a", "filename": "a", "size_bytes": 10**30},
+    {"title": "a", "filename": "a", "size_bytes": -1},
+    {"title": "a", "filename": "a", "size_bytes": 1, "tags": ["\0", ""]},
+    {"title": "a", "filename": "a", "size_bytes": 1, "tags": "x"},
+    {"title": "a", "filename": "", "size_bytes": 1},
+    {"title": None},
+    [],
+    "x",
+]
+EDITS: list[Any] = [{"title": "a\0b"}, {"tags": ["a\0"]}, {"visibility": "x"}, []]
+REPORTS: list[Any] = [
+    {"position_s": "nan"},
+    {"position_s": "inf"},
+    {"position_s": 1, "session": "\0"},
+    {"position_s": None},
+]
+
+
+@pytest.fixture
+def video() -> Video:
+    return VideoFactory()
+
+
+@pytest.fixture
+def api(video: Video) -> APIClient:
+    client = APIClient()
+    client.force_authenticate(video.channel.owner)
+    return client
+
+
+@pytest.mark.parametrize("query", QUERIES)
+def test_a_nonsense_query_is_no_failure_of_ours(query: str, video: Video) -> None:
+    client = Client()
+    client.force_login(video.channel.owner)
+    pages = ["/", "/search/", "/studio/", f"/@{video.channel.username}/", "/api/v1/videos/"]
+
+    statuses = {page: client.get(f"{page}?{query}").status_code for page in pages}
+
+    assert {page: status for page, status in statuses.items() if status >= 500} == {}
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_a_nonsense_address_is_not_found_or_refused(path: str) -> None:
+    assert Client().get(path).status_code in {400, 404}
+
+
+@pytest.mark.parametrize("body", UPLOADS)
+def test_a_nonsense_upload_is_refused(body: Any, api: APIClient) -> None:
+    assert api.post("/api/v1/videos/", body, format="json").status_code == 400
+
+
+@pytest.mark.parametrize("body", EDITS)
+def test_a_nonsense_edit_is_refused(body: Any, api: APIClient, video: Video) -> None:
+    assert api.patch(f"/api/v1/videos/{video.public_id}/", body, format="json").status_code == 400
+
+
+def test_half_a_letter_is_refused(api: APIClient, video: Video) -> None:
+    answer = api.patch(
+        f"/api/v1/videos/{video.public_id}/", b'{"title": "\\ud800"}', content_type="application/json"
+    )
+
+    assert answer.status_code == 400
+
+
+@pytest.mark.parametrize("body", REPORTS)
+def test_a_nonsense_report_of_watching_is_refused_or_begins_anew(body: Any, video: Video) -> None:
+    answer = APIClient().post(f"/api/v1/videos/{video.public_id}/views/", body, format="json")
+
+    assert answer.status_code in {200, 400}
+
+
+def test_nonsense_people_are_refused() -> None:
+    UserFactory(username="alice")
+    for path, body in (
+        ("register", {"username": "a\0b", "password": "x", "email": "a@b.c"}),
+        ("register", {}),
+        ("token", {"username": "a\0b", "password": "x"}),
+        ("token", {"username": "alice", "password": "\0" * 10}),
+    ):
+        answer = APIClient().post(f"/api/v1/accounts/{path}/", body, format="json")
+        assert answer.status_code in {400, 401}, (path, body)
