@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import tempfile
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import timedelta
@@ -16,7 +17,7 @@ from pathlib import Path
 from time import monotonic
 
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import timezone
 
 from videoplatform import storage
@@ -88,7 +89,17 @@ def run(job: Job) -> None:
 def plan(job: Job) -> None:
     """Look at an uploaded source and lay out the work that makes it playable."""
     video = job.video
-    source = probe(
+    with lease_kept(job):
+        source = look_at(video)
+    ladder = plan_ladder(source, max_short_side=settings.MAX_SHORT_SIDE_PX) if source.video else ()
+    chunks = plan_chunks(source) if source.video else ()
+    lay_out(job, source, ladder, chunks)
+    progress.announce(video)
+
+
+def look_at(video: Video) -> SourceInfo:
+    """Probe the source where it lies, or raise why it cannot become a video."""
+    return probe(
         storage.internal_url(video.source_key),
         head=storage.read_range(video.source_key, 0, HEAD_BYTES),
         size_bytes=video.source_size_bytes,
@@ -96,10 +107,6 @@ def plan(job: Job) -> None:
         limits=Limits(duration_s=settings.MAX_DURATION_S, size_bytes=settings.MAX_UPLOAD_BYTES),
         read_range=lambda start, length: storage.read_range(video.source_key, start, length),
     )
-    ladder = plan_ladder(source, max_short_side=settings.MAX_SHORT_SIDE_PX) if source.video else ()
-    chunks = plan_chunks(source) if source.video else ()
-    lay_out(job, source, ladder, chunks)
-    progress.announce(video)
 
 
 @transaction.atomic
@@ -226,7 +233,9 @@ def make_poster(job: Job) -> None:
     with workspace() as folder:
         path = folder / "poster.jpg"
         argv = poster_args(_source(job), _source_url(job), path)
-        if argv and run_poster(_nicely(job, argv), path):
+        with lease_kept(job):
+            found = run_poster(_nicely(job, argv), path) if argv else None
+        if found:
             job.bytes_stored = storage.put_file(key, path)
             Video.objects.filter(pk=job.video_id, encode_key=job.encode_key).update(poster_key=key)
     finish(job)
@@ -273,6 +282,31 @@ class LeaseKeeper:
                 raise LeaseLost
             self.renewed_at = monotonic()
         progress.note(self.job, encoded_s)
+
+
+@contextmanager
+def lease_kept(job: Job) -> Iterator[None]:
+    """Renew the lease from beside, for work that reports no progress and has a time limit of its own.
+
+    Losing the lease meanwhile is found out when the work is written down.
+    """
+    is_over = threading.Event()
+
+    def renew() -> None:
+        try:
+            while not is_over.wait(settings.ENCODE_LEASE_S / RENEWALS_PER_LEASE):
+                if not job.renew_lease():
+                    return
+        finally:
+            connection.close()  # this thread's own
+
+    renewing = threading.Thread(target=renew, name="lease", daemon=True)
+    renewing.start()
+    try:
+        yield
+    finally:
+        is_over.set()
+        renewing.join()
 
 
 def _check_codecs(rendition: Rendition, init_path: Path) -> None:

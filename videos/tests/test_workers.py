@@ -6,6 +6,8 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
+from unittest import mock
 
 import pytest
 from django.conf import settings
@@ -122,3 +124,21 @@ def test_three_workers_at_once_share_the_work_and_repeat_none(
 
     assert set(Job.objects.values_list("attempt", flat=True)) == {1}
     assert len(set(Job.objects.values_list("worker", flat=True))) > 1
+
+
+def test_a_look_at_a_source_that_takes_longer_than_a_lease_keeps_it(
+    bucket: str, tmp_path: Path, settings: Any
+) -> None:
+    settings.ENCODE_LEASE_S = 1
+    video = upload(make_clip("no_audio", tmp_path, seconds=3))
+    looked_at = pipeline.look_at(video)
+
+    def slowly(_video: Video) -> Any:
+        time.sleep(2.5)
+        assert not Job.objects.claimable().exists()
+        return looked_at
+
+    with mock.patch("videos.pipeline.look_at", side_effect=slowly):
+        pipeline.work(Job.Lane.FIRST)
+
+    assert Job.objects.get(kind="plan").status == Job.Status.DONE
