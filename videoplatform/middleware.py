@@ -6,42 +6,52 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from asgiref.sync import iscoroutinefunction
-from django.http import HttpRequest, HttpResponseBadRequest, HttpResponseBase
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest, HttpResponseBase
 from django.utils.decorators import sync_and_async_middleware
 
 from videoplatform import assets
 from videoplatform.storage import public_origin
 
+MAX_PATH = 2048
+
 
 @sync_and_async_middleware
-def no_null_middleware(
+def refusing_middleware(
     get_response: Callable[[HttpRequest], Any],
 ) -> Callable[[HttpRequest], HttpResponseBase | Awaitable[HttpResponseBase]]:
-    """Answer 400 to an address with a NUL in it: no text holds one, and PostgreSQL refuses it late.
-
-    Bodies are looked at by the fields of forms and serializers.
-    """
+    """Turn away what nobody below need look at."""
     if iscoroutinefunction(get_response):
 
         async def answer_async(request: HttpRequest) -> HttpResponseBase:
-            if has_null(request):
-                return HttpResponseBadRequest()
-            response: HttpResponseBase = await get_response(request)
+            response: HttpResponseBase = refusal(request) or await get_response(request)
             return response
 
         return answer_async
 
     def answer(request: HttpRequest) -> HttpResponseBase:
-        if has_null(request):
-            return HttpResponseBadRequest()
-        response: HttpResponseBase = get_response(request)
+        response: HttpResponseBase = refusal(request) or get_response(request)
         return response
 
     return answer
 
 
-def has_null(request: HttpRequest) -> bool:
-    return "\0" in request.path or "%00" in request.META.get("QUERY_STRING", "")
+def refusal(request: HttpRequest) -> HttpResponseBase | None:
+    """400 for an address with a NUL in it or longer than any of ours: databases refuse both, late.
+
+    413 for JSON beyond what a form may be: files never come as JSON.
+    """
+    has_null = "\0" in request.path or "%00" in request.META.get("QUERY_STRING", "")
+    if has_null or len(request.path) > MAX_PATH:
+        return HttpResponseBadRequest()
+    length = request.META.get("CONTENT_LENGTH") or "0"
+    if request.content_type == "application/json" and not _is_at_most(length):
+        return HttpResponse(status=413)
+    return None
+
+
+def _is_at_most(length: str) -> bool:
+    return length.isdecimal() and int(length[:12]) <= (settings.DATA_UPLOAD_MAX_MEMORY_SIZE or 0)
 
 
 @sync_and_async_middleware

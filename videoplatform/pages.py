@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from django.conf import settings
 from django.db.models import F, Q
-from django.http import HttpRequest, HttpResponse, HttpResponsePermanentRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponsePermanentRedirect, JsonResponse
 from django.shortcuts import get_object_or_404, render
 from django.template.loader import render_to_string
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from accounts.models import Channel, Follow
@@ -75,6 +76,9 @@ def forbidden(request: HttpRequest, *_args: object, **_kwargs: object) -> HttpRe
 
 
 def not_found(request: HttpRequest, *_args: object, **_kwargs: object) -> HttpResponse:
+    if request.path.startswith("/api/"):
+        error = {"code": "not_found", "detail": _("There is nothing here"), "attr": None}
+        return JsonResponse({"type": "client_error", "errors": [error]}, status=404)
     return render(request, "404.html", status=404)
 
 

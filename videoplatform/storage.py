@@ -266,9 +266,11 @@ def delete_keys(keys: Iterable[str]) -> int:
     waiting = list(keys)
     for start in range(0, len(waiting), 1000):
         batch = waiting[start : start + 1000]
-        client().delete_objects(
+        answer = client().delete_objects(
             Bucket=settings.S3_BUCKET, Delete={"Objects": [{"Key": key} for key in batch], "Quiet": True}
         )
+        if refused := answer.get("Errors"):
+            raise ClientError({"Error": {"Code": refused[0].get("Code", "")}}, "DeleteObjects")
     return len(waiting)
 
 
@@ -298,7 +300,7 @@ LIFECYCLE_RULES: list[Any] = [
         "ID": "abandoned-uploads",
         "Status": "Enabled",
         "Filter": {"Prefix": "videos/"},
-        "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 3},
+        "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 7},
     }
 ]
 

@@ -15,6 +15,7 @@ from rest_framework.exceptions import APIException, NotAuthenticated, NotFound, 
 from rest_framework.permissions import AllowAny, IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.throttling import BaseThrottle
 
 from videoplatform.pagination import CursorPagination
 from videoplatform.throttling import ScopedThrottle
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from accounts.models import User
 
 PARTS_SIGNED_AT_ONCE = 100
+RETRY_AFTER_S = 30
 
 
 # --- Shapes ---------------------------------------------------------------------
@@ -220,13 +222,21 @@ class SessionSerializer(serializers.Serializer[Any]):
 # --- Errors ---------------------------------------------------------------------
 
 
+class Refused(APIException):
+    """A service's no; ``wait`` (s) becomes ``Retry-After``."""
+
+    wait: int | None = None
+
+
 def _as_api_error(error: ServiceError) -> APIException:
     """A service's error in the API's shape, with its own status and code."""
     if error.status == status.HTTP_400_BAD_REQUEST:
         detail = {error.attr: [error.detail]} if error.attr else [error.detail]
         return serializers.ValidationError(detail, code=error.code)
-    answer = APIException(error.detail, code=error.code)
+    answer = Refused(error.detail, code=error.code)
     answer.status_code = error.status
+    if error.status in {status.HTTP_429_TOO_MANY_REQUESTS, status.HTTP_503_SERVICE_UNAVAILABLE}:
+        answer.wait = RETRY_AFTER_S
     return answer
 
 
@@ -235,9 +245,9 @@ def _as_api_error(error: ServiceError) -> APIException:
 
 class VideoFilter(filters.FilterSet):
     q = filters.CharFilter(method="matching", max_length=200)
-    tag = filters.CharFilter(field_name="tags__name", lookup_expr="iexact")
+    tag = filters.CharFilter(field_name="tags__name", lookup_expr="iexact", max_length=40)
     category = filters.ChoiceFilter(choices=Category.choices)
-    channel = filters.CharFilter(field_name="channel__owner__username", lookup_expr="iexact")
+    channel = filters.CharFilter(field_name="channel__owner__username", lookup_expr="iexact", max_length=30)
     length = filters.ChoiceFilter(
         method="of_length", choices=[("short", "short"), ("medium", "medium"), ("long", "long")]
     )
@@ -400,7 +410,11 @@ class VideoViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[Video]):
         asked = NumbersSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
         return Response(
-            {"parts": services.presign_parts(self._own_upload(), asked.validated_data["numbers"])}
+            {
+                "parts": services.presign_parts(
+                    services.keep_open(self._own_upload()), asked.validated_data["numbers"]
+                )
+            }
         )
 
     @extend_schema(request=CompleteSerializer, responses={202: VideoSerializer})
@@ -409,8 +423,12 @@ class VideoViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[Video]):
         asked = CompleteSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
         if (video := self._own()).status == Video.Status.UPLOADING:
-            video = services.finish_upload(self._own_upload(), parts=asked.validated_data["parts"])
-        # Else an earlier request was heard and only its answer was lost.
+            try:
+                video = services.finish_upload(self._own_upload(), parts=asked.validated_data["parts"])
+            except NotUploading:
+                if (video := self._own()).status == Video.Status.UPLOADING:
+                    raise
+        # Else another request was heard, and only its answer was lost.
         return self._answer(video, status.HTTP_202_ACCEPTED)
 
     # --- Watching -------------------------------------------------------------------
@@ -447,4 +465,4 @@ def _viewer(request: Request) -> str:
     """Who watches, as far as counting cares: the account, or the address."""
     if request.user.is_authenticated:
         return f"user-{request.user.pk}"
-    return f"address-{request.META.get('REMOTE_ADDR', '')}"
+    return f"address-{BaseThrottle().get_ident(request)}"

@@ -8,6 +8,7 @@ from datetime import timedelta
 from time import time
 
 from django.conf import settings
+from django.db import transaction
 from django.utils import timezone
 
 from videoplatform import storage
@@ -15,7 +16,7 @@ from videos.models import DoomedPrefix, Upload, Video
 
 logger = logging.getLogger(__name__)
 
-WORK_FOLDER_MAX_AGE_S = 24 * 3600
+WORK_FOLDER_MAX_AGE_S = 3 * 24 * 3600  # longer than any encode may take
 PASSES_AT_ONCE = 200
 
 
@@ -35,13 +36,20 @@ def clean_up() -> None:
 def abandon_expired_uploads() -> None:
     expired = Upload.objects.filter(expires_at__lt=timezone.now()).select_related("video")
     for upload in expired[:PASSES_AT_ONCE]:
+        # The row first: an upload that its owner completes at this moment is no
+        # longer uploading, and nothing of it may be touched.
+        with transaction.atomic():
+            abandoned = Video.objects.filter(pk=upload.video_id, status=Video.Status.UPLOADING)
+            if not abandoned.delete()[0]:
+                continue
+            doom(upload.video.prefix)
         try:
             abort_multipart(upload)
         except storage.StorageError:
-            logger.warning("Abandoned upload stays for now", extra={"video": upload.video.public_id})
-            continue
-        doom(upload.video.prefix)
-        Video.objects.filter(pk=upload.video_id, status=Video.Status.UPLOADING).delete()
+            # The bucket's lifecycle rule frees the parts in its time.
+            logger.warning(
+                "Parts of an abandoned upload stay for now", extra={"video": upload.video.public_id}
+            )
         logger.info("Abandoned upload removed", extra={"video": upload.video.public_id})
 
 
@@ -72,5 +80,9 @@ def empty_doomed_prefixes() -> None:
 def remove_old_work_folders() -> None:
     """A worker that was killed could not remove its folder."""
     for folder in (settings.DATA_DIR / "work").glob("*"):
-        if folder.stat().st_mtime < time() - WORK_FOLDER_MAX_AGE_S:
+        try:
+            is_old = folder.stat().st_mtime < time() - WORK_FOLDER_MAX_AGE_S
+        except FileNotFoundError:
+            continue  # its worker was faster
+        if is_old:
             shutil.rmtree(folder, ignore_errors=True)

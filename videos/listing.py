@@ -10,7 +10,7 @@ import base64
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
 
@@ -133,6 +133,9 @@ class Listing:
         ]
 
 
+MAX_POSITION = 200
+
+
 def write_position(value: datetime | int, pk: int) -> str:
     known = value.isoformat() if isinstance(value, datetime) else value
     return base64.urlsafe_b64encode(json.dumps([known, pk]).encode()).decode().rstrip("=")
@@ -140,9 +143,11 @@ def write_position(value: datetime | int, pk: int) -> str:
 
 def read_position(text: str, column: str) -> tuple[datetime | int, int] | None:
     """The value of ``column`` and the id in ``text``; None for anything we did not write."""
+    if len(text) > MAX_POSITION:
+        return None
     try:
         value, pk = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
-        value = datetime.fromisoformat(value) if column.endswith("_at") else int(value)
+        value = datetime.fromisoformat(value).astimezone(UTC) if column.endswith("_at") else int(value)
         return value, int(pk)
     except (ValueError, TypeError, OverflowError):
         return None

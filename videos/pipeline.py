@@ -18,6 +18,8 @@ from time import monotonic
 
 from django.conf import settings
 from django.db import connection, transaction
+from django.db.models import F
+from django.db.models.functions import Coalesce, Now
 from django.utils import timezone
 
 from videoplatform import storage
@@ -43,7 +45,6 @@ from videos.transcoding.source import SourceInfo
 
 logger = logging.getLogger(__name__)
 
-MAX_ATTEMPTS = 4
 RETRY_PAUSE_S = 5  # doubles with every attempt
 RENEWALS_PER_LEASE = 4
 # Whole-film and bulk work steps back for work that someone is waiting for.
@@ -356,12 +357,11 @@ def note_playable(video_id: int) -> None:
     """Open a video to viewers as soon as every rendition has a beginning."""
     video = Video.objects.get(pk=video_id)
     if not video.is_playable and Encode.of(video).is_playable:
-        now = timezone.now()
         opened = Video.objects.filter(
             pk=video_id, is_playable=False, status=Video.Status.PROCESSING, encode_key=video.encode_key
         )
-        if opened.update(is_playable=True):
-            Video.objects.filter(pk=video_id, published_at=None).update(published_at=now)
+        first_published = Coalesce(F("published_at"), Now())
+        if opened.update(is_playable=True, published_at=first_published):
             logger.info("Video playable", extra={"video": video.public_id})
     progress.announce(video)
 
@@ -398,7 +398,7 @@ def complete(video_id: int) -> bool:
 def fail(job: Job, error: TranscodeError) -> None:
     """Put the job back for another attempt, or give up: on the job where the video can do without it."""
     why = {"error_code": error.code, "error_detail": str(error)[:2000], "lease_until": None}
-    if error.retryable and job.attempt < MAX_ATTEMPTS:
+    if error.retryable and job.attempt < queue.MAX_ATTEMPTS:
         pause = timedelta(seconds=RETRY_PAUSE_S * 2**job.attempt)
         Job.objects.held(job).update(status=Job.Status.WAITING, not_before=timezone.now() + pause, **why)
         return
@@ -439,14 +439,16 @@ WAKE_AT_MOST = 20
 
 def sweep() -> None:
     """Pick up whatever a dead process held, and wake workers for whatever waits."""
-    exhausted = Job.objects.claimable().filter(status=Job.Status.RUNNING, attempt__gte=MAX_ATTEMPTS)
+    exhausted = Job.objects.claimable().filter(status=Job.Status.RUNNING, attempt__gte=queue.MAX_ATTEMPTS)
     for job in exhausted.select_related("video__channel__owner")[:WAKE_AT_MOST]:
         if queue.take(job, queue.this_worker()):
             fail(job, EncodeFailed("given up after too many attempts"))
     for lane in Job.Lane:
         queue.wake(lane, Job.objects.claimable().filter(lane=lane)[:WAKE_AT_MOST].count())
     left = Job.objects.exclude(status=Job.Status.DONE).values("video_id")
-    for video_id in (
-        Video.objects.filter(status=Video.Status.PROCESSING).exclude(pk__in=left).values_list("pk", flat=True)
-    )[:WAKE_AT_MOST]:
-        complete(video_id)
+    stuck = Video.objects.filter(status=Video.Status.PROCESSING).exclude(pk__in=left).order_by("pk")
+    for video_id in stuck.values_list("pk", flat=True)[:WAKE_AT_MOST]:
+        try:
+            complete(video_id)
+        except storage.StorageError:
+            logger.warning("Video cannot be completed yet: storage does not answer", extra={"pk": video_id})

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
+import redis
 from asgiref.sync import async_to_sync
 from channels.layers import get_channel_layer
 from django.core.cache import cache
@@ -12,6 +14,8 @@ from videos.models import Job, Video
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+logger = logging.getLogger(__name__)
 
 IN_HAND_TTL_S = 60
 # A second of picture costs about fifteen times a second of sound (measured:
@@ -25,14 +29,22 @@ def group_name(public_id: str) -> str:
 
 def note(job: Job, encoded_s: float) -> None:
     """Remember how many seconds FFmpeg has encoded in this attempt, published or not."""
-    cache.set(_cache_key(job), encoded_s, IN_HAND_TTL_S)
+    try:
+        cache.set(_cache_key(job), encoded_s, IN_HAND_TTL_S)
+    except redis.RedisError:
+        logger.warning("Progress not kept: Redis does not answer", extra={"video": job.video.public_id})
+        return
     announce(job.video)
 
 
 def announce(video: Video) -> None:
     """Tell whoever watches this video's progress that there is something new."""
     layer = get_channel_layer()
-    async_to_sync(layer.group_send)(group_name(video.public_id), {"type": "progress.changed"})
+    try:
+        async_to_sync(layer.group_send)(group_name(video.public_id), {"type": "progress.changed"})
+    except (redis.RedisError, OSError):
+        # Telling is decoration: the work itself must not fail for it.
+        logger.warning("Progress not told: Redis does not answer", extra={"video": video.public_id})
 
 
 def percent(video: Video) -> int:

@@ -7,6 +7,7 @@ changed by conditional UPDATEs whose row count tells who won.
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
 from collections import Counter
@@ -14,15 +15,19 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db.models import Case, Count, IntegerField, Max, Q, Value, When
+from django.db.models import Case, Count, IntegerField, Max, Value, When
 from django.utils import timezone
+from kombu.exceptions import OperationalError
 
 from videoplatform.celery import app
 from videos.models import Job
 
+logger = logging.getLogger(__name__)
+
 # A wake-up that no worker heard in this time is worthless: the sweeper sends new ones.
 WAKE_EXPIRES_S = 600
 CLAIM_TRIES = 8
+MAX_ATTEMPTS = 4
 # Work on whole films (their sound, or a source that cannot be cut) may hold at
 # most this many of a host's first-lane slots, so that a clip always finds one.
 LONG_JOBS_PER_HOST = 2
@@ -50,7 +55,17 @@ def this_worker() -> str:
 
 
 def wake(lane: Job.Lane, count: int = 1) -> None:
-    """Tell the workers of a lane that there is work, once for each of ``count`` jobs."""
+    """Tell the workers of a lane that there is work, once for each of ``count`` jobs.
+
+    A message that cannot be sent is one that the sweeper sends later.
+    """
+    try:
+        _send(lane, count)
+    except (OperationalError, OSError):
+        logger.warning("Workers not woken: the broker does not answer", extra={"lane": lane})
+
+
+def _send(lane: Job.Lane, count: int) -> None:
     for _ in range(count):
         app.send_task("videos.tasks.work", [int(lane)], queue=QUEUES[lane], expires=WAKE_EXPIRES_S)
 
@@ -96,6 +111,8 @@ def _fairest(lanes: Sequence[Job.Lane]) -> Job | None:
     the one that has had the least work done is next, so a clip overtakes a film.
     """
     waiting = Job.objects.claimable().filter(lane__in=lanes)
+    # What killed its workers again and again is for the sweeper to give up.
+    waiting = waiting.exclude(status=Job.Status.RUNNING, attempt__gte=MAX_ATTEMPTS)
     if _long_jobs_here() >= LONG_JOBS_PER_HOST:
         waiting = waiting.exclude(lane=Job.Lane.FIRST, length_s__gt=LONG_JOB_S)
     lane = waiting.order_by("lane").values_list("lane", flat=True).first()
@@ -106,11 +123,18 @@ def _fairest(lanes: Sequence[Job.Lane]) -> Job | None:
     if not channels:
         return None  # all claimed between two looks
     waiting = waiting.filter(video__channel_id=_next_channel(channels))
-    served = Count("video__jobs", filter=Q(video__jobs__attempt__gt=0))
-    least_served = waiting.values("video_id").annotate(served=served).order_by("served", "video_id")[:1]
-    jobs = waiting.filter(video_id__in=[row["video_id"] for row in least_served])
-    in_turn = jobs.annotate(turn=FIRST_TO_LAST).order_by("turn", "position")
-    return in_turn.select_related("video__channel__owner").first()
+    waiting_videos = set(waiting.values_list("video_id", flat=True).distinct().order_by())
+    if not waiting_videos:
+        return None
+    jobs = waiting.filter(video_id=_least_served(waiting_videos)).annotate(turn=FIRST_TO_LAST)
+    return jobs.select_related("video__channel__owner").order_by("turn", "position").first()
+
+
+def _least_served(videos: set[int]) -> int:
+    """Of videos with waiting work, the one that has had the least done, then the oldest."""
+    begun = Job.objects.filter(video__in=videos, attempt__gt=0).order_by()
+    served: dict[int, int] = dict(begun.values_list("video_id").annotate(count=Count("pk")))
+    return min(videos, key=lambda video: (served.get(video, 0), video))
 
 
 def _long_jobs_here() -> int:

@@ -113,7 +113,7 @@ def embed_code(
 @require_safe
 def oembed(request: HttpRequest) -> JsonResponse:
     """https://oembed.com: what a page that quotes a watch address shows in its place."""
-    video = _embeddable(_public_id_in(request.GET.get("url", "")))
+    video = _embeddable(_public_id_in(request.GET.get("url", ""), request.get_host()))
     if request.GET.get("format", "json") != "json":
         return JsonResponse({"detail": "Only JSON is offered."}, status=501)
     width_px, height_px = _fitted(video, request.GET.get("maxwidth"), request.GET.get("maxheight"))
@@ -141,13 +141,14 @@ def oembed(request: HttpRequest) -> JsonResponse:
     return response
 
 
-def _public_id_in(url: str) -> str:
+def _public_id_in(url: str, host: str) -> str:
     """The id in an address of ours; 404 for any other address."""
     try:
-        match = resolve(urlsplit(url).path)
+        parts = urlsplit(url)
+        match = resolve(parts.path)
     except (Resolver404, ValueError):
         raise Http404 from None
-    if match.url_name not in {"watch", "embed"}:
+    if parts.netloc != host or match.url_name not in {"watch", "embed"}:
         raise Http404
     return str(match.kwargs["public_id"])
 
@@ -155,7 +156,7 @@ def _public_id_in(url: str) -> str:
 def _fitted(video: Video, max_width: str | None, max_height: str | None) -> tuple[int, int]:
     """The video's shape within the bounds that were asked for."""
     width_px, height_px = video.width_px or 16, video.height_px or 9
-    bounds = [int(asked) if asked and asked.isdecimal() and int(asked) else default
+    bounds = [int(asked) if asked and asked.isdecimal() and len(asked) < 6 and int(asked) else default
               for asked, default in ((max_width, EMBED_WIDTH_PX), (max_height, EMBED_WIDTH_PX))]  # fmt: skip
     scale = min(bounds[0] / width_px, bounds[1] / height_px)
     return max(1, round(width_px * scale)), max(1, round(height_px * scale))

@@ -28,6 +28,12 @@ QUERIES = [
     "ordering=%00",
     "page=99999999999999999999",
     "page=abc",
+    "cursor=cD1nYXJiYWdl",
+    "cursor=cD1nYXJiYWdl&ordering=-views",
+    "cursor=cD0wMDAxLTAxLTAxVDAwOjAwOjAwJTJCMjM6NTk=",
+    "after=" + "W1tb" * 5000,
+    "after=WyIwMDAxLTAxLTAxVDAwOjAwOjAwKzIzOjU5IiwxXQ",
+    "channel=" + "a" * 55_000,
 ]
 PATHS = [
     "/watch/%00/",
@@ -39,6 +45,8 @@ PATHS = [
     "/oembed/?url=http://127.0.0.1/watch/zzz/&maxwidth=abc&maxheight=-1",
     "/videos/%00/hls/%00/multivariant.m3u8",
     "/api/v1/channels/%00/",
+    "/api/v1/nope/",
+    f"/@{'a' * 55_000}/",
 ]
 UPLOADS: list[Any] = [
     {"title": "\0", "filename": "a", "size_bytes": 1},
@@ -112,6 +120,22 @@ def test_a_nonsense_report_of_watching_is_refused_or_begins_anew(body: Any, vide
     answer = APIClient().post(f"/api/v1/videos/{video.public_id}/views/", body, format="json")
 
     assert answer.status_code in {200, 400}
+
+
+def test_a_body_of_brackets_is_refused() -> None:
+    answer = APIClient().post(
+        "/api/v1/accounts/token/", b'{"username": ' + b"[" * 50_000, content_type="application/json"
+    )
+
+    assert answer.status_code == 400
+
+
+def test_a_huge_body_is_refused() -> None:
+    answer = APIClient().post(
+        "/api/v1/accounts/token/", b'"' + b"a" * 3_000_000 + b'"', content_type="application/json"
+    )
+
+    assert answer.status_code == 413
 
 
 def test_nonsense_people_are_refused() -> None:

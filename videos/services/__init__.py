@@ -8,6 +8,7 @@ from videos.services.editing import delete_video, edit_video, retry_video
 from videos.services.uploads import (
     abort_upload,
     finish_upload,
+    keep_open,
     presign_parts,
     start_upload,
     uploaded_parts,
@@ -19,6 +20,7 @@ __all__ = [
     "delete_video",
     "edit_video",
     "finish_upload",
+    "keep_open",
     "like",
     "playback",
     "presign_parts",

@@ -43,7 +43,9 @@ def edit_video(
 
 def set_tags(video: Video, names: Iterable[str]) -> None:
     """Tag ``video`` with ``names``: trimmed, lower case, each once, twelve at most."""
-    wanted = list(dict.fromkeys(filter(None, (name.strip().lstrip("#").lower()[:40] for name in names))))
+    wanted = list(
+        dict.fromkeys(filter(None, (name.strip().lstrip("#").strip().lower()[:40] for name in names)))
+    )
     Tag.objects.bulk_create([Tag(name=name) for name in wanted[:MAX_TAGS]], ignore_conflicts=True)
     video.tags.set(Tag.objects.filter(name__in=wanted[:MAX_TAGS]))
 

@@ -137,6 +137,13 @@ def neutral_filename(filename: str) -> str:
 # --- Parts ----------------------------------------------------------------------
 
 
+def keep_open(upload: Upload) -> Upload:
+    """Let an upload whose parts still arrive live on: its lifetime counts from the last sign of life."""
+    upload.expires_at = timezone.now() + settings.UPLOAD_LIFETIME
+    upload.save(update_fields=["expires_at"])
+    return upload
+
+
 def presign_parts(upload: Upload, numbers: Iterable[int]) -> list[dict[str, Any]]:
     """URLs to PUT the parts ``numbers`` (from 1) to, ``[{"number", "url"}]``."""
     wanted = [number for number in numbers if 1 <= number <= upload.part_count]
@@ -207,29 +214,36 @@ def _check_parts(upload: Upload, parts: Sequence[dict[str, Any]]) -> None:
 
 @_needs_storage
 def _join(upload: Upload, parts: Sequence[dict[str, Any]]) -> None:
-    """Complete the multipart upload; one that an earlier, lost answer completed already is fine."""
+    """Complete the multipart upload; one that an earlier, lost answer completed already is fine.
+
+    Sizes are compared before, while missing or wrong parts can still be sent.
+    """
     key = upload.video.source_key
+    try:
+        arrived = {part.number: part.size_bytes for part in uploaded_parts(upload)}
+    except NotUploading:
+        if storage.size_of(key) == upload.size_bytes:
+            return
+        raise
+    numbers = range(1, upload.part_count + 1)
+    if any(arrived.get(number) != upload.part_size(number) for number in numbers):
+        raise PartsMissing(attr="parts")
+    in_order = sorted(parts, key=lambda part: int(part["number"]))
     try:
         storage.client().complete_multipart_upload(
             Bucket=settings.S3_BUCKET,
             Key=key,
             UploadId=upload.multipart_id,
             MultipartUpload={
-                "Parts": [
-                    {"PartNumber": part["number"], "ETag": part["etag"]}
-                    for part in sorted(parts, key=lambda part: int(part["number"]))
-                ]
+                "Parts": [{"PartNumber": part["number"], "ETag": part["etag"]} for part in in_order]
             },
         )
     except ClientError as error:
         code = error.response.get("Error", {}).get("Code", "")
         if code in {"InvalidPart", "InvalidPartOrder", "EntityTooSmall"}:
             raise PartsMissing(attr="parts") from error
-        if storage.size_of(key) is None:
+        if storage.size_of(key) != upload.size_bytes:
             raise
-    if storage.size_of(key) != upload.size_bytes:
-        # Never encode half a file: what is there is thrown away with the video.
-        raise PartsMissing(attr="parts")
 
 
 @_needs_storage

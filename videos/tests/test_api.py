@@ -290,6 +290,21 @@ def test_lists_are_filtered_and_ordered() -> None:
     assert client.get("/api/v1/videos/?ordering=title").status_code == 400
 
 
+def test_pages_of_equal_values_end() -> None:
+    for _ in range(5):
+        VideoFactory(view_count=0)
+    client = APIClient()
+    url = "/api/v1/videos/?ordering=-views&page_size=2"
+    seen: list[str] = []
+
+    while url and len(seen) < 10:
+        page = client.get(url).json()
+        seen += [video["id"] for video in page["results"]]
+        url = page["next"]
+
+    assert len(seen) == len(set(seen)) == 5
+
+
 def test_pages_follow_a_cursor() -> None:
     videos = [VideoFactory() for _ in range(3)]
     client = APIClient()

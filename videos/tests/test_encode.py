@@ -43,17 +43,16 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("clips")
 
 
-def running(folder: Path) -> list[str]:
-    """Return the command lines of live processes that write below ``folder``."""
+def running(folder: Path) -> list[Path]:
+    """Return the live processes that write below ``folder``, as their folders in /proc."""
     found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                line = (entry / "cmdline").read_bytes().decode(errors="replace")
-            except OSError:
-                continue
-            if str(folder) in line:
-                found.append(line)
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            line = (entry / "cmdline").read_bytes().decode(errors="replace")
+        except OSError:
+            continue
+        if str(folder) in line:
+            found.append(entry)
     return found
 
 
@@ -277,14 +276,23 @@ def test_a_slow_consumer_bounds_what_lies_on_the_disk(clips: Path, tmp_path: Pat
     encode = run_encode(argv, tmp_path, outputs=outputs, disk_bytes=0)
 
     next(encode)
-    time.sleep(1)
-    before = _on_disk(outputs[0])
-    time.sleep(1)
-    after = _on_disk(outputs[0])
+    seen: list[tuple[str, int]] = []
+    while not (_is_paused(tmp_path) and seen == _on_disk(outputs[0])):
+        seen = _on_disk(outputs[0])
+        time.sleep(0.5)
+    segments = [name for name, _ in seen if name.endswith(".m4s")]
     rest = list(encode)
 
-    assert before == after
+    # The one we hold, one that waits, and the newest, which is never waited for.
+    assert segments == ["0.m4s", "1.m4s", "2.m4s"]
     assert len(rest) == 14
+
+
+def _is_paused(folder: Path) -> bool:
+    """Say whether the FFmpeg that works in ``folder`` has been stopped (state T in proc(5))."""
+    states = [(entry / "stat").read_text().rpartition(")")[2].split()[0] for entry in running(folder)]
+    assert states, "FFmpeg has ended without being paused"
+    return "T" in states
 
 
 def _on_disk(folder: Path) -> list[tuple[str, int]]:

@@ -138,7 +138,7 @@ def test_what_is_no_video_fails_with_a_code_and_a_sentence(uploaded: Uploaded, t
 def test_a_failed_video_can_be_tried_again(uploaded: Uploaded, tmp_path: Path) -> None:
     video = uploaded(make_clip("landscape", tmp_path, seconds=3))
     with (
-        mock.patch("videos.pipeline.MAX_ATTEMPTS", 1),
+        mock.patch("videos.queue.MAX_ATTEMPTS", 1),
         mock.patch("videos.pipeline.run_encode", side_effect=FFmpegFailed(1, "out of luck")),
     ):
         work_until_idle()
@@ -220,7 +220,7 @@ def test_a_job_that_kills_every_worker_ends_in_a_failure(uploaded: Uploaded, tmp
     video = uploaded(make_clip("no_audio", tmp_path, seconds=3))
     pipeline.work(Job.Lane.FIRST)
     Job.objects.filter(kind="video").update(
-        status="running", attempt=pipeline.MAX_ATTEMPTS, lease_until=timezone.now() - timedelta(seconds=1)
+        status="running", attempt=queue.MAX_ATTEMPTS, lease_until=timezone.now() - timedelta(seconds=1)
     )
 
     pipeline.sweep()
@@ -253,7 +253,7 @@ def test_a_broken_sound_track_does_not_cost_the_picture(uploaded: Uploaded, tmp_
     video = uploaded(make_clip("landscape", tmp_path, seconds=3))
     no_sound = mock.Mock(side_effect=FFmpegFailed(1, "no sound"))
     with mock.patch.dict(pipeline.STEPS, {Job.Kind.AUDIO: no_sound}):
-        for _ in range(pipeline.MAX_ATTEMPTS):
+        for _ in range(queue.MAX_ATTEMPTS):
             work_until_idle()
             Job.objects.update(not_before=timezone.now())
         work_until_idle()

@@ -144,5 +144,5 @@ def test_claiming_costs_the_same_however_much_waits(videos: int, django_assert_m
     for _ in range(videos):
         film(chunks=6)
 
-    with django_assert_max_num_queries(8):
+    with django_assert_max_num_queries(9):
         queue.claim([FIRST, BULK])

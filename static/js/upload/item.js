@@ -49,19 +49,37 @@ export class UploadItem {
   // --- On its way -----------------------------------------------------------------
 
   async start() {
+    const turn = (this.turn = (this.turn ?? 0) + 1);
     this.enter("uploading");
     this.say(this.words("starting"));
     try {
-      this.transfer ??= await this.open();
+      this.opening ??= this.open();
+      this.transfer = await this.opening;
+      if (!this.goesOn(turn)) return;
       const parts = await this.transfer.run();
+      if (!this.goesOn(turn)) return;
       this.enter("finishing");
       this.say(this.words("finishing"));
       await this.complete(parts);
       this.watch();
     } catch (error) {
+      if (turn !== this.turn) return;
+      // Not opened, or refused as a whole: what has arrived is asked for anew.
+      if (!this.transfer || error instanceof ApiError) this.opening = this.transfer = null;
       this.onTrouble(error);
     }
     this.onFree();
+  }
+
+  /** False when somebody paused, went on again or cancelled while an answer was on its way. */
+  goesOn(turn) {
+    if (this.state === "gone") this.giveBack();
+    return turn === this.turn && this.state === "uploading";
+  }
+
+  /** Tell the server that nothing more comes. */
+  giveBack() {
+    if (this.id) call("DELETE", `videos/${this.id}/upload/`).catch(() => {});
   }
 
   /** Go on with what has arrived already, or begin. */
@@ -151,14 +169,13 @@ export class UploadItem {
     }
   }
 
-  async cancel() {
-    if (this.state === "waiting" || this.state === "failed") return this.remove();
-    if (!window.confirm(this.words("cancel-sure"))) return undefined;
+  cancel() {
+    const isIdle = this.state === "waiting" || this.state === "failed";
+    if (!isIdle && !window.confirm(this.words("cancel-sure"))) return;
     this.enter("gone");
     this.transfer?.halt();
     this.remove();
-    if (this.id) await call("DELETE", `videos/${this.id}/upload/`).catch(() => {});
-    return undefined;
+    if (!this.failedEncode) this.giveBack();
   }
 
   remove() {
@@ -222,7 +239,7 @@ export class UploadItem {
       if (error.word === "ended") {
         unfinished.drop(this.id);
         this.id = "";
-        this.transfer = null;
+        this.opening = this.transfer = null;
       }
       this.fail(this.words(error.word), error.word);
     } else {

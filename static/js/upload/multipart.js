@@ -184,6 +184,10 @@ export function putPart(url, body, { signal, onProgress }) {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
     const abort = () => request.abort();
+    if (signal.aborted) {
+      reject(signal.reason);
+      return;
+    }
     request.open("PUT", url);
     request.upload.addEventListener("progress", ({ loaded }) => onProgress(loaded));
     request.addEventListener("loadend", () => {
