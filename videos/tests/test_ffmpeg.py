@@ -15,7 +15,7 @@ from videos.transcoding.source import AudioStream, SourceInfo, VideoStream
 VIDEO = VideoStream(0, "h264", 1920, 1080, Fraction(30000, 1001), duration_s=120, start_s=0.02)
 TRACK = AudioStream(1, "aac", 2, start_s=0.1)
 SOURCE = SourceInfo("mov", duration_s=120, size_bytes=1, video=VIDEO, audio=(TRACK,))
-WORK = Path("/work")
+WORK = Path("/encode")
 
 
 @pytest.fixture(autouse=True)
@@ -49,7 +49,7 @@ def test_the_whole_command_of_a_chunk_in_the_middle() -> None:
             *words("-hls_segment_options movflags=+frag_discont+negative_cts_offsets:use_editlist=0"),
             *words("-hls_flags temp_file+independent_segments -hls_list_size 0 -start_number 1"),
             *words("-hls_fmp4_init_filename init.mp4"),
-            *words(f"-hls_segment_filename /work/{number}/%d.m4s /work/{number}/index.m3u8"),
+            *words(f"-hls_segment_filename /encode/{number}/%d.m4s /encode/{number}/index.m3u8"),
         ]
 
     assert encode_args(SOURCE, "https://s3/key?sig", rungs, chunk, WORK, threads=2) == [
@@ -82,7 +82,7 @@ def test_the_whole_command_of_a_sound_track() -> None:
         *words("-hls_segment_options movflags=+frag_discont+negative_cts_offsets:use_editlist=0"),
         *words("-hls_flags temp_file+independent_segments -hls_list_size 0 -start_number 0"),
         *words("-hls_fmp4_init_filename init.mp4"),
-        *words("-hls_segment_filename /work/0/%d.m4s /work/0/index.m3u8"),
+        *words("-hls_segment_filename /encode/0/%d.m4s /encode/0/index.m3u8"),
     ]
 
 
@@ -128,4 +128,4 @@ def test_a_poster_of_sound_is_its_cover_or_nothing() -> None:
 
 
 def test_outputs_have_folders_in_the_order_of_rungs() -> None:
-    assert output_directories(WORK, 2) == (Path("/work/0"), Path("/work/1"))
+    assert output_directories(WORK, 2) == (Path("/encode/0"), Path("/encode/1"))
