@@ -4,6 +4,7 @@
 variable is described in ``docs/settings.md``, which a test holds complete.
 """
 
+import os
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -194,7 +195,25 @@ ENCODE_PRESET = env.str("ENCODE_PRESET", default="veryfast")
 CELERY_BEAT_SCHEDULE = {
     "sweep": {"task": "videos.tasks.sweep", "schedule": 10.0, "options": {"expires": 10}},
     "clean-up": {"task": "videos.tasks.clean_up", "schedule": 600.0, "options": {"expires": 600}},
+    "sweep-broadcasts": {"task": "live.tasks.sweep", "schedule": 5.0, "options": {"expires": 5}},
+    "store-chat": {"task": "live.tasks.store_chat", "schedule": 2.0, "options": {"expires": 2}},
 }
+
+# --- Live -----------------------------------------------------------------------
+
+RTMP_HOST = env.str("RTMP_HOST", default=env.str("HOST", default="127.0.0.1"))
+RTMP_PORT = env.int("RTMP_PORT", default=1935)
+# As encoders reach it; empty means the host of the page that shows it, with RTMP_PORT.
+RTMP_PUBLIC_URL = env.str("RTMP_PUBLIC_URL", default="")
+# How long a broadcast waits for a publisher that dropped.
+LIVE_GRACE_S = env.int("LIVE_GRACE_S", default=60)
+# Short sides that are encoded below the source, as far as they are smaller.
+MANY_CORES = (os.cpu_count() or 1) > 3
+LIVE_RUNGS = env.list("LIVE_RUNGS", cast=int, default=[720, 480, 360] if MANY_CORES else [480, 360])
+    "LIVE_RUNGS", cast=int, default=[720, 480, 360] if (os.cpu_count() or 1) > 3 else [480, 360]
+)
+LIVE_PRESET = env.str("LIVE_PRESET", default="veryfast")
+VIEWER_LIFETIME_S = 40  # a viewer counts for this long after a heartbeat, which comes every 15 s
 
 # --- People ---------------------------------------------------------------------
 
@@ -267,6 +286,8 @@ REST_FRAMEWORK = {
         "sign_in_address": "60/min",
         "sign_up": "30/min",
         "upload": "300/hour",
+        "stream_key": "30/hour",
+        "heartbeat": "60/min",
     },
     "NUM_PROXIES": TRUSTED_PROXIES,
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
