@@ -207,7 +207,7 @@ def announce(broadcast: Broadcast) -> None:
 
 
 def sweep() -> None:
-    """Find publishers whose ingest died, give up waiting for those who did not return, leave no recording open."""
+    """Find publishers whose ingest died, give up on those who did not return, leave no recording open."""
     now = timezone.now()
     broadcasts = Broadcast.objects.select_related("stream__channel__owner", "recording")
     quiet_since = now - timedelta(seconds=liveness.ALIVE_FOR_S)

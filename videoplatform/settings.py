@@ -210,8 +210,6 @@ LIVE_GRACE_S = env.int("LIVE_GRACE_S", default=60)
 # Short sides that are encoded below the source, as far as they are smaller.
 MANY_CORES = (os.cpu_count() or 1) > 3
 LIVE_RUNGS = env.list("LIVE_RUNGS", cast=int, default=[720, 480, 360] if MANY_CORES else [480, 360])
-    "LIVE_RUNGS", cast=int, default=[720, 480, 360] if (os.cpu_count() or 1) > 3 else [480, 360]
-)
 LIVE_PRESET = env.str("LIVE_PRESET", default="veryfast")
 VIEWER_LIFETIME_S = 40  # a viewer counts for this long after a heartbeat, which comes every 15 s
 
