@@ -228,7 +228,7 @@ class Refused(APIException):
     wait: int | None = None
 
 
-def _as_api_error(error: ServiceError) -> APIException:
+def as_api_error(error: ServiceError) -> APIException:
     """A service's error in the API's shape, with its own status and code."""
     if error.status == status.HTTP_400_BAD_REQUEST:
         detail = {error.attr: [error.detail]} if error.attr else [error.detail]
@@ -311,7 +311,7 @@ class VideoViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[Video]):
         return [*super().get_throttles(), ScopedThrottle()]
 
     def handle_exception(self, exc: Exception) -> Response:
-        return super().handle_exception(_as_api_error(exc) if isinstance(exc, ServiceError) else exc)
+        return super().handle_exception(as_api_error(exc) if isinstance(exc, ServiceError) else exc)
 
     def _watchable(self) -> Video:
         video: Video = get_object_or_404(self.get_queryset(), public_id=self.kwargs["id"])
@@ -343,7 +343,7 @@ class VideoViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[Video]):
         asked.is_valid(raise_exception=True)
         # What a file is, its first bytes say; a type that was claimed is not believed.
         asked.validated_data.pop("content_type", None)
-        upload = services.start_upload(channel=_person(request).channel, **asked.validated_data)
+        upload = services.start_upload(channel=person_of(request).channel, **asked.validated_data)
         signed = services.presign_parts(upload, range(1, PARTS_SIGNED_AT_ONCE + 1))
         return Response(
             {
@@ -436,13 +436,13 @@ class VideoViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[Video]):
     @extend_schema(request=None, responses={204: None})
     @action(detail=True, methods=["put"], permission_classes=[IsAuthenticated])
     def like(self, request: Request, id: str) -> Response:  # noqa: A002
-        services.like(self._watchable(), _person(request))
+        services.like(self._watchable(), person_of(request))
         return Response(status=status.HTTP_204_NO_CONTENT)
 
     @extend_schema(responses={204: None})
     @like.mapping.delete
     def unlike(self, request: Request, id: str) -> Response:  # noqa: A002
-        services.unlike(self._watchable(), _person(request))
+        services.unlike(self._watchable(), person_of(request))
         return Response(status=status.HTTP_204_NO_CONTENT)
 
     @extend_schema(request=WatchingSerializer, responses=SessionSerializer)
@@ -450,18 +450,18 @@ class VideoViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[Video]):
     def views(self, request: Request, id: str) -> Response:  # noqa: A002
         asked = WatchingSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
-        session = services.record_watching(self._watchable(), viewer=_viewer(request), **asked.validated_data)
+        session = services.record_watching(self._watchable(), viewer=viewer_of(request), **asked.validated_data)
         return Response({"session": session})
 
 
-def _person(request: Request) -> User:
+def person_of(request: Request) -> User:
     """Whoever is signed in; the permission of the endpoint has made sure that someone is."""
     if not request.user.is_authenticated:
         raise NotAuthenticated
     return request.user
 
 
-def _viewer(request: Request) -> str:
+def viewer_of(request: Request) -> str:
     """Who watches, as far as counting cares: the account, or the address."""
     if request.user.is_authenticated:
         return f"user-{request.user.pk}"
