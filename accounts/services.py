@@ -124,6 +124,8 @@ def create_token(*, user: User) -> tuple[AuthToken, str]:
 
 def revoke_token(*, user: User, digest: str) -> bool:
     """Take back one of the user's tokens; false if there was none."""
+    if not digest.isalnum():
+        return False  # PostgreSQL would refuse to look for a NUL
     deleted: int = AuthToken.objects.filter(user=user, digest=digest).delete()[0]
     return deleted > 0
 

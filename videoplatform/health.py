@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 import redis
 import redis.asyncio
-from asgiref.sync import sync_to_async
+from asgiref.sync import iscoroutinefunction, sync_to_async
 from botocore.exceptions import BotoCoreError, ClientError
 from celery import bootsteps
 from django.conf import settings
 from django.db import DatabaseError, connection
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.utils.decorators import sync_and_async_middleware
 
 from videoplatform import storage
 
@@ -39,9 +40,34 @@ class NotReady(Exception):
     """What is missing, as a sentence."""
 
 
-async def healthz(_request: HttpRequest) -> HttpResponse:
-    """200 while the process lives."""
-    return HttpResponse("ok\n", content_type="text/plain")
+@sync_and_async_middleware
+def healthz_middleware(
+    get_response: Callable[[HttpRequest], Any],
+) -> Callable[[HttpRequest], HttpResponseBase | Awaitable[HttpResponseBase]]:
+    """Answer ``/healthz`` with 200 while the process lives.
+
+    Before anything that asks for the host: balancers ask by address.
+    """
+    if iscoroutinefunction(get_response):
+
+        async def answer_async(request: HttpRequest) -> HttpResponseBase:
+            response: HttpResponseBase = alive(request) or await get_response(request)
+            return response
+
+        return answer_async
+
+    def answer(request: HttpRequest) -> HttpResponseBase:
+        response: HttpResponseBase = alive(request) or get_response(request)
+        return response
+
+    return answer
+
+
+def alive(request: HttpRequest) -> HttpResponse | None:
+    """The answer to ``/healthz``, None for every other address."""
+    if request.path != "/healthz":
+        return None
+    return HttpResponse("ok\n", content_type="text/plain", headers={"Cache-Control": "no-store"})
 
 
 async def readyz(_request: HttpRequest) -> JsonResponse:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
+import threading
 from contextvars import ContextVar
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -179,7 +180,10 @@ class MediaStorage(S3Storage):
 # --- Reading and writing --------------------------------------------------------
 
 
-@lru_cache(maxsize=4)
+_client_lock = threading.Lock()
+
+
+@lru_cache(maxsize=16)
 def _client(endpoint: str | None, access_key: str, secret_key: str, region: str) -> S3Client:
     config = Config(
         signature_version="s3v4",
@@ -203,9 +207,10 @@ def _client(endpoint: str | None, access_key: str, secret_key: str, region: str)
 
 
 def client(endpoint: str | None = None) -> S3Client:
-    """The S3 client of this process (boto3's clients are thread-safe)."""
+    """The S3 client of this process: boto3's clients are thread-safe, making one is not."""
     endpoint = endpoint or settings.S3_ENDPOINT_URL or None
-    return _client(endpoint, settings.S3_ACCESS_KEY_ID, settings.S3_SECRET_ACCESS_KEY, settings.S3_REGION)
+    with _client_lock:
+        return _client(endpoint, settings.S3_ACCESS_KEY_ID, settings.S3_SECRET_ACCESS_KEY, settings.S3_REGION)
 
 
 def put_file(key: str, path: Path) -> int:

@@ -5,5 +5,5 @@ from django.urls import path
 from videos.consumers import ProgressConsumer
 
 websocket_urlpatterns = [
-    path("ws/videos/<str:public_id>/progress/", ProgressConsumer.as_asgi()),
+    path("ws/videos/<slug:public_id>/progress/", ProgressConsumer.as_asgi()),
 ]

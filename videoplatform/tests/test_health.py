@@ -20,6 +20,11 @@ async def test_healthz_asks_nobody(async_client: AsyncClient) -> None:
     assert (response.status_code, response.content) == (200, b"ok\n")
 
 
+async def test_healthz_answers_a_balancer_that_asks_by_address(async_client: AsyncClient) -> None:
+    response = await async_client.get("/healthz", headers={"host": "10.1.2.3:8000"})
+    assert response.status_code == 200
+
+
 @pytest.mark.redis
 @pytest.mark.storage
 @pytest.mark.django_db(transaction=True)
