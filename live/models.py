@@ -159,6 +159,9 @@ class Broadcast(models.Model):
     source_json = models.JSONField(null=True, help_text="what arrives: codec, size, rate")
     renditions_json = models.JSONField(default=list, help_text="what leaves, best first")
     recording = models.OneToOneField(Video, models.SET_NULL, null=True, related_name="broadcast")
+    # Changed only together with the recording's list, by whoever saw it last: so
+    # that no segment is listed twice or left out when an ingest dies.
+    recorded_msn = models.BigIntegerField(default=-1, help_text="the last live segment that it lists")
     poster_key = models.CharField(max_length=200, blank=True)
     peak_viewer_count = models.PositiveIntegerField(default=0)
 

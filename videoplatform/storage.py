@@ -226,6 +226,18 @@ def put_file(key: str, path: Path) -> int:
     return path.stat().st_size
 
 
+def put_bytes(key: str, data: bytes) -> int:
+    """Store bytes that will never change; return how many they are."""
+    client().put_object(
+        Bucket=settings.S3_BUCKET,
+        Key=key,
+        Body=data,
+        ContentType=CONTENT_TYPES[Path(key).suffix],
+        CacheControl=IMMUTABLE,
+    )
+    return len(data)
+
+
 def put_text(key: str, text: str) -> None:
     """Store a playlist."""
     client().put_object(

@@ -224,6 +224,11 @@ class Video(models.Model):
         return f"{self.prefix}{self.encode_key}/"
 
     @property
+    def is_recording(self) -> bool:
+        """Whether it arrived encoded, as a broadcast: there is no source to encode again."""
+        return not self.source_key and self.status != self.Status.UPLOADING
+
+    @property
     def is_portrait(self) -> bool:
         return bool(self.width_px and self.height_px and self.height_px > self.width_px)
 

@@ -37,6 +37,9 @@ AUDIO_GROUP = "audio"
 # A player buffers rungs by their declared peak; x264's maxrate is not exceeded
 # over its buffer, a single segment may be (RFC 8216, 4.3.4.2 allows 10 %).
 PEAK_FACTOR = 1.1
+# What is recorded is cut where its source has keyframes: at least SEGMENT_S, and
+# less than this.
+RECORDING_TARGET_DURATION_S = 8
 
 
 @dataclass(slots=True)
@@ -119,17 +122,27 @@ class Placed:
     name: str
     init_name: str
     duration_s: float
+    is_discontinuous: bool = False
 
 
 def _place(rendition: Rendition, jobs: Sequence[Job]) -> list[Placed]:
-    """Segments of consecutive jobs, up to the first gap."""
+    """Segments of consecutive jobs, up to the first gap.
+
+    Jobs of one timeline begin with the same init segment, byte for byte, so
+    players need only the first.  A job at 0 s begins a timeline: an upload has
+    one, a recording as many as its broadcast was interrupted.
+    """
     placed: list[Placed] = []
+    init_name, is_new = "", False
     for job in jobs:
         folder = attempt_folder(rendition.name, job)
-        placed += [
-            Placed(f"{folder}{job.first_segment + index}.m4s", f"{folder}init.mp4", duration_s)
-            for index, duration_s in enumerate(job.segments)
-        ]
+        is_new = is_new or job.start_s == 0
+        if job.segments and (is_new or not init_name):
+            init_name = f"{folder}init.mp4"
+        for index, duration_s in enumerate(job.segments):
+            name = f"{folder}{job.first_segment + index}.m4s"
+            placed.append(Placed(name, init_name, duration_s, is_discontinuous=is_new and bool(placed)))
+            is_new = False
         ended_early = job.segment_count is not None and len(job.segments) < job.segment_count
         if job.status != Job.Status.DONE or ended_early:
             break
@@ -166,13 +179,16 @@ def media_playlist(encode: Encode, rendition: Rendition, uri: Callable[[str], st
     placed = encode.segments(rendition)
     if not placed:
         raise NothingPublished(rendition.name)
-    # Chunks of a rendition begin with the same init segment, byte for byte
-    # (pipeline checks it), so players need only the first.
-    init_uri = uri(placed[0].init_name)
+    init_uris = {name: uri(name) for name in {segment.init_name for segment in placed}}
     return MediaPlaylist(
         target_duration_s=target_duration_s(encode),
         segments=tuple(
-            Segment(uri=uri(segment.name), duration_s=segment.duration_s, map_uri=init_uri)
+            Segment(
+                uri=uri(segment.name),
+                duration_s=segment.duration_s,
+                map_uri=init_uris[segment.init_name],
+                is_discontinuous=segment.is_discontinuous,
+            )
             for segment in placed
         ),
         is_complete=encode.is_complete,
@@ -181,6 +197,8 @@ def media_playlist(encode: Encode, rendition: Rendition, uri: Callable[[str], st
 
 def target_duration_s(encode: Encode) -> int:
     """One value for all renditions and for the whole life of an encode (RFC 8216, 4.3.3.1)."""
+    if encode.video.is_recording:
+        return RECORDING_TARGET_DURATION_S
     longest_picture_s = max((1 / rung.frame_rate for rung in encode.rungs if rung.frame_rate), default=0)
     # A segment ends with the picture that crosses the grid, and is compared rounded to whole seconds.
     return int(SEGMENT_S + longest_picture_s + 0.5)
