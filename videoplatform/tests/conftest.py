@@ -5,8 +5,9 @@ from __future__ import annotations
 import socket
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,11 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, sync_playwright
 
 from videoplatform.embedded.browser import find_browser
+from videoplatform.tests.balancer import Balancer
 from videos.tests.processes import Process, kill, start, start_celery
 
 START_TIMEOUT_S = 60
+SETTINGS = "videoplatform.settings"
 # Journeys may wait for an encode on a busy machine.
 PATIENCE_MS = 60_000
 
@@ -39,6 +42,47 @@ def site(transactional_db: None, bucket: str, tmp_path: Path) -> Iterator[str]:
     yield url
     for process in processes:
         kill(process)
+
+
+@dataclass(slots=True)
+class LiveSite:
+    """Two web processes behind a balancer, an ingest, a worker with its clock."""
+
+    url: str
+    rtmp_url: str
+    processes: dict[str, Process]
+    restart: Callable[[str], None]
+
+    def kill(self, name: str) -> None:
+        kill(self.processes[name])
+
+
+@pytest.fixture
+def live_site(transactional_db: None, bucket: str, tmp_path: Path) -> Iterator[LiveSite]:
+    """Everything that live needs, on this test's database, with a small ladder that two cores can bear."""
+    ports = {"web-a": free_port(), "web-b": free_port()}
+    rtmp_port = free_port()
+    environment = {"RTMP_PORT": str(rtmp_port), "LIVE_RUNGS": "240", "LIVE_PRESET": "ultrafast"}
+    uvicorn = ["uvicorn", "videoplatform.asgi:application", "--lifespan", "off", "--port"]
+    commands = {name: [*uvicorn, str(port)] for name, port in ports.items()}
+    commands["ingest"] = ["django", "ingest"]
+
+    def begin(name: str) -> Process:
+        return start(commands[name], bucket, tmp_path, DJANGO_SETTINGS_MODULE=SETTINGS, **environment)
+
+    def restart(name: str) -> None:
+        processes[name] = begin(name)
+
+    processes = {name: begin(name) for name in commands}
+    processes["worker"] = start_celery(bucket, tmp_path, "-B", "-s", str(tmp_path / "beat"))
+    balancer = Balancer(list(ports.values()))
+    for name, port in ports.items():
+        wait_until_it_answers(f"http://127.0.0.1:{port}", processes[name])
+    url = f"http://127.0.0.1:{balancer.port}"
+    yield LiveSite(url, f"rtmp://127.0.0.1:{rtmp_port}/live", processes, restart)
+    for process in processes.values():
+        kill(process)
+    balancer.close()
 
 
 def wait_until_it_answers(url: str, web: Process) -> None:

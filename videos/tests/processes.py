@@ -35,11 +35,11 @@ def start(argv: list[str], bucket: str, log_dir: Path, **environment: str) -> Pr
         )
 
 
-def start_celery(bucket: str, log_dir: Path, **environment: str) -> Process:
+def start_celery(bucket: str, log_dir: Path, *options: str, **environment: str) -> Process:
     """A Celery worker of both queues with two slots."""
     name = f"test{next(_numbers)}-{os.getpid()}@%h"
     argv = ["celery", "-A", "videoplatform", "worker", "-n", name, "-Q", "default,encode", "-c", "2"]
-    return start([*argv, "--without-gossip", "--without-mingle"], bucket, log_dir, **environment)
+    return start([*argv, "--without-gossip", "--without-mingle", *options], bucket, log_dir, **environment)
 
 
 def database_url() -> str:
