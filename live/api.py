@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
-from django.conf import settings
 from django.db.models import F, QuerySet
 from django.shortcuts import get_object_or_404
 from drf_spectacular.utils import OpenApiParameter, extend_schema
@@ -19,6 +18,7 @@ from rest_framework.views import APIView
 from accounts.api import ChannelProfileSerializer, ChannelView
 from accounts.models import Channel
 from live import liveness, services, state, viewers
+from live.addresses import ingest_url
 from live.chat import tickets
 from live.errors import NotOnAir
 from live.models import Broadcast, ChatMessage, Stream
@@ -232,14 +232,6 @@ class StreamKeyView(StreamView):
         """Leave the stream without a key."""
         services.revoke_stream_key(self.own())
         return Response(status=status.HTTP_204_NO_CONTENT)
-
-
-def ingest_url(requested_host: str) -> str:
-    """Where encoders send to: as configured, or the host that was asked, with RTMP's port."""
-    if settings.RTMP_PUBLIC_URL:
-        return str(settings.RTMP_PUBLIC_URL)
-    host = urlsplit(f"//{requested_host}").hostname or "127.0.0.1"
-    return f"rtmp://{f'[{host}]' if ':' in host else host}:{settings.RTMP_PORT}/live"
 
 
 class EndView(StreamView):

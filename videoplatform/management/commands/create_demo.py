@@ -1,4 +1,4 @@
-"""``manage.py create_demo``: people and videos to try the platform with."""
+"""``manage.py create_demo``: people, videos and a streamer to try the platform with."""
 
 from __future__ import annotations
 
@@ -11,7 +11,11 @@ from django.core.management.base import BaseCommand
 
 from accounts import services as accounts
 from accounts.models import User
+from live import services as live
+from live.addresses import ingest_url
+from live.models import Stream
 from videos import demo
+from videos.models import Category
 
 PEOPLE = {
     "lumi": ("Lumi", "Light, colour, test pictures.", None),
@@ -19,10 +23,14 @@ PEOPLE = {
     "mira": ("Mira", "", "moderator"),
     "admin": ("Administrator", "", "administrator"),
 }
+STREAMER = "lumi"
 
 
 class Command(BaseCommand):
-    help = "Make demo accounts (with new random passwords, printed) and three demo videos. Safe to repeat."
+    help = (
+        "Make demo accounts (with new random passwords, printed), three demo videos, and a streamer "
+        "(with a new stream key, printed). Safe to repeat."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--json", action="store_true", help="print one JSON object instead of text")
@@ -31,13 +39,25 @@ class Command(BaseCommand):
         passwords = {username: secrets.token_urlsafe(9) for username in PEOPLE}
         people = {username: person(username, password) for username, password in passwords.items()}
         videos = list(demo.upload_clips({username: user.channel for username, user in people.items()}))
+        stream, stream_key = streamer(people[STREAMER])
         if options["json"]:
             accounts_json = [
                 {"username": username, "password": passwords[username], "role": PEOPLE[username][2]}
                 for username in PEOPLE
             ]
+            live_json = {
+                "username": stream.username,
+                "ingest_url": ingest_url(),
+                "stream_key": stream_key,
+            }
             self.stdout.write(
-                json.dumps({"accounts": accounts_json, "videos": [video.public_id for video in videos]})
+                json.dumps(
+                    {
+                        "accounts": accounts_json,
+                        "videos": [video.public_id for video in videos],
+                        "live": live_json,
+                    }
+                )
             )
             return
         self.stdout.write("Demo accounts:")
@@ -45,6 +65,10 @@ class Command(BaseCommand):
             self.stdout.write(f"  {username:8} {password}  {PEOPLE[username][2] or 'creator'}")
         for video in videos:
             self.stdout.write(f"  encoding /watch/{video.public_id}/  {video.title}")
+        self.stdout.write(f"{STREAMER} goes live at {stream.get_absolute_url()} from any encoder:")
+        self.stdout.write(f"  server     {ingest_url()}")
+        self.stdout.write(f"  stream key {stream_key}")
+        self.stdout.write("  or, without one: .venv/bin/python manage.py publish_test")
 
 
 def person(username: str, password: str) -> User:
@@ -60,3 +84,11 @@ def person(username: str, password: str) -> User:
     if role:
         accounts.grant_role(user=user, role=accounts.Role(role))
     return user
+
+
+def streamer(user: User) -> tuple[Stream, str]:
+    """Give a demo account something to call its stream, and a new key."""
+    stream = live.stream_of(user.channel)
+    if not stream.title:
+        live.edit_stream(stream, title="Test pictures, live · 测试直播", category=Category.EDUCATION)
+    return stream, live.rotate_stream_key(stream)
