@@ -450,7 +450,9 @@ class VideoViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[Video]):
     def views(self, request: Request, id: str) -> Response:  # noqa: A002
         asked = WatchingSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
-        session = services.record_watching(self._watchable(), viewer=viewer_of(request), **asked.validated_data)
+        session = services.record_watching(
+            self._watchable(), viewer=viewer_of(request), **asked.validated_data
+        )
         return Response({"session": session})
 
 
