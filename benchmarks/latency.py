@@ -12,7 +12,9 @@ from __future__ import annotations
 import contextlib
 import functools
 import http.server
+import os
 import shutil
+import signal
 import statistics
 import subprocess
 import sys
@@ -57,11 +59,12 @@ document.querySelector('video').play();
 @contextlib.contextmanager
 def publisher(seconds: float, *output: str) -> Iterator[None]:
     argv = [sys.executable, "-m", "benchmarks.stamped", str(seconds), *output]
-    with subprocess.Popen(argv, cwd=harness.BASE_DIR) as process:
+    # A group of its own: its FFmpeg would go on with the sound alone.
+    with subprocess.Popen(argv, cwd=harness.BASE_DIR, start_new_session=True) as process:
         try:
             yield
         finally:
-            process.kill()
+            os.killpg(process.pid, signal.SIGKILL)
 
 
 def sample(page: Page, seconds: int) -> dict[str, object]:
