@@ -1,7 +1,7 @@
 /** What one sees and touches on the picture. It shows what the player says and asks it to act; it decides nothing. */
 
 import { part } from "#lib/element";
-import { bufferedEnd, clock } from "#player/timeline";
+import { clock } from "#player/timeline";
 
 const IDLE_MS = 2600;
 const DOUBLE_TAP_MS = 280;
@@ -98,7 +98,7 @@ export class Controls {
     const { duration, currentTime, available } = player;
     const share = (seconds) => (duration ? Math.min(1, seconds / duration) : 0);
     this.seek.style.setProperty("--played", share(currentTime));
-    this.seek.style.setProperty("--buffered", share(bufferedEnd(player.video.buffered, currentTime)));
+    this.seek.style.setProperty("--buffered", share(player.bufferedUntil));
     this.seek.style.setProperty("--available", share(available));
     this.now.textContent = clock(currentTime);
     this.length.textContent = clock(duration);

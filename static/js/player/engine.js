@@ -10,6 +10,7 @@
 import Hls from "hls.js";
 
 import { backoff } from "#lib/backoff";
+import { Attempts } from "#player/attempts";
 
 const MAX_TRIES = 5;
 const RENEW_AFTER_MS = 60_000; // signed URLs live for hours: twice in a minute is another trouble
@@ -32,6 +33,9 @@ export class Engine {
     this.isGrowing = false;
     this.tries = 0;
     this.renewedAt = -Infinity;
+    // A picture that cannot be decoded fails again after every recovery: buffering in
+    // between is no success.
+    this.recoveries = new Attempts({ most: 2, within_ms: 10_000 });
     /** @type {?Hls} */
     this.hls = null;
     window.addEventListener("online", () => this.hls?.startLoad());
@@ -108,13 +112,10 @@ export class Engine {
   /** @param {number} position */
   _loadWithHls(position) {
     const hls = new Hls({
-      startPosition: position,
-      lowLatencyMode: false,
-      // A growing playlist has no live edge to be near to: stay wherever one is.
-      liveSyncDuration: 0.1,
       backBufferLength: 60,
       capLevelToPlayerSize: true,
       enableWorker: true,
+      ...this._config(position),
       ...(this.bandwidth ? { abrEwmaDefaultEstimate: this.bandwidth } : {}),
     });
     this.hls = hls;
@@ -127,6 +128,15 @@ export class Engine {
     hls.on(Hls.Events.ERROR, (_event, error) => this._onError(error));
     hls.loadSource(this.src);
     hls.attachMedia(this.video);
+  }
+
+  /**
+   * @param {number} position
+   * @returns {Partial<import("hls.js").HlsConfig>}
+   */
+  _config(position) {
+    // A growing playlist has no live edge to be near to: stay wherever one is.
+    return { startPosition: position, lowLatencyMode: false, liveSyncDuration: 0.1 };
   }
 
   /** @param {boolean} isGrowing */
@@ -148,7 +158,7 @@ export class Engine {
     if (isSegment && status === 403) return this._renew();
     if (!error.fatal) return undefined;
     if ([401, 403, 404, 410].includes(status) && !isSegment) return this.onTrouble("gone");
-    if (error.type === Hls.ErrorTypes.MEDIA_ERROR) return this._tryAgain("decode", () => this.hls.recoverMediaError());
+    if (error.type === Hls.ErrorTypes.MEDIA_ERROR) return this._recover();
     if (error.type === Hls.ErrorTypes.NETWORK_ERROR) return this._tryAgain("network", () => this._resume());
     return this._tryAgain("decode", () => this.reload());
   }
@@ -159,6 +169,18 @@ export class Engine {
     if (now - this.renewedAt < RENEW_AFTER_MS) return this.onTrouble("gone");
     this.renewedAt = now;
     return this.reload();
+  }
+
+  /** The browser could not decode: twice we start its decoder anew. */
+  _recover() {
+    if (this.recoveries.allow()) this.hls.recoverMediaError();
+    else this._giveUp("decode");
+  }
+
+  /** @param {string} word */
+  _giveUp(word) {
+    this.hls.stopLoad();
+    this.onTrouble(word);
   }
 
   _resume() {

@@ -1,6 +1,6 @@
 /**
- * Tells the server that someone watches: after every ten seconds of playing, not
- * of being open. The server gives a session with the first report and counts by it.
+ * Tells the server that someone watches: after every so many seconds of playing,
+ * not of being open. The server gives a session with the first report and counts by it.
  */
 
 export const EVERY_S = 10;
@@ -8,13 +8,14 @@ const LONGEST_GAP_S = 1.5; // between two timeupdates of a playing video
 
 export class Heartbeat {
   /**
-   * @param {{send: (report: {position_s: number, session?: string}, isLast: boolean) => Promise<?{session: string}>, now?: () => number}} options
-   *   ``now`` in seconds
+   * @param {{send: (report: {position_s: number, session?: string}, isLast: boolean) => Promise<?{session: string}>, every_s?: number, first_s?: number, now?: () => number}} options
+   *   ``first_s`` is how soon the first report comes; ``now`` in seconds
    */
-  constructor({ send, now = () => performance.now() / 1000 }) {
+  constructor({ send, every_s = EVERY_S, first_s = every_s, now = () => performance.now() / 1000 }) {
     this.send = send;
+    this.every_s = every_s;
     this.now = now;
-    this.played = 0;
+    this.played = every_s - first_s;
     this.session = "";
     /** @type {?number} */
     this.lastTick = null;
@@ -28,7 +29,7 @@ export class Heartbeat {
     const now = this.now();
     if (this.lastTick !== null) this.played += Math.min(now - this.lastTick, LONGEST_GAP_S);
     this.lastTick = now;
-    if (this.played >= EVERY_S) this.report(position);
+    if (this.played >= this.every_s) this.report(position);
   }
 
   /** Paused, waiting, seeking: time goes by and nothing is watched. */
@@ -44,7 +45,7 @@ export class Heartbeat {
    */
   finish(position, duration) {
     this.rest();
-    const isEnough = this.session ? this.played >= 1 : duration < 2 * EVERY_S && this.played >= duration / 2;
+    const isEnough = this.session ? this.played >= 1 : duration < 2 * this.every_s && this.played >= duration / 2;
     if (isEnough) this.report(position, true);
   }
 

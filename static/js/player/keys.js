@@ -19,6 +19,7 @@ const COMMANDS = {
   t: { do: "theatre" },
   i: { do: "pip" },
   c: { do: "captions" },
+  d: { do: "danmaku" },
   "<": { do: "faster", value: -1 },
   ">": { do: "faster", value: 1 },
   ",": { do: "frame", value: -1 },

@@ -14,7 +14,7 @@ import { Heartbeat } from "#player/heartbeat";
 import { commandOf, nextSpeed, SPEEDS } from "#player/keys";
 import { notePosition, noteTaste, positionOf, taste } from "#player/memory";
 import { Menu } from "#player/menu";
-import { availableEnd, clampSeek, clock, shownDuration, startInAddress } from "#player/timeline";
+import { availableEnd, bufferedEnd, clampSeek, clock, shownDuration, startInAddress } from "#player/timeline";
 
 const NOTE_EVERY_S = 5;
 const FRAME_S = 1 / 30;
@@ -27,7 +27,7 @@ export class VideoPlayer extends HTMLElement {
     this.words = wordsOf(this);
     this.controls = new Controls(this, this.words);
     this.menu = new Menu(this.controls.menu, this.controls.settings, (name) => this.controls.icon(name), () => this.groups());
-    this.heartbeat = new Heartbeat({ send: (report, isLast) => this.report(report, isLast) });
+    this.heartbeat = this.makeHeartbeat();
     this.applyTaste();
     this.listen();
     this.start();
@@ -67,6 +67,11 @@ export class VideoPlayer extends HTMLElement {
     return availableEnd({ media, seekableEnd, duration: this.duration, isGrowing: this.engine?.isGrowing ?? false });
   }
 
+  /** How far it would play without the network. */
+  get bufferedUntil() {
+    return bufferedEnd(this.video.buffered, this.video.currentTime);
+  }
+
   play() {
     return this.video.play();
   }
@@ -83,15 +88,23 @@ export class VideoPlayer extends HTMLElement {
     this.controls.showVolume();
   }
 
-  start() {
+  makeHeartbeat() {
+    return new Heartbeat({ send: (report, isLast) => this.report(report, isLast) });
+  }
+
+  engineOptions() {
     const { bandwidth, quality } = taste();
-    this.engine = new Engine(this.video, {
+    return {
       src: this.dataset.src,
       bandwidth,
       side: quality,
       onChange: () => this.onEngineChange(),
       onTrouble: (word) => this.onTrouble(word),
-    });
+    };
+  }
+
+  start() {
+    this.engine = new Engine(this.video, this.engineOptions());
     this.engine.isGrowing = "encoding" in this.dataset;
     this.engine.load(startInAddress(location.search) ?? positionOf(this.dataset.video));
     this.describeToSystem();
@@ -335,7 +348,7 @@ export class VideoPlayer extends HTMLElement {
   /** @returns {import("#player/menu").Group[]} */
   groups() {
     const { engine, words } = this;
-    const groups = [this.qualityGroup(), this.speedGroup()];
+    const groups = [this.qualityGroup(), ...this.pace()];
     const tracks = this.captionTracks;
     const shown = tracks.find((track) => track.mode === "showing");
     if (tracks.length) {
@@ -362,6 +375,11 @@ export class VideoPlayer extends HTMLElement {
     }));
     const value = engine.isAutomatic ? `${words("auto")}${now ? ` · ${now.label}` : ""}` : (items.find((i) => i.isChosen)?.label ?? "");
     return { label: words("quality"), icon: "quality", value, items: items.length ? [automatic, ...items] : [] };
+  }
+
+  /** @returns {import("#player/menu").Group[]} what may be chosen about speed */
+  pace() {
+    return [this.speedGroup()];
   }
 
   speedGroup() {

@@ -1,0 +1,14 @@
+"""The pages of this app; its API is in ``api_urls``.  They stand before ``studio/<slug>/``."""
+
+from django.urls import path
+
+from live import views
+
+urlpatterns = [
+    path("@<str:username>/live/", views.live, name="live"),
+    path("live/", views.index, name="live-index"),
+    path("studio/live/", views.studio, name="studio-live"),
+    path("studio/live/key/", views.make_key, name="live-key"),
+    path("studio/live/key/revoke/", views.revoke_key, name="live-key-revoke"),
+    path("studio/live/end/", views.end, name="live-end"),
+]

@@ -1,0 +1,224 @@
+/**
+ * ``<chat-room>``: a stream's chat. It tells the page what happens in the room by
+ * events on the document: ``chat-message``, ``chat-removed``, ``viewer-count``,
+ * ``live-status`` and ``chat-connection``.
+ */
+
+import { Box } from "#chat/box";
+import { Connection } from "#chat/connection";
+import { Lines } from "#chat/lines";
+import { Moderation } from "#chat/moderation";
+import { Room } from "#chat/room";
+import { call } from "#lib/api";
+import { define, part } from "#lib/element";
+import { wordsOf } from "#lib/words";
+
+const CONFIRM_MS = 10_000;
+const MODES = ["slow_s", "followers_only", "emotes_only"];
+
+class ChatRoom extends HTMLElement {
+  connectedCallback() {
+    if (this.room) return;
+    this.words = wordsOf(this);
+    this.room = new Room();
+    /** @type {Map<string, {text: string, line: HTMLElement, timer: number}>} own words on their way, by nonce */
+    this.pending = new Map();
+    this.badges = this.querySelector("template[data-badges]").content;
+    this.lines = new Lines({
+      scroll: part(this, "scroll"),
+      log: part(this, "log"),
+      pill: part(this, "pill"),
+      words: this.words,
+      badge: (name) => this.badges.querySelector(`[data-badge="${CSS.escape(name)}"]`)?.cloneNode(true) ?? null,
+      canModerate: () => this.canModerate,
+    });
+    const form = part(this, "form");
+    if (form) this.box = new Box(form, { words: this.words, longest: Number(this.dataset.longest), onSay: (text) => this.say(text) });
+    if (this.canModerate) this.moderate();
+    this.connect();
+  }
+
+  disconnectedCallback() {
+    this.connection?.close();
+    this.leaving?.abort();
+  }
+
+  get canModerate() {
+    return "canModerate" in this.dataset;
+  }
+
+  connect() {
+    const scheme = location.protocol === "https:" ? "wss" : "ws";
+    const { username, path, ticket } = this.dataset;
+    const fresh = () => call("POST", `live/${username}/chat/ticket/`).then((answer) => answer.ticket);
+    this.connection = new Connection({
+      url: `${scheme}://${location.host}${path}`,
+      ticket,
+      freshTicket: ticket ? fresh : null,
+      onFrame: (frame) => this.show(this.room.apply(frame)),
+      onOpen: (isOpen) => this.onOpen(isOpen),
+      onEnd: (why) => this.onEnd(why),
+    });
+    this.connection.open();
+    // A connection that waits for its turn need not, once there is a network or someone who looks.
+    this.leaving = new AbortController();
+    const { signal } = this.leaving;
+    window.addEventListener("online", () => this.connection.open(), { signal });
+    document.addEventListener("visibilitychange", () => !document.hidden && this.connection.open(), { signal });
+  }
+
+  moderate() {
+    this.moderation = new Moderation({
+      log: part(this, "log"),
+      menu: part(this, "line-menu"),
+      modes: part(this, "modes"),
+      send: (frame) => this.connection.send(frame),
+      hold: (isHeld) => this.lines.hold(isHeld),
+    });
+  }
+
+  // --- What happens ---------------------------------------------------------------------
+
+  /** @param {boolean} isOpen */
+  onOpen(isOpen) {
+    if (isOpen) this.room.reconnect();
+    clearTimeout(this.lostTimer);
+    const state = part(this, "connection");
+    if (isOpen) state.hidden = true;
+    // A moment without a connection is nobody's concern.
+    else this.lostTimer = setTimeout(() => (state.hidden = false), 1500);
+    this.classList.toggle("is-open", isOpen);
+    this.tell("chat-connection", { isOpen });
+  }
+
+  /** @param {"banned" | "gone"} why */
+  onEnd(why) {
+    clearTimeout(this.lostTimer);
+    this.box?.forbid(this.words(why));
+  }
+
+  /** @param {import("#chat/room").Change[]} changes */
+  show(changes) {
+    const lines = [];
+    for (const change of changes) {
+      const line = this.take(change);
+      if (line) lines.push(line);
+    }
+    this.lines.add(lines);
+  }
+
+  /**
+   * @param {import("#chat/room").Change} change
+   * @returns {HTMLElement | void} a line to add
+   */
+  take(change) {
+    const acts = {
+      message: () => this.onMessage(change),
+      reset: () => this.onReset(),
+      you: () => (this.you = change.you),
+      mode: () => this.onMode(change.mode),
+      resume: () => this.connection.send({ type: "resume", after: change.after }),
+      message_deleted: () => this.onRemoved({ id: change.id }),
+      user_cleared: () => this.onRemoved({ username: change.username }),
+      viewers: () => this.tell("viewer-count", { count: change.count }),
+      broadcast: () => this.tell("live-status", { status: change.status }),
+      skipped: () => this.lines.note(this.words("skipped", { n: change.count })),
+      error: () => this.onError(change),
+    };
+    const made = acts[change.type]?.();
+    return made instanceof HTMLElement ? made : undefined;
+  }
+
+  onMessage({ message, isNew }) {
+    part(this, "quiet")?.remove();
+    const own = message.nonce ? this.settle(message.nonce) : null;
+    if (isNew) this.tell("chat-message", { id: message.id, username: message.user.username, text: message.text, isOwn: this.isMe(message.user) });
+    const line = this.lines.line(message);
+    if (!own?.line.isConnected) return line;
+    own.line.replaceWith(line);
+    this.lines.log.append(line); // where the room heard it, after what others said meanwhile
+    return undefined;
+  }
+
+  onReset() {
+    this.lines.clear();
+    for (const { line } of this.pending.values()) this.lines.add([line]);
+  }
+
+  isMe(user) {
+    return user.username === this.dataset.me;
+  }
+
+  /** @param {{id?: string, username?: string}} what */
+  onRemoved(what) {
+    if (what.id) this.lines.remove(what.id);
+    else this.lines.clearUser(what.username);
+    this.tell("chat-removed", what);
+  }
+
+  /** @param {Record<string, any>} mode */
+  onMode(mode) {
+    for (const name of MODES) {
+      const chip = part(this, `mode-${name}`);
+      chip.hidden = !mode[name];
+      if (name === "slow_s") chip.querySelector("span").textContent = this.words("slow", { n: mode[name] ?? 0 });
+    }
+    this.moderation?.showMode(mode);
+  }
+
+  onError({ code, detail, nonce, retry_after_s: retryAfter }) {
+    const own = nonce ? this.settle(nonce) : null;
+    own?.line.remove();
+    const known = this.words(`error-${code}`, { n: Math.ceil(retryAfter ?? 0) });
+    this.box?.fail(known || detail || this.words("not-sent"), own?.text);
+    if (retryAfter) this.box?.holdFor(retryAfter);
+  }
+
+  // --- Speaking ------------------------------------------------------------------------------
+
+  /**
+   * @param {string} text
+   * @returns {boolean} whether it is on its way
+   */
+  say(text) {
+    const nonce = Array.from(crypto.getRandomValues(new Uint32Array(2)), (n) => n.toString(36)).join("");
+    if (!this.connection.send({ type: "say", text, nonce })) return false;
+    const { username = this.dataset.me, display_name: name = this.dataset.name, badges = [] } = this.you ?? {};
+    const line = this.lines.line({ user: { username, display_name: name, badges }, text }, { isPending: true });
+    const timer = setTimeout(() => this.onSilence(nonce), CONFIRM_MS);
+    this.pending.set(nonce, { text, line, timer });
+    part(this, "quiet")?.remove();
+    this.lines.release(); // whoever speaks wants to see it
+    this.lines.add([line]);
+    const { slow_s: slow } = this.room.mode;
+    if (slow && !this.canModerate) this.box.holdFor(slow);
+    return true;
+  }
+
+  /** @param {string} nonce */
+  settle(nonce) {
+    const own = this.pending.get(nonce);
+    if (!own) return null;
+    clearTimeout(own.timer);
+    this.pending.delete(nonce);
+    return own;
+  }
+
+  /** @param {string} nonce */
+  onSilence(nonce) {
+    const own = this.settle(nonce);
+    if (!own) return;
+    own.line.remove();
+    this.box.fail(this.words("not-sent"), own.text);
+  }
+
+  /**
+   * @param {string} name
+   * @param {object} detail
+   */
+  tell(name, detail) {
+    document.dispatchEvent(new CustomEvent(name, { detail }));
+  }
+}
+
+define("chat-room", ChatRoom);

@@ -1,0 +1,108 @@
+/** What a moderator does to a line, by menu or by keys, and to the room. */
+
+const TIMEOUT_S = 600;
+
+export class Moderation {
+  /**
+   * @param {{log: HTMLElement, menu: HTMLElement, modes: ?HTMLElement, send: (frame: object) => boolean, hold: (isHeld: boolean) => void}} options
+   */
+  constructor({ log, menu, modes, send, hold }) {
+    Object.assign(this, { log, menu, modes, send, hold });
+    log.addEventListener("click", (event) => this.onClick(event));
+    log.addEventListener("keydown", (event) => this.onKey(event));
+    menu.addEventListener("click", ({ target }) => this.act(target.closest("[data-act]")?.dataset.act));
+    menu.addEventListener("keydown", (event) => this.onMenuKey(event));
+    menu.addEventListener("toggle", ({ newState }) => this.onToggle(newState === "open"));
+    modes?.addEventListener("change", ({ target }) => this.onMode(target));
+  }
+
+  /** @param {MouseEvent} event */
+  onClick(event) {
+    const button = event.target.closest(".chat-actions");
+    if (button) this.open(button.closest(".chat-line"), button);
+  }
+
+  /**
+   * Arrows walk from line to line, Enter opens the menu, Delete deletes.
+   * @param {KeyboardEvent} event
+   */
+  onKey(event) {
+    const line = event.target.closest(".chat-line");
+    const steps = { ArrowUp: -1, ArrowDown: 1 };
+    if (event.key in steps) {
+      const lines = [...this.log.querySelectorAll(".chat-line")];
+      const next = line ? lines[lines.indexOf(line) + steps[event.key]] : lines.at(-1);
+      next?.focus();
+    } else if (line && event.target === line && event.key === "Enter") {
+      this.open(line, line.querySelector(".chat-actions"));
+    } else if (line && event.key === "Delete") {
+      this.line = line;
+      this.act("delete");
+    } else return;
+    event.preventDefault();
+  }
+
+  /**
+   * @param {HTMLElement} line
+   * @param {?HTMLElement} button
+   */
+  open(line, button) {
+    if (!button) return;
+    this.line = line;
+    this.opener = button;
+    const box = button.getBoundingClientRect();
+    this.menu.showPopover();
+    const { offsetHeight: height, offsetWidth: width } = this.menu;
+    const top = box.bottom + height + 8 > innerHeight ? box.top - height - 4 : box.bottom + 4;
+    this.menu.style.inset = `${Math.max(8, top)}px auto auto ${Math.max(8, box.right - width)}px`;
+    this.menu.querySelector("[data-act]").focus();
+  }
+
+  /** @param {boolean} isOpen */
+  onToggle(isOpen) {
+    this.hold(isOpen);
+    this.line?.classList.toggle("is-chosen", isOpen);
+    if (!isOpen && this.menu.contains(document.activeElement)) this.line?.focus();
+  }
+
+  /** @param {KeyboardEvent} event */
+  onMenuKey(event) {
+    const rows = [...this.menu.querySelectorAll("[data-act]")];
+    const at = rows.indexOf(document.activeElement);
+    const to = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: rows.length - 1 }[event.key];
+    if (to === undefined) return;
+    event.preventDefault();
+    rows.at(to % rows.length).focus();
+  }
+
+  /** @param {string} [name] */
+  act(name) {
+    const { id, username } = this.line?.dataset ?? {};
+    const frames = {
+      delete: { type: "delete", id },
+      timeout: { type: "timeout", username, seconds: TIMEOUT_S },
+      ban: { type: "ban", username },
+    };
+    if (!frames[name]) return;
+    this.send(frames[name]);
+    if (this.menu.matches(":popover-open")) this.menu.hidePopover();
+  }
+
+  /** @param {HTMLInputElement | HTMLSelectElement} field */
+  onMode(field) {
+    const value = field.type === "checkbox" ? field.checked : Number(field.value);
+    this.send({ type: "mode", [field.name]: value });
+  }
+
+  /**
+   * What the room is now stands in the fields, whoever changed it.
+   * @param {Record<string, any>} mode
+   */
+  showMode(mode) {
+    for (const field of this.modes?.querySelectorAll("[name]") ?? []) {
+      if (!(field.name in mode)) continue;
+      if (field.type === "checkbox") field.checked = Boolean(mode[field.name]);
+      else field.value = String(mode[field.name]);
+    }
+  }
+}

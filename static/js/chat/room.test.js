@@ -1,0 +1,77 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { Room } from "#chat/room";
+
+const said = (seq) => ({ type: "message", id: `m${seq}`, seq, user: { username: "lumi", display_name: "Lumi", badges: [] }, text: String(seq), sent_at: "" });
+const hello = (seq, history = []) => ({ type: "hello", room: "lumi", seq, mode: { slow_s: 0 }, you: null, history });
+const types = (changes) => changes.map((change) => change.message?.id ?? change.type);
+
+test("a room begins with its history, then goes on by ticks", () => {
+  const room = new Room();
+  assert.deepEqual(types(room.apply(hello(2, [said(1), said(2)]))), ["you", "mode", "reset", "m1", "m2"]);
+  assert.deepEqual(types(room.apply({ type: "tick", seq: 4, events: [said(3), said(4)] })), ["m3", "m4"]);
+  assert.equal(room.seq, 4);
+});
+
+test("only what is said now is new", () => {
+  const room = new Room();
+  const old = room.apply(hello(1, [said(1)])).find((change) => change.type === "message");
+  const [now] = room.apply({ type: "tick", seq: 2, events: [said(2)] });
+  assert.deepEqual([old.isNew, now.isNew], [false, true]);
+});
+
+test("a message that comes twice is shown once", () => {
+  const room = new Room();
+  room.apply(hello(1, [said(1)]));
+  assert.deepEqual(types(room.apply({ type: "tick", seq: 2, events: [said(1), said(2)] })), ["m2"]);
+});
+
+test("a connection that comes back asks for what it missed and keeps what it shows", () => {
+  const room = new Room();
+  room.apply(hello(2, [said(1), said(2)]));
+  room.reconnect();
+  const changes = room.apply(hello(5, [said(4), said(5)]));
+  assert.deepEqual(changes.at(-1), { type: "resume", after: 2 });
+  assert.deepEqual(types(room.apply({ type: "tick", seq: 5, events: [said(3), said(4), said(5)] })), ["m3", "m4", "m5"]);
+});
+
+test("where nothing was missed there is nothing to ask", () => {
+  const room = new Room();
+  room.apply(hello(2, [said(1), said(2)]));
+  room.reconnect();
+  assert.deepEqual(types(room.apply(hello(2, [said(1), said(2)]))), ["you", "mode"]);
+});
+
+test("too much missed is a new beginning", () => {
+  const room = new Room();
+  room.apply(hello(2, [said(1)]));
+  room.reconnect();
+  room.apply(hello(900, [said(899), said(900)]));
+  assert.deepEqual(types(room.apply(hello(900, [said(899), said(900)]))), ["you", "mode", "reset", "m899", "m900"]);
+});
+
+test("a room that lost its memory begins anew", () => {
+  const room = new Room();
+  room.apply(hello(50, [said(50)]));
+  room.reconnect();
+  assert.deepEqual(types(room.apply(hello(3, [said(3)]))), ["you", "mode", "reset", "m3"]);
+});
+
+test("a change of mode changes what it names", () => {
+  const room = new Room();
+  room.apply(hello(0));
+  const [change] = room.apply({ type: "tick", seq: 1, events: [{ type: "mode", followers_only: true, seq: 1 }] });
+  assert.deepEqual(change.mode, { slow_s: 0, followers_only: true });
+});
+
+test("moderation, counts and errors pass through as they are", () => {
+  const room = new Room();
+  room.apply(hello(0));
+  const events = [{ type: "message_deleted", id: "m1" }, { type: "user_cleared", username: "lumi" }, { type: "viewers", count: 3 }];
+  assert.deepEqual(room.apply({ type: "tick", seq: 3, events }), events);
+  assert.deepEqual(room.apply({ type: "tick", seq: 9, events: [], skipped: 4 }), [{ type: "skipped", count: 4 }]);
+  const error = { type: "error", code: "slow_mode", detail: "Wait.", nonce: "n", retry_after_s: 3 };
+  assert.deepEqual(room.apply(error), [error]);
+  assert.deepEqual(room.apply({ type: "something new" }), []);
+});

@@ -1,0 +1,68 @@
+/** ``<auto-save>``: every change of its form is saved at once, and can be taken back. */
+
+import { call } from "#lib/api";
+import { define, part } from "#lib/element";
+import { wordsOf } from "#lib/words";
+
+const TYPING_MS = 800;
+
+class AutoSave extends HTMLElement {
+  connectedCallback() {
+    if (this.form) return;
+    this.words = wordsOf(this);
+    this.form = this.querySelector("form");
+    this.state = document.querySelector("[data-autosave-state]");
+    part(this, "save").hidden = true;
+    this.saved = this.values();
+    this.form.addEventListener("input", () => this.soon(TYPING_MS));
+    this.form.addEventListener("change", () => this.soon(0));
+    this.form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.soon(0);
+    });
+  }
+
+  values() {
+    const { title, category, visibility, latency, record } = this.form.elements;
+    return { title: title.value, category: category.value, visibility: visibility.value, latency: latency.value, record: record.checked };
+  }
+
+  /** @param {number} ms */
+  soon(ms) {
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => this.save(this.values()), ms);
+  }
+
+  /** @param {ReturnType<AutoSave["values"]>} values */
+  async save(values) {
+    const before = this.saved;
+    const changed = Object.fromEntries(Object.entries(values).filter(([name, value]) => value !== before[name]));
+    if (!Object.keys(changed).length) return;
+    this.state.textContent = this.words("saving");
+    try {
+      await call("PATCH", `live/${this.dataset.username}/`, changed);
+      this.saved = { ...before, ...changed };
+      this.showSaved(before);
+    } catch (error) {
+      this.state.textContent = error.message || this.words("not-saved");
+    }
+  }
+
+  /** @param {ReturnType<AutoSave["values"]>} before */
+  showSaved(before) {
+    const undo = document.createElement("button");
+    Object.assign(undo, { type: "button", className: "link", textContent: this.words("undo") });
+    undo.addEventListener("click", () => this.restore(before));
+    this.state.replaceChildren(`${this.words("saved")} `, undo);
+  }
+
+  /** @param {ReturnType<AutoSave["values"]>} values */
+  restore(values) {
+    const { elements } = this.form;
+    for (const name of ["title", "category", "visibility", "latency"]) elements[name].value = values[name];
+    elements.record.checked = values.record;
+    this.save(values);
+  }
+}
+
+define("auto-save", AutoSave);

@@ -1,0 +1,34 @@
+/** Which lane a flying message takes: nothing here knows a browser. */
+
+const GAP_PX = 24;
+
+export class Lanes {
+  /**
+   * @param {{count: number, now?: () => number}} options ``now`` in ms
+   */
+  constructor({ count, now = () => performance.now() }) {
+    this.now = now;
+    this.resize(count);
+  }
+
+  /** @param {number} count */
+  resize(count) {
+    const known = this.lanes ?? [];
+    this.lanes = Array.from({ length: count }, (_none, at) => known[at] ?? { freeAt: 0, goneAt: 0 });
+  }
+
+  /**
+   * The first lane that a message ``width`` px wide may enter without running into
+   * the one before it; -1 when all are taken: too many to read, so it is left out.
+   * @param {{width: number, room: number, flight_ms: number}} message ``room``: the picture's width
+   */
+  take({ width, room, flight_ms }) {
+    const now = this.now();
+    const speed = (room + width) / flight_ms; // px a ms: longer ones are faster
+    const arrivesAt = now + room / speed;
+    const at = this.lanes.findIndex((lane) => lane.freeAt <= now && lane.goneAt <= arrivesAt);
+    if (at < 0) return -1;
+    this.lanes[at] = { freeAt: now + (width + GAP_PX) / speed, goneAt: now + flight_ms };
+    return at;
+  }
+}

@@ -1,0 +1,66 @@
+/** Where one stands in a broadcast, and how to stay near its edge: nothing here knows a browser. */
+
+/** @typedef {{start: number, duration: number, programDateTime: ?number}} Fragment  seconds, and ms since 1970 */
+
+/**
+ * When what plays at ``position`` happened, in ms since 1970; null where the
+ * playlist names no dates. After the last fragment time simply goes on.
+ * @param {Fragment[]} fragments
+ * @param {number} position
+ * @returns {?number}
+ */
+export function dateAt(fragments, position) {
+  const known = fragments.filter((fragment) => fragment?.programDateTime);
+  const holding = known.findLast((fragment) => fragment.start <= position) ?? known[0];
+  return holding ? holding.programDateTime + (position - holding.start) * 1000 : null;
+}
+
+/**
+ * Where what happened at ``date`` plays; null when it is before the first
+ * fragment. Inside a gap (the signal was gone) it is where the picture comes back.
+ * @param {Fragment[]} fragments
+ * @param {number} date
+ * @returns {?number}
+ */
+export function positionAt(fragments, date) {
+  const known = fragments.filter((fragment) => fragment?.programDateTime);
+  if (!known.length || date < known[0].programDateTime) return null;
+  const at = known.findLastIndex((fragment) => fragment.programDateTime <= date);
+  const inside = (date - known[at].programDateTime) / 1000;
+  const isGap = at + 1 < known.length && inside > known[at].duration;
+  return isGap ? known[at + 1].start : known[at].start + inside;
+}
+
+export const CATCH_UP_EVERY_MS = 200;
+const TOLERATED_S = 0.08;
+const NEEDED_S = 0.35; // buffered; with less, hurrying would stall
+
+/**
+ * How fast to play so that the delay returns to its target. hls.js's own catching
+ * up needs more buffer than a stream of 200 ms parts ever has.
+ * @param {{latency: number, target: number, buffered: number}} now seconds
+ */
+export function catchUpRate({ latency, target, buffered }) {
+  const excess = latency - target;
+  if (!(excess > TOLERATED_S) || buffered <= NEEDED_S) return 1;
+  return Math.min(1.1, 1.02 + 0.2 * excess);
+}
+
+const BEHIND_S = 4;
+
+/**
+ * Whether one has fallen so far behind that "live" would be untrue.
+ * @param {{latency: number, target: number}} now
+ */
+export function isBehind({ latency, target }) {
+  return latency - target > BEHIND_S;
+}
+
+/**
+ * "0.8 s", "12 s": the delay in the page's figures; empty before it is known.
+ * @param {number} latency
+ */
+export function delayFigure(latency) {
+  if (!Number.isFinite(latency) || latency <= 0) return "";
+  return latency < 10 ? latency.toFixed(1) : String(Math.round(latency));
+}
