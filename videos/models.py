@@ -66,16 +66,20 @@ class VideoQuerySet(models.QuerySet["Video"]):
         if user.is_authenticated and user.is_moderator:
             return self
         open_to_all = Q(visibility__in=[Video.Visibility.PUBLIC, Video.Visibility.UNLISTED])
-        is_there = Q(status__in=[Video.Status.PROCESSING, Video.Status.READY])
+        is_there = Q(status__in=[Video.Status.PROCESSING, Video.Status.READY], withheld="")
         reachable = open_to_all & is_there & Q(channel__owner__is_active=True)
         if user.is_authenticated:
-            reachable |= Q(channel__owner=user)
+            reachable |= Q(channel__owner=user) & ~Q(withheld=Video.Withheld.REMOVED)
         return self.filter(reachable)
+
+    def kept(self) -> VideoQuerySet:
+        """All but what moderators removed: what an owner still has."""
+        return self.exclude(withheld=Video.Withheld.REMOVED)
 
     def listed(self) -> VideoQuerySet:
         """Public and playable: what home, search and channel pages show."""
         return self.filter(
-            visibility=Video.Visibility.PUBLIC, is_playable=True, channel__owner__is_active=True
+            visibility=Video.Visibility.PUBLIC, is_playable=True, withheld="", channel__owner__is_active=True
         ).exclude(status=Video.Status.FAILED)
 
     def for_cards(self) -> VideoQuerySet:
@@ -116,6 +120,12 @@ class Video(models.Model):
         PUBLIC = "public", _("Public")
         UNLISTED = "unlisted", _("Unlisted")
         PRIVATE = "private", _("Private")
+
+    class Withheld(models.TextChoices):
+        """What moderators did with it; its owner's visibility stays as it was, and counts again later."""
+
+        HIDDEN = "hidden", _("Hidden by moderators")
+        REMOVED = "removed", _("Removed by moderators")
 
     class Failure(models.TextChoices):
         """Why a video failed: the code a program reads, the sentence its owner reads."""
@@ -168,6 +178,9 @@ class Video(models.Model):
     visibility = models.CharField(
         _("visibility"), max_length=12, choices=Visibility.choices, default=Visibility.PUBLIC
     )
+    withheld = models.CharField(
+        _("withheld"), max_length=8, choices=Withheld.choices, blank=True, default="", editable=False
+    )
     status = models.CharField(
         _("status"), max_length=12, choices=Status.choices, default=Status.UPLOADING, editable=False
     )
@@ -202,6 +215,7 @@ class Video(models.Model):
             models.Index(fields=["visibility", "is_playable", "-published_at", "-id"], name="video_listing"),
             models.Index(fields=["visibility", "is_playable", "-view_count", "-id"], name="video_popular"),
             models.Index(fields=["channel", "-created_at", "-id"], name="video_of_channel"),
+            models.Index(fields=["created_at"], name="video_created"),
         ]
 
     def __str__(self) -> str:
@@ -251,9 +265,11 @@ class Video(models.Model):
 
     def can_watch(self, user: User | AnonymousUser) -> bool:
         """The one place that decides who may see a video, down to its segments."""
-        if self.can_moderate(user):
+        if user.is_authenticated and user.is_moderator:
             return True
-        is_there = self.status in (self.Status.PROCESSING, self.Status.READY)
+        if self.can_edit(user):
+            return self.withheld != self.Withheld.REMOVED
+        is_there = self.status in (self.Status.PROCESSING, self.Status.READY) and not self.withheld
         return is_there and self.visibility != self.Visibility.PRIVATE and self.channel.owner.is_active
 
     def transition(self, status: str, **fields: Any) -> bool:

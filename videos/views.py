@@ -98,7 +98,7 @@ def embed(request: HttpRequest, public_id: str) -> HttpResponse:
 def _embeddable(public_id: str) -> Video:
     videos = Video.objects.for_cards().exclude(visibility=Video.Visibility.PRIVATE)
     return get_object_or_404(
-        videos.filter(channel__owner__is_active=True, is_playable=True), public_id=public_id
+        videos.filter(channel__owner__is_active=True, is_playable=True, withheld=""), public_id=public_id
     )
 
 
@@ -183,7 +183,7 @@ def upload(request: PersonRequest) -> HttpResponse:
 @require_safe
 def studio(request: PersonRequest) -> HttpResponse:
     """Everything of one's own, whatever its state."""
-    videos = Video.objects.filter(channel__owner=request.user).for_cards().order_by("-created_at", "-pk")
+    videos = Video.objects.kept().filter(channel__owner=request.user).for_cards().order_by("-created_at", "-pk")
     page = Paginator(videos, STUDIO_PAGE_SIZE).get_page(request.GET.get("page"))
     percents = progress.percents(list(page.object_list))
     rows = [(video, percents[video.pk]) for video in page.object_list]
@@ -235,4 +235,5 @@ def retry(request: PersonRequest, public_id: str) -> HttpResponse:
 
 
 def _own(request: PersonRequest, public_id: str) -> Video:
-    return get_object_or_404(Video.objects.for_cards(), public_id=public_id, channel__owner=request.user)
+    own = Video.objects.kept().filter(channel__owner=request.user)
+    return get_object_or_404(own.for_cards(), public_id=public_id)
