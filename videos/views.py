@@ -184,7 +184,8 @@ def upload(request: PersonRequest) -> HttpResponse:
 def studio(request: PersonRequest) -> HttpResponse:
     """Everything of one's own, whatever its state."""
     own = Video.objects.kept().filter(channel__owner=request.user)
-    page = Paginator(own.for_cards().order_by("-created_at", "-pk"), STUDIO_PAGE_SIZE).get_page(request.GET.get("page"))
+    newest_first = own.for_cards().order_by("-created_at", "-pk")
+    page = Paginator(newest_first, STUDIO_PAGE_SIZE).get_page(request.GET.get("page"))
     percents = progress.percents(list(page.object_list))
     rows = [(video, percents[video.pk]) for video in page.object_list]
     return render(request, "videos/studio.html", {"page": page, "rows": rows})
