@@ -67,14 +67,19 @@ def _set_key(stream: Stream, digest: str | None) -> None:
     logger.info("Stream key changed", extra={"stream": stream.pk, "has_key": digest is not None})
 
 
-def stream_with_key(stream_key: str) -> Stream | None:
-    """Whose key this is; None for one that is wrong, revoked or of somebody who may not go live.
+def owner_of_key(stream_key: str) -> Stream | None:
+    """Whose key this is, whether or not they may go live; None for one that is wrong or revoked.
 
     The database compares digests of what was sent: how long that takes says
     nothing about any key.
     """
     streams = Stream.objects.select_related("channel__owner")
-    stream = streams.filter(key_digest=digest_of(stream_key)).first()
+    return streams.filter(key_digest=digest_of(stream_key)).first()
+
+
+def stream_with_key(stream_key: str) -> Stream | None:
+    """Who may go live with this key; None for one that is wrong, revoked or of somebody who may not."""
+    stream = owner_of_key(stream_key)
     return stream if stream and stream.can_publish() else None
 
 

@@ -1,0 +1,118 @@
+"""``manage.py publish_test``: a moving test picture with sound, for trying without OBS."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+from argparse import ArgumentParser
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from accounts.models import User
+from live import services
+from live.errors import StreamSuspended
+from videos.transcoding.tools import ffmpeg_path
+
+DEMO_STREAMER = "lumi"
+GOODBYE_S = 5
+
+
+class Command(BaseCommand):
+    help = (
+        "Publish a moving test picture with sound, as an encoder would, until Ctrl-C. "
+        f"Without --key or --user it goes live as the demo streamer, {DEMO_STREAMER}. "
+        "FFmpeg takes the stream key in its arguments, so other users of this machine can see it "
+        "in the list of processes while it runs: rotate a key that matters afterwards."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument(
+            "--url",
+            default=f"rtmp://127.0.0.1:{settings.RTMP_PORT}/live",
+            help="the server, without the key (default: %(default)s)",
+        )
+        who = parser.add_mutually_exclusive_group()
+        who.add_argument("--key", help="the stream key to publish with")
+        who.add_argument(
+            "--user",
+            default=DEMO_STREAMER,
+            help="rotate this user's stream key and use the new one (default: %(default)s)",
+        )
+        parser.add_argument("--seconds", type=int, help="stop after so many seconds (default: never)")
+        parser.add_argument("--size", default="1280x720", help="of the picture (default: %(default)s)")
+        parser.add_argument("--rate", type=int, default=30, help="frames a second (default: %(default)s)")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        key = options["key"] or self._new_key(options["user"])
+        if not options["key"]:
+            self.stdout.write(f"Watch at /@{options['user']}/live/ (a new stream key was made for it)")
+        self.stdout.write(
+            f"Publishing {options['size']} at {options['rate']} fps to {options['url']}; Ctrl-C ends it."
+        )
+        self.stdout.flush()
+        argv = ffmpeg_args(
+            f"{options['url'].rstrip('/')}/{key}",
+            size=options["size"],
+            rate=options["rate"],
+            seconds=options["seconds"],
+        )
+        code = run(argv)
+        if code:
+            raise CommandError(f"FFmpeg ended with {code}. Does an ingest listen at {options['url']}?")
+        self.stdout.write("Off the air.")
+
+    def _new_key(self, username: str) -> str:
+        user = User.objects.filter(username__iexact=username).select_related("channel").first()
+        if user is None:
+            raise CommandError(
+                f"There is nobody called {username}. Run manage.py create_demo, or name --user."
+            )
+        try:
+            return services.rotate_stream_key(services.stream_of(user.channel))
+        except StreamSuspended as error:
+            raise CommandError(error.detail) from error
+
+
+def ffmpeg_args(url: str, *, size: str, rate: int, seconds: int | None = None) -> list[str]:
+    """FFmpeg that publishes a test picture to ``url`` in real time, with a keyframe each second."""
+    length = ["-t", str(seconds)] if seconds else []
+    return [
+        ffmpeg_path(), "-hide_banner", "-nostdin", "-v", "error",
+        "-re", "-f", "lavfi", "-i", f"testsrc2=size={size}:rate={rate}",
+        # A beep each second, so that picture and sound can be seen to agree.
+        "-re", "-f", "lavfi", "-i", "sine=frequency=220:beep_factor=4:sample_rate=48000",
+        *length,
+        "-c:v", "libx264", "-preset", "veryfast", "-tune", "zerolatency", "-pix_fmt", "yuv420p",
+        "-g", str(rate), "-sc_threshold", "0", "-b:v", "2500k", "-maxrate", "2500k", "-bufsize", "2500k",
+        "-c:a", "aac", "-b:a", "128k", "-ac", "2",
+        "-f", "flv", url,
+    ]  # fmt: skip
+
+
+def run(argv: list[str]) -> int:
+    """Run FFmpeg to its end or to Ctrl-C, on which it says goodbye; return its exit code, 0 for Ctrl-C."""
+    # In a session of its own: the terminal's Ctrl-C reaches us alone, and we pass it on once.
+    with subprocess.Popen(argv, start_new_session=True) as process:
+        stop = _Stop(process)
+        was = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            code = process.wait()
+        finally:
+            process.kill()
+            for number, handler in was.items():
+                signal.signal(number, handler)
+    return 0 if stop.was_asked else code
+
+
+class _Stop:
+    """A signal handler that asks FFmpeg to finish, and the second time makes it."""
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        self.was_asked = False
+        self._process = process
+
+    def __call__(self, *_: object) -> None:
+        self._process.send_signal(signal.SIGKILL if self.was_asked else signal.SIGINT)
+        self.was_asked = True
