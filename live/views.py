@@ -16,6 +16,7 @@ from accounts.models import Channel, Follow
 from live import services, state
 from live.addresses import ingest_url
 from live.chat import tickets
+from live.chat.errors import SENTENCES
 from live.chat.messages import MAX_TEXT
 from live.forms import StreamForm
 from live.models import Broadcast, Stream
@@ -77,6 +78,7 @@ def _room(request: HttpRequest, stream: Stream) -> dict[str, Any]:
         "ticket": tickets.issue(stream, user)[0] if user.is_authenticated else "",
         "last_replay": _last_replay(stream),
         "max_text": MAX_TEXT,
+        "chat_sentences": SENTENCES,
         "slow_choices": SLOW_CHOICES_S,
         "emojis": EMOJIS,
         "is_own": stream.is_owned_by(user),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.conf import settings
 from django.db.models import F, Q
 from django.http import HttpRequest, HttpResponse, HttpResponsePermanentRedirect, JsonResponse
@@ -11,17 +13,26 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from accounts.models import Channel, Follow
+from live import state
+from live.models import Stream
+from live.views import live_now
 from videos.listing import Listing
 from videos.models import Video
 
 CHANNELS_FOUND = 3
+LIVE_IN_A_ROW = 8
 
 
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
     listing = Listing.of(request.GET)
-    page = listing.page(Video.objects.listed().for_cards(), request.GET.get("after", ""))
-    return _list(request, "pages/home.html", {"listing": listing, "page": page})
+    after = request.GET.get("after", "")
+    context = {
+        "listing": listing,
+        "page": listing.page(Video.objects.listed().for_cards(), after),
+        "live_now": [] if after or listing.is_narrowed else live_now()[:LIVE_IN_A_ROW],
+    }
+    return _list(request, "pages/home.html", context)
 
 
 @require_safe
@@ -53,11 +64,21 @@ def channel(request: HttpRequest, username: str) -> HttpResponse:
         "channel": shown,
         "listing": listing,
         "page": page,
+        "live": _live_state(shown),
         "is_own": shown.is_owned_by(request.user),
         "is_following": request.user.is_authenticated
         and Follow.objects.filter(channel=shown, follower=request.user).exists(),
     }
     return _list(request, "accounts/channel.html", context)
+
+
+def _live_state(channel: Channel) -> dict[str, Any] | None:
+    """The channel's stream while it is on air for everyone."""
+    stream = Stream.objects.on_air().filter(channel=channel).first()
+    if stream is None:
+        return None
+    stream.channel = channel
+    return state.state(stream)
 
 
 def _list(request: HttpRequest, template: str, context: dict[str, object]) -> HttpResponse:

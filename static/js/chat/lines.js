@@ -167,7 +167,6 @@ export class Lines {
       line.classList.add("is-removed");
       const text = line.querySelector(".chat-text");
       if (text) text.textContent = this.words(word);
-      line.querySelector(".chat-actions")?.remove();
     }
   }
 }

@@ -82,6 +82,7 @@ export class Moderation {
       delete: { type: "delete", id },
       timeout: { type: "timeout", username, seconds: TIMEOUT_S },
       ban: { type: "ban", username },
+      unban: { type: "unban", username },
     };
     if (!frames[name]) return;
     this.send(frames[name]);

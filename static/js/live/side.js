@@ -37,5 +37,5 @@ const heading = document.querySelector("[data-live-title]");
 
 // A streamer changes the title in the middle of things.
 document.addEventListener("live-state", ({ detail }) => {
-  if (heading && heading.textContent !== detail.title) heading.textContent = detail.title;
+  if (heading && detail.status !== "offline" && heading.textContent !== detail.title) heading.textContent = detail.title;
 });

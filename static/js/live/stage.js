@@ -6,6 +6,7 @@
 import { call } from "#lib/api";
 import { define, part } from "#lib/element";
 import { StreamWatch } from "#live/watch";
+import "#player/live-player";
 
 const REPLAY_TRIES = 8;
 
@@ -77,7 +78,8 @@ class LiveStage extends HTMLElement {
   }
 
   putPlayer() {
-    const player = this.querySelector("template[data-live-player]").content.cloneNode(true).querySelector("[data-player]");
+    const { content } = this.querySelector("template[data-live-player]");
+    const player = document.importNode(content, true).querySelector("[data-player]");
     for (const name of ["src", "dvr", "started", "latency"]) player.dataset[name] = this.dataset[name];
     part(this, "place").replaceChildren(player);
   }

@@ -62,7 +62,8 @@ export class LivePlayer extends VideoPlayer {
   }
 
   get isLive() {
-    return !this.paused && !this.engine.isBehind;
+    // Before the first picture nothing is late.
+    return !this.engine.date || (!this.paused && !this.engine.isBehind);
   }
 
   play() {

@@ -119,8 +119,8 @@ export class VideoPlayer extends HTMLElement {
       if (error.name !== "NotAllowedError" || this.video.muted) return;
       this.video.muted = true;
       this.controls.unmute.hidden = false;
-      await this.video.play().catch(() => {
-        this.video.muted = false;
+      await this.video.play().catch((again) => {
+        if (again.name === "NotAllowedError") this.video.muted = false;
       });
     }
   }
