@@ -66,7 +66,11 @@ def heartbeat(stream: Stream, session: str | None, address: str) -> tuple[str, i
     session_id = _session_id(stream, session) or secrets.token_urlsafe(9)
     most = SESSIONS_OF_ACCOUNT if address.startswith("user-") else SESSIONS_OF_ADDRESS
     keys = [viewers_key(stream.pk), f"{viewers_key(stream.pk)}:{address}"]
-    arguments = [session_id, settings.VIEWER_LIFETIME_S * 1000, most if settings.RATE_LIMITS else 0]
+    arguments: list[Any] = [
+        session_id,
+        settings.VIEWER_LIFETIME_S * 1000,
+        most if settings.RATE_LIMITS else 0,
+    ]
     try:
         count = int(str(shared_client().register_script(_COUNT)(keys, arguments)))
         _note_peak(stream, count)

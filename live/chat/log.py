@@ -163,7 +163,7 @@ def announce(
     silenced from this very event on.
     """
     keys = _keys(stream.pk, _barred_key(stream.pk, bar or 0))
-    arguments = [
+    arguments: list[Any] = [
         channel_of(stream.pk),
         dumps(event),
         dumps(about) if about else "",
