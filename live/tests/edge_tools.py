@@ -1,0 +1,106 @@
+"""A broadcast that is only pretended, and servers that serve it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from socket import socket
+
+import httpx
+import uvicorn
+from django.conf import settings
+
+from live import edge
+from live.edge import EdgeWriter
+from live.llhls.origin import Origin
+from live.llhls.segments import Init, Part, SegmentEnd, Shape
+
+SHAPE = Shape(part_target_s=0.2, target_duration_s=1)
+RENDITIONS = ["r0", "r1"]
+PARTS = 5  # a segment
+
+
+@asynccontextmanager
+async def written(
+    broadcast: str = "b1", *, access: str = "open", shape: Shape = SHAPE, begins: bool = True
+) -> AsyncIterator[Broadcast]:
+    """A writer on a Redis connection of its own, with its first epoch begun."""
+    async with edge.connect() as redis:
+        writer = await EdgeWriter.open(redis, broadcast, shape, RENDITIONS, access)
+        pretended = Broadcast(writer, broadcast, access)
+        if begins:
+            await pretended.begin()
+        try:
+            yield pretended
+        finally:
+            await writer.close()
+
+
+class Broadcast:
+    """Adds parts whose bytes say what they are: ``r0:7.2;``."""
+
+    def __init__(self, writer: EdgeWriter, name: str, access: str) -> None:
+        self.writer = writer
+        self.path = f"/live-media/{name}/{access}/"
+
+    async def begin(self, started_at: float = 1_700_000_000.0) -> None:
+        epoch = self.writer.next_epoch
+        await self.writer.begin_epoch(epoch, started_at)
+        for name in RENDITIONS:
+            init = Init(f"init {name} {epoch}".encode(), "avc1.64001f,mp4a.40.2", 1280, 720)
+            await self.writer.add_init(name, init, bandwidth_bps=1_000_000, frame_rate=30.0)
+
+    async def add_part(self, msn: int, number: int, renditions: list[str] = RENDITIONS) -> None:
+        for name in renditions:
+            part = Part(msn, number, 0.2, number == 0, f"{name}:{msn}.{number};".encode())
+            await self.writer.add_part(name, part)
+
+    async def end_segment(self, msn: int, renditions: list[str] = RENDITIONS) -> None:
+        for name in renditions:
+            await self.writer.end_segment(name, SegmentEnd(msn, 1.0))
+
+    async def add_segments(self, *msns: int, renditions: list[str] = RENDITIONS) -> None:
+        for msn in msns:
+            for number in range(PARTS):
+                await self.add_part(msn, number, renditions)
+            await self.end_segment(msn, renditions)
+
+
+def whole(name: str, msn: int, parts: int = PARTS) -> str:
+    return "".join(f"{name}:{msn}.{number};" for number in range(parts))
+
+
+@asynccontextmanager
+async def serving(origin: Origin | None = None) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of a real uvicorn that serves ``origin``."""
+    origin = origin or Origin(settings.REDIS_URL)
+    config = uvicorn.Config(origin, port=0, lifespan="off", log_level="warning", timeout_graceful_shutdown=1)
+    server = _Server(config)
+    task = asyncio.create_task(server.serve())
+    await server.has_started.wait()
+    port = server.servers[0].sockets[0].getsockname()[1]
+    try:
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=20) as client:
+            yield client
+    finally:
+        server.should_exit = True
+        await task
+        await origin.aclose()
+
+
+class _Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.has_started = asyncio.Event()
+
+    async def startup(self, sockets: list[socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.has_started.set()
+
+
+async def until_waiting(origin: Origin, count: int) -> None:
+    """Return once ``count`` requests are held."""
+    async with asyncio.timeout(10):
+        while origin.waiting != count:  # noqa: ASYNC110  the origin has no reason to tell
+            await asyncio.sleep(0.005)
