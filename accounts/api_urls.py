@@ -1,3 +1,5 @@
+"""The API addresses of this app, below ``/api/v1/``; a channel itself is ``videoplatform.api``'s."""
+
 from django.urls import path
 
 from accounts import api
@@ -6,6 +8,5 @@ urlpatterns = [
     path("accounts/register/", api.RegisterView.as_view(), name="api-register"),
     path("accounts/token/", api.TokenView.as_view(), name="api-token"),
     path("accounts/me/", api.MeView.as_view(), name="api-me"),
-    path("channels/<str:username>/", api.ChannelView.as_view(), name="api-channel"),
     path("channels/<str:username>/follow/", api.FollowView.as_view(), name="api-follow"),
 ]
