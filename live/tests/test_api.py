@@ -1,0 +1,254 @@
+"""Live over the API, to the letter of the contract."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from rest_framework.test import APIClient
+
+from accounts.models import User
+from accounts.tests.factories import UserFactory
+from live import liveness
+from live.models import Broadcast, Stream
+from live.tests.factories import BroadcastFactory, ChatMessageFactory, ReplayedFactory, StreamFactory
+
+pytestmark = [pytest.mark.django_db, pytest.mark.redis]
+
+STATE = {
+    "username",
+    "status",
+    "title",
+    "started_at",
+    "viewer_count",
+    "playback",
+    "chat",
+    "category",
+    "latency",
+}
+HEALTH = {
+    "bitrate_bps": 3_000_000,
+    "fps": 30.0,
+    "width_px": 1280,
+    "height_px": 720,
+    "keyframe_interval_s": 1.0,
+    "dropped_frames": 0,
+    "verdict": "good",
+    "advice": [],
+}
+
+
+def path_of(stream: Stream, rest: str = "") -> str:
+    return f"/api/v1/live/{stream.username}/{rest}"
+
+
+def signed_in(user: User | None) -> APIClient:
+    client = APIClient()
+    if user:
+        client.force_authenticate(user)
+    return client
+
+
+def test_a_channel_that_never_went_live_is_offline() -> None:
+    user = UserFactory()
+
+    state = APIClient().get(f"/api/v1/live/{user.username}/").json()
+
+    assert set(state) >= STATE
+    assert (state["status"], state["playback"], state["started_at"]) == ("offline", None, None)
+    assert state["chat"] == {"websocket_path": f"/ws/live/{user.username}/chat/"}
+
+
+def test_a_broadcast_says_where_it_plays() -> None:
+    broadcast = BroadcastFactory()
+
+    state = APIClient().get(path_of(broadcast.stream)).json()
+
+    assert state["status"] == "live"
+    assert state["playback"] == {
+        "hls_url": f"http://testserver/live-media/{broadcast.public_id}/open/multivariant.m3u8",
+        "dvr_url": None,
+        "poster_url": None,
+    }
+
+
+def test_after_the_end_it_points_to_the_replay() -> None:
+    replayed = ReplayedFactory()
+
+    state = APIClient().get(path_of(replayed.stream)).json()
+
+    assert (state["status"], state["replay_id"]) == ("offline", replayed.recording.public_id)
+
+
+@pytest.mark.parametrize("asker", ["stranger", "somebody", "owner", "moderator"])
+def test_a_private_stream_is_a_secret(asker: str) -> None:
+    broadcast = BroadcastFactory(stream__visibility="private")
+    people = {
+        "stranger": None,
+        "somebody": UserFactory(),
+        "owner": broadcast.stream.channel.owner,
+        "moderator": UserFactory(is_superuser=True),
+    }
+
+    answer = signed_in(people[asker]).get(path_of(broadcast.stream))
+
+    assert answer.status_code == (200 if asker in {"owner", "moderator"} else 404)
+    if asker == "owner":
+        assert broadcast.access_key in answer.json()["playback"]["hls_url"]
+
+
+def test_the_list_shows_public_streams_that_are_on_air() -> None:
+    shown = BroadcastFactory()
+    BroadcastFactory(stream__visibility="unlisted")
+    BroadcastFactory(stream__is_suspended=True)
+    ReplayedFactory()
+    StreamFactory()
+
+    listed = APIClient().get("/api/v1/live/").json()
+
+    assert [state["username"] for state in listed["results"]] == [shown.stream.username]
+    assert set(listed) == {"results", "next", "previous"}
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_the_list_costs_the_same_for_one_and_for_three(count: int, django_assert_num_queries: Any) -> None:
+    for _ in range(count):
+        BroadcastFactory()
+
+    with django_assert_num_queries(2):
+        APIClient().get("/api/v1/live/")
+
+
+def test_a_channel_says_whether_it_is_on_air() -> None:
+    broadcast = BroadcastFactory()
+
+    on_air = APIClient().get(f"/api/v1/channels/{broadcast.stream.username}/").json()["live"]
+    off_air = APIClient().get(f"/api/v1/channels/{StreamFactory().username}/").json()["live"]
+
+    assert (on_air, off_air) == (True, False)
+
+
+def test_its_owner_changes_title_and_category() -> None:
+    stream = StreamFactory()
+
+    answer = signed_in(stream.channel.owner).patch(path_of(stream), {"title": "夜聊", "category": "music"})
+
+    stream.refresh_from_db()
+    assert answer.status_code == 200
+    assert (stream.title, stream.category) == ("夜聊", "music")
+
+
+CHANGES = [
+    ("patch", ""),
+    ("post", "stream-key/"),
+    ("delete", "stream-key/"),
+    ("post", "end/"),
+    ("get", "health/"),
+]
+
+
+@pytest.mark.parametrize(("method", "rest"), CHANGES)
+def test_only_its_owner_acts_on_a_stream(method: str, rest: str) -> None:
+    stream = BroadcastFactory().stream
+
+    stranger = getattr(APIClient(), method)(path_of(stream, rest))
+    somebody = getattr(signed_in(UserFactory()), method)(path_of(stream, rest))
+
+    assert (stranger.status_code, somebody.status_code) == (401, 403)
+
+
+def test_a_key_is_shown_once_and_not_cached() -> None:
+    stream = StreamFactory()
+    owner = signed_in(stream.channel.owner)
+
+    answer = owner.post(path_of(stream, "stream-key/"))
+
+    assert answer.status_code == 201
+    assert answer["Cache-Control"] == "no-store"
+    assert answer.json()["ingest_url"].startswith("rtmp://testserver:")
+    assert answer.json()["ingest_url"].endswith("/live")
+    assert answer.json()["stream_key"] not in owner.get(path_of(stream)).content.decode()
+
+
+def test_a_revoked_key_is_gone() -> None:
+    stream = StreamFactory(key="right")
+
+    answer = signed_in(stream.channel.owner).delete(path_of(stream, "stream-key/"))
+
+    stream.refresh_from_db()
+    assert (answer.status_code, stream.key_digest) == (204, None)
+
+
+@pytest.mark.parametrize("who", ["owner", "moderator"])
+def test_a_broadcast_is_ended_once(who: str) -> None:
+    stream = BroadcastFactory().stream
+    client = signed_in(stream.channel.owner if who == "owner" else UserFactory(is_superuser=True))
+
+    first, second = (client.post(path_of(stream, "end/")) for _ in range(2))
+
+    assert (first.status_code, second.status_code) == (204, 409)
+    assert second.json()["errors"][0]["code"] == "not_on_air"
+    assert Broadcast.objects.get().ending == Broadcast.Ending.STOPPED
+
+
+def test_heartbeats_count_a_viewer_once() -> None:
+    stream = BroadcastFactory().stream
+    client = APIClient()
+
+    first = client.post(path_of(stream, "heartbeat/"), {}).json()
+    again = client.post(path_of(stream, "heartbeat/"), {"session": first["session"]}).json()
+    other = client.post(path_of(stream, "heartbeat/"), {"session": "made up"}).json()
+
+    assert (first["viewer_count"], again["viewer_count"], other["viewer_count"]) == (1, 1, 2)
+    assert client.get(path_of(stream)).json()["viewer_count"] == 2
+
+
+def test_nobody_watches_what_is_not_on_air() -> None:
+    answer = APIClient().post(path_of(StreamFactory(), "heartbeat/"), {})
+    assert answer.status_code == 409
+
+
+def test_a_ticket_is_for_people() -> None:
+    stream = StreamFactory()
+
+    refused = APIClient().post(path_of(stream, "chat/ticket/"))
+    given = signed_in(UserFactory()).post(path_of(stream, "chat/ticket/"))
+
+    assert (refused.status_code, given.status_code) == (401, 200)
+    assert set(given.json()) == {"ticket", "expires_at"}
+
+
+def test_health_is_there_while_the_signal_is() -> None:
+    broadcast = BroadcastFactory()
+    owner = signed_in(broadcast.stream.channel.owner)
+    silent = owner.get(path_of(broadcast.stream, "health/"))
+
+    liveness.note_health(broadcast.public_id, HEALTH)
+    heard = owner.get(path_of(broadcast.stream, "health/"))
+
+    assert silent.status_code == 409
+    assert (heard.status_code, heard.json()) == (200, HEALTH)
+
+
+def test_the_chat_s_history_is_paged_by_seq_without_what_was_deleted() -> None:
+    stream = StreamFactory()
+    messages = [ChatMessageFactory(stream=stream, seq=seq) for seq in range(1, 61)]
+    ChatMessageFactory(stream=stream, seq=61, deleted_at=messages[0].sent_at)
+
+    newest = APIClient().get(path_of(stream, "chat/")).json()
+    oldest = APIClient().get(newest["next"]).json()
+
+    assert [message["seq"] for message in newest["results"]] == list(range(60, 10, -1))
+    assert [message["seq"] for message in oldest["results"]] == list(range(10, 0, -1))
+    assert oldest["next"] is None
+    assert set(newest["results"][0]) == {"id", "seq", "user", "text", "sent_at"}
+
+
+@pytest.mark.parametrize("before", ["x", "-1", "9" * 40, "%00"])
+def test_nonsense_before_is_a_clear_error(before: str) -> None:
+    assert APIClient().get(path_of(StreamFactory(), f"chat/?before={before}")).status_code == 400
+
+
+@pytest.mark.parametrize("name", ["nobody", "a" * 300, "%00"])
+def test_a_name_that_nobody_has_is_not_found(name: str) -> None:
+    assert APIClient().get(f"/api/v1/live/{name}/").status_code in {400, 404}
