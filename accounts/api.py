@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import isfinite
 from typing import Any, cast
 
 from django.core.exceptions import ValidationError as DjangoValidationError
@@ -9,19 +10,24 @@ from django.http import HttpRequest
 from django.shortcuts import get_object_or_404
 from drf_spectacular.utils import extend_schema
 from rest_framework import generics, serializers, status
-from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.exceptions import AuthenticationFailed, NotFound, Throttled
 from rest_framework.fields import get_error_detail
 from rest_framework.permissions import AllowAny, IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts import services
+from accounts import moderation, notifications, services
 from accounts.authentication import SCHEME
-from accounts.errors import AccountError
-from accounts.models import Channel, ChannelQuerySet, User
+from accounts.errors import AccountError, NoSuchTarget, TooManyReports
+from accounts.models import Channel, ChannelQuerySet, Notification, Reason, Report, User
+from accounts.models.moderation import MAX_DETAIL
+from accounts.models.notifications import NotificationQuerySet
 from accounts.throttling import SignInAccountThrottle, SignInAddressThrottle
+from videoplatform.pagination import CursorPagination
 from videoplatform.throttling import ScopedThrottle
+
+REPORT_AGAIN_AFTER_S = 3600
 
 # --- Shapes ---------------------------------------------------------------------
 
@@ -91,6 +97,70 @@ class ChannelProfileSerializer(serializers.ModelSerializer[Channel]):
     def get_live(self, channel: Channel) -> bool:
         """Whether the channel is on air, which this app cannot know: the app that does overrides this."""
         return False
+
+
+class TargetTypeField(serializers.ChoiceField):
+    """Whatever the apps have registered, asked for anew by every serializer that is made."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(moderation.choices(), **kwargs)
+
+
+class ReportSerializer(serializers.Serializer[Report]):
+    target_type = TargetTypeField()
+    target_id = serializers.CharField(max_length=40)
+    reason = serializers.ChoiceField(Reason.choices)
+    detail = serializers.CharField(max_length=MAX_DETAIL, required=False, allow_blank=True, default="")
+    offset_s = serializers.FloatField(
+        min_value=0, max_value=10**7, required=False, allow_null=True, default=None
+    )
+
+    def validate_offset_s(self, offset_s: float | None) -> float | None:
+        """``nan`` is neither too small nor too large."""
+        return offset_s if offset_s is not None and isfinite(offset_s) else None
+
+
+class ReportedSerializer(serializers.ModelSerializer[Report]):
+    id = serializers.CharField(source="pk")
+    target_type = serializers.CharField(source="case.target_type")
+    target_id = serializers.CharField(source="case.target_id")
+
+    class Meta:
+        model = Report
+        fields = ("id", "target_type", "target_id", "reason", "detail", "offset_s", "status", "created_at")
+
+
+class NotificationSerializer(serializers.ModelSerializer[Notification]):
+    id = serializers.CharField(source="pk")
+    sentence = serializers.SerializerMethodField(help_text="in the language that was asked for")
+    detail = serializers.SerializerMethodField()
+    is_read = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Notification
+        fields = ("id", "kind", "sentence", "detail", "url", "data", "is_read", "created_at")
+
+    def get_sentence(self, notification: Notification) -> str:
+        return notifications.sentence(notification)
+
+    def get_detail(self, notification: Notification) -> str:
+        return notifications.detail(notification)
+
+    def get_is_read(self, notification: Notification) -> bool:
+        return notification.read_at is not None
+
+
+class ReadSerializer(serializers.Serializer[Any]):
+    ids = serializers.ListField(
+        child=serializers.RegexField(r"\A[0-9]{1,18}\Z"),
+        required=False,
+        max_length=notifications.KEPT,
+        help_text="without it, all of them",
+    )
+
+
+class UnreadSerializer(serializers.Serializer[Any]):
+    unread_count = serializers.IntegerField()
 
 
 # --- Joining and signing in -------------------------------------------------------
@@ -197,3 +267,53 @@ class FollowView(APIView):
 
     def channel(self, username: str) -> Channel:
         return get_object_or_404(Channel.objects.public().named(username))
+
+
+# --- Reports and notifications ------------------------------------------------------
+
+
+class PaceExceeded(Throttled):
+    default_code = TooManyReports.code
+
+
+class ReportView(APIView):
+    permission_classes = (IsAuthenticated,)
+
+    @extend_schema(request=ReportSerializer, responses={200: ReportedSerializer, 201: ReportedSerializer})
+    def post(self, request: Request) -> Response:
+        """Report something to the moderators; again, while it is open, is the same report."""
+        form = ReportSerializer(data=request.data)
+        form.is_valid(raise_exception=True)
+        try:
+            report, is_new = moderation.report(by=cast(User, request.user), **form.validated_data)
+        except NoSuchTarget as error:
+            raise NotFound(str(error)) from error
+        except TooManyReports as error:
+            raise PaceExceeded(wait=REPORT_AGAIN_AFTER_S, detail=str(error)) from error
+        code = status.HTTP_201_CREATED if is_new else status.HTTP_200_OK
+        return Response(ReportedSerializer(report).data, code)
+
+
+class NotificationsView(generics.ListAPIView[Notification]):
+    """What whoever asks was told, newest first."""
+
+    serializer_class = NotificationSerializer
+    permission_classes = (IsAuthenticated,)
+    pagination_class = CursorPagination
+
+    def get_queryset(self) -> NotificationQuerySet:
+        return Notification.objects.of(cast(User, self.request.user))
+
+
+class NotificationsReadView(APIView):
+    permission_classes = (IsAuthenticated,)
+
+    @extend_schema(request=ReadSerializer, responses=UnreadSerializer)
+    def post(self, request: Request) -> Response:
+        """Mark notifications read: these, or all."""
+        form = ReadSerializer(data=request.data)
+        form.is_valid(raise_exception=True)
+        ids = form.validated_data.get("ids")
+        person = cast(User, request.user)
+        unread = notifications.mark_read(person, None if ids is None else [int(pk) for pk in ids])
+        return Response({"unread_count": unread})

@@ -1,15 +1,28 @@
-"""``Authorization: Token …``: knox keeps a digest of each token and an expiry."""
+"""Who somebody is: by password, by session, or by ``Authorization: Token …``.
+
+Of a token, knox keeps a digest and an expiry.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
+from allauth.account.auth_backends import AuthenticationBackend
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from knox.auth import TokenAuthentication
 from rest_framework.exceptions import AuthenticationFailed
 
+from accounts import moderation
+
 SCHEME = "Token"
+
+
+class PersonBackend(AuthenticationBackend):
+    """allauth's, by name or e-mail address; whose suspension is over may come in at once."""
+
+    def user_can_authenticate(self, user: Any) -> bool:
+        return user.is_active or moderation.restore_if_lapsed(user)
 
 
 class ApiTokenAuthentication(TokenAuthentication):
@@ -20,6 +33,11 @@ class ApiTokenAuthentication(TokenAuthentication):
         if not token.isalnum():
             raise AuthenticationFailed(_("Invalid token."))
         return super().authenticate_credentials(token)
+
+    def validate_user(self, auth_token: Any) -> Any:
+        if not auth_token.user.is_active:
+            moderation.restore_if_lapsed(auth_token.user)
+        return super().validate_user(auth_token)
 
 
 class ApiTokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]

@@ -39,3 +39,50 @@ class NotTheirs(AccountError):
 
     code = "not_allowed"
     sentence = _("Only administrators may suspend or restore people with a role, and nobody themselves.")
+
+
+# --- Moderation -------------------------------------------------------------------
+
+
+class NoSuchTarget(AccountError):
+    """Nothing of that kind and id that the asker may know of."""
+
+    code = "not_found"
+    sentence = _("This is not there any more.")
+
+
+class TooManyReports(AccountError):
+    code = "too_many_reports"
+    sentence = _(
+        "You have reported a lot in a short time. We look at all of it; please come back in an hour."
+    )
+
+
+class InOtherHands(AccountError):
+    code = "in_other_hands"
+    sentence = _("Another moderator is looking at this.")
+
+
+class AlreadyDecided(AccountError):
+    code = "already_decided"
+    sentence = _("This was decided in the meantime.")
+
+
+class OwnCase(AccountError):
+    code = "own_case"
+    sentence = _("Nobody decides about themselves.")
+
+
+class NotOffered(AccountError):
+    code = "not_offered"
+    sentence = _("This cannot be done here.")
+
+
+class DurationMissing(AccountError):
+    code = "duration_missing"
+    sentence = _("Say for how long.")
+
+
+class CannotTakeBack(AccountError):
+    code = "cannot_take_back"
+    sentence = _("Only the latest decision can be taken back, and only once.")

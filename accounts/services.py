@@ -19,9 +19,17 @@ from django.db import IntegrityError, models, transaction
 from django.utils.translation import gettext_lazy as _
 from knox.models import AuthToken
 
-from accounts import avatars
+from accounts import avatars, notifications
 from accounts.errors import FollowsItself, NotTheirs, SecondFactorRequired, WrongCode, WrongCredentials
-from accounts.models import ADMINISTRATORS, MODERATORS, Channel, Follow, User, validate_username
+from accounts.models import (
+    ADMINISTRATORS,
+    MODERATORS,
+    Channel,
+    Follow,
+    Notification,
+    User,
+    validate_username,
+)
 from accounts.names import is_reserved
 
 if TYPE_CHECKING:
@@ -137,7 +145,15 @@ def follow(*, user: User, channel: Channel) -> None:
     """Follow ``channel``; following twice is following once."""
     if channel.is_owned_by(user):
         raise FollowsItself
-    Follow.objects.get_or_create(follower=user, channel=channel)
+    _follow, is_new = Follow.objects.get_or_create(follower=user, channel=channel)
+    if is_new:
+        notifications.notify(
+            person=channel.owner,
+            kind=Notification.Kind.FOLLOW,
+            data={"username": user.username, "name": user.channel.name},
+            url=user.channel.get_absolute_url(),
+            key=f"follow:{user.pk}",
+        )
 
 
 def unfollow(*, user: User, channel: Channel) -> None:
@@ -206,15 +222,28 @@ def _save_powers(user: User) -> None:
     vars(user).pop("role_names", None)  # asked for once per object, and no longer true
 
 
-def set_active(*, user: User, active: bool, by: User) -> None:
-    """Suspend or restore ``user``: sessions and tokens stop and start working with the next request.
+def set_active(*, user: User, active: bool, by: User | None) -> None:
+    """Lock or restore ``user``: sessions and tokens stop and start working with the next request.
 
-    Raises ``NotTheirs`` when ``by`` reaches for themselves, or for people with a
-    role without being an administrator.
+    ``by`` None is the clock.  Raises ``NotTheirs`` as :func:`check_reach` does.
     """
+    if by is not None:
+        check_reach(user, by=by)
+    user.is_active = active
+    user.save(update_fields=["is_active"])
+    who = by.pk if by else None
+    logger.info("Account restored" if active else "Account suspended", extra={"user": user.pk, "by": who})
+
+
+def check_reach(user: User, *, by: User) -> None:
+    """Raise ``NotTheirs`` when ``by`` reaches for themselves, or, being no administrator, for a role."""
     has_role = user.is_staff or user.is_superuser
     if user == by or (has_role and not by.is_superuser):
         raise NotTheirs
-    user.is_active = active
-    user.save(update_fields=["is_active"])
-    logger.info("Account restored" if active else "Account suspended", extra={"user": user.pk, "by": by.pk})
+
+
+def revoke_tokens(*, user: User) -> int:
+    """Take back all of the user's API tokens; how many they were."""
+    deleted: int = AuthToken.objects.filter(user=user).delete()[0]
+    logger.info("Tokens revoked", extra={"user": user.pk, "count": deleted})
+    return deleted

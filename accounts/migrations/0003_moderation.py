@@ -1,4 +1,3 @@
-# ruff: noqa: E501  (as Django writes them)
 """Reports, decisions, sanctions and notifications, and what moderators may do with them."""
 
 import django.db.models.deletion
@@ -77,6 +76,7 @@ class Migration(migrations.Migration):
                     "reported_at",
                     models.DateTimeField(default=django.utils.timezone.now, verbose_name="last reported"),
                 ),
+                ("version", models.PositiveIntegerField(default=0)),
                 ("claimed_until", models.DateTimeField(null=True)),
                 (
                     "author",

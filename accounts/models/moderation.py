@@ -97,7 +97,8 @@ class Case(models.Model):
     urgency = models.PositiveSmallIntegerField(default=0)
     opened_at = models.DateTimeField(_("waiting since"), default=timezone.now)
     reported_at = models.DateTimeField(_("last reported"), default=timezone.now)
-
+    # Counts decisions: one that was made on a page older than this decides nothing.
+    version = models.PositiveIntegerField(default=0)
     claimed_by = models.ForeignKey(
         User, models.SET_NULL, null=True, related_name="+", verbose_name=_("in the hands of")
     )

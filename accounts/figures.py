@@ -1,0 +1,44 @@
+"""What this app counts for the admin's first page."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.utils.translation import gettext_lazy as _
+
+from accounts.charts import Chart, Counts, per_day, register
+from accounts.models import Decision, Report, User
+
+
+def _reports(since: datetime) -> dict[str, Counts]:
+    return {
+        "reports": per_day(Report.objects, "created_at", since),
+        "decisions": per_day(Decision.objects, "created_at", since),
+    }
+
+
+def _people(since: datetime) -> dict[str, Counts]:
+    return {"people": per_day(User.objects, "date_joined", since)}
+
+
+def register_charts() -> None:
+    register(
+        Chart(
+            name="reports",
+            title=_("Reports"),
+            question=_("Do decisions keep up with reports?"),
+            lines={"reports": _("Reports"), "decisions": _("Decisions")},
+            permission="accounts.view_report",
+            count=_reports,
+        )
+    )
+    register(
+        Chart(
+            name="people",
+            title=_("New people"),
+            question=_("How many join?"),
+            lines={"people": _("Accounts")},
+            permission="accounts.add_user",
+            count=_people,
+        )
+    )

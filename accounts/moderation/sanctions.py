@@ -1,0 +1,87 @@
+"""What a person may not do for a while, and how it ends by itself."""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from django.db import transaction
+from django.utils import timezone
+
+from accounts import notifications, services
+from accounts.models import Decision, Notification, Sanction, User
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AnonymousUser
+
+logger = logging.getLogger(__name__)
+
+ENDED_AT_ONCE = 500
+KINDS = {
+    Decision.Action.TIME_OUT: Sanction.Kind.TIME_OUT,
+    Decision.Action.SUSPEND: Sanction.Kind.SUSPENSION,
+    Decision.Action.BAN: Sanction.Kind.BAN,
+}
+
+
+def may_speak(user: User | AnonymousUser) -> bool:
+    """Whether ``user`` may comment, chat and upload now."""
+    return user.is_authenticated and user.is_active and silence(user) is None
+
+
+def silence(user: User) -> Sanction | None:
+    """The sanction that keeps ``user`` from speaking longest, if there is one."""
+    in_force = list(Sanction.objects.in_force().filter(person=user))
+    for_good = [sanction for sanction in in_force if sanction.until is None]
+    return for_good[0] if for_good else max(in_force, key=_until, default=None)
+
+
+def _until(sanction: Sanction) -> datetime:
+    assert sanction.until is not None  # noqa: S101 -- for mypy: those for good were taken out
+    return sanction.until
+
+
+def impose(decision: Decision, *, person: User, by: User) -> Sanction:
+    """Make the decision count; whoever is locked out loses sessions and tokens with the next request."""
+    kind = KINDS[Decision.Action(decision.action)]
+    sanction = Sanction.objects.create(person=person, kind=kind, decision=decision, until=decision.until)
+    if locks_out(sanction):
+        services.set_active(user=person, active=False, by=by)
+    return sanction
+
+
+def locks_out(sanction: Sanction) -> bool:
+    return sanction.kind != Sanction.Kind.TIME_OUT
+
+
+@transaction.atomic
+def lift(sanction: Sanction, *, by: User | None) -> bool:
+    """End a sanction before its time, or by the clock (``by`` None); false if it had ended already."""
+    ended = Sanction.objects.filter(pk=sanction.pk, ended_at=None).update(ended_at=timezone.now())
+    if ended and locks_out(sanction):
+        _let_in(sanction.person, by)
+    return ended == 1
+
+
+def _let_in(person: User, by: User | None) -> None:
+    """Restore the account, unless something else keeps it locked."""
+    if Sanction.objects.in_force().that_lock_out().filter(person=person).exists():
+        return
+    services.set_active(user=person, active=True, by=by)
+    if by is None:
+        notifications.notify(person=person, kind=Notification.Kind.MODERATION, data={"action": "over"})
+
+
+def restore_lapsed() -> int:
+    """End whatever is over by the clock; how many people may do something again."""
+    lapsed = Sanction.objects.lapsed().select_related("person__channel").order_by("until")
+    return sum(lift(sanction, by=None) for sanction in lapsed[:ENDED_AT_ONCE])
+
+
+def restore_if_lapsed(person: User) -> bool:
+    """Let ``person`` in whose suspension is over, without waiting for the sweep; whether they may come in."""
+    for sanction in Sanction.objects.lapsed().filter(person=person).select_related("person"):
+        lift(sanction, by=None)
+    person.refresh_from_db(fields=["is_active"])
+    return person.is_active

@@ -1,0 +1,58 @@
+"""A kind of content of our own, so that moderation is tested without the apps that use it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from accounts.models import User
+from accounts.moderation.registry import Kind
+
+
+@dataclass(slots=True)
+class Note:
+    """Somebody's words on a wall; a secret one only its author and moderators know of."""
+
+    public_id: str
+    author: User
+    text: str = "Buy my lamps"
+    state: str = "shown"
+    is_secret: bool = False
+
+
+@dataclass(slots=True)
+class Wall:
+    notes: dict[str, Note] = field(default_factory=dict)
+
+    def add(self, note: Note) -> Note:
+        self.notes[note.public_id] = note
+        return note
+
+    def find(self, public_id: str, asker: User) -> Note | None:
+        note = self.notes.get(public_id)
+        if note is None or asker.is_moderator or asker == note.author:
+            return note
+        return None if note.is_secret or note.state != "shown" else note
+
+
+def notes_on(wall: Wall) -> Kind:
+    """How a wall's notes are reported and moderated."""
+
+    def bring(state: str) -> object:
+        def set_state(note: Note, _by: User) -> None:
+            note.state = state
+
+        return set_state
+
+    return Kind(
+        name="note",
+        label="Note",
+        preview="admin/previews/text.html",
+        find=wall.find,
+        author=lambda note: note.author,
+        title=lambda note: note.text[:20],
+        text=lambda note: note.text,
+        url=lambda note: f"/notes/{note.public_id}/",
+        hide=bring("hidden"),  # type: ignore[arg-type]
+        remove=bring("removed"),  # type: ignore[arg-type]
+        restore=bring("shown"),  # type: ignore[arg-type]
+    )
