@@ -16,6 +16,7 @@ import { CATCH_UP_EVERY_MS, catchUpRate, dateAt, isBehind, positionAt } from "#p
 import { bufferedEnd } from "#player/timeline";
 
 const NEAR_RECORDED_EDGE_S = 6; // the recording's last segments are still on their way
+const LATE_S = 2;
 const WINDOW_MARGIN_S = 3; // what the live window drops before we could load it
 
 export class LiveEngine extends Engine {
@@ -33,6 +34,8 @@ export class LiveEngine extends Engine {
     this.isInterrupted = false; // the broadcast waits for its signal, and so do we
     this.clockOffset = 0; // the edge's date minus our clock, ms
     this.rebuilds = new Attempts({ most: 4, within_ms: 60_000 });
+    // On a slow line every jump would empty the buffer again.
+    this.jumps = new Attempts({ most: 1, within_ms: 10_000 });
     this.pacer = setInterval(() => this._pace(), CATCH_UP_EVERY_MS);
   }
 
@@ -208,12 +211,17 @@ export class LiveEngine extends Engine {
     if (this.isRecorded) {
       this._returnFromRecording();
     } else if (this.isAtEdge && video.readyState > 2) {
-      if (this.isBehind && hls.liveSyncPosition) video.currentTime = hls.liveSyncPosition;
+      if (this._isTooLate() && hls.liveSyncPosition && this.jumps.allow()) video.currentTime = hls.liveSyncPosition;
       const rate = this.isLowLatency ? catchUpRate(this) : 1;
       if (video.playbackRate !== rate) video.playbackRate = rate;
     } else if (video.playbackRate !== 1) {
       video.playbackRate = 1;
     }
+  }
+
+  /** After a gap: hurrying would take a minute. */
+  _isTooLate() {
+    return this.latency - this.target > LATE_S;
   }
 
   /** Whoever reaches the end of what is recorded goes on in the live window. */
