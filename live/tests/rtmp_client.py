@@ -28,9 +28,9 @@ METADATA = {
     "stereo": True,
     "encoder": "obs-output module (libobs version 30.2.3)",
 }
-# The configuration of x264's 320×180 baseline at level 1.3, and of AAC-LC at 48 kHz in stereo.
+# The configuration of x264's 320×180 at 30 fps, baseline, and of AAC-LC at 48 kHz in stereo.
 AVC_HEADER = bytes.fromhex(
-    "17 00 000000 01 42c00d ff e1 0019 6742c00dda0507ec0440000003004000000f03c50aa8 01 0004 68ce3c80"
+    "17 00 000000 01 42c00d ffe1 0019 6742c00dd901419f9f0110000003001000000303c0f142a48001 0005 68cb83cb20"
 )
 AAC_HEADER = bytes.fromhex("af 00 1190")
 
