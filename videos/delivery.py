@@ -52,20 +52,32 @@ def watchable(request: HttpRequest, public_id: str, encode_key: str) -> Video:
 
 @require_safe
 def multivariant(request: HttpRequest, public_id: str, encode_key: str) -> HttpResponseBase:
-    video = watchable(request, public_id, encode_key)
-    playlist = multivariant_playlist(Encode.of(video), "{}.m3u8".format)
-    return _answer(request, video, playlist)
+    return multivariant_answer(request, watchable(request, public_id, encode_key))
 
 
 @require_safe
 def media(request: HttpRequest, public_id: str, encode_key: str, rendition: str) -> HttpResponseBase:
-    video = watchable(request, public_id, encode_key)
+    return media_answer(request, watchable(request, public_id, encode_key), rendition)
+
+
+def multivariant_answer(request: HttpRequest, video: Video) -> HttpResponse:
+    """The renditions of a video that whoever asks may watch; 404 while it has not begun."""
+    encode = Encode.of(video)
+    if not encode.is_playable:
+        raise Http404
+    return _answer(request, video, multivariant_playlist(encode, "{}.m3u8".format))
+
+
+def media_answer(request: HttpRequest, video: Video, rendition: str) -> HttpResponse:
+    """One rendition's segments, each with a URL of its own; 404 for one that does not exist or has none."""
     encode = Encode.of(video)
     found = next((r for r in [*encode.rungs, *encode.tracks] if r.name == rendition), None)
     if found is None:
         raise Http404
     base, window = storage.public_base(), storage.window_start(timezone.now())
-    expires = storage.lifetime(video.duration_s) + storage.SIGNING_WINDOW
+    # What is still being recorded lasts as long as it does so far.
+    duration_s = video.duration_s or encode.duration_s
+    expires = storage.lifetime(duration_s) + storage.SIGNING_WINDOW
 
     def uri(name: str) -> str:
         return storage.sign_get(f"{video.encode_prefix}{name}", base=base, signed_at=window, expires=expires)

@@ -8,12 +8,15 @@ from dataclasses import asdict, dataclass
 from fractions import Fraction
 from typing import Any
 
+from live.llhls.segments import SLACK_S
 from videos.transcoding.ladder import LADDER
 
 # A segment is at least a second and lasts until a keyframe: with rarer ones, viewers
 # join late and lag behind, so we set keyframes of our own.
 LONGEST_COPIED_GOP_S = 2.5
 FORCED_GOP_S = 1.0
+# From here on a keyframe ends a segment.
+MIN_SEGMENT_S = 1.0 - SLACK_S
 # No player's decoder takes more; what is larger is refused, and what must be encoded is made smaller.
 MAX_SIDE_PX = 4096
 MAX_ENCODED_SHORT_SIDE_PX = 1080
@@ -168,6 +171,8 @@ def part_target_s(frame_rate: float) -> float:
 
 
 def target_duration_s(plan: Plan, source: Source) -> int:
-    """``EXT-X-TARGETDURATION`` of a broadcast: its keyframe interval in whole seconds, halves up."""
+    """``EXT-X-TARGETDURATION`` of a broadcast: what its segments last, in whole seconds, halves up."""
     gop_s = plan.forced_gop_s or source.keyframe_interval_s or LONGEST_COPIED_GOP_S
-    return max(1, int(gop_s + 0.5))
+    # A segment ends at the first keyframe at which it is long enough.
+    gops = max(1, math.ceil(MIN_SEGMENT_S / gop_s))
+    return max(1, int(gops * gop_s + 0.5))

@@ -111,7 +111,7 @@ def test_a_part_holds_whole_pictures(rate: float, target_s: float) -> None:
 
 
 @pytest.mark.parametrize(
-    ("gop_s", "target_s"), [(0.5, 1), (1.0, 1), (1.5, 2), (2.5, 3), (10.0, 1), (None, 1)]
+    ("gop_s", "target_s"), [(0.5, 1), (0.8, 2), (1.0, 1), (1.5, 2), (2.5, 3), (10.0, 1), (None, 1)]
 )
 def test_the_target_duration_follows_the_keyframes(gop_s: float | None, target_s: int) -> None:
     source = replace(SOURCE, keyframe_interval_s=gop_s)

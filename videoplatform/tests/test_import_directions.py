@@ -16,6 +16,7 @@ SHARED = {
     "videoplatform.throttling",
     "videoplatform.pagination",
     "videoplatform.celery",
+    "videoplatform.health",
     "videoplatform.embedded",
 }
 

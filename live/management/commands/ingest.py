@@ -1,0 +1,27 @@
+"""``manage.py ingest``: take broadcasts over RTMP."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from functools import partial
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from live.ingest.run import PortTaken, run
+from videoplatform.health import show_life
+
+
+class Command(BaseCommand):
+    help = "Take broadcasts over RTMP, encode them and serve them, until SIGTERM or Ctrl-C."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--host", default=settings.RTMP_HOST, help="address to listen on (%(default)s)")
+        parser.add_argument("--port", type=int, default=settings.RTMP_PORT, help="port (%(default)s)")
+
+    def handle(self, *_args: Any, **options: Any) -> None:
+        try:
+            run(options["host"], options["port"], show_life=partial(show_life, "ingest"))
+        except PortTaken as taken:
+            raise CommandError(f"{taken}. Choose another with RTMP_PORT.") from taken
