@@ -15,9 +15,10 @@ from channels.auth import AuthMiddlewareStack  # noqa: E402
 from django.conf import settings  # noqa: E402
 from django.urls import re_path  # noqa: E402
 
+from accounts.routing import websocket_urlpatterns as notification_urlpatterns  # noqa: E402
 from live.llhls import origin  # noqa: E402
 from live.routing import websocket_urlpatterns as chat_urlpatterns  # noqa: E402
-from videos.routing import websocket_urlpatterns  # noqa: E402
+from videos.routing import websocket_urlpatterns as progress_urlpatterns  # noqa: E402
 
 live_edge = origin.Origin(settings.REDIS_URL)
 
@@ -30,7 +31,9 @@ async def http_application(scope: Any, receive: Any, send: Any) -> None:
 
 # Cookies sign in to these, so the page has to be ours.  A chat's ticket is known to
 # its bearer alone: any page, and what is no page, may hold one.
-with_session = AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter(websocket_urlpatterns)))
+with_session = AllowedHostsOriginValidator(
+    AuthMiddlewareStack(URLRouter([*progress_urlpatterns, *notification_urlpatterns]))
+)
 
 application = ProtocolTypeRouter(
     {

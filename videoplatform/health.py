@@ -141,6 +141,7 @@ CHECKS: dict[str, Check] = {
     "redis": redis_answers,
     "storage": bucket,
     "worker": heart_of("worker"),
+    "ingest": heart_of("ingest"),
 }
 
 

@@ -12,6 +12,7 @@ urlpatterns = [
     path("search/", pages.search, name="search"),
     path("@<str:username>/", pages.channel, name="channel"),
     path("videos/<str:public_id>/hls/<str:encode_key>/", include("videos.delivery")),
+    path("live-dvr/", include("live.dvr")),
     path("", include("live.urls")),  # its studio/live/ stands before studio/<slug>/
     path("", include("videos.urls")),
     path("", include("accounts.urls")),

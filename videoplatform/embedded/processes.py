@@ -50,6 +50,8 @@ def platform(configuration: Configuration) -> tuple[Process, ...]:
         Process("web", web_command(configuration), stop_wait_s=4),
         Process("worker-default", worker_command("default", slots=DEFAULT_SLOTS), CELERY_ENVIRONMENT),
         Process("worker-encode", worker_command("encode", slots=encode_slots()), CELERY_ENVIRONMENT),
+        # Publishers are told and their last seconds stored before it ends.
+        Process("ingest", ingest_command(), stop_wait_s=6),
         Process("beat", beat_command(configuration.data_dir / "celerybeat-schedule")),
     )
 
@@ -68,9 +70,15 @@ def web_command(configuration: Configuration) -> tuple[str, ...]:
         "--proxy-headers",
         # Sockets' tickets travel in the query and have no place in a log.
         "--no-access-log",
+        # Chat frames are at most 4 KB; whatever is longer is nobody's message.
+        "--ws-max-size", "65536",
         "--log-level", "warning",
         "--timeout-graceful-shutdown", "2",
     )  # fmt: skip
+
+
+def ingest_command() -> tuple[str, ...]:
+    return (sys.executable, "manage.py", "ingest")
 
 
 def worker_command(queue: str, *, slots: int) -> tuple[str, ...]:

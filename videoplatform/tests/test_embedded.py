@@ -278,7 +278,8 @@ def test_it_starts_restarts_what_dies_and_leaves_no_process(tmp_path: Path) -> N
     try:
         running.hears(rf"ready http://127\.0\.0\.1:{running.port}", within_s=180)
         family = processes_of(tmp_path)
-        assert set(family) == {"valkey", "seaweedfs", "web", "worker-default", "worker-encode", "beat"}
+        platform = {"web", "worker-default", "worker-encode", "ingest", "beat"}
+        assert set(family) == {"valkey", "seaweedfs", *platform}
 
         os.kill(family["web"], signal.SIGKILL)
         running.hears(r"web ended \(terminated by SIGKILL\); starting it again\. Its log: .*", within_s=10)

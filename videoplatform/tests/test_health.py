@@ -12,6 +12,7 @@ SENTENCES = {
     "redis": "Redis answers.",
     "storage": "The bucket answers.",
     "worker": "At least one worker is at work.",
+    "ingest": "At least one ingest is at work.",
 }
 
 
@@ -30,6 +31,7 @@ async def test_healthz_answers_a_balancer_that_asks_by_address(async_client: Asy
 @pytest.mark.django_db(transaction=True)
 async def test_readyz_names_every_check(async_client: AsyncClient, bucket: str) -> None:
     health.show_life("worker")
+    health.show_life("ingest")
     response = await async_client.get("/readyz")
     assert response.json() == {
         "status": "ready",
@@ -42,15 +44,17 @@ async def test_readyz_names_every_check(async_client: AsyncClient, bucket: str) 
 @pytest.mark.redis
 @pytest.mark.storage
 @pytest.mark.django_db(transaction=True)
-async def test_without_a_worker_it_is_not_ready(
-    async_client: AsyncClient, bucket: str, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("role", ["worker", "ingest"])
+async def test_without_a_worker_or_an_ingest_it_is_not_ready(
+    role: str, async_client: AsyncClient, bucket: str
 ) -> None:
-    monkeypatch.setattr(health, "HEARTBEAT_KEY", "health:nobody-{role}")
+    for other in {"worker", "ingest"} - {role}:
+        health.show_life(other)
     response = await async_client.get("/readyz")
     assert response.status_code == 503
-    assert response.json()["checks"]["worker"] == {
+    assert response.json()["checks"][role] == {
         "ok": False,
-        "detail": "No worker has shown life in the last 15 seconds.",
+        "detail": f"No {role} has shown life in the last 15 seconds.",
     }
 
 
