@@ -50,7 +50,7 @@ class LiveStage extends HTMLElement {
   show(state) {
     const { playback } = state;
     if (playback) {
-      const isOther = playback.hls_url !== this.dataset.src || state.broadcast_id !== this.dataset.broadcast;
+      const isOther = state.broadcast_id !== this.dataset.broadcast || absolute(playback.hls_url) !== absolute(this.dataset.src);
       this.dataset.src = playback.hls_url;
       this.dataset.dvr = playback.dvr_url ?? "";
       this.dataset.started = state.started_at;
@@ -104,6 +104,14 @@ class LiveStage extends HTMLElement {
       setTimeout(() => this.watch.hurry(), 1500);
     }
   }
+}
+
+/**
+ * The page names paths, the API whole addresses.
+ * @param {string} [url]
+ */
+function absolute(url = "") {
+  return new URL(url, location.href).href;
 }
 
 define("live-stage", LiveStage);
