@@ -13,6 +13,9 @@ from dataclasses import dataclass
 # A keyframe of 2160p at 50 Mb/s takes about 1 MB; nothing we make comes near this.
 MAX_BOX_BYTES = 32 * 1024**2
 
+# A fragment holds a picture or a few; samples of no size at all could be any number.
+MAX_RUN_SAMPLES = 10_000
+
 NOT_SYNC = 0x0001_0000
 """The sample flag of a picture that needs others."""
 
@@ -218,8 +221,8 @@ def _traf(traf: bytes, fragment: bytes, tracks: dict[int, Track]) -> Iterator[Sa
 
 def _trun(trun: bytes, fragment: bytes, track: int, time: int, defaults: list[int]) -> Iterator[Sample]:
     flags, count, offset = struct.unpack_from(">IIi", trun)
-    if not flags & 0x1:
-        raise BrokenBoxes("a run of samples that does not say where its data is")
+    if not flags & 0x1 or count > MAX_RUN_SAMPLES:
+        raise BrokenBoxes("a run of samples without a place, or without an end")
     at = 12
     first_flags = None
     if flags & 0x4:

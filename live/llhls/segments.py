@@ -19,6 +19,8 @@ TOLERANCE_S = 0.001
 # A segment ends at the first keyframe that is this close to its minimum; just off
 # the grid of every usual frame rate, so that no rounding decides.
 SLACK_S = 0.107
+# All parts but a segment's last last at least this much of the target: iOS insists.
+MIN_PART = 0.85
 # FFmpeg stretches an epoch's first picture back to where the sound's priming began:
 # two AAC frames, each re-encoding adding one.
 MAX_STRETCH_S = 0.2
@@ -158,11 +160,20 @@ class Packager:
         return picture if picture.duration else replace(picture, duration=self._frame)
 
     def _cut_before(self, picture: Sample) -> Iterator[Part | SegmentEnd]:
-        """A keyframe only ever opens a part; a part that would become too long is closed."""
+        """Close a part that would become too long, and at a keyframe part and segment.
+
+        A keyframe too early to end a segment opens a part if the one before is long
+        enough without it; otherwise it is a picture like others.
+        """
         at = picture.decode_time
-        if self._pictures and (picture.is_sync or not self._fits(self._with_duration(picture).end)):
+        ends = picture.is_sync and self._segment_s(at) >= self._shape.min_segment_s - SLACK_S
+        if self._pictures and (
+            ends
+            or not self._fits(self._with_duration(picture).end)
+            or (picture.is_sync and self._part_s(at) >= MIN_PART * self._shape.part_target_s)
+        ):
             yield self._part(at)
-        if picture.is_sync and self._segment_s(at) >= self._shape.min_segment_s - SLACK_S:
+        if ends:
             yield self._end_segment(at)
 
     def _cut_after(self) -> Iterator[Part]:
@@ -172,10 +183,9 @@ class Packager:
             yield self._part(last.end)
 
     def _fits(self, end: int) -> bool:
-        duration_s = self._seconds(end - self._pictures[0].decode_time)
         if len(self._pictures) >= MAX_PART_PICTURES:
             return False
-        return duration_s <= self._shape.part_target_s + TOLERANCE_S
+        return self._part_s(end) <= self._shape.part_target_s + TOLERANCE_S
 
     # --- Parts ----------------------------------------------------------------------
 
@@ -212,6 +222,9 @@ class Packager:
         return made
 
     # --- Clock ----------------------------------------------------------------------
+
+    def _part_s(self, at: int) -> float:
+        return self._seconds(at - self._pictures[0].decode_time)
 
     def _segment_s(self, at: int) -> float:
         return self._seconds(at - (self._segment_start or 0))
