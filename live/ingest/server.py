@@ -12,6 +12,7 @@ import asyncio
 import contextlib
 import logging
 import secrets
+import socket
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -31,7 +32,7 @@ from live.rtmp.session import (
 logger = logging.getLogger(__name__)
 
 APP = "live"
-READ_BYTES = 256 * 1024
+READ_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +119,10 @@ class RtmpServer:
         if peer is None:  # gone before we looked
             writer.transport.abort()
             return
+        # We say little: what a peer that does not read may leave in the kernel.
+        writer.get_extra_info("socket").setsockopt(
+            socket.SOL_SOCKET, socket.SO_SNDBUF, self._limits.unsent_bytes
+        )
         publisher = Publisher(peer[0], peer[1], reader, writer, self._limits)
         if not self._has_room_for(publisher):
             logger.warning("Connection refused: too many", extra={"address": publisher.address})

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Mapping
 from typing import Any, Literal, Self
 
@@ -187,3 +188,8 @@ class Encoder:
         """Wait until the server closes; whatever it still says does not matter."""
         while await self.reader.read(65_536):
             pass
+
+    async def end_of_file_or_reset(self) -> None:
+        """The same where the server throws a connection away."""
+        with contextlib.suppress(ConnectionError):
+            await self.end_of_file()
