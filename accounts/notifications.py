@@ -8,7 +8,7 @@ the sentence is made of:
 reply, mention  ``name`` of who wrote, ``title`` of what it is under, ``text``
 follow          ``name``, ``username``
 video_ready     ``title``
-video_failed    ``title``, ``detail`` (the sentence its owner can act on)
+video_failed    ``title``; why, says the page
 channel_live    ``name``, ``title``
 moderation      ``action``, ``content``, ``reason``, ``note``, ``until``, ``title``
 report_decided  ``title``, ``upheld``
@@ -163,8 +163,8 @@ def sentence(notification: Notification) -> str:
 
 
 def detail(notification: Notification) -> str:
-    """The second line: what was written, or what a moderator or the encoder has to say."""
-    said = (notification.data.get(name) for name in ("text", "note", "detail"))
+    """The second line: what was written, or what a moderator has to say."""
+    said = (notification.data.get(name) for name in ("text", "note"))
     return str(next(filter(None, said), ""))
 
 

@@ -5,3 +5,9 @@ from django.utils.translation import gettext_lazy as _
 class VideosConfig(AppConfig):
     name = "videos"
     verbose_name = _("Videos")
+
+    def ready(self) -> None:
+        from videos import moderation
+
+        moderation.register_video()
+        moderation.register_charts()

@@ -391,6 +391,7 @@ def complete(video_id: int) -> bool:
     if video.transition(Video.Status.READY, is_playable=True, duration_s=round(encode.duration_s, 3)):
         Video.objects.filter(pk=video_id, published_at=None).update(published_at=timezone.now())
         logger.info("Video ready", extra={"video": video.public_id, "renditions": len(encode.renditions)})
+        progress.tell_owner(video)
     progress.announce(video)
     return True
 
@@ -425,9 +426,9 @@ def fail_video(video: Video, error: TranscodeError) -> None:
     unfinished.update(status=Job.Status.FAILED, lease_until=None)
     # A sentence of this very failure (which limit, for example) says more than its code's.
     detail = error.detail if error.detail != error.sentence else ""
-    video.transition(
-        Video.Status.FAILED, failure_code=error.code, failure_detail=detail[:300], is_playable=False
-    )
+    failed = {"failure_code": error.code, "failure_detail": detail[:300], "is_playable": False}
+    if video.transition(Video.Status.FAILED, **failed):
+        progress.tell_owner(video)
     logger.info("Video failed", extra={"video": video.public_id, "code": error.code})
     progress.announce(video)
 

@@ -10,6 +10,8 @@ from asgiref.sync import async_to_sync
 from channels.layers import get_channel_layer
 from django.core.cache import cache
 
+from accounts import notifications
+from accounts.models import Notification
 from videos.models import Job, Video
 
 if TYPE_CHECKING:
@@ -45,6 +47,18 @@ def announce(video: Video) -> None:
     except (redis.RedisError, OSError):
         # Telling is decoration: the work itself must not fail for it.
         logger.warning("Progress not told: Redis does not answer", extra={"video": video.public_id})
+
+
+def tell_owner(video: Video) -> None:
+    """Put the end of an encode under its owner's bell, once for each encode."""
+    is_ready = video.status == Video.Status.READY
+    notifications.notify(
+        person=video.channel.owner,
+        kind=Notification.Kind.VIDEO_READY if is_ready else Notification.Kind.VIDEO_FAILED,
+        data={"title": video.title},
+        url=video.get_absolute_url(),
+        key=f"encode:{video.public_id}:{video.encode_key}:{video.status}",
+    )
 
 
 def percent(video: Video) -> int:

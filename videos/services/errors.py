@@ -29,6 +29,12 @@ class TooManyUploads(ServiceError):
     sentence = _("You have many uploads open. Finish or cancel one of them first.")
 
 
+class MayNotUpload(ServiceError):
+    code = "timed_out"
+    status = 403
+    sentence = _("Moderators have paused your account: you may not upload for now.")
+
+
 class NotUploading(ServiceError):
     code = "not_uploading"
     status = 409

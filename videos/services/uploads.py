@@ -19,6 +19,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
+from accounts import moderation
 from accounts.models import Channel
 from videoplatform import storage
 from videos import progress, queue
@@ -26,6 +27,7 @@ from videos.cleaning import abort_multipart, doom
 from videos.models import Category, Job, Upload, Video
 from videos.services.editing import set_tags
 from videos.services.errors import (
+    MayNotUpload,
     NotUploading,
     PartsMissing,
     StorageUnavailable,
@@ -115,6 +117,8 @@ def start_upload(
 
 
 def _check(channel: Channel, size_bytes: int) -> None:
+    if not moderation.may_speak(channel.owner):
+        raise MayNotUpload
     if size_bytes > settings.MAX_UPLOAD_BYTES:
         raise UploadTooLarge(attr="size_bytes")
     if Upload.objects.filter(video__channel=channel).count() >= MAX_OPEN_UPLOADS:

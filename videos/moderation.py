@@ -1,0 +1,96 @@
+"""Videos as moderators deal with them: found, shown at the desk, hidden, removed, brought back."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from django.utils.translation import gettext_lazy as _
+
+from accounts import charts, moderation
+from accounts.charts import Counts, per_day
+from videos.models import Job, Video
+from videos.services.watching import playback
+
+if TYPE_CHECKING:
+    from accounts.models import User
+
+
+def find_video(public_id: str, asker: User) -> Video | None:
+    video = Video.objects.for_cards().prefetch_related("tags").filter(public_id=public_id).first()
+    if video is None or not video.can_watch(asker):
+        return None
+    # An upload under way is nobody's business but its owner's.
+    is_there = video.status != Video.Status.UPLOADING or video.can_moderate(asker)
+    return video if is_there else None
+
+
+def text_of(video: Video) -> str:
+    tags = " ".join(f"#{tag.name}" for tag in video.tags.all())
+    return "\n\n".join(filter(None, [video.title, video.description, tags]))
+
+
+def withhold(video: Video, _by: User, *, state: str) -> None:
+    """Playlists stop with the next request; an empty ``state`` lets its owner's visibility count again."""
+    Video.objects.filter(pk=video.pk).update(withheld=state)
+
+
+def context_of(video: Video) -> dict[str, Any]:
+    """What the player include needs, under its own names."""
+    return {"video": video, "playback": playback(video), "channel": video.channel}
+
+
+def register_video() -> None:
+    moderation.register(
+        moderation.Kind(
+            name="video",
+            label=_("Video"),
+            preview="admin/previews/video.html",
+            find=find_video,
+            author=lambda video: video.channel.owner,
+            title=lambda video: video.title,
+            text=text_of,
+            url=lambda video: video.get_absolute_url(),
+            hide=partial(withhold, state=Video.Withheld.HIDDEN),
+            remove=partial(withhold, state=Video.Withheld.REMOVED),
+            restore=partial(withhold, state=""),
+            context=context_of,
+        )
+    )
+
+
+# --- Charts -----------------------------------------------------------------------
+
+
+def _uploads(since: datetime) -> dict[str, Counts]:
+    return {"uploads": per_day(Video.objects, "created_at", since)}
+
+
+def _encodes(since: datetime) -> dict[str, Counts]:
+    """By the day a job was last taken up, which is indexed; a job is done or given up within hours."""
+    done, failed = (Job.objects.filter(status=status) for status in (Job.Status.DONE, Job.Status.FAILED))
+    return {"done": per_day(done, "claimed_at", since), "failed": per_day(failed, "claimed_at", since)}
+
+
+def register_charts() -> None:
+    charts.register(
+        charts.Chart(
+            name="uploads",
+            title=_("Uploads"),
+            question=_("How many videos arrive?"),
+            lines={"uploads": _("Videos")},
+            permission="videos.view_video",
+            count=_uploads,
+        )
+    )
+    charts.register(
+        charts.Chart(
+            name="encodes",
+            title=_("Encodes"),
+            question=_("Does the work succeed?"),
+            lines={"done": _("Jobs done"), "failed": _("Jobs failed")},
+            permission="videos.change_video",
+            count=_encodes,
+        )
+    )

@@ -1,0 +1,164 @@
+"""What moderators do with videos, and what their owners hear of their encodes."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import AnonymousUser
+from django.core.cache import cache
+from django.test import Client
+from django.urls import reverse
+from rest_framework.test import APIClient
+
+from accounts import charts, moderation, services
+from accounts.models import Case, Notification, User
+from accounts.notifications import sentence
+from accounts.services import Role
+from accounts.tests.factories import UserFactory
+from videos import pipeline
+from videos.models import Job, Video
+from videos.tests.factories import VideoFactory
+from videos.transcoding.errors import EncodeFailed
+
+pytestmark = [pytest.mark.django_db, pytest.mark.redis]
+
+
+@pytest.fixture
+def moderator() -> User:
+    user = UserFactory()
+    services.grant_role(user=user, role=Role.MODERATOR)
+    return user
+
+
+@pytest.mark.parametrize(
+    ("withheld", "owner", "others"), [("", 200, 200), ("hidden", 200, 404), ("removed", 404, 404)]
+)
+def test_what_is_withheld_is_gone_for_everyone_and_what_is_removed_for_its_owner_as_well(
+    withheld: str, owner: int, others: int, moderator: User
+) -> None:
+    video = VideoFactory(withheld=withheld)
+    playlist = reverse("hls-multivariant", args=[video.public_id, video.encode_key])
+    people = [video.channel.owner, UserFactory(), None, moderator]
+
+    def answers(path: str) -> list[int]:
+        return [status_for(person, path) for person in people]
+
+    for path in (video.get_absolute_url(), f"/api/v1/videos/{video.public_id}/", playlist):
+        assert answers(path) == [owner, others, others, 200], path
+    assert answers(f"/embed/{video.public_id}/") == [others] * 4
+
+
+def status_for(person: User | None, path: str) -> int:
+    client = Client()
+    if person:
+        client.force_login(person)
+    return client.get(path).status_code
+
+
+def test_a_withheld_video_is_listed_nowhere(moderator: User) -> None:
+    owner = UserFactory(username="lumi")
+    VideoFactory(title="Hidden one", withheld="hidden", channel=owner.channel)
+    client = Client()
+    client.force_login(owner)
+
+    for path in ("/", "/@lumi/", "/search/?q=hidden", "/api/v1/videos/"):
+        assert "Hidden one" not in client.get(path).content.decode()
+    assert "Hidden one" in client.get("/studio/").content.decode()
+
+
+@pytest.mark.parametrize("withheld", ["hidden", "removed"])
+def test_its_owner_cannot_show_it_again(withheld: str) -> None:
+    video = VideoFactory(withheld=withheld, visibility="private")
+    owner = APIClient()
+    owner.force_authenticate(video.channel.owner)
+
+    owner.patch(f"/api/v1/videos/{video.public_id}/", {"visibility": "public"})
+
+    assert not Video.objects.get().can_watch(AnonymousUser())
+
+
+def test_a_video_is_reported_removed_and_brought_back(moderator: User) -> None:
+    video = VideoFactory(title="Lamps", description="Cheap!", visibility="unlisted")
+    reporter = APIClient()
+    reporter.force_authenticate(UserFactory())
+    body = {"target_type": "video", "target_id": video.public_id, "reason": "spam", "offset_s": 3}
+
+    answer = reporter.post("/api/v1/reports/", body)
+    decision = moderation.decide(Case.objects.get(), by=moderator, action="remove", reason="spam")
+    gone = Video.objects.get()
+    moderation.undo(decision, by=moderator)
+
+    assert answer.status_code == 201
+    assert not gone.can_watch(video.channel.owner)
+    assert Video.objects.get().visibility == "unlisted"
+    assert Video.objects.get().can_watch(AnonymousUser())
+
+
+@pytest.mark.parametrize(
+    "secret", [{"visibility": "private"}, {"status": "uploading"}, {"withheld": "hidden"}]
+)
+def test_a_video_one_may_not_see_cannot_be_reported(secret: dict[str, Any]) -> None:
+    video = VideoFactory(**secret)
+    client = APIClient()
+    client.force_authenticate(UserFactory())
+
+    body = {"target_type": "video", "target_id": video.public_id, "reason": "spam"}
+
+    assert client.post("/api/v1/reports/", body).status_code == 404
+
+
+def test_a_timed_out_person_uploads_nothing(moderator: User) -> None:
+    person = UserFactory()
+    moderation.decide_about(person, by=moderator, action="time_out", duration=timedelta(days=1))
+    client = APIClient()
+    client.force_authenticate(person)
+
+    answer = client.post("/api/v1/videos/", {"title": "a", "filename": "a.mp4", "size_bytes": 1})
+
+    assert (answer.status_code, answer.json()["errors"][0]["code"]) == (403, "timed_out")
+
+
+# --- Encodes -----------------------------------------------------------------------------
+
+
+def told(video: Video) -> list[str]:
+    return [sentence(notification) for notification in Notification.objects.of(video.channel.owner)]
+
+
+def test_the_owner_hears_once_that_an_encode_failed() -> None:
+    video = VideoFactory(title="Lamps", status="processing")
+
+    same_seen_by_another_worker = Video.objects.get()
+    pipeline.fail_video(video, EncodeFailed())
+    pipeline.fail_video(same_seen_by_another_worker, EncodeFailed())
+
+    assert told(video) == ["“Lamps” could not be prepared"]
+
+
+def test_the_owner_hears_once_that_a_video_is_ready(bucket: str) -> None:
+    video = VideoFactory(title="Lamps", status="processing", is_playable=False)
+
+    for _time in range(2):
+        pipeline.complete(video.pk)
+
+    assert told(video) == ["“Lamps” is ready"]
+
+
+# --- Charts ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_charts_cost_the_same_however_much_they_count(count: int, django_assert_num_queries: Any) -> None:
+    cache.clear()
+    VideoFactory.create_batch(count)
+    Job.objects.update(claimed_at="2026-01-01T00:00Z")
+
+    with django_assert_num_queries(3):
+        drawn = charts.read(lambda permission: permission.startswith("videos."))
+
+    assert [chart["name"] for chart in drawn["charts"]] == ["uploads", "encodes"]
+    assert drawn["charts"][0]["lines"][0]["counts"][-1] == count
+    with django_assert_num_queries(0):  # a minute long
+        charts.read(lambda permission: permission.startswith("videos."))
