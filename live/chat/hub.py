@@ -78,9 +78,12 @@ class Hub:
         return not self._guests
 
     async def stop(self) -> None:
-        for task in tuple(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        # More than once: redis-py swallows a cancellation that finds it connecting
+        # (tried with 8.1: in 13 of its first 20 steps).
+        while self._tasks:
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.wait(self._tasks, timeout=0.1)
         await self.client.aclose()
         await self.client.connection_pool.disconnect()
 

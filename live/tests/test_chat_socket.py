@@ -1,0 +1,531 @@
+"""The chat socket to the letter of the contract, through the consumer and a real Redis."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+import pytest
+from asgiref.sync import sync_to_async
+from channels.testing import WebsocketCommunicator
+from django.test import override_settings
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from accounts.models import Follow, User
+from accounts.tests.factories import UserFactory
+from live import services
+from live.chat import log, moderation, store, tickets
+from live.models import ChatMessage, Stream
+from live.tests.chat_clients import application, chatting, joined, path_of, ticket_for
+from live.tests.factories import BroadcastFactory, ChatMessageFactory, StreamFactory
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.redis]
+
+QUIET = {"slow_s": 0, "followers_only": False, "emotes_only": False}
+
+
+@pytest.fixture
+def stream() -> Stream:
+    made: Stream = StreamFactory()
+    return made
+
+
+@pytest.fixture
+def owner(stream: Stream) -> User:
+    return stream.channel.owner
+
+
+@pytest.fixture
+def alice() -> User:
+    return UserFactory(username="alice")
+
+
+@pytest.fixture
+def bob() -> User:
+    return UserFactory(username="Bob")
+
+
+async def test_whoever_has_no_ticket_may_read(stream: Stream) -> None:
+    async with joined(path_of(stream)) as reader:
+        hello = await reader.frame()
+
+        assert hello == {
+            "type": "hello",
+            "room": stream.username.lower(),
+            "seq": hello["seq"],
+            "mode": QUIET,
+            "you": None,
+            "history": [],
+            "status": "offline",
+            "viewer_count": 0,
+        }
+        await reader.say("may I?", nonce="1")
+        assert await reader.error() == {
+            "type": "error",
+            "code": "sign_in_required",
+            "detail": "Sign in to take part in the chat.",
+            "nonce": "1",
+        }
+
+
+async def test_a_message_reaches_everyone_in_the_contracts_shape(stream: Stream, alice: User) -> None:
+    async with (
+        chatting(stream) as reader,
+        joined(path_of(stream, await ticket_for(stream, alice))) as speaker,
+    ):
+        hello = await speaker.frame()
+        assert hello["you"] == {"username": "alice", "display_name": "alice", "badges": []}
+
+        await speaker.say("  good evening 晚上好 ", nonce="abc")
+        tick = await reader.frame()
+
+        (event,) = tick["events"]
+        assert tick == {"type": "tick", "seq": hello["seq"] + 1, "events": [event]}
+        assert event == {
+            "type": "message",
+            "id": event["id"],
+            "seq": hello["seq"] + 1,
+            "user": {"username": "alice", "display_name": "alice", "badges": []},
+            "text": "good evening 晚上好",
+            "sent_at": event["sent_at"],
+            "nonce": "abc",
+        }
+        assert await speaker.frame() == tick
+
+
+async def test_the_room_is_the_same_in_whatever_case_it_is_typed(stream: Stream, alice: User) -> None:
+    ticket = await ticket_for(stream, alice)
+    async with (
+        chatting(stream) as reader,
+        joined(f"/ws/live/{stream.username.upper()}/chat/?ticket={ticket}") as loud,
+    ):
+        await loud.frame()
+        await loud.say("HELLO")
+
+        assert (await reader.hears("HELLO"))["user"]["username"] == "alice"
+
+
+async def test_owners_and_moderators_wear_badges(stream: Stream, owner: User) -> None:
+    moderator = await sync_to_async(UserFactory)(is_superuser=True)
+    async with chatting(stream, owner) as one, chatting(stream, moderator) as other:
+        await one.say("mine")
+        await other.say("ours")
+
+        assert (await other.hears("mine"))["user"]["badges"] == ["owner"]
+        assert (await one.hears("ours"))["user"]["badges"] == ["moderator"]
+
+
+async def test_history_holds_the_last_fifty_messages_without_the_deleted(stream: Stream, alice: User) -> None:
+    def say_sixty() -> None:
+        for number in range(30):
+            ChatMessageFactory(stream=stream, user=alice, text=f"stored {number}")
+        ChatMessageFactory(stream=stream, text="taken away", deleted_at=moderation.timezone.now())
+
+    await sync_to_async(say_sixty)()
+    with override_settings(RATE_LIMITS=False):
+        async with chatting(stream, alice) as socket:
+            for number in range(30):
+                await socket.say(f"said {number}")
+            await socket.hears("said 29")
+            doomed = socket.events[0]["id"]
+            async with chatting(stream, stream.channel.owner) as owner_socket:
+                await owner_socket.send({"type": "delete", "id": doomed})
+                await owner_socket.hears_type("message_deleted")
+    async with joined(path_of(stream)) as late:
+        hello = await late.frame()
+
+    expected = [f"stored {number}" for number in range(9, 30)] + [f"said {number}" for number in range(1, 30)]
+    assert [event["text"] for event in hello["history"]] == expected
+    assert {event["type"] for event in hello["history"]} == {"message"}
+
+
+async def test_resume_answers_with_what_was_missed(stream: Stream, alice: User) -> None:
+    async with chatting(stream, alice) as socket:
+        for text in ("one", "two", "three"):
+            await socket.say(text)
+        await socket.hears("three")
+        first = socket.events[0]["seq"]
+        async with joined(path_of(stream)) as returning:
+            await returning.frame()
+            await returning.send({"type": "resume", "after": first})
+            tick = await returning.frame()
+            assert [event["text"] for event in tick["events"]] == ["two", "three"]
+            assert tick["seq"] == first + 2
+
+            await returning.send({"type": "resume", "after": first + 2})
+            assert await returning.frame() == {"type": "tick", "seq": first + 2, "events": []}
+
+
+@pytest.mark.parametrize("after", [0, 2**60], ids=["too old", "never counted"])
+async def test_resume_from_nowhere_is_a_new_beginning(stream: Stream, alice: User, after: int) -> None:
+    async with chatting(stream, alice) as socket:
+        await socket.say("one")
+        await socket.hears("one")
+        await socket.send({"type": "resume", "after": after})
+
+        hello = await socket.frame()
+        assert (hello["type"], [event["text"] for event in hello["history"]]) == ("hello", ["one"])
+
+
+# --- Who comes in ------------------------------------------------------------------
+
+
+async def close_code_of(path: str) -> int:
+    async with joined(path) as socket:
+        return await socket.close_code()
+
+
+@pytest.mark.parametrize("name", ["nobody", "%00", "a%00b", "x" * 151, "%ED%A0%80", "%F0%9F%98%80"])
+async def test_there_is_no_such_room(name: str) -> None:
+    assert await close_code_of(f"/ws/live/{name}/chat/") == 4004
+
+
+async def test_a_ticket_for_another_room_or_of_nobodys_making_is_refused(stream: Stream, alice: User) -> None:
+    other = await sync_to_async(StreamFactory)()
+    ticket = await ticket_for(other, alice)
+
+    assert await close_code_of(path_of(stream, ticket)) == 4001
+    assert await close_code_of(path_of(stream, ticket[:-3] + "abc")) == 4001
+    assert await close_code_of(path_of(stream, "x" * 3000)) == 4001
+
+
+async def test_a_ticket_is_good_for_a_minute(
+    stream: Stream, alice: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ticket = await ticket_for(stream, alice)
+    assert tickets.read(ticket, stream.pk).username == "alice"
+    monkeypatch.setattr("django.core.signing.time.time", lambda now=time.time: now() + 61)
+
+    assert await close_code_of(path_of(stream, ticket)) == 4001
+
+
+async def test_a_private_room_does_not_exist_for_strangers(alice: User) -> None:
+    stream = await sync_to_async(StreamFactory)(visibility="private")
+
+    assert await close_code_of(path_of(stream)) == 4004
+    assert await close_code_of(path_of(stream, await ticket_for(stream, alice))) == 4004
+    async with chatting(stream, stream.channel.owner):
+        pass
+
+
+async def test_a_room_that_becomes_private_is_left_by_strangers(
+    stream: Stream, alice: User, owner: User
+) -> None:
+    async with chatting(stream) as reader, chatting(stream, owner) as own:
+
+        def close_it() -> None:
+            services.edit_stream(stream, visibility="private")
+            log.state_changed(stream)
+
+        await sync_to_async(close_it)()
+
+        assert await reader.close_code() == 4004
+        await own.say("alone at last")
+        await own.hears("alone at last")
+
+
+async def test_a_channel_that_is_deleted_takes_its_room_along(stream: Stream, owner: User) -> None:
+    async with chatting(stream) as reader:
+
+        def delete() -> None:
+            log_stream = Stream.objects.get(pk=stream.pk)
+            owner.delete()
+            log.state_changed(log_stream)
+
+        await sync_to_async(delete)()
+
+        assert await reader.close_code() == 4004
+
+
+async def test_an_account_that_is_suspended_is_signed_out(stream: Stream, alice: User) -> None:
+    async with chatting(stream, alice) as socket:
+
+        def suspend() -> None:
+            User.objects.filter(pk=alice.pk).update(is_active=False)
+            log.state_changed(stream)
+
+        await sync_to_async(suspend)()
+
+        assert await socket.close_code() == 4001
+
+
+# --- What may be said --------------------------------------------------------------
+
+
+async def test_twenty_messages_in_thirty_seconds_through_all_of_a_persons_sockets(
+    stream: Stream, alice: User, bob: User
+) -> None:
+    async with (
+        chatting(stream, alice) as one,
+        chatting(stream, alice) as other,
+        chatting(stream, bob) as third,
+    ):
+        for number in range(10):
+            await one.say(f"one {number}")
+            await other.say(f"other {number}")
+        await one.hears("one 9")
+        await other.hears("other 9")
+        await one.say("too much", nonce="21")
+
+        error = await one.error()
+        assert error == {
+            "type": "error",
+            "code": "rate_limited",
+            "detail": "You are writing too fast. Wait a moment.",
+            "nonce": "21",
+            "retry_after_s": error["retry_after_s"],
+        }
+        assert 0 < error["retry_after_s"] <= 30
+        await third.say("I may")
+        await third.hears("I may")
+
+
+async def test_slow_mode_makes_people_wait_and_moderators_not(
+    stream: Stream, alice: User, owner: User
+) -> None:
+    async with chatting(stream, alice) as socket, chatting(stream, owner) as own:
+        await own.send({"type": "mode", "slow_s": 30})
+        assert await socket.hears_type("mode") == {"type": "mode", **QUIET, "slow_s": 30}
+        await own.hears_type("mode")
+        await socket.say("first")
+        await socket.hears("first")
+        await socket.say("second", nonce="2")
+        error = await socket.error()
+        assert (error["code"], error["nonce"]) == ("slow_mode", "2")
+        assert 25 < error["retry_after_s"] <= 30
+        await own.say("a")
+        await own.say("b")
+        await own.hears("b")
+
+
+async def test_followers_only(stream: Stream, alice: User, bob: User, owner: User) -> None:
+    await sync_to_async(Follow.objects.create)(follower=bob, channel=stream.channel)
+    async with (
+        chatting(stream, alice) as stranger,
+        chatting(stream, bob) as fan,
+        chatting(stream, owner) as own,
+    ):
+        await own.send({"type": "mode", "followers_only": True})
+        await stranger.hears_type("mode")
+        await stranger.say("hello?")
+        assert (await stranger.error())["code"] == "followers_only"
+        await fan.say("hello!")
+        await own.hears("hello!")
+        await sync_to_async(Follow.objects.create)(follower=alice, channel=stream.channel)
+        await stranger.say("now")
+        await own.hears("now")
+
+
+async def test_emotes_only(stream: Stream, alice: User, owner: User) -> None:
+    async with chatting(stream, alice) as socket, chatting(stream, owner) as own:
+        await own.send({"type": "mode", "emotes_only": True})
+        await socket.hears_type("mode")
+        await socket.say("words")
+        assert (await socket.error())["code"] == "emotes_only"
+        await socket.say("👍🏽 🇨🇳 👨‍👩‍👧 ❤️")
+        await socket.hears("👍🏽 🇨🇳 👨‍👩‍👧 ❤️")
+
+
+async def test_a_mode_outlives_the_room(stream: Stream, owner: User) -> None:
+    async with chatting(stream, owner) as own:
+        await own.send({"type": "mode", "slow_s": 5, "emotes_only": True})
+        await own.hears_type("mode")
+    async with joined(path_of(stream)) as late:
+        assert (await late.frame())["mode"] == {"slow_s": 5, "followers_only": False, "emotes_only": True}
+
+
+# --- Moderation --------------------------------------------------------------------
+
+
+async def test_a_deleted_message_is_gone_for_everyone_and_after_a_reload(
+    stream: Stream, alice: User, owner: User
+) -> None:
+    async with chatting(stream, alice) as socket, chatting(stream, owner) as own:
+        await socket.say("regrettable")
+        said = await own.hears("regrettable")
+        await own.send({"type": "delete", "id": said["id"]})
+        assert await socket.hears_type("message_deleted") == {"type": "message_deleted", "id": said["id"]}
+        async with joined(path_of(stream)) as late:
+            assert (await late.frame())["history"] == []
+    async with joined(path_of(stream)) as later:
+        assert (await later.frame())["history"] == []
+    await sync_to_async(store.store_chat)()
+    row = await ChatMessage.objects.aget(public_id=said["id"])
+    assert row.deleted_at is not None
+    assert row.deleted_by_id == owner.pk
+
+
+async def test_whoever_is_timed_out_is_cleared_and_silent_for_a_while(
+    stream: Stream, alice: User, owner: User
+) -> None:
+    async with chatting(stream, alice) as socket, chatting(stream, owner) as own:
+        await socket.say("spam")
+        await own.hears("spam")
+        await own.send({"type": "timeout", "username": "ALICE", "seconds": 60})
+        assert await socket.hears_type("user_cleared") == {"type": "user_cleared", "username": "alice"}
+        await socket.say("more spam", nonce="m")
+        error = await socket.error()
+        assert (error["code"], error["nonce"]) == ("timed_out", "m")
+        assert 50 < error["retry_after_s"] <= 60
+    async with joined(path_of(stream, await ticket_for(stream, alice))) as back:
+        assert (await back.frame())["history"] == []
+        await back.say("again")
+        assert (await back.error())["code"] == "timed_out"
+        async with chatting(stream, owner) as own:
+            await own.send({"type": "unban", "username": "alice"})
+            await own.say("welcome back")
+            await back.hears("welcome back")
+            await back.say("thank you")
+            await own.hears("thank you")
+
+
+async def test_a_ban_closes_every_socket_of_that_person_and_keeps_them_out(
+    stream: Stream, alice: User, owner: User
+) -> None:
+    async with (
+        chatting(stream, alice) as one,
+        chatting(stream, alice) as other,
+        chatting(stream) as reader,
+        chatting(stream, owner) as own,
+    ):
+        await own.send({"type": "ban", "username": "alice"})
+
+        assert await one.close_code() == 4003
+        assert await other.close_code() == 4003
+        assert await reader.hears_type("user_cleared") == {"type": "user_cleared", "username": "alice"}
+        assert await close_code_of(path_of(stream, await ticket_for(stream, alice))) == 4003
+    assert await close_code_of(path_of(stream, await ticket_for(stream, alice))) == 4003
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        {"type": "delete", "id": "x"},
+        {"type": "timeout", "username": "Bob", "seconds": 5},
+        {"type": "ban", "username": "Bob"},
+        {"type": "unban", "username": "Bob"},
+        {"type": "mode", "slow_s": 1},
+    ],
+    ids=lambda frame: frame["type"],
+)
+async def test_only_moderators_moderate(
+    stream: Stream, alice: User, bob: User, frame: dict[str, Any]
+) -> None:
+    async with chatting(stream, alice) as socket, chatting(stream) as reader:
+        await socket.send(frame)
+        assert (await socket.error())["code"] == "forbidden"
+        await reader.send(frame)
+        assert (await reader.error())["code"] == "sign_in_required"
+
+
+async def test_what_does_not_exist_cannot_be_moderated(stream: Stream, owner: User) -> None:
+    async with chatting(stream, owner) as own:
+        await own.send({"type": "delete", "id": "nothing"})
+        assert (await own.error())["code"] == "not_found"
+        await own.send({"type": "ban", "username": "nobody"})
+        assert (await own.error())["code"] == "not_found"
+
+
+# --- What Django announces -----------------------------------------------------------
+
+
+async def test_the_room_hears_of_its_broadcast(stream: Stream) -> None:
+    async with chatting(stream) as reader:
+        await sync_to_async(log.announce)(stream, {"type": "broadcast", "status": "live"})
+
+        assert await reader.hears_type("broadcast") == {"type": "broadcast", "status": "live"}
+        async with joined(path_of(stream)) as late:
+            assert (await late.frame())["status"] == "live"
+
+
+async def test_hello_says_what_the_stream_is(stream: Stream) -> None:
+    await sync_to_async(BroadcastFactory)(stream=stream, status="reconnecting")
+    async with joined(path_of(stream)) as reader:
+        assert (await reader.frame())["status"] == "reconnecting"
+
+
+# --- Bad frames ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("frame", "code"),
+    [
+        ("", "bad_frame"),
+        ("[]", "bad_frame"),
+        ("{", "bad_frame"),
+        ("[" * 4000, "bad_frame"),
+        ('{"type":"dance"}', "unknown_type"),
+        ('{"type":["say"]}', "unknown_type"),
+        ("x" * 5000, "too_long"),
+        (json.dumps({"type": "say", "text": "x" * 501}), "too_long"),
+        (json.dumps({"type": "say", "text": " \u200b "}), "empty"),
+        (json.dumps({"type": "say", "text": "a\x00b"}), "bad_characters"),
+        (json.dumps({"type": "say", "text": "a\ud800b"}), "bad_characters"),
+        (json.dumps({"type": "say", "text": "a", "nonce": "n" * 65}), "bad_nonce"),
+        (json.dumps({"type": "resume", "after": True}), "bad_frame"),
+    ],
+)
+async def test_a_bad_frame_gets_an_error_and_the_socket_lives_on(
+    stream: Stream, alice: User, frame: str, code: str
+) -> None:
+    async with chatting(stream, alice) as socket:
+        await socket.send(frame)
+        error = await socket.error()
+        assert (error["type"], error["code"]) == ("error", code)
+        assert error["detail"]
+        await socket.say("still here")
+        await socket.hears("still here")
+
+
+async def test_bytes_are_no_frame(stream: Stream, alice: User) -> None:
+    async with chatting(stream, alice) as socket:
+        await socket.communicator.send_to(bytes_data=b"\xff\x00")
+        assert (await socket.error())["code"] == "bad_frame"
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=5,
+)
+frames = st.text(max_size=100) | st.builds(
+    lambda kind, fields: json.dumps({**fields, "type": kind}),
+    st.sampled_from(["say", "resume", "delete", "timeout", "ban", "unban", "mode"]) | json_values,
+    st.dictionaries(
+        st.sampled_from(["text", "nonce", "after", "id", "username", "seconds", "slow_s", "emotes_only"]),
+        json_values,
+    ),
+)
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(said=st.lists(frames, min_size=5, max_size=15))
+async def test_no_frame_ends_a_socket(stream: Stream, alice: User, said: list[str]) -> None:
+    async with chatting(stream, alice) as socket:
+        for frame in said:
+            await socket.send(frame)
+        await socket.send({"type": "resume", "after": 0})
+        while (await socket.frame())["type"] != "hello":
+            pass
+
+
+async def test_whoever_floods_with_nonsense_is_ended(stream: Stream) -> None:
+    communicator = WebsocketCommunicator(application, path_of(stream))
+    await communicator.connect()
+    for _ in range(150):
+        await communicator.send_to(text_data="nonsense")
+    while (output := await communicator.receive_output(10))["type"] != "websocket.close":
+        pass
+    assert output["code"] == 4008
+    await communicator.send_input({"type": "websocket.disconnect", "code": 1000})
+    await communicator.future
+
+
+async def test_errors_speak_the_language_of_the_page(stream: Stream) -> None:
+    headers = [(b"accept-language", b"de;q=0.9, zh-CN, en;q=0.5"), (b"cookie", b"a=b; django_language=en")]
+    async with joined(path_of(stream), headers) as socket:
+        await socket.frame()
+        await socket.send("?")
+        assert (await socket.error())["detail"] == "This frame means nothing here."
