@@ -22,12 +22,13 @@ const WINDOW_MARGIN_S = 3; // what the live window drops before we could load it
 export class LiveEngine extends Engine {
   /**
    * @param {HTMLVideoElement} video
-   * @param {ConstructorParameters<typeof Engine>[1] & {dvr: string, isLowLatency: boolean, onLost: () => void}} options
+   * @param {ConstructorParameters<typeof Engine>[1] & {dvr: string, startedAt: number, isLowLatency: boolean, onLost: () => void}} options
    */
   constructor(video, options) {
     super(video, options);
     this.live = options.src;
     this.dvr = options.dvr;
+    this.startedAt = options.startedAt; // ms since 1970
     this.isLowLatency = options.isLowLatency;
     this.onLost = options.onLost;
     this.isAtEdge = true; // where the person wants to be
@@ -62,7 +63,11 @@ export class LiveEngine extends Engine {
 
   /** When what is on the screen happened, ms since 1970; null before it is known. */
   get date() {
-    return dateAt(this.fragments, this.video.currentTime) ?? this.video.getStartDate?.()?.getTime() ?? null;
+    const { currentTime } = this.video;
+    const date = dateAt(this.fragments, currentTime);
+    // A recording whose playlists name no dates begins with the broadcast.
+    if (date === null && this.isRecorded && this.hls?.latestLevelDetails) return this.startedAt + currentTime * 1000;
+    return date;
   }
 
   /** The date of the newest picture there is. */
@@ -107,11 +112,10 @@ export class LiveEngine extends Engine {
   /**
    * Go to what happened at ``date``, from the live window or the recording.
    * @param {number} date
-   * @param {number} startedAt
    */
-  seekToDate(date, startedAt) {
+  seekToDate(date) {
     this.isAtEdge = false;
-    const position = positionAt(this.fragments, date);
+    const position = this._positionAt(date);
     const first = this.fragments[0]?.start ?? Infinity;
     const isInWindow = position !== null && (this.isRecorded ? this._isRecordedAt(position) : position > first + WINDOW_MARGIN_S);
     if (isInWindow) {
@@ -121,8 +125,23 @@ export class LiveEngine extends Engine {
       this._openLiveAt(date);
     } else {
       this.wantedDate = date;
-      this._open(this.dvr, Math.max(0.001, (date - startedAt) / 1000));
+      this._open(this.dvr, this._sinceStart(date));
     }
+  }
+
+  /** @param {number} date */
+  _positionAt(date) {
+    if (!this.isRecorded) return positionAt(this.fragments, date);
+    const isDated = this.fragments.some((fragment) => fragment?.programDateTime);
+    return isDated ? (positionAt(this.fragments, date) ?? 0) : this._sinceStart(date);
+  }
+
+  /**
+   * hls.js takes 0 for "wherever you like".
+   * @param {number} date
+   */
+  _sinceStart(date) {
+    return Math.max(0.001, (date - this.startedAt) / 1000);
   }
 
   /** @param {number} position */
@@ -151,12 +170,12 @@ export class LiveEngine extends Engine {
   }
 
   /** Going on after a pause: what was on the screen may have left the live window. */
-  continueFrom(startedAt) {
+  goOn() {
     const { currentTime } = this.video;
     const first = this.fragments[0]?.start ?? -Infinity;
     const isGone = !this.isRecorded && currentTime < first + WINDOW_MARGIN_S;
     const date = this.date;
-    if (isGone && this.dvr && date) this.seekToDate(date, startedAt);
+    if (isGone && this.dvr && date) this.seekToDate(date);
     else if (isGone) this.goLive();
   }
 
@@ -201,7 +220,11 @@ export class LiveEngine extends Engine {
     if (!this.wantedDate) return;
     const position = positionAt(details.fragments, this.wantedDate);
     this.wantedDate = null;
-    if (position !== null && Math.abs(position - this.video.currentTime) > 0.5) this.video.currentTime = position;
+    if (position === null) return;
+    // Before there is a picture hls.js still moves to where it would begin.
+    const move = () => Math.abs(position - this.video.currentTime) > 0.5 && (this.video.currentTime = position);
+    if (this.video.readyState > 1) move();
+    else this.video.addEventListener("loadeddata", move, { once: true });
   }
 
   /** Five times a second: stay where the person wants to be. */

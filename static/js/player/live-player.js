@@ -63,11 +63,11 @@ export class LivePlayer extends VideoPlayer {
 
   get isLive() {
     // Before the first picture nothing is late.
-    return !this.engine.date || (!this.paused && !this.engine.isBehind);
+    return !this.engine.isRecorded && (!this.engine.date || (!this.paused && !this.engine.isBehind));
   }
 
   play() {
-    if (this.video.paused && this.video.readyState > 1) this.engine.continueFrom(this.startedAt);
+    if (this.video.paused && this.video.readyState > 1) this.engine.goOn();
     return this.video.play();
   }
 
@@ -89,6 +89,7 @@ export class LivePlayer extends VideoPlayer {
     this.engine = new LiveEngine(this.video, {
       ...this.engineOptions(),
       dvr: this.dataset.dvr,
+      startedAt: this.startedAt,
       isLowLatency: this.dataset.latency !== "normal",
       onLost: () => this.dispatchEvent(new CustomEvent("player-lost", { bubbles: true })),
     });
@@ -175,7 +176,7 @@ export class LivePlayer extends VideoPlayer {
     if (!this.startedAt || !this.engine.date) return;
     const wanted = Math.max(0, seconds);
     if (wanted >= this.duration - 2) this.engine.goLive();
-    else this.engine.seekToDate(this.startedAt + wanted * 1000, this.startedAt);
+    else this.engine.seekToDate(this.startedAt + wanted * 1000);
     this.controls.showTime();
   }
 

@@ -252,6 +252,7 @@ export class VideoPlayer extends HTMLElement {
       unmute: () => this.toggleMute(),
       fullscreen: () => this.toggleFullscreen(),
       theatre: () => this.dispatchEvent(new CustomEvent("player-theatre", { bubbles: true })),
+      danmaku: () => this.dispatchEvent(new CustomEvent("player-danmaku", { bubbles: true })),
       pip: () => this.togglePip(),
       captions: () => this.toggleCaptions(),
       faster: () => this.setSpeed(nextSpeed(this.video.playbackRate, value)),
