@@ -12,7 +12,8 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from accounts import services
-from accounts.models import Channel
+from accounts.models import Channel, Reason
+from accounts.models.moderation import MAX_DETAIL
 
 
 class SignInForm(LoginForm):
@@ -97,3 +98,14 @@ class ProfileForm(forms.ModelForm[Channel]):
             services.set_avatar(channel=self.instance, file=self.cleaned_data["picture"].file)
         elif self.cleaned_data.get("remove_picture"):
             services.set_avatar(channel=self.instance, file=None)
+
+
+class ReportForm(forms.Form):
+    """Why somebody reports what they see."""
+
+    reason = forms.ChoiceField(label=_("Reason"), choices=Reason.choices, widget=forms.RadioSelect)
+    detail = forms.CharField(
+        label=_("Detail"), max_length=MAX_DETAIL, required=False, widget=forms.Textarea(attrs={"rows": 2})
+    )
+    offset_s = forms.FloatField(min_value=0, max_value=10**7, required=False, widget=forms.HiddenInput)
+    next = forms.CharField(max_length=2048, required=False, widget=forms.HiddenInput)

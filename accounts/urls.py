@@ -9,4 +9,7 @@ urlpatterns = [
     path("accounts/settings/tokens/create/", views.create_token, name="account_token_create"),
     path("accounts/settings/tokens/revoke/", views.revoke_token, name="account_token_revoke"),
     path("@<str:username>/follow/", views.follow, name="channel-follow"),
+    path("notifications/", views.notification_list, name="notifications"),
+    path("notifications/recent/", views.recent_notifications, name="notifications-recent"),
+    path("report/<slug:kind>/<str:target_id>/", views.report, name="report"),
 ]

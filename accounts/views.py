@@ -8,7 +8,8 @@ from allauth.mfa.utils import is_mfa_enabled
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.views import redirect_to_login
-from django.http import HttpRequest, HttpResponse
+from django.core.paginator import Paginator
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
@@ -16,10 +17,13 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 from knox.models import AuthToken
 
-from accounts import services
+from accounts import moderation, notifications, services
 from accounts.errors import AccountError
-from accounts.forms import ProfileForm
-from accounts.models import Channel, User
+from accounts.forms import ProfileForm, ReportForm
+from accounts.models import Channel, Notification, User
+
+NOTIFICATIONS_PAGE_SIZE = 30
+NOTIFICATIONS_UNDER_BELL = 8
 
 if TYPE_CHECKING:
 
@@ -89,8 +93,65 @@ def _sign_in_first(request: HttpRequest, channel: Channel) -> HttpResponse:
 
 def _back(request: HttpRequest, channel: Channel) -> str:
     """Where the person came from, if that is here; else the channel."""
-    came_from = request.POST.get("next", "")
+    return _here(request, request.POST.get("next", "")) or channel.get_absolute_url()
+
+
+def _here(request: HttpRequest, address: str) -> str:
+    """``address``, if it is one of this site's; else nothing."""
     is_here = url_has_allowed_host_and_scheme(
-        came_from, allowed_hosts={request.get_host()}, require_https=request.is_secure()
+        address, allowed_hosts={request.get_host()}, require_https=request.is_secure()
     )
-    return came_from if is_here else channel.get_absolute_url()
+    return address if is_here else ""
+
+
+# --- Notifications ------------------------------------------------------------------
+
+
+@login_required
+def notification_list(request: PersonRequest) -> HttpResponse:
+    """All of them; a POST marks them read."""
+    if request.method == "POST":
+        notifications.mark_read(request.user)
+        return redirect("notifications")
+    told = Notification.objects.of(request.user)
+    context = {
+        "page": Paginator(told, NOTIFICATIONS_PAGE_SIZE).get_page(request.GET.get("page")),
+        "unread_count": notifications.unread_count(request.user),
+    }
+    return render(request, "accounts/notifications.html", context)
+
+
+@login_required
+@never_cache
+def recent_notifications(request: PersonRequest) -> HttpResponse:
+    """What the bell shows: the newest."""
+    newest = list(Notification.objects.of(request.user)[:NOTIFICATIONS_UNDER_BELL])
+    return render(request, "accounts/includes/notifications_recent.html", {"notifications": newest})
+
+
+# --- Reporting ----------------------------------------------------------------------
+
+
+@login_required
+@never_cache
+def report(request: PersonRequest, kind: str, target_id: str) -> HttpResponse:
+    """Report anything: a page of its own, or, for whoever asks ``?dialog``, the dialog alone."""
+    known = moderation.kind_named(kind)
+    target = known.find(target_id, request.user) if known else None
+    if known is None or target is None:
+        raise Http404
+    form = ReportForm(request.POST or None, initial={"next": request.GET.get("next", "")})
+    if request.method == "POST" and form.is_valid():
+        asked = {name: form.cleaned_data[name] for name in ("reason", "detail", "offset_s")}
+        try:
+            moderation.report(by=request.user, target_type=kind, target_id=target_id, **asked)
+        except AccountError as error:
+            form.add_error(None, str(error))
+        else:
+            messages.success(
+                request, _("Thank you. Moderators look at it, and you will hear what came of it.")
+            )
+            return redirect(_here(request, form.cleaned_data["next"]) or known.url(target))
+    context = {"form": form, "kind": known, "target_id": target_id, "title": known.title(target)}
+    template = "includes/report_dialog.html" if "dialog" in request.GET else "accounts/report.html"
+    return render(request, template, context, status=422 if form.errors else 200)

@@ -1,0 +1,37 @@
+"""Notifications as templates show them."""
+
+from __future__ import annotations
+
+from django import template
+
+from accounts import notifications
+from accounts.models import Notification
+
+register = template.Library()
+
+Kind = Notification.Kind
+ICONS: dict[str, str] = {
+    Kind.REPLY: "message-square",
+    Kind.MENTION: "message-square",
+    Kind.FOLLOW: "user-round",
+    Kind.VIDEO_READY: "circle-check",
+    Kind.VIDEO_FAILED: "triangle-alert",
+    Kind.CHANNEL_LIVE: "radio",
+    Kind.MODERATION: "shield",
+    Kind.REPORT_DECIDED: "flag",
+}
+
+
+@register.filter
+def sentence(notification: Notification) -> str:
+    return notifications.sentence(notification)
+
+
+@register.filter
+def detail(notification: Notification) -> str:
+    return notifications.detail(notification)
+
+
+@register.filter
+def icon_name(notification: Notification) -> str:
+    return ICONS[notification.kind]
