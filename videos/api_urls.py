@@ -1,11 +1,17 @@
 """The API addresses of this app, below ``/api/v1/``."""
 
+from django.urls import path
 from rest_framework.routers import DefaultRouter
 
 from videos.api import VideoViewSet
+from videos.conversation import VideoCommentsView, VideoDanmakuView
 
 router = DefaultRouter()
 router.include_root_view = False
 router.register("videos", VideoViewSet, basename="video")
 
-urlpatterns = router.urls
+urlpatterns = [
+    *router.urls,
+    path("videos/<str:id>/comments/", VideoCommentsView.as_view(), name="api-video-comments"),
+    path("videos/<str:id>/danmaku/", VideoDanmakuView.as_view(), name="api-video-danmaku"),
+]

@@ -11,6 +11,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
+from django.contrib.contenttypes.fields import GenericRelation
 from django.core.validators import MaxValueValidator
 from django.db import models
 from django.db.models import Q
@@ -19,6 +20,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Channel, User
+from comments.models import Comment, Danmaku
 from videos.transcoding.source import SourceInfo
 
 if TYPE_CHECKING:
@@ -127,6 +129,13 @@ class Video(models.Model):
         HIDDEN = "hidden", _("Hidden by moderators")
         REMOVED = "removed", _("Removed by moderators")
 
+    class CommentsMode(models.TextChoices):
+        """What becomes of a new comment."""
+
+        OPEN = "open", _("Everyone may comment")
+        HELD = "held", _("I look at comments first")
+        CLOSED = "closed", _("No new comments")
+
     class Failure(models.TextChoices):
         """Why a video failed: the code a program reads, the sentence its owner reads."""
 
@@ -181,6 +190,9 @@ class Video(models.Model):
     withheld = models.CharField(
         _("withheld"), max_length=8, choices=Withheld.choices, blank=True, default="", editable=False
     )
+    comments_mode = models.CharField(
+        _("comments"), max_length=8, choices=CommentsMode.choices, default=CommentsMode.OPEN
+    )
     status = models.CharField(
         _("status"), max_length=12, choices=Status.choices, default=Status.UPLOADING, editable=False
     )
@@ -204,6 +216,9 @@ class Video(models.Model):
     like_count = models.PositiveIntegerField(default=0, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
     published_at = models.DateTimeField(null=True, editable=False)
+
+    comments = GenericRelation(Comment, object_id_field="target_id", content_type_field="target_type")
+    danmaku = GenericRelation(Danmaku, object_id_field="target_id", content_type_field="target_type")
 
     objects = VideoQuerySet.as_manager()
 
@@ -256,6 +271,15 @@ class Video(models.Model):
         if self.failure_detail:
             return self.failure_detail
         return str(self.Failure(self.failure_code).label) if self.failure_code else ""
+
+    @property
+    def comments_open(self) -> bool:
+        return self.comments_mode != self.CommentsMode.CLOSED
+
+    @property
+    def comments_held(self) -> bool:
+        """Whether new comments wait until the creator has looked at them."""
+        return self.comments_mode == self.CommentsMode.HELD
 
     def can_edit(self, user: User | AnonymousUser) -> bool:
         return self.channel.is_owned_by(user)

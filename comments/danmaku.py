@@ -1,0 +1,246 @@
+"""Danmaku: posting at the playhead, reading by buckets of half a minute.
+
+Readers ask for buckets by fixed addresses, so browsers and CDNs share them; we
+keep each one ready in the cache until somebody writes into it.  Other apps may
+add what was said elsewhere at its time, as the chat of a broadcast to its
+replay: see :func:`register`.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import secrets
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from django.core.cache import cache
+from django.db.models import F, Window
+from django.db.models.functions import RowNumber
+from django.utils import timezone
+
+from comments import counters, spam
+from comments.errors import BadColor, CommentsClosed, DanmakuClosed, NotAllowed, PastTheEnd
+from comments.models import MAX_DANMAKU, Danmaku, about
+from comments.services import cleaned
+from comments.text import clean_line, link_count
+
+if TYPE_CHECKING:
+    from accounts.models import User
+    from comments.targets import Target
+
+logger = logging.getLogger(__name__)
+
+BUCKET_S = 30
+MAX_WINDOW_S = 600
+MOST_A_SECOND = 8  # of eight seconds in flight, as many as a picture can hold
+LATEST_OFFSET_MS = 48 * 3600 * 1000
+# The length that we know may be a little short of what a player shows.
+END_SLACK_MS = 1000
+KEPT_S = 60
+STAMP_KEPT_S = 24 * 3600  # much longer than anything kept under it
+
+
+@dataclass(frozen=True, slots=True)
+class Flying:
+    """One message over the picture, as players read it."""
+
+    id: str
+    offset_ms: int
+    text: str
+    mode: str
+    color: str
+    created_at: str  # ISO 8601
+
+
+class Provider(Protocol):
+    """What was said elsewhere between two moments of ``target``; empty where nothing was."""
+
+    def __call__(self, target: Any, from_ms: int, to_ms: int) -> Iterable[Flying]: ...
+
+
+_providers: list[Provider] = []
+
+
+def register(provider: Provider) -> None:
+    """Let what ``provider`` knows fly as well; an app calls this once, when it is ready."""
+    if provider not in _providers:
+        _providers.append(provider)
+
+
+# --- Saying something ---------------------------------------------------------------
+
+
+def is_open(target: Target) -> bool:
+    """Where comments are looked at first there is no danmaku: its moment would be gone."""
+    return target.comments_open and not target.comments_held
+
+
+def post(
+    *,
+    target: Target,
+    author: User,
+    offset_ms: int,
+    text: str,
+    mode: str = Danmaku.Mode.SCROLL,
+    color: str = "#ffffff",
+    length_ms: int | None = None,
+) -> Danmaku:
+    """Say something at a moment.  ``length_ms`` is the target's, where it is known."""
+    if not is_open(target):
+        raise DanmakuClosed if target.comments_open else CommentsClosed
+    latest_ms = LATEST_OFFSET_MS if length_ms is None else length_ms + END_SLACK_MS
+    if not 0 <= offset_ms <= latest_ms:
+        raise PastTheEnd
+    if not re.fullmatch("#[0-9a-f]{6}", color := color.lower()):
+        raise BadColor
+    words = cleaned(text, MAX_DANMAKU, clean_line)
+    spam.judge_danmaku(_facts(target, author, words))
+    danmaku = Danmaku.objects.create(
+        **about(target), author=author, offset_ms=offset_ms, text=words, mode=mode, color=color
+    )
+    _forget_bucket(target, offset_ms)
+    return danmaku
+
+
+def _facts(target: Target, author: User, words: str) -> spam.Facts:
+    is_repeated = counters.is_repeated("danmaku", author, target, words, counters.REPEATED_DANMAKU_S)
+    return spam.Facts(
+        links=link_count(words),
+        account_age=timezone.now() - author.date_joined,
+        is_trusted=target.can_moderate(author),
+        recent=counters.recent("danmaku", author),
+        is_repeated=is_repeated,
+    )
+
+
+def delete(*, danmaku: Danmaku, by: User) -> None:
+    """Take it away: its author may, and who may moderate.  Twice is once."""
+    target: Any = danmaku.target
+    if not danmaku.is_by(by) and not target.can_moderate(by):
+        raise NotAllowed
+    if danmaku.deleted_at is None:
+        _change(danmaku, deleted_at=timezone.now(), deleted_by=by)
+        logger.info("Danmaku deleted", extra={"danmaku": danmaku.public_id, "by": by.pk})
+
+
+def hide(*, danmaku: Danmaku, by: User) -> None:
+    if not by.is_moderator:
+        raise NotAllowed
+    _change(danmaku, is_hidden=True)
+    logger.info("Danmaku hidden", extra={"danmaku": danmaku.public_id, "by": by.pk})
+
+
+def restore(*, danmaku: Danmaku, by: User) -> None:
+    """Undo hiding and deleting."""
+    if not by.is_moderator:
+        raise NotAllowed
+    _change(danmaku, is_hidden=False, deleted_at=None, deleted_by=None)
+    logger.info("Danmaku restored", extra={"danmaku": danmaku.public_id, "by": by.pk})
+
+
+def _change(danmaku: Danmaku, **fields: Any) -> None:
+    for name, value in fields.items():
+        setattr(danmaku, name, value)
+    danmaku.save(update_fields=list(fields))
+    _forget_bucket(danmaku.target, danmaku.offset_ms)
+
+
+# --- Reading ------------------------------------------------------------------------
+
+
+def between(target: Target, from_ms: int, to_ms: int) -> list[dict[str, Any]]:
+    """What flies from ``from_ms`` until before ``to_ms``, in order; one query, or none."""
+    numbers = range(from_ms // _BUCKET_MS, -(-to_ms // _BUCKET_MS))
+    keys = _keys(target, numbers)
+    known: dict[str, list[dict[str, Any]]] = cache.get_many(keys.values())
+    missing = [number for number in numbers if keys[number] not in known]
+    if missing:
+        fresh = _read(target, missing[0], missing[-1] + 1)
+        made = {keys[number]: fresh.get(number, []) for number in missing}
+        cache.set_many(made, KEPT_S)
+        known |= made
+    flying = (one for number in numbers for one in known[keys[number]])
+    return [one for one in flying if from_ms <= one["offset_ms"] < to_ms]
+
+
+_BUCKET_MS = BUCKET_S * 1000
+
+
+def _read(target: Target, first: int, end: int) -> dict[int, list[dict[str, Any]]]:
+    """The buckets from ``first`` until before ``end``, as far as there is something in them."""
+    from_ms, to_ms = first * _BUCKET_MS, end * _BUCKET_MS
+    found = _stored(target, from_ms, to_ms)
+    for provider in _providers:
+        found.extend(provider(target, from_ms, to_ms))
+    buckets: dict[int, list[dict[str, Any]]] = defaultdict(list)
+    for one in thinned(found, MOST_A_SECOND):
+        buckets[one.offset_ms // _BUCKET_MS].append(asdict(one))
+    return buckets
+
+
+def _stored(target: Target, from_ms: int, to_ms: int) -> list[Flying]:
+    """The newest of each second: who posts sees their own, however much was said before."""
+    newest_first = Window(RowNumber(), partition_by=[F("offset_ms") / 1000], order_by=F("id").desc())
+    rows = (
+        Danmaku.objects.of(target)
+        .spoken()
+        .filter(offset_ms__gte=from_ms, offset_ms__lt=to_ms)
+        .annotate(place=newest_first)
+        .filter(place__lte=MOST_A_SECOND)
+    )
+    return [
+        Flying(row.public_id, row.offset_ms, row.text, row.mode, row.color, row.created_at.isoformat())
+        for row in rows.order_by("offset_ms", "id")
+    ]
+
+
+def thinned(flying: Iterable[Flying], most: int) -> list[Flying]:
+    """In order of their moments, the ``most`` newest of each second."""
+    seconds: dict[int, list[Flying]] = defaultdict(list)
+    for one in flying:
+        seconds[one.offset_ms // 1000].append(one)
+    kept = (one for said in seconds.values() for one in sorted(said, key=_age)[-most:])
+    return sorted(kept, key=lambda one: (one.offset_ms, one.created_at, one.id))
+
+
+def _age(one: Flying) -> str:
+    return one.created_at
+
+
+# --- What is kept ready ---------------------------------------------------------------
+
+
+def forget(target: Target) -> None:
+    """Read everything of ``target`` anew: something that a provider told has changed."""
+    cache.set(_target_stamp(target), _new_stamp(), STAMP_KEPT_S)
+
+
+def _forget_bucket(target: Any, offset_ms: int) -> None:
+    cache.set(_bucket_stamp(target, offset_ms // _BUCKET_MS), _new_stamp(), STAMP_KEPT_S)
+
+
+def _keys(target: Target, numbers: Iterable[int]) -> dict[int, str]:
+    """Under which key each bucket is kept: it carries stamps that change with every change.
+
+    So whoever read the rows before a change keeps them under a key that nobody asks for again.
+    """
+    wanted = {number: _bucket_stamp(target, number) for number in numbers}
+    whole = _target_stamp(target)
+    stamps = cache.get_many([whole, *wanted.values()])
+    common = stamps.get(whole, "")
+    return {number: f"{key}:{common}:{stamps.get(key, '')}:rows" for number, key in wanted.items()}
+
+
+def _target_stamp(target: Target) -> str:
+    return "danmaku:{target_type.pk}.{target_id}".format(**about(target))
+
+
+def _bucket_stamp(target: Target, number: int) -> str:
+    return f"{_target_stamp(target)}:{number}"
+
+
+def _new_stamp() -> str:
+    return secrets.token_hex(4)

@@ -1,0 +1,51 @@
+"""Template tags that show what is said about a thing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import template
+from django.template import Context
+from django.utils.safestring import SafeString, mark_safe
+
+from comments.danmaku import BUCKET_S, is_open
+from comments.models import MAX_DANMAKU, Comment, Danmaku
+from comments.targets import Target
+from comments.text import to_html
+from comments.thread import Place, Thread
+
+register = template.Library()
+
+# What is told apart on any picture; white comes first because it is read best.
+COLORS = ("#ffffff", "#ff6b6b", "#ffb347", "#ffe066", "#8ce99a", "#66d9e8", "#91a7ff", "#f783ac")
+
+
+@register.inclusion_tag("comments/conversation.html", takes_context=True)
+def conversation(context: Context, target: Target, url: str) -> dict[str, Any]:
+    """The comments of ``target``, read and written at ``url``; the page's address may choose among them."""
+    request = context["request"]
+    thread = Thread(Place(target, request.path, url), request.user)
+    asked = {name: request.GET.get(name, "") for name in ("order", "after", "comment")}
+    section = thread.section(asked["order"] or "best", asked["after"], asked["comment"])
+    return {**section, "request": request, "user": request.user}
+
+
+@register.inclusion_tag("comments/danmaku.html", takes_context=True)
+def danmaku(context: Context, target: Target, api_path: str) -> dict[str, Any]:
+    """Where one writes danmaku and says how much of it to see; ``api_path`` is below ``/api/v1/``."""
+    return {
+        "request": context["request"],
+        "user": context["request"].user,
+        "api_path": api_path,
+        "is_open": is_open(target),
+        "bucket_s": BUCKET_S,
+        "most": MAX_DANMAKU,
+        "modes": Danmaku.Mode.choices,
+        "colors": COLORS,
+    }
+
+
+@register.filter
+def said(comment: Comment) -> SafeString:
+    """A comment's words as safe HTML."""
+    return mark_safe(to_html(comment.text, comment.mentions))  # noqa: S308 -- to_html escapes

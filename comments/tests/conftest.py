@@ -1,0 +1,43 @@
+"""A video to talk about, its creator, and somebody who talks."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.contrib.contenttypes.models import ContentType
+from django.utils import timezone
+
+from accounts.models import User
+from accounts.services import Role, grant_role
+from accounts.tests.factories import UserFactory
+from videos.models import Video
+from videos.tests.factories import VideoFactory
+
+
+def long_ago() -> dict[str, object]:
+    """Nobody's first day: links are not held."""
+    return {"date_joined": timezone.now() - timedelta(days=30)}
+
+
+@pytest.fixture
+def creator(db: None) -> User:
+    ContentType.objects.get_for_model(Video)  # asked for once per process: not what queries are counted for
+    return UserFactory(username="creator", **long_ago())
+
+
+@pytest.fixture
+def video(creator: User) -> Video:
+    return VideoFactory(channel=creator.channel, encoded=False, duration_s=120.0)
+
+
+@pytest.fixture
+def alice(db: None) -> User:
+    return UserFactory(username="Alice", **long_ago())
+
+
+@pytest.fixture
+def moderator(db: None) -> User:
+    user = UserFactory(username="warden")
+    grant_role(user=user, role=Role.MODERATOR)
+    return user

@@ -1,0 +1,146 @@
+"""Danmaku: posting at a moment, reading by buckets, and what is kept ready."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import pytest
+
+from accounts.models import User
+from comments import danmaku
+from comments.danmaku import BUCKET_S, MOST_A_SECOND, Flying, thinned
+from comments.errors import CommentError
+from comments.models import Danmaku
+from comments.tests.factories import DanmakuFactory
+from videos.conversation import set_comments_mode
+from videos.models import Video
+
+pytestmark = [pytest.mark.django_db, pytest.mark.redis]
+
+
+def post(video: Video, author: User, text: str = "哇", offset_ms: int = 1000, **more: Any) -> Danmaku:
+    return danmaku.post(target=video, author=author, offset_ms=offset_ms, text=text, **more)
+
+
+def texts(video: Video, from_s: float = 0, to_s: float = BUCKET_S) -> list[str]:
+    return [one["text"] for one in danmaku.between(video, int(from_s * 1000), int(to_s * 1000))]
+
+
+def code_of(act: Callable[[], Any]) -> str:
+    with pytest.raises(CommentError) as refused:
+        act()
+    return refused.value.code
+
+
+def test_what_is_said_flies_in_the_order_of_its_moments(video: Video, alice: User) -> None:
+    for offset_ms, text in ((29_999, "late"), (0, "first"), (500, "then"), (30_000, "next bucket")):
+        post(video, alice, text, offset_ms)
+
+    assert texts(video) == ["first", "then", "late"]
+    assert texts(video, 0.5, 45) == ["then", "late", "next bucket"]
+    assert texts(video, 60, 60) == []
+
+
+@pytest.mark.parametrize(
+    ("asked", "code"),
+    [
+        ({"text": ""}, "blank"),
+        ({"text": "x" * 101}, "max_length"),
+        ({"text": "see https://example.org"}, "no_links"),
+        ({"offset_ms": 122_000}, "max_value"),
+        ({"offset_ms": -1}, "max_value"),
+        ({"color": "red"}, "invalid"),
+    ],
+)
+def test_what_will_not_do_is_refused(video: Video, alice: User, asked: dict[str, Any], code: str) -> None:
+    assert code_of(lambda: post(video, alice, length_ms=120_000, **asked)) == code
+
+
+@pytest.mark.parametrize(("mode", "code"), [("closed", "comments_closed"), ("held", "danmaku_closed")])
+def test_nothing_flies_unseen_where_comments_are_closed_or_held(
+    video: Video, alice: User, mode: str, code: str
+) -> None:
+    set_comments_mode(video=video, mode=mode)
+
+    assert code_of(lambda: post(video, alice)) == code
+
+
+def test_what_is_taken_away_is_gone_at_once_and_can_come_back(
+    video: Video, alice: User, creator: User, moderator: User
+) -> None:
+    mine, rude = post(video, alice, "mine"), post(video, alice, "rude")
+    before = texts(video)
+    danmaku.delete(danmaku=mine, by=alice)
+    danmaku.hide(danmaku=rude, by=moderator)
+    gone = texts(video)
+    danmaku.restore(danmaku=rude, by=moderator)
+
+    assert (before, gone, texts(video)) == (["mine", "rude"], [], ["rude"])
+    assert code_of(lambda: danmaku.hide(danmaku=rude, by=creator)) == "permission_denied"
+
+
+def test_of_a_crowded_second_the_newest_fly(video: Video, alice: User) -> None:
+    for number in range(MOST_A_SECOND + 3):
+        DanmakuFactory(target=video, author=alice, text=str(number), offset_ms=2000 + number)
+    DanmakuFactory(target=video, author=alice, text="calm", offset_ms=9000)
+
+    assert texts(video) == [*(str(number) for number in range(3, MOST_A_SECOND + 3)), "calm"]
+
+
+def test_nobody_s_words_fly_after_they_are_suspended(video: Video, alice: User) -> None:
+    DanmakuFactory(target=video, author=alice)
+    User.objects.filter(pk=alice.pk).update(is_active=False)
+
+    assert texts(video) == []
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_reading_costs_one_query_and_then_none(
+    video: Video, alice: User, count: int, django_assert_num_queries: Any
+) -> None:
+    for number in range(count):
+        DanmakuFactory(target=video, author=alice, offset_ms=number * 40_000)
+
+    with django_assert_num_queries(1):
+        danmaku.between(video, 0, 120_000)
+    with django_assert_num_queries(0):
+        danmaku.between(video, 30_000, 60_000)
+
+
+def test_a_new_one_is_read_at_once_though_its_bucket_was_kept(video: Video, alice: User) -> None:
+    post(video, alice, "one")
+    texts(video)
+    post(video, alice, "two")
+
+    assert texts(video) == ["one", "two"]
+
+
+@pytest.fixture
+def chat() -> Iterator[list[Flying]]:
+    """What another app says was said, as long as the test runs."""
+    said: list[Flying] = []
+
+    def provider(target: Any, from_ms: int, to_ms: int) -> Iterable[Flying]:
+        return [one for one in said if from_ms <= one.offset_ms < to_ms]
+
+    danmaku.register(provider)
+    yield said
+    danmaku._providers.remove(provider)
+
+
+def test_what_was_said_elsewhere_flies_at_its_time(video: Video, alice: User, chat: list[Flying]) -> None:
+    post(video, alice, "danmaku", 2000)
+    chat.append(Flying("m1", 1500, "chat", "scroll", "#ffffff", "2026-01-01T00:00:00+00:00"))
+    both = texts(video)
+    chat.clear()
+    danmaku.forget(video)
+
+    assert both == ["chat", "danmaku"]
+    assert texts(video) == ["danmaku"]
+
+
+def test_thinning_keeps_the_newest_of_each_second_in_order() -> None:
+    flying = [Flying(str(n), 1000 + n, "", "scroll", "#ffffff", f"2026-01-0{9 - n}") for n in range(4)]
+
+    assert [one.id for one in thinned(flying, 2)] == ["0", "1"]

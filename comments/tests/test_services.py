@@ -1,0 +1,302 @@
+"""Saying, changing, taking away, lifting: who may, and what becomes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import AnonymousUser
+
+from accounts.models import User
+from accounts.tests.factories import UserFactory
+from comments import services, spam
+from comments.errors import CommentError
+from comments.models import MAX_COMMENT, Comment
+from comments.tests.conftest import long_ago
+from comments.tests.factories import CommentFactory
+from videos.conversation import set_comments_mode
+from videos.models import Video
+
+pytestmark = [pytest.mark.django_db, pytest.mark.redis]
+
+
+def code_of(act: Callable[..., Any], **asked: Any) -> str:
+    """Why ``act`` is refused."""
+    with pytest.raises(CommentError) as refused:
+        act(**asked)
+    return refused.value.code
+
+
+def seen(video: Video, user: User | AnonymousUser) -> dict[str, str]:
+    """What ``user`` sees, by text; of what may not be read, a dash."""
+    rows = Comment.objects.of(video).seen_by(user, can_moderate=video.can_moderate(user))
+    return {row.text: row.text if row.is_readable else "–" for row in rows}
+
+
+# --- Saying something -------------------------------------------------------------
+
+
+def test_a_comment_is_stored_plain_with_the_people_it_names(video: Video, alice: User) -> None:
+    UserFactory(username="Bob")
+
+    comment = services.post(target=video, author=alice, text="  @bob @nobody <b>look</b> at\r\n1:23 ")
+
+    assert comment.text == "@bob @nobody <b>look</b> at\n1:23"
+    assert comment.mentions == ["Bob"]
+    assert not comment.is_held
+
+
+def test_a_reply_to_a_reply_joins_the_root_s_thread(video: Video, alice: User, creator: User) -> None:
+    root = services.post(target=video, author=alice, text="root")
+    reply = services.post(target=video, author=creator, text="reply", parent=root)
+    deeper = services.post(target=video, author=alice, text="deeper", parent=reply)
+
+    assert (reply.parent, deeper.parent) == (root, root)
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("", "blank"),
+        (" \n\u200b", "blank"),
+        ("x" * (MAX_COMMENT + 1), "max_length"),
+        ("a\0", "forbidden_characters"),
+    ],
+)
+def test_a_text_that_will_not_do_is_refused(video: Video, alice: User, text: str, code: str) -> None:
+    assert code_of(services.post, target=video, author=alice, text=text) == code
+    assert not Comment.objects.exists()
+
+
+def test_nothing_new_where_comments_are_closed(video: Video, alice: User) -> None:
+    said = services.post(target=video, author=alice, text="before")
+    set_comments_mode(video=video, mode="closed")
+
+    assert code_of(services.post, target=video, author=alice, text="after") == "comments_closed"
+    assert code_of(services.edit, comment=said, by=alice, text="after") == "comments_closed"
+    assert seen(video, AnonymousUser()) == {"before": "before"}
+
+
+def test_one_replies_to_what_is_here_and_can_be_read(video: Video, alice: User, creator: User) -> None:
+    elsewhere = CommentFactory(target=creator.channel)
+    gone = CommentFactory(target=video)
+    services.delete(comment=gone, by=creator)
+
+    for parent in (elsewhere, gone):
+        reply = {"target": video, "author": alice, "text": "hm", "parent": parent}
+        assert code_of(services.post, **reply) == "does_not_exist"
+
+
+def test_held_comments_are_seen_by_their_author_and_who_moderates_until_let_through(
+    video: Video, alice: User, creator: User, moderator: User
+) -> None:
+    set_comments_mode(video=video, mode="held")
+    comment = services.post(target=video, author=alice, text="hello")
+    services.post(target=video, author=creator, text="mine")
+
+    everyone = [
+        seen(video, user).get("hello") for user in (AnonymousUser(), UserFactory(), alice, creator, moderator)
+    ]
+    refused = code_of(services.approve, comment=comment, by=alice)
+    services.approve(comment=comment, by=creator)
+
+    assert everyone == [None, None, "hello", "hello", "hello"]
+    assert refused == "permission_denied"
+    assert seen(video, AnonymousUser()) == {"hello": "hello", "mine": "mine"}
+
+
+def test_an_edit_is_looked_at_again_where_comments_are_held(video: Video, alice: User, creator: User) -> None:
+    comment = services.post(target=video, author=alice, text="harmless")
+    set_comments_mode(video=video, mode="held")
+
+    services.edit(comment=comment, by=alice, text="not harmless")
+
+    assert comment.edited_at
+    assert comment.is_held
+
+
+def test_only_its_author_changes_a_comment(video: Video, alice: User, creator: User, moderator: User) -> None:
+    comment = services.post(target=video, author=alice, text="mine")
+
+    for by in (creator, moderator):
+        assert code_of(services.edit, comment=comment, by=by, text="yours") == "permission_denied"
+    services.edit(comment=comment, by=alice, text="mine @creator")
+
+    comment.refresh_from_db()
+    assert (comment.text, comment.mentions) == ("mine @creator", ["creator"])
+
+
+# --- Gone ---------------------------------------------------------------------------
+
+
+def silence_by_deleting(comment: Comment, creator: User, moderator: User) -> None:
+    services.delete(comment=comment, by=creator)
+
+
+def silence_by_hiding(comment: Comment, creator: User, moderator: User) -> None:
+    services.hide(comment=comment, by=moderator)
+
+
+def silence_by_suspending(comment: Comment, creator: User, moderator: User) -> None:
+    User.objects.filter(comments=comment).update(is_active=False)
+
+
+def silence_by_deleting_the_account(comment: Comment, creator: User, moderator: User) -> None:
+    assert comment.author
+    comment.author.delete()
+
+
+@pytest.mark.parametrize(
+    "silence",
+    [silence_by_deleting, silence_by_hiding, silence_by_suspending, silence_by_deleting_the_account],
+)
+def test_a_root_that_is_gone_keeps_its_place_while_replies_speak(
+    video: Video, creator: User, moderator: User, silence: Callable[[Comment, User, User], None]
+) -> None:
+    root, lonely = CommentFactory(target=video, text="root"), CommentFactory(target=video, text="lonely")
+    reply = CommentFactory(parent=root, text="reply")
+    for comment in (root, lonely):
+        silence(comment, creator, moderator)
+
+    with_reply = seen(video, AnonymousUser())
+    silence(reply, creator, moderator)
+    without = seen(video, AnonymousUser())
+
+    assert with_reply == {"root": "–", "reply": "reply"}
+    assert without == {}
+
+
+def test_what_moderators_hid_only_they_see_and_they_can_bring_it_back(
+    video: Video, alice: User, creator: User, moderator: User
+) -> None:
+    comment = CommentFactory(target=video, author=alice, text="rude")
+    refused = code_of(services.hide, comment=comment, by=creator)
+    services.hide(comment=comment, by=moderator)
+    hidden = [bool(seen(video, user)) for user in (AnonymousUser(), alice, creator, moderator)]
+    services.restore(comment=comment, by=moderator)
+
+    assert refused == "permission_denied"
+    assert hidden == [False, False, False, True]
+    assert seen(video, AnonymousUser()) == {"rude": "rude"}
+
+
+def test_deleting_is_its_author_s_and_the_moderating_and_nobody_else_s(
+    video: Video, alice: User, creator: User, moderator: User
+) -> None:
+    comments = [CommentFactory(target=video, author=alice) for _ in range(3)]
+    refused = code_of(services.delete, comment=comments[0], by=UserFactory())
+    for comment, by in zip(comments, (alice, creator, moderator), strict=True):
+        services.delete(comment=comment, by=by)
+
+    assert refused == "permission_denied"
+    assert list(Comment.objects.order_by("pk").values_list("deleted_by", flat=True)) == [
+        alice.pk,
+        creator.pk,
+        moderator.pk,
+    ]
+
+
+def test_comments_go_with_their_video(video: Video) -> None:
+    CommentFactory(parent=CommentFactory(target=video))
+
+    video.delete()
+
+    assert not Comment.objects.exists()
+
+
+# --- Lifting --------------------------------------------------------------------------
+
+
+def test_likes_count_once_a_person_and_lift(video: Video, alice: User) -> None:
+    comment, other = CommentFactory(target=video), CommentFactory(target=video)
+
+    for _ in range(2):
+        services.like(comment=comment, user=alice)
+    comment.refresh_from_db()
+    liked = (comment.like_count, comment.score > other.score)
+    for _ in range(2):
+        services.unlike(comment=comment, user=alice)
+    comment.refresh_from_db()
+
+    assert liked == (1, True)
+    assert comment.like_count == 0
+
+
+def test_one_comment_is_pinned_by_the_creator(
+    video: Video, alice: User, creator: User, moderator: User
+) -> None:
+    first, second = CommentFactory(target=video, author=alice), CommentFactory(target=video)
+    reply = CommentFactory(parent=second)
+    refused = [code_of(services.pin, comment=first, by=by) for by in (alice, moderator)]
+    services.pin(comment=first, by=creator)
+    services.pin(comment=second, by=creator)
+
+    assert refused == ["permission_denied"] * 2
+    assert code_of(services.pin, comment=reply, by=creator) == "not_a_root"
+    assert list(Comment.objects.filter(is_pinned=True)) == [second]
+    services.delete(comment=second, by=creator)
+    assert not Comment.objects.filter(is_pinned=True).exists()
+
+
+def test_a_heart_is_the_creator_s(video: Video, alice: User, creator: User) -> None:
+    comment = CommentFactory(target=video, author=alice)
+
+    assert code_of(services.give_heart, comment=comment, by=alice) == "permission_denied"
+    services.give_heart(comment=comment, by=creator)
+    assert comment.has_heart
+    services.take_heart(comment=comment, by=creator)
+    assert not comment.has_heart
+
+
+# --- Spam ------------------------------------------------------------------------------
+
+
+def test_the_same_long_text_is_refused_anywhere_and_a_short_one_only_here(
+    video: Video, alice: User, creator: User
+) -> None:
+    other = creator.channel.videos.create(title="Other")
+    long_text = "I have already said this elsewhere, have I not"
+    for text in ("lol", long_text):
+        services.post(target=video, author=alice, text=text)
+
+    again = code_of(services.post, target=video, author=alice, text="LOL!")
+    elsewhere = code_of(services.post, target=other, author=alice, text=long_text)
+    services.post(target=other, author=alice, text="lol")
+
+    assert (again, elsewhere) == ("said_before", "said_before")
+
+
+def test_a_burst_is_stopped_and_the_creator_is_trusted(video: Video, alice: User, creator: User) -> None:
+    for number in range(spam.COMMENTS_A_WINDOW):
+        services.post(target=video, author=alice, text=f"number {number}")
+        services.post(target=video, author=creator, text="thanks")
+
+    assert code_of(services.post, target=video, author=alice, text="one more") == "too_fast"
+    services.post(target=video, author=creator, text="thanks")
+
+
+def test_without_rate_limits_nothing_is_counted(video: Video, alice: User, settings: Any) -> None:
+    settings.RATE_LIMITS = False
+
+    for _ in range(spam.COMMENTS_A_WINDOW + 2):
+        services.post(target=video, author=alice, text="again")
+
+
+def test_one_text_of_many_names_is_held(video: Video) -> None:
+    text = "The very same words from every one of these people"
+    held = [
+        services.post(target=video, author=UserFactory(**long_ago()), text=text).is_held
+        for _ in range(spam.CHORUS + 1)
+    ]
+
+    assert held == [False] * spam.CHORUS + [True]
+
+
+def test_a_link_of_a_new_account_is_held_also_when_it_is_edited_in(video: Video) -> None:
+    newcomer = UserFactory()
+    linked = services.post(target=video, author=newcomer, text="see https://example.org")
+    edited = services.post(target=video, author=newcomer, text="see")
+    services.edit(comment=edited, by=newcomer, text="see www.example.org")
+
+    assert (linked.is_held, edited.is_held) == (True, True)

@@ -1,0 +1,71 @@
+"""What may be said, from the facts; and which comments are the best."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from comments import spam
+from comments.errors import CommentError
+from comments.ranking import EPOCH, score
+from comments.spam import Facts, Verdict, judge_comment, judge_danmaku
+
+OLD, NEW = timedelta(days=30), timedelta(hours=1)
+
+
+@pytest.mark.parametrize(
+    ("facts", "verdict"),
+    [
+        (Facts(links=0, account_age=NEW), Verdict.PUBLISH),
+        (Facts(links=1, account_age=OLD), Verdict.PUBLISH),
+        (Facts(links=1, account_age=NEW), Verdict.HOLD),
+        (Facts(links=spam.HELD_FROM_LINKS, account_age=OLD), Verdict.HOLD),
+        (Facts(links=0, account_age=OLD, others=spam.CHORUS), Verdict.HOLD),
+        (Facts(links=99, account_age=NEW, is_trusted=True, is_repeated=True), Verdict.PUBLISH),
+        (Facts(links=0, account_age=OLD, recent=spam.COMMENTS_A_WINDOW), Verdict.PUBLISH),
+    ],
+)
+def test_what_is_published_and_what_is_held(facts: Facts, verdict: Verdict) -> None:
+    assert judge_comment(facts) is verdict
+
+
+@pytest.mark.parametrize(
+    ("facts", "code"),
+    [
+        (Facts(links=spam.MAX_LINKS + 1, account_age=OLD), "too_many_links"),
+        (Facts(links=0, account_age=OLD, is_repeated=True), "said_before"),
+        (Facts(links=0, account_age=OLD, recent=spam.COMMENTS_A_WINDOW + 1), "too_fast"),
+    ],
+)
+def test_what_is_refused_has_a_code_and_a_sentence(facts: Facts, code: str) -> None:
+    with pytest.raises(CommentError) as refused:
+        judge_comment(facts)
+
+    assert refused.value.code == code
+    assert str(refused.value).endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("facts", "code"),
+    [
+        (Facts(links=1, account_age=OLD, is_trusted=True), "no_links"),
+        (Facts(links=0, account_age=OLD, recent=spam.DANMAKU_A_WINDOW + 1), "too_fast"),
+        (Facts(links=0, account_age=OLD, is_repeated=True), "said_before"),
+    ],
+)
+def test_danmaku_is_refused_and_never_held(facts: Facts, code: str) -> None:
+    with pytest.raises(CommentError) as refused:
+        judge_danmaku(facts)
+
+    assert refused.value.code == code
+
+
+def test_likes_replies_and_a_heart_lift_and_age_lets_others_pass() -> None:
+    def at(days: int, likes: int = 0, replies: int = 0, has_heart: bool = False) -> float:
+        created_at = EPOCH + timedelta(days=days)
+        return score(likes=likes, replies=replies, has_heart=has_heart, created_at=created_at)
+
+    assert at(0) < at(0, replies=1) < at(0, likes=1) < at(0, has_heart=True) < at(0, likes=10)
+    assert at(0, likes=10) > at(30, likes=1)
+    assert at(0, likes=10) < at(365, likes=1)

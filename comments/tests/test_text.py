@@ -1,0 +1,129 @@
+"""What is stored of what people write, and what it becomes on a page."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from comments.text import Unshowable, clean, clean_line, gist, link_count, mentioned, to_html
+
+
+@pytest.mark.parametrize(
+    ("written", "stored"),
+    [
+        ("  hello \r\nworld  ", "hello\nworld"),
+        ("a\tb   c\u00a0\u00a0d", "a b c d"),
+        ("one\n\n\n\n\ntwo", "one\n\ntwo"),
+        ("zero\u200bwidth\ufeff", "zerowidth"),
+        ("\u202edetrevni", "detrevni"),
+        ("Z" + "\u0335" * 30, "Z" + "\u0335" * 4),
+        (" \n \u200b ", ""),
+        ("\u0301\u0301", ""),
+        ("👩\u200d👩\u200d👧", "👩\u200d👩\u200d👧"),
+        ("。。。", "。。。"),
+    ],
+)
+def test_text_is_stored_as_it_was_meant(written: str, stored: str) -> None:
+    assert clean(written) == stored
+
+
+@pytest.mark.parametrize("written", ["a\0b", "\x1b[31mred", "\ud800", "\x85"])
+def test_what_cannot_be_shown_is_refused(written: str) -> None:
+    with pytest.raises(Unshowable):
+        clean(written)
+
+
+def test_a_line_is_one_line() -> None:
+    assert clean_line("a\nb\n\nc") == "a b c"
+
+
+@pytest.mark.parametrize(
+    ("text", "html"),
+    [
+        ("<b>&\"'</b>", "&lt;b&gt;&amp;&quot;&#x27;&lt;/b&gt;"),
+        ("one\ntwo", "one<br>two"),
+        ("at 1:23", 'at <a class="time-link" href="?t=83" data-seek="83">1:23</a>'),
+        ("1:02:03!", '<a class="time-link" href="?t=3723" data-seek="3723">1:02:03</a>!'),
+        ("看1：05处", '看<a class="time-link" href="?t=65" data-seek="65">1：05</a>处'),
+        ("75:30", '<a class="time-link" href="?t=4530" data-seek="4530">75:30</a>'),
+        ("16:9 and 1:75 and 1:2:3 and 12:34:56:78", "16:9 and 1:75 and 1:2:3 and 12:34:56:78"),
+        ("hi @ALICE.", 'hi <a class="mention" href="/@Alice/">@ALICE</a>.'),
+        ("谢谢@Alice你好", '谢谢<a class="mention" href="/@Alice/">@Alice</a>你好'),
+        ("@nobody, me@alice.org", "@nobody, me@alice.org"),
+    ],
+)
+def test_times_and_names_become_links_and_all_else_is_escaped(text: str, html: str) -> None:
+    assert to_html(text, ["Alice"]) == html
+
+
+@pytest.mark.parametrize(
+    ("text", "url", "rest"),
+    [
+        ("see https://example.org/a?b=1&c=2.", "https://example.org/a?b=1&amp;c=2", "."),
+        ("(https://example.org/a_(b))", "https://example.org/a_(b)", ")"),
+        ("看https://example.org/很好", "https://example.org/", "很好"),
+        ("https://example.org/@alice/1:23", "https://example.org/@alice/1:23", ""),
+    ],
+)
+def test_addresses_become_links_that_lend_no_weight(text: str, url: str, rest: str) -> None:
+    html = to_html(text, ["alice"])
+
+    assert f'<a href="{url}" rel="nofollow ugc noopener" target="_blank">{url}</a>{rest}' in html
+    assert html.count("<a ") == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "javascript:alert(1)",
+        "data:text/html,x",
+        "https://bank.example@evil.example/",
+        "https://",
+        "http:///x",
+    ],
+)
+def test_nothing_else_becomes_a_link(text: str) -> None:
+    assert "<a" not in to_html(text)
+
+
+@given(st.text(max_size=200))
+def test_whatever_was_written_there_are_no_tags_but_ours(text: str) -> None:
+    html = to_html(text, ["alice"])
+
+    ours = re.sub(r'<br>|</a>|<a (?:class="[a-z-]+" )?href="[^"<>]*"(?: [a-z-]+="[^"<>]*")*>', "", html)
+    assert "<" not in ours
+    assert ">" not in ours
+
+
+@given(st.text(max_size=200))
+def test_cleaning_twice_is_cleaning_once(text: str) -> None:
+    try:
+        once = clean(text)
+    except Unshowable:
+        return
+    assert clean(once) == once
+
+
+def test_names_are_found_once_each_and_not_in_addresses() -> None:
+    assert mentioned("@Alice @alice @bob, https://example.org/@carol x@dave.org") == ("alice", "bob")
+
+
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [
+        ("none here. e.g. this/that", 0),
+        ("https://a.example http://b.example", 2),
+        ("www.example.com and t.me/x", 2),
+        ("mail me@example.org/x", 0),
+    ],
+)
+def test_links_are_counted_even_where_they_are_none(text: str, count: int) -> None:
+    assert link_count(text) == count
+
+
+def test_the_same_thing_said_otherwise_has_the_same_gist() -> None:
+    assert gist("Buy  NOW!!!") == gist("buy now") == gist("ＢＵＹ ｎｏｗ")
+    assert gist("！！！") == gist("!!!")

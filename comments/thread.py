@@ -1,0 +1,157 @@
+"""What one reader sees of the comments under one target: the pages' side of the QuerySets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from comments.models import MAX_COMMENT, Comment, CommentQuerySet
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from django.contrib.auth.models import AnonymousUser
+
+    from accounts.models import User
+    from comments.targets import Target
+
+PAGE_SIZE = 20
+REPLIES_PAGE_SIZE = 20
+MOST_REPLIES_AT_ONCE = 200
+
+ORDERS = {"best": _("Best"), "newest": _("Newest")}
+HELD = "held"
+COLUMNS = {"best": "score", "newest": "created_at", HELD: "created_at"}
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A target, the page that shows it, and the address of its comments (with a slash at the end)."""
+
+    target: Target
+    page_url: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    comments: Sequence[Comment]
+    next_query: str = ""  # empty on the last page
+
+
+class Thread:
+    """The comments of ``place`` for ``user``."""
+
+    def __init__(self, place: Place, user: User | AnonymousUser) -> None:
+        self.place = place
+        self.target = place.target
+        self.user = user
+
+    @cached_property
+    def can_moderate(self) -> bool:
+        return self.target.can_moderate(self.user)
+
+    @cached_property
+    def is_creator(self) -> bool:
+        return self.target.channel.is_owned_by(self.user)
+
+    @property
+    def is_moderator(self) -> bool:
+        return self.user.is_authenticated and self.user.is_moderator
+
+    @property
+    def seen(self) -> CommentQuerySet:
+        return Comment.objects.of(self.target).seen_by(self.user, can_moderate=self.can_moderate)
+
+    @cached_property
+    def count(self) -> int:
+        return Comment.objects.of(self.target).spoken().count()
+
+    @cached_property
+    def held_count(self) -> int:
+        """How many wait for whoever may let them through."""
+        return self._held().count() if self.can_moderate else 0
+
+    def _held(self) -> CommentQuerySet:
+        return self.seen.waiting()
+
+    def one(self, public_id: str) -> Comment | None:
+        comment = self.seen.filter(public_id=public_id).first()
+        if comment:
+            comment.target = self.target
+        return comment
+
+    def page(self, order: str, after: str = "") -> Page:
+        """Roots after ``after``, the id of the last one shown; the first page begins with what is pinned."""
+        if order == HELD:
+            rows = self._held() if self.can_moderate else self.seen.none()
+        else:
+            rows = self.seen.roots()
+        column = COLUMNS[order]
+        ordering = [f"-{column}", "-pk"]
+        last = self._row(after)
+        if last is None:
+            ordering.insert(0, "-is_pinned")
+        else:
+            value = getattr(last, column)
+            further = Q(**{f"{column}__lt": value}) | Q(**{column: value}, pk__lt=last.pk)
+            rows = rows.filter(further, is_pinned=False) if not last.is_pinned else rows.exclude(pk=last.pk)
+        return self._cut(rows.order_by(*ordering), PAGE_SIZE, order=order)
+
+    def replies(self, root: Comment, after: str = "", least: Comment | None = None) -> Page:
+        """As they were written; ``least`` is one of them that has to be on the page."""
+        rows = self.seen.filter(parent=root)
+        size = REPLIES_PAGE_SIZE
+        if least is not None:
+            before = rows.filter(created_at__lte=least.created_at).count()
+            size = min(max(size, before), MOST_REPLIES_AT_ONCE)
+        last = self._row(after)
+        if last is not None:
+            later = Q(created_at__gt=last.created_at) | Q(created_at=last.created_at, pk__gt=last.pk)
+            rows = rows.filter(later)
+        return self._cut(rows.order_by("created_at", "pk"), size, show="replies")
+
+    def _row(self, public_id: str) -> Comment | None:
+        """Where the last page ended; what was deleted since still marks its place."""
+        if not public_id or len(public_id) > 16:
+            return None
+        return Comment.objects.of(self.target).filter(public_id=public_id).first()
+
+    def _cut(self, rows: CommentQuerySet, size: int, **query: str) -> Page:
+        found = list(rows[: size + 1])
+        shown = found[:size]
+        for comment in shown:
+            comment.target = self.target
+        if len(found) <= size:
+            return Page(shown)
+        return Page(shown, "?" + urlencode({**query, "after": shown[-1].public_id}))
+
+    # --- For templates --------------------------------------------------------------
+
+    def context(self, **more: Any) -> dict[str, Any]:
+        return {"thread": self, "place": self.place, "most": MAX_COMMENT, **more}
+
+    def section(self, order: str = "best", after: str = "", chosen: str = "") -> dict[str, Any]:
+        """The whole section; ``chosen`` is a comment that an address points to, and comes first, unfolded."""
+        order = order if order in ORDERS or (order == HELD and self.can_moderate) else "best"
+        page = self.page(order, after)
+        context = self.context(order=order, orders=ORDERS, page=page)
+        comment = self.one(chosen) if chosen and len(chosen) <= 16 else None
+        if comment is None:
+            return context
+        root = self.one(comment.root.public_id) if comment.parent_id else comment
+        if root is None:
+            return context
+        others = [shown for shown in page.comments if shown.pk != root.pk]
+        return {
+            **context,
+            "page": Page(others, page.next_query),
+            "chosen": comment,
+            "chosen_root": root,
+            "chosen_replies": self.replies(root, least=comment if comment.parent_id else None),
+        }

@@ -1,0 +1,218 @@
+"""Comments on pages: fragments for htmx, and the same by redirect without JavaScript.
+
+The app that owns the target binds these to its addresses, having asked whether
+the person may know of the target at all.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+
+from django.contrib import messages
+from django.contrib.auth.views import redirect_to_login
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBadRequest
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods
+
+from comments import services
+from comments.errors import CommentError, NoSuchParent
+from comments.thread import Place, Thread
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from accounts.models import User
+    from comments.models import Comment
+
+__all__ = ["Place", "comment", "comments"]
+
+UNPROCESSABLE = 422
+
+
+# --- The section ------------------------------------------------------------------
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def comments(request: HttpRequest, place: Place) -> HttpResponse:
+    """The list in another order, more of it, or something new to say."""
+    thread = Thread(place, request.user)
+    if request.method == "POST":
+        return _post(request, thread)
+    order, after = request.GET.get("order", "best"), request.GET.get("after", "")
+    if not is_htmx(request):
+        return redirect(_page(place, "comments", order=order, after=after))
+    section = thread.section(order, after)
+    template = "comments/includes/list.html" if after else "comments/conversation.html"
+    return _fragment(request, template, section)
+
+
+def _post(request: HttpRequest, thread: Thread) -> HttpResponse:
+    if not request.user.is_authenticated:
+        return _sign_in_first(request, thread.place)
+    text, parent_id = request.POST.get("text", ""), request.POST.get("parent", "")
+    parent = thread.one(parent_id) if parent_id else None
+    try:
+        if parent_id and parent is None:
+            raise NoSuchParent
+        posted = services.post(target=thread.target, author=request.user, text=text, parent=parent)
+    except CommentError as error:
+        return _composer(request, thread, parent=parent, text=text, error=str(error), status=UNPROCESSABLE)
+    new = thread.one(posted.public_id)
+    if new is None:
+        raise Http404  # deleted within the same moment
+    if not is_htmx(request):
+        return redirect(_permalink(thread.place, new))
+    said = _("It is being looked at before others see it.") if new.is_held else _("It is said.")
+    root = thread.one(new.root.public_id) if new.parent_id else None
+    context = thread.context(new=new, root=root)
+    template = "comments/replied.html" if root else "comments/posted.html"
+    response = _fragment(request, template, context)
+    response["HX-Trigger"] = json.dumps({"toast": said})
+    response["HX-Trigger-After-Settle"] = json.dumps({"comment-posted": new.public_id})
+    return response
+
+
+def _composer(
+    request: HttpRequest,
+    thread: Thread,
+    *,
+    parent: Comment | None = None,
+    edited: Comment | None = None,
+    status: int = 200,
+    **more: Any,
+) -> HttpResponse:
+    """The form to write in: as a fragment, or on a page of its own."""
+    context = thread.context(parent=parent, edited=edited, is_open=True, **more)
+    template = "comments/includes/composer.html" if is_htmx(request) else "comments/form.html"
+    response = render(request, template, context, status=status)
+    return _varying(response)
+
+
+# --- One of them --------------------------------------------------------------------
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def comment(request: HttpRequest, place: Place, comment_id: str) -> HttpResponse:
+    """One comment, its replies, a form for it, or something done to it."""
+    thread = Thread(place, request.user)
+    found = thread.one(comment_id)
+    if found is None:
+        raise Http404
+    if request.method == "POST":
+        return _do(request, thread, found)
+    show = request.GET.get("show", "")
+    if show == "replies" and is_htmx(request):
+        replies = thread.replies(found, request.GET.get("after", ""))
+        return _fragment(request, "comments/includes/replies.html", thread.context(root=found, page=replies))
+    if show in {"edit", "reply"}:
+        return _form(request, thread, found, show)
+    if not is_htmx(request):
+        return redirect(_permalink(place, found))
+    return _fragment(request, "comments/includes/comment.html", thread.context(comment=found))
+
+
+def _form(request: HttpRequest, thread: Thread, found: Comment, show: str) -> HttpResponse:
+    if not request.user.is_authenticated:
+        return _sign_in_first(request, thread.place)
+    if not found.is_readable:
+        raise Http404
+    if show == "edit":
+        if not found.is_by(request.user):
+            raise Http404
+        return _composer(request, thread, edited=found, text=found.text)
+    # A reply to a reply stands under the root: its first word says whom it answers.
+    text = f"@{found.author.username} " if found.parent_id and found.author else ""
+    return _composer(request, thread, parent=found, text=text)
+
+
+def _do(request: HttpRequest, thread: Thread, found: Comment) -> HttpResponse:
+    """What ``do`` says; the service decides whether the person may."""
+    if not request.user.is_authenticated:
+        return _sign_in_first(request, thread.place)
+    do = request.POST.get("do", "")
+    if not found.is_readable or (do != "edit" and do not in ACTIONS):
+        return HttpResponseBadRequest()
+    text = request.POST.get("text", "")
+    try:
+        if do == "edit":
+            services.edit(comment=found, by=request.user, text=text)
+        else:
+            ACTIONS[do](found, request.user)
+    except CommentError as error:
+        if do == "edit":
+            return _composer(request, thread, edited=found, text=text, error=str(error), status=UNPROCESSABLE)
+        return _refused(request, thread, error)
+    return _done(request, thread, found, do)
+
+
+ACTIONS: dict[str, Callable[[Comment, User], None]] = {
+    "delete": lambda comment, user: services.delete(comment=comment, by=user),
+    "like": lambda comment, user: services.like(comment=comment, user=user),
+    "unlike": lambda comment, user: services.unlike(comment=comment, user=user),
+    "pin": lambda comment, user: services.pin(comment=comment, by=user),
+    "unpin": lambda comment, user: services.unpin(comment=comment, by=user),
+    "heart": lambda comment, user: services.give_heart(comment=comment, by=user),
+    "unheart": lambda comment, user: services.take_heart(comment=comment, by=user),
+    "approve": lambda comment, user: services.approve(comment=comment, by=user),
+    "hide": lambda comment, user: services.hide(comment=comment, by=user),
+    "restore": lambda comment, user: services.restore(comment=comment, by=user),
+}
+
+
+def _done(request: HttpRequest, thread: Thread, found: Comment, do: str) -> HttpResponse:
+    now = thread.one(found.public_id)
+    if not is_htmx(request):
+        return redirect(_permalink(thread.place, now) if now else _page(thread.place, "comments"))
+    if do in {"pin", "unpin"}:
+        response = _fragment(request, "comments/conversation.html", thread.section())
+        response["HX-Retarget"], response["HX-Reswap"] = "#comments", "outerHTML"
+        return response
+    if now is None:
+        response = _fragment(request, "comments/gone.html", thread.context())
+        response["HX-Retarget"], response["HX-Reswap"] = f"#comment-{found.public_id}", "outerHTML"
+        return response
+    if do in {"like", "unlike"}:
+        return _fragment(request, "comments/includes/like.html", thread.context(comment=now))
+    return _fragment(request, "comments/changed.html", thread.context(comment=now))
+
+
+def _refused(request: HttpRequest, thread: Thread, error: CommentError) -> HttpResponse:
+    if not is_htmx(request):
+        messages.error(request, str(error))
+        return redirect(_page(thread.place, "comments"))
+    return HttpResponse(status=204, headers={"HX-Trigger": json.dumps({"toast": str(error)})})
+
+
+# --- Answers --------------------------------------------------------------------------
+
+
+def is_htmx(request: HttpRequest) -> bool:
+    return "HX-Request" in request.headers
+
+
+def _fragment(request: HttpRequest, template: str, context: dict[str, Any]) -> HttpResponse:
+    return _varying(render(request, template, context))
+
+
+def _varying(response: HttpResponse) -> HttpResponse:
+    response["Vary"] = ", ".join(filter(None, [response.get("Vary", ""), "HX-Request"]))
+    return response
+
+
+def _sign_in_first(request: HttpRequest, place: Place) -> HttpResponse:
+    to_sign_in = redirect_to_login(f"{place.page_url}#comments")
+    if is_htmx(request):
+        return HttpResponse(status=204, headers={"HX-Redirect": to_sign_in.url})
+    return to_sign_in
+
+
+def _page(place: Place, anchor: str, **query: str) -> str:
+    given = {name: value for name, value in query.items() if value and value != "best"}
+    return f"{place.page_url}{'?' if given else ''}{urlencode(given)}#{anchor}"
+
+
+def _permalink(place: Place, comment: Comment) -> str:
+    return _page(place, f"comment-{comment.public_id}", comment=comment.public_id)

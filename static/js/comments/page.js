@@ -1,0 +1,7 @@
+/** What is said about a video: the comments, and what flies over it. */
+
+import "#comments/composer";
+import "#comments/seek-links";
+import "#comments/thread";
+import "#comments/video-danmaku";
+import "#ui/fold";

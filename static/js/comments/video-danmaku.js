@@ -1,0 +1,193 @@
+/**
+ * ``<video-danmaku>``: below the player, the switch, the choices and the line one
+ * writes in. It feeds the layer over the picture as the playhead moves.
+ */
+
+import { Buckets } from "#comments/buckets";
+import { filtered, USUAL } from "#comments/taste";
+import { TimedDanmaku } from "#comments/timed-danmaku";
+import { ApiError, call } from "#lib/api";
+import { define, part } from "#lib/element";
+import { recall, remember } from "#lib/store";
+import { wordsOf } from "#lib/words";
+import { toast } from "#ui/toast";
+
+const JUMP_S = 2; // further than this at once was no playing
+
+class VideoDanmaku extends HTMLElement {
+  async connectedCallback() {
+    await customElements.whenDefined("video-player");
+    this.player = document.querySelector("video-player");
+    if (!this.player || this.danmaku) return;
+    this.video = this.player.querySelector("video");
+    this.words = wordsOf(this);
+    this.buckets = new Buckets({ size_s: Number(this.dataset.bucket), read: (from, to) => this.read(from, to) });
+    this.danmaku = new TimedDanmaku(this.makeLayer());
+    this.shownUntil = this.video.currentTime;
+    this.bringBack();
+    this.listen();
+    this.hidden = false;
+  }
+
+  disconnectedCallback() {
+    this.leaving?.abort();
+    this.danmaku?.close();
+  }
+
+  /** Over the picture, below its controls. */
+  makeLayer() {
+    const layer = document.createElement("div");
+    layer.className = "danmaku";
+    layer.dataset.part = "flying";
+    layer.setAttribute("aria-hidden", "true");
+    this.video.after(layer);
+    const button = this.querySelector("template[data-button]").content.cloneNode(true);
+    part(this.player, "captions").before(button);
+    return layer;
+  }
+
+  listen() {
+    this.leaving = new AbortController();
+    const { signal } = this.leaving;
+    const { video, danmaku } = this;
+    const on = (names, act, target = video) => {
+      for (const name of names.split(" ")) target.addEventListener(name, act, { signal });
+    };
+    on("timeupdate", () => this.onTime());
+    on("seeking", () => this.jump());
+    on("playing", () => danmaku.follow({ isFrozen: false }));
+    on("pause waiting ended seeking", () => danmaku.follow({ isFrozen: true }));
+    on("ratechange", () => danmaku.follow({ rate: video.playbackRate }));
+    on("player-danmaku", () => this.turn(!danmaku.isOn), this.player);
+    on("click", () => this.turn(!danmaku.isOn), part(this, "switch"));
+    on("change input", () => this.choose(), part(this, "taste"));
+    on("submit", (event) => event.preventDefault(), part(this, "taste"));
+    const form = part(this, "write");
+    if (!form) return;
+    on("submit", (event) => this.send(event), form);
+    on("change", () => this.style(), form);
+  }
+
+  // --- What somebody likes ------------------------------------------------------------
+
+  bringBack() {
+    this.taste = { ...USUAL, ...recall("danmaku-taste", {}) };
+    fill(part(this, "taste"), this.taste);
+    this.danmaku.limit(this.taste.share);
+    const form = part(this, "write");
+    if (form) {
+      for (const swatch of form.elements.color) swatch.style.setProperty("--swatch", swatch.value);
+      fill(form, recall("danmaku-style", {}));
+      this.style();
+    }
+    this.turn(recall("danmaku", !matchMedia("(prefers-reduced-motion: reduce)").matches), false);
+  }
+
+  /**
+   * @param {boolean} isOn
+   * @param {boolean} [isChosen] by the person, now
+   */
+  turn(isOn, isChosen = true) {
+    this.danmaku.switchTo(isOn);
+    this.danmaku.measure();
+    this.danmaku.follow({ isFrozen: this.video.paused, rate: this.video.playbackRate });
+    for (const button of [part(this, "switch"), part(this.player, "danmaku")]) {
+      button.setAttribute("aria-pressed", String(isOn));
+    }
+    if (isOn) this.buckets.want(this.video.currentTime);
+    if (!isChosen) return;
+    remember("danmaku", isOn);
+    this.player.controls.flash(this.words(isOn ? "on" : "off"));
+  }
+
+  choose() {
+    const form = part(this, "taste");
+    const checked = (name) => form.elements[name].checked;
+    const [scroll, top, bottom, color] = ["scroll", "top", "bottom", "color"].map(checked);
+    this.taste = { scroll, top, bottom, color, share: Number(form.elements.share.value), words: form.elements.words.value };
+    remember("danmaku-taste", this.taste);
+    this.danmaku.limit(this.taste.share);
+  }
+
+  style() {
+    const { mode, color } = this.styled();
+    remember("danmaku-style", { mode, color });
+    part(this, "write").style.setProperty("--swatch", color);
+  }
+
+  styled() {
+    const { elements } = part(this, "write");
+    return { mode: elements.mode.value || "scroll", color: elements.color.value || "#ffffff" };
+  }
+
+  // --- As the playhead moves ------------------------------------------------------------
+
+  async read(from_s, to_s) {
+    const page = await call("GET", `${this.dataset.api}?from_s=${from_s}&to_s=${to_s}`);
+    return page.results;
+  }
+
+  onTime() {
+    const now = this.video.currentTime;
+    const since = this.shownUntil;
+    this.shownUntil = now;
+    if (!this.danmaku.isOn) return;
+    this.buckets.want(now);
+    if (this.video.paused || now < since || now - since > JUMP_S * this.video.playbackRate) return;
+    for (const one of this.buckets.due(since, now)) this.show(one);
+  }
+
+  show(one) {
+    const shown = filtered(one, this.taste);
+    if (shown) this.danmaku.show(shown);
+  }
+
+  jump() {
+    this.shownUntil = this.video.currentTime;
+    this.danmaku.clear();
+  }
+
+  // --- Saying something -------------------------------------------------------------------
+
+  /** @param {SubmitEvent} event */
+  async send(event) {
+    event.preventDefault();
+    const form = part(this, "write");
+    const { text } = form.elements;
+    const asked = { offset_ms: Math.floor(this.video.currentTime * 1000), text: text.value, ...this.styled() };
+    if (!text.value.trim() || this.isSending) return;
+    this.isSending = true;
+    try {
+      const posted = await call("POST", this.dataset.api, asked);
+      text.value = "";
+      if (!this.danmaku.isOn) this.turn(true);
+      this.buckets.add(posted);
+      this.show({ ...posted, isOwn: true });
+    } catch (error) {
+      toast(error instanceof ApiError && error.message ? error.message : this.words("lost"));
+    } finally {
+      this.isSending = false;
+    }
+  }
+}
+
+/**
+ * Fields as they were left; what is no longer offered is ignored.
+ * @param {HTMLFormElement} form
+ * @param {Record<string, unknown>} values
+ */
+function fill(form, values) {
+  for (const [name, value] of Object.entries(values)) {
+    const field = form.elements[name];
+    if (field instanceof RadioNodeList) {
+      for (const radio of field) radio.checked = radio.value === String(value) || (radio.checked && !offers(field, value));
+    } else if (field?.type === "checkbox") field.checked = Boolean(value);
+    else if (field) field.value = String(value);
+  }
+}
+
+function offers(radios, value) {
+  return [...radios].some((radio) => radio.value === String(value));
+}
+
+define("video-danmaku", VideoDanmaku);

@@ -1,0 +1,79 @@
+"""What is said about a video: binds ``comments`` to videos, for pages and the API."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404
+from django.urls import reverse
+from rest_framework.exceptions import NotFound
+
+from comments import api, views
+from comments.views import Place
+from videos.models import Video
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AnonymousUser
+
+    from accounts.models import User
+
+
+def set_comments_mode(*, video: Video, mode: str) -> None:
+    """Open, hold or close what is said from now on; what was said stays."""
+    video.comments_mode = Video.CommentsMode(mode)
+    video.save(update_fields=["comments_mode"])
+
+
+# --- Pages --------------------------------------------------------------------------
+
+
+def comments(request: HttpRequest, public_id: str) -> HttpResponse:
+    return views.comments(request, _place(request, public_id))
+
+
+def comment(request: HttpRequest, public_id: str, comment_id: str) -> HttpResponse:
+    return views.comment(request, _place(request, public_id), comment_id)
+
+
+def _place(request: HttpRequest, public_id: str) -> Place:
+    video = get_object_or_404(Video.objects.for_cards(), public_id=public_id)
+    if not is_discussed(video, request.user):
+        raise Http404
+    return place_of(video)
+
+
+def place_of(video: Video) -> Place:
+    return Place(video, video.get_absolute_url(), reverse("video-comments", args=[video.public_id]))
+
+
+def is_discussed(video: Video, user: User | AnonymousUser) -> bool:
+    """There is nothing to say of an upload under way, and nothing to read for who may not watch."""
+    return video.status != Video.Status.UPLOADING and video.can_watch(user)
+
+
+# --- API ----------------------------------------------------------------------------
+
+
+def video_for(user: Any, public_id: str) -> Video:
+    video = get_object_or_404(Video.objects.for_cards(), public_id=public_id)
+    if not is_discussed(video, user):
+        raise NotFound
+    return video
+
+
+class VideoCommentsView(api.CommentsView):
+    def target(self) -> Video:
+        return video_for(self.request.user, self.kwargs["id"])
+
+
+class VideoDanmakuView(api.DanmakuView):
+    def target_for(self, user: Any) -> Video:
+        return video_for(user, self.kwargs["id"])
+
+    def length_ms(self, target: Any) -> int | None:
+        return round(target.duration_s * 1000) if target.duration_s else None
+
+    def may_be_shared(self, target: Any) -> bool:
+        """Whoever has not got the link of an unlisted video shall not find it in a cache."""
+        return bool(target.visibility == Video.Visibility.PUBLIC)
