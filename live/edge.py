@@ -283,7 +283,8 @@ class EdgeWriter:
         logger.warning("Edge written again: Redis had lost it", extra={"broadcast": self._broadcast})
         for name, window in self._windows.items():
             kept = [msn for rendition, msn in self._kept if rendition == name]
-            self._windows[name] = window.without_before(min(kept, default=window.next_msn))
+            # The open segment stays in any case: more of its parts will come.
+            self._windows[name] = window.without_before(min([*kept, window.last_msn + 1]))
         fields = self._meta.fields()
         # What Django may have said meanwhile stands.
         missing = {name: fields.pop(name) for name in ("access", "ended")}

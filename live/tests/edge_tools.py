@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from socket import socket
+from urllib.parse import urlsplit
 
 import httpx
 import uvicorn
 from django.conf import settings
+from redis.asyncio import Redis
 
 from live import edge
 from live.edge import EdgeWriter
@@ -23,10 +26,15 @@ PARTS = 5  # a segment
 
 @asynccontextmanager
 async def written(
-    broadcast: str = "b1", *, access: str = "open", shape: Shape = SHAPE, begins: bool = True
+    broadcast: str = "b1",
+    *,
+    access: str = "open",
+    shape: Shape = SHAPE,
+    begins: bool = True,
+    redis_url: str = "",
 ) -> AsyncIterator[Broadcast]:
     """A writer on a Redis connection of its own, with its first epoch begun."""
-    async with edge.connect() as redis:
+    async with Redis.from_url(redis_url, protocol=2) if redis_url else edge.connect() as redis:
         writer = await EdgeWriter.open(redis, broadcast, shape, RENDITIONS, access)
         pretended = Broadcast(writer, broadcast, access)
         if begins:
@@ -97,6 +105,55 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket] | None = None) -> None:
         await super().startup(sockets)
         self.has_started.set()
+
+
+class Line:
+    """A way to Redis that can be cut; ``url`` is its near end."""
+
+    def __init__(self) -> None:
+        self.url = ""
+        self._is_cut = False
+        self._pipes: set[asyncio.Task[None]] = set()
+        self._writers: set[asyncio.StreamWriter] = set()
+
+    @classmethod
+    @asynccontextmanager
+    async def laid(cls) -> AsyncIterator[Line]:
+        line = cls()
+        server = await asyncio.start_server(line._accept, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        line.url = urlsplit(settings.REDIS_URL)._replace(netloc=f"127.0.0.1:{port}").geturl()
+        try:
+            yield line
+        finally:
+            server.close()
+            line.cut()
+            await asyncio.gather(*line._pipes, return_exceptions=True)
+
+    def cut(self) -> None:
+        """Close what is open and take nothing new."""
+        self._is_cut = True
+        for writer in self._writers:
+            writer.transport.abort()
+
+    def mend(self) -> None:
+        self._is_cut = False
+
+    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self._is_cut:
+            writer.transport.abort()
+            return
+        target = urlsplit(settings.REDIS_URL)
+        far_reader, far_writer = await asyncio.open_connection(target.hostname, target.port)
+        self._writers |= {writer, far_writer}
+        for source, sink in ((reader, far_writer), (far_reader, writer)):
+            self._pipes.add(asyncio.create_task(self._carry(source, sink)))
+
+    async def _carry(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError):
+            while data := await source.read(65536):
+                sink.write(data)
+        sink.transport.abort()
 
 
 async def until_waiting(origin: Origin, count: int) -> None:

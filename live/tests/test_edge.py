@@ -9,7 +9,7 @@ from live.edge import EdgeWriter, TailSegment
 from live.llhls import shelf
 from live.llhls.playlist import Window
 from live.llhls.segments import Part, Shape
-from live.tests.edge_tools import PARTS, RENDITIONS, SHAPE, whole, written
+from live.tests.edge_tools import PARTS, RENDITIONS, SHAPE, Line, whole, written
 
 pytestmark = pytest.mark.redis
 
@@ -170,6 +170,42 @@ async def test_an_access_that_was_changed_is_what_the_writer_puts_back() -> None
     meta = held_meta()
     assert meta is not None
     assert meta.access == "secret"
+
+
+async def test_while_redis_is_away_nothing_waits_and_all_of_it_follows() -> None:
+    async with Line.laid() as line, written(redis_url=line.url) as broadcast:
+        await broadcast.add_segments(0)
+        line.cut()
+        await broadcast.add_segments(1, 2)
+        line.mend()
+        await broadcast.writer.close()
+
+    window = held_window()
+    assert [(segment.msn, segment.is_gap) for segment in window.segments] == [
+        (0, False),
+        (1, False),
+        (2, False),
+    ]
+    with client() as connection:
+        held = connection.hgetall(shelf.segment_key("b1", "r0", 1))
+    assert shelf.joined(held) == whole("r0", 1).encode()
+
+
+async def test_what_piled_up_beyond_the_bound_while_redis_was_away_is_a_gap(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(edge, "MAX_KEPT_BYTES", 2 * 2 * len(whole("r0", 1)))
+    async with Line.laid() as line, written(redis_url=line.url) as broadcast:
+        await broadcast.add_segments(0)
+        line.cut()
+        await broadcast.add_segments(1, 2, 3, 4)
+        line.mend()
+        await broadcast.writer.close()
+
+    window = held_window()
+    assert [(segment.msn, segment.is_gap) for segment in window.segments] == [
+        (0, False), (1, True), (2, True), (3, False), (4, False),
+    ]  # fmt: skip
 
 
 async def test_an_end_is_taken_back_when_a_publisher_returns() -> None:

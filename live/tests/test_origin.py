@@ -2,15 +2,27 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import socket
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+import redis
 from django.conf import settings
 
 from live import edge
+from live.edge import EdgeWriter
+from live.llhls.following import Cache, Following, Unavailable
 from live.llhls.origin import Origin
-from live.tests.edge_tools import serving, until_waiting, whole, written
+from live.llhls.segments import Init, Part, SegmentEnd
+from live.tests.edge_tools import Line, serving, until_waiting, whole, written
+from live.tests.live_clips import Published, encode, packaged
+from videos.transcoding.tools import ffmpeg_path
 
 pytestmark = pytest.mark.redis
 
@@ -402,3 +414,161 @@ async def test_two_origins_serve_the_same_broadcast() -> None:
 
     assert texts[0] == texts[1]
     assert "r0/1.0.m4s" in texts[0]
+
+
+async def test_a_lost_connection_comes_back_and_those_who_waited_are_answered() -> None:
+    async with Line.laid() as line:
+        origin = Origin(line.url)
+        async with written() as broadcast, serving(origin) as client:
+            await broadcast.add_segments(0)
+            request = asyncio.create_task(client.get(f"{broadcast.path}r0.m3u8?_HLS_msn=1&_HLS_part=0"))
+            await until_waiting(origin, 1)
+            line.cut()
+            await broadcast.add_part(1, 0)
+            line.mend()
+
+            response = await request
+
+    assert listed(response)[-1] == "r0/1.0.m4s"
+
+
+async def test_a_broadcast_is_served_on_while_redis_gets_its_memory_back() -> None:
+    origin = Origin(settings.REDIS_URL)
+    async with written() as broadcast, serving(origin) as client:
+        await broadcast.add_segments(0, 1)
+        before = await client.get(f"{broadcast.path}r0.m3u8")
+        await asyncio.to_thread(forget_everything)
+        during = await client.get(f"{broadcast.path}r0.m3u8")
+        await broadcast.add_part(2, 0)
+        await broadcast.add_part(2, 1)
+        after = await client.get(f"{broadcast.path}r0.m3u8")
+
+    assert [answer.status_code for answer in (before, during, after)] == [200, 200, 200]
+    assert listed(after)[-1] == "r0/2.1.m4s"
+
+
+def forget_everything() -> None:
+    with redis.Redis.from_url(settings.REDIS_URL) as client:
+        client.flushdb()
+
+
+async def test_a_broadcast_that_nobody_asks_for_is_left() -> None:
+    async with written():
+        following = Following(edge.connect(), idle_s=45)
+        followed = await following.get("b1")
+        assert followed is not None
+        followed.used_at -= 46
+
+        await following._leave_idle()
+
+        assert len(following) == 0
+        await following.aclose()
+
+
+async def test_no_more_broadcasts_are_followed_than_a_process_takes() -> None:
+    async with written(), written("b2"):
+        following = Following(edge.connect(), max_followed=1)
+        assert await following.get("b1")
+
+        with pytest.raises(Unavailable):
+            await following.get("b2")
+        await following.aclose()
+
+
+async def test_what_was_fetched_is_kept_within_a_bound() -> None:
+    fetched = []
+
+    async def fetch() -> bytes:
+        fetched.append(1)
+        return b"12345"
+
+    cache = Cache(max_bytes=10)
+    for key in ("a", "b", "a", "c", "a", "b"):
+        await cache.get(key, fetch)
+
+    # b was used the longest ago when c came.
+    assert len(fetched) == 4
+
+
+# --- Whole ----------------------------------------------------------------------------------
+
+
+@pytest.mark.ffmpeg
+@pytest.mark.parametrize("published", [Published(), Published(b_frames=2)], ids=["", "B-frames"])
+async def test_ffmpeg_plays_the_same_url_from_whole_segments(published: Published, tmp_path: Path) -> None:
+    files = {f"r{number}": path for number, path in enumerate(encode(tmp_path, published)[:2])}
+    async with edge.connect() as connection, serving() as client:
+        writer = await EdgeWriter.open(connection, "b1", published.shape, list(files), "open")
+        await writer.begin_epoch(0, 1_700_000_000.0)
+        for name, path in files.items():
+            await write(writer, name, packaged(path, published.shape))
+        await writer.close()
+        await asyncio.to_thread(edge.end, "b1")
+        url = f"{client.base_url}/live-media/b1/open/multivariant.m3u8"
+
+        played = [await asyncio.to_thread(decoded_pictures, url, variant) for variant in (0, 1)]
+
+    # From the third segment before the end, as the protocol asks; or from the first.
+    assert played in ([120, 120], [90, 90])
+
+
+async def write(writer: EdgeWriter, name: str, made: list[Init | Part | SegmentEnd]) -> None:
+    for thing in made:
+        match thing:
+            case Init():
+                await writer.add_init(name, thing, bandwidth_bps=500_000, frame_rate=30.0)
+            case Part():
+                await writer.add_part(name, thing)
+            case SegmentEnd():
+                await writer.end_segment(name, thing)
+
+
+def decoded_pictures(url: str, variant: int) -> int:
+    done = subprocess.run(
+        [ffmpeg_path(), "-v", "error", "-i", url, "-map", f"0:v:{variant}", "-f", "framemd5", "-"],
+        check=True, timeout=60, capture_output=True, text=True,
+    )  # fmt: skip
+    return sum(not line.startswith("#") for line in done.stdout.splitlines())
+
+
+@pytest.mark.parametrize("server", ["uvicorn", "daphne"])
+async def test_the_whole_application_serves_it_under_either_server(server: str) -> None:
+    async with written() as broadcast, application(server) as client:
+        await broadcast.add_segments(0)
+        playlist = await client.get(f"{broadcast.path}r0.m3u8")
+        held = asyncio.create_task(client.get(f"{broadcast.path}r0/1.0.m4s"))
+        left = asyncio.create_task(client.get(f"{broadcast.path}r0.m3u8?_HLS_msn=1&_HLS_part=0"))
+        head = await client.head(f"{broadcast.path}r0/0.m4s")
+        left.cancel()
+        await broadcast.add_part(1, 0)
+
+        answers = [
+            playlist,
+            await held,
+            head,
+            await client.get(NOTHING_PUBLISHED),
+            await client.get("/healthz"),
+        ]
+
+    assert [answer.status_code for answer in answers] == [200, 200, 200, 404, 200]
+    assert answers[1].content == b"r0:1.0;"
+    assert head.headers["content-length"] == str(len(whole("r0", 0)))
+
+
+@asynccontextmanager
+async def application(server: str) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of the project's ASGI application in a process of its own; requests queue until it listens."""
+    with socket.create_server(("127.0.0.1", 0), backlog=64) as listener:
+        number = str(listener.fileno())
+        options = ["--lifespan", "off", "--log-level", "warning"] if server == "uvicorn" else ["-v", "0"]
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", server, "--fd", number, *options, "videoplatform.asgi:application",
+            pass_fds=[listener.fileno()],
+        )  # fmt: skip
+        host, port = listener.getsockname()
+        try:
+            async with httpx.AsyncClient(base_url=f"http://{host}:{port}", timeout=30) as client:
+                yield client
+        finally:
+            process.kill()
+            await process.wait()
