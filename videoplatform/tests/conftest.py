@@ -53,6 +53,9 @@ class LiveSite:
     processes: dict[str, Process]
     restart: Callable[[str], None]
 
+    def wait_for_ingest(self) -> None:
+        wait_until_it_listens(int(self.rtmp_url.split(":")[2].split("/")[0]), self.processes["ingest"])
+
     def kill(self, name: str) -> None:
         kill(self.processes[name])
 
@@ -78,6 +81,7 @@ def live_site(transactional_db: None, bucket: str, tmp_path: Path) -> Iterator[L
     balancer = Balancer(list(ports.values()))
     for name, port in ports.items():
         wait_until_it_answers(f"http://127.0.0.1:{port}", processes[name])
+    wait_until_it_listens(rtmp_port, processes["ingest"])
     url = f"http://127.0.0.1:{balancer.port}"
     yield LiveSite(url, f"rtmp://127.0.0.1:{rtmp_port}/live", processes, restart)
     for process in processes.values():
@@ -92,6 +96,15 @@ def wait_until_it_answers(url: str, web: Process) -> None:
             return
         time.sleep(0.1)
     raise RuntimeError("the site did not start")
+
+
+def wait_until_it_listens(port: int, ingest: Process) -> None:
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while time.monotonic() < deadline and ingest.poll() is None:
+        with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+            return
+        time.sleep(0.1)
+    raise RuntimeError("the ingest did not start")
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,259 @@
+"""Going live, watching, and surviving: real encoders, real processes, a real browser."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from django.test import Client
+from playwright.sync_api import Browser, BrowserContext, Page, expect
+
+from accounts.models import User
+from accounts.tests.factories import UserFactory
+from live import services
+from live.models import Broadcast, Stream
+from live.tests.publisher import publishing, say_goodbye
+from videoplatform.tests.conftest import LiveSite
+from videos.models import Video
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.ffmpeg,
+    pytest.mark.redis,
+    pytest.mark.slow,
+    pytest.mark.storage,
+]
+
+PATIENCE_S = 60
+
+
+@pytest.fixture
+def streamer() -> Stream:
+    user = UserFactory(username="streamer")
+    stream = services.stream_of(user.channel)
+    return services.edit_stream(stream, title="Testing the air")
+
+
+def sign_in(context: BrowserContext, site: LiveSite, user: User) -> None:
+    """Give a browser somebody's session, as signing in does (which has tests of its own)."""
+    client = Client()
+    client.force_login(user)
+    cookie = client.cookies["sessionid"].value
+    context.add_cookies([{"name": "sessionid", "value": cookie, "url": site.url}])
+
+
+@contextmanager
+def somebody(chromium: Browser, site: LiveSite, user: User | None = None) -> Iterator[Page]:
+    """A page in a browser of its own."""
+    context = chromium.new_context(viewport={"width": 1280, "height": 800}, locale="en")
+    context.set_default_timeout(PATIENCE_S * 1000)
+    if user is not None:
+        sign_in(context, site, user)
+    yield context.new_page()
+    context.close()
+
+
+def watch(page: Page, site: LiveSite, stream: Stream) -> None:
+    page.goto(f"{site.url}/@{stream.username}/live/")
+
+
+def wait_until_playing(page: Page) -> None:
+    """Until the playhead has moved by a second, from wherever it is."""
+    page.wait_for_function(
+        """() => {
+          const video = document.querySelector('[data-player] video');
+          if (!video || video.paused || video.readyState < 3) { window.playedFrom = undefined; return false; }
+          window.playedFrom ??= video.currentTime;
+          return video.currentTime > window.playedFrom + 1;
+        }""",
+        polling=100,
+    )
+
+
+def wait_for(condition: Any, what: str) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while not condition():
+        assert time.monotonic() < deadline, f"never happened: {what}"
+        time.sleep(0.2)
+
+
+def say(page: Page, text: str) -> None:
+    box = page.get_by_role("textbox", name="Message")
+    box.fill(text)
+    box.press("Enter")
+
+
+def broadcast_of(stream: Stream) -> Broadcast:
+    return Broadcast.objects.filter(stream=stream).latest("pk")
+
+
+def wait_for_status(stream: Stream, status: str) -> None:
+    wait_for(lambda: broadcast_of(stream).status == status, status)
+
+
+def pids_of_encoders(ingest: subprocess.Popen[bytes]) -> list[int]:
+    """The FFmpegs that an ingest runs."""
+    found = subprocess.run(["pgrep", "-g", str(ingest.pid), "ffmpeg"], capture_output=True, text=True)
+    return [int(line) for line in found.stdout.split()]
+
+
+def test_people_watch_and_talk_and_a_moderator_takes_a_message_away(
+    visitor: BrowserContext, chromium: Browser, live_site: LiveSite, streamer: Stream
+) -> None:
+    moderator = UserFactory(username="moderator", is_superuser=True)
+    key = services.rotate_stream_key(streamer)
+    with (
+        publishing(live_site.rtmp_url, key),
+        somebody(chromium, live_site, UserFactory(username="alice")) as alice,
+        somebody(chromium, live_site, moderator) as mod,
+    ):
+        reader = visitor.new_page()
+        for page in (alice, mod, reader):
+            watch(page, live_site, streamer)
+        wait_until_playing(alice)
+
+        say(alice, "good evening")
+        say(mod, "welcome 欢迎")
+        for page in (alice, mod, reader):
+            expect(page.get_by_role("log").get_by_text("good evening")).to_be_visible()
+            expect(page.get_by_role("log").get_by_text("welcome 欢迎")).to_be_visible()
+        expect(reader.get_by_role("textbox", name="Message")).to_have_count(0)
+
+        said = mod.get_by_role("log").locator("[data-message]", has_text="good evening")
+        said.hover()
+        said.get_by_role("button").first.click()
+        mod.get_by_role("menuitem", name="Delete").click()
+        for page in (alice, mod, reader):
+            expect(page.get_by_role("log").get_by_text("good evening")).to_have_count(0)
+            expect(page.get_by_role("log").get_by_text("welcome 欢迎")).to_be_visible()
+
+
+def test_a_publisher_that_was_killed_comes_back_and_the_page_goes_on_by_itself(
+    visitor: BrowserContext, live_site: LiveSite, streamer: Stream
+) -> None:
+    key = services.rotate_stream_key(streamer)
+    page = visitor.new_page()
+    with publishing(live_site.rtmp_url, key) as encoder:
+        watch(page, live_site, streamer)
+        wait_until_playing(page)
+        encoder.kill()
+        encoder.wait()
+        wait_for_status(streamer, Broadcast.Status.RECONNECTING)
+        expect(page.get_by_text("Reconnecting").first).to_be_visible()
+    with publishing(live_site.rtmp_url, key):
+        wait_for_status(streamer, Broadcast.Status.LIVE)
+        wait_until_playing(page)
+
+    assert Broadcast.objects.count() == 1
+
+
+def test_a_private_broadcast_is_refused_to_a_stranger_down_to_its_parts(
+    chromium: Browser, live_site: LiveSite, streamer: Stream
+) -> None:
+    services.edit_stream(streamer, visibility="private")
+    key = services.rotate_stream_key(streamer)
+    owner = streamer.channel.owner
+    with publishing(live_site.rtmp_url, key), somebody(chromium, live_site, owner) as page:
+        watch(page, live_site, streamer)
+        wait_until_playing(page)
+        broadcast = broadcast_of(streamer)
+        open_path = f"{live_site.url}/live-media/{broadcast.public_id}/open/"
+        own = page.request.get(f"{live_site.url}{broadcast.media_path}r0.m3u8")
+        newest = own.text().split('URI="')[-1].split('"')[0]
+
+        with somebody(chromium, live_site) as stranger:
+            refused = [
+                stranger.request.get(address).status
+                for address in (
+                    f"{live_site.url}/@{streamer.username}/live/",
+                    f"{live_site.url}/api/v1/live/{streamer.username}/",
+                    f"{open_path}multivariant.m3u8",
+                    f"{open_path}r0.m3u8",
+                    f"{open_path}{newest}",
+                    f"{live_site.url}/live-dvr/{broadcast.public_id}/open/multivariant.m3u8",
+                )
+            ]
+
+    assert own.ok
+    assert refused == [404] * 6
+
+
+def test_it_is_rewound_while_live_and_is_a_video_right_after_the_end(
+    visitor: BrowserContext, live_site: LiveSite, streamer: Stream
+) -> None:
+    key = services.rotate_stream_key(streamer)
+    page = visitor.new_page()
+    with publishing(live_site.rtmp_url, key) as encoder:
+        watch(page, live_site, streamer)
+        wait_until_playing(page)
+        wait_for(
+            lambda: (broadcast_of(streamer).recording.jobs.first() or Video()).segments, "a recorded segment"
+        )
+        page.locator("[data-player]").hover()
+        page.keyboard.press("Home")
+        page.wait_for_function("() => document.querySelector('[data-player] video').currentTime < 6")
+        wait_until_playing(page)
+        page.get_by_role("button", name="Go live").click()
+        wait_until_playing(page)
+
+        say_goodbye(encoder)
+        ended = time.monotonic()
+        wait_for(lambda: Video.objects.filter(status=Video.Status.READY).exists(), "the replay")
+        taken_s = time.monotonic() - ended
+
+    replay = Video.objects.get()
+    page.goto(f"{live_site.url}/@{streamer.username}/")
+    page.get_by_role("link", name="Testing the air").first.click()
+    page.wait_for_url(f"**/watch/{replay.public_id}/")
+    wait_until_playing(page)
+    assert taken_s < PATIENCE_S
+    assert replay.duration_s is not None
+    assert replay.duration_s > 5
+
+
+@pytest.mark.parametrize("victim", ["ingest", "encoder", "web"])
+def test_what_is_killed_while_live_comes_back_and_nothing_stored_is_lost(
+    victim: str, visitor: BrowserContext, live_site: LiveSite, streamer: Stream
+) -> None:
+    key = services.rotate_stream_key(streamer)
+    page = visitor.new_page()
+    with publishing(live_site.rtmp_url, key) as encoder:
+        watch(page, live_site, streamer)
+        wait_until_playing(page)
+        wait_for(lambda: stored_s(streamer) > 4, "a recorded segment")
+        before_s = stored_s(streamer)
+        if victim == "encoder":
+            (pid,) = pids_of_encoders(live_site.processes["ingest"])
+            os.kill(pid, signal.SIGKILL)
+        else:
+            name = {"ingest": "ingest", "web": "web-a"}[victim]
+            live_site.kill(name)
+            live_site.restart(name)
+        if victim == "ingest":
+            encoder.wait(PATIENCE_S)  # as FFmpeg has no second try, a person starts it again
+            live_site.wait_for_ingest()
+            with publishing(live_site.rtmp_url, key):
+                goes_on(page, streamer, before_s)
+        else:
+            goes_on(page, streamer, before_s)
+
+    assert Broadcast.objects.count() == 1
+
+
+def goes_on(page: Page, stream: Stream, before_s: float) -> None:
+    wait_for_status(stream, Broadcast.Status.LIVE)
+    wait_for(lambda: stored_s(stream) > before_s + 4, "more of the recording")
+    wait_until_playing(page)
+
+
+def stored_s(stream: Stream) -> float:
+    """Seconds that lie in the bucket and are listed."""
+    recording = broadcast_of(stream).recording
+    assert recording is not None
+    return float(sum(sum(job.segments) for job in recording.jobs.all()))
