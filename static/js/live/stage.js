@@ -71,7 +71,7 @@ class LiveStage extends HTMLElement {
     const isOnAir = status !== "offline";
     if (isOnAir && !this.player && this.dataset.src) this.putPlayer();
     this.player?.interrupt(status === "reconnecting");
-    if (!isOnAir) this.player?.remove();
+    if (!isOnAir) this.takePlayer();
     if (!isOnAir && was !== "offline") this.onEnd();
     if (isOnAir) this.classList.remove("has-ended");
     if (was !== status) document.dispatchEvent(new CustomEvent("stream-status", { detail: { status } }));
@@ -84,12 +84,16 @@ class LiveStage extends HTMLElement {
     part(this, "place").replaceChildren(player);
   }
 
+  takePlayer() {
+    if (this.player && document.fullscreenElement === this.player) document.exitFullscreen();
+    this.player?.remove();
+  }
+
   /** It may become a video: wait a little for it. */
   onEnd() {
     this.classList.add("has-ended");
     this.replayTries = this.dataset.dvr ? REPLAY_TRIES : 0;
     delete this.dataset.src;
-    if (document.fullscreenElement === this.player) document.exitFullscreen?.();
   }
 
   /** @param {import("#live/watch").StreamState} state */

@@ -187,9 +187,16 @@ export class LiveEngine extends Engine {
   /** The broadcast is on again: look at once, whatever we were waiting for. */
   resume() {
     clearTimeout(this.timer);
+    if (this.isInterrupted) this._forgetStall();
     this.isInterrupted = false;
     this.tries = 0;
     this._resume();
+  }
+
+  /** hls.js keeps more distance after a stall; this one was not the network's. */
+  _forgetStall() {
+    const { partHoldBack } = this.hls?.latestLevelDetails ?? {};
+    if (!this.isRecorded && this.isLowLatency && partHoldBack) this.hls.targetLatency = partHoldBack;
   }
 
   // --- hls.js -----------------------------------------------------------------------
