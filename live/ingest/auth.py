@@ -35,7 +35,9 @@ async def stream_for(stream_key: str, host: str = "") -> Stream:
 
     Raises Refused.
     """
-    stream: Stream = await database_sync_to_async(_stream_for)(stream_key, host)
+    # Beside each other: one that waits for the database holds up no other.
+    look_up = database_sync_to_async(_stream_for, thread_sensitive=False)
+    stream: Stream = await look_up(stream_key, host)
     return stream
 
 

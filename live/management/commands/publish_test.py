@@ -45,34 +45,28 @@ class Command(BaseCommand):
         parser.add_argument("--rate", type=int, default=30, help="frames a second (default: %(default)s)")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        url, size, rate = options["url"].rstrip("/"), options["size"], options["rate"]
         key = options["key"] or self._new_key(options["user"])
-        if not options["key"]:
-            self.stdout.write(f"Watch at /@{options['user']}/live/ (a new stream key was made for it)")
-        self.stdout.write(
-            f"Publishing {options['size']} at {options['rate']} fps to {options['url']}; Ctrl-C ends it."
-        )
+        self.stdout.write(f"Publishing {size} at {rate} fps to {url}; Ctrl-C ends it.")
         self.stdout.flush()
-        argv = ffmpeg_args(
-            f"{options['url'].rstrip('/')}/{key}",
-            size=options["size"],
-            rate=options["rate"],
-            seconds=options["seconds"],
-        )
-        code = run(argv)
+        code = run(ffmpeg_args(f"{url}/{key}", size=size, rate=rate, seconds=options["seconds"]))
         if code:
-            raise CommandError(f"FFmpeg ended with {code}. Does an ingest listen at {options['url']}?")
+            raise CommandError(f"FFmpeg ended with {code}. Does an ingest listen at {url}?")
         self.stdout.write("Off the air.")
 
     def _new_key(self, username: str) -> str:
         user = User.objects.filter(username__iexact=username).select_related("channel").first()
         if user is None:
             raise CommandError(
-                f"There is nobody called {username}. Run manage.py create_demo, or name --user."
+                f"There is nobody called {username}. Run manage.py create_demo, or name somebody with --user."
             )
+        stream = services.stream_of(user.channel)
         try:
-            return services.rotate_stream_key(services.stream_of(user.channel))
+            key = services.rotate_stream_key(stream)
         except StreamSuspended as error:
             raise CommandError(error.detail) from error
+        self.stdout.write(f"A new stream key for {user.username}. Watch at {stream.get_absolute_url()}")
+        return key
 
 
 def ffmpeg_args(url: str, *, size: str, rate: int, seconds: int | None = None) -> list[str]:

@@ -1,0 +1,110 @@
+"""``manage.py publish_test``, for trying without OBS."""
+
+import asyncio
+import re
+import signal
+import sys
+from io import StringIO
+
+import pytest
+from django.conf import settings
+from django.core.management import CommandError, call_command
+
+from live import services
+from live.ingest.server import RtmpServer
+from live.management.commands import publish_test
+from live.rtmp.session import MediaTag
+from live.tests.factories import StreamFactory
+from live.tests.test_ingest_server import Doorkeeper, Recorder, listening
+
+SOON_S = 30
+
+
+async def start(server: RtmpServer, *options: str) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
+        sys.executable, "manage.py", "publish_test", "--size", "320x180",
+        "--url", f"rtmp://127.0.0.1:{server.port}/live/", *options,
+        cwd=settings.BASE_DIR, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+
+
+@pytest.mark.ffmpeg
+async def test_it_publishes_for_as_long_as_it_is_asked_to() -> None:
+    door = Doorkeeper()
+    async with listening(door) as server:
+        process = await start(server, "--key", "good", "--seconds", "2", "--rate", "25")
+        stdout, stderr = await asyncio.wait_for(process.communicate(), SOON_S)
+
+    assert (process.returncode, stderr.decode()) == (0, "")
+    assert "Publishing 320x180 at 25 fps" in stdout.decode()
+    assert "good" not in stdout.decode().split()
+    assert door.recorder.endings == [True]
+    assert len([tag for tag in door.recorder.of("video") if tag.payload[1] == 1]) == 50
+
+
+@pytest.mark.ffmpeg
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+async def test_it_says_goodbye_when_it_is_interrupted(number: signal.Signals) -> None:
+    is_under_way = asyncio.Event()
+
+    class Noticing(Recorder):
+        async def tag(self, tag: MediaTag) -> None:
+            await super().tag(tag)
+            is_under_way.set()
+
+    door = Doorkeeper()
+    door.makes = Noticing
+    async with listening(door) as server:
+        process = await start(server, "--key", "good")
+        await asyncio.wait_for(is_under_way.wait(), SOON_S)
+        process.send_signal(number)
+        stdout, _ = await asyncio.wait_for(process.communicate(), SOON_S)
+
+    assert process.returncode == 0
+    assert stdout.decode().endswith("Off the air.\n")
+    assert door.recorder.endings == [True]
+
+
+@pytest.mark.ffmpeg
+async def test_it_shows_why_it_was_refused() -> None:
+    async with listening(Doorkeeper()) as server:
+        process = await start(server, "--key", "wrong", "--seconds", "2")
+        _, stderr = await asyncio.wait_for(process.communicate(), SOON_S)
+
+    assert process.returncode == 1
+    assert "This stream key is not valid." in stderr.decode()
+
+
+@pytest.mark.django_db
+def test_it_makes_a_key_for_whoever_it_publishes_as(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = StreamFactory()
+    ran: list[list[str]] = []
+
+    def run(argv: list[str]) -> int:
+        ran.append(argv)
+        return 0
+
+    monkeypatch.setattr(publish_test, "run", run)
+    out = StringIO()
+
+    call_command("publish_test", "--user", stream.username.upper(), stdout=out)
+
+    (argv,) = ran
+    found = re.fullmatch(r"rtmp://127\.0\.0\.1:\d+/live/(live_\S+)", argv[-1])
+    assert found
+    assert services.stream_with_key(found[1]) == stream
+    assert f"/@{stream.username}/live/" in out.getvalue()
+
+
+@pytest.mark.django_db
+def test_it_names_who_is_missing() -> None:
+    with pytest.raises(CommandError, match="There is nobody called lumi"):
+        call_command("publish_test")
+
+
+@pytest.mark.django_db
+def test_it_does_not_publish_for_who_may_not() -> None:
+    stream = StreamFactory(is_suspended=True)
+
+    with pytest.raises(CommandError, match="may not go live"):
+        call_command("publish_test", "--user", stream.username)
