@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from math import isfinite
 from typing import Any, cast
 
 from django.core.exceptions import ValidationError as DjangoValidationError
@@ -114,10 +113,6 @@ class ReportSerializer(serializers.Serializer[Report]):
     offset_s = serializers.FloatField(
         min_value=0, max_value=10**7, required=False, allow_null=True, default=None
     )
-
-    def validate_offset_s(self, offset_s: float | None) -> float | None:
-        """``nan`` is neither too small nor too large."""
-        return offset_s if offset_s is not None and isfinite(offset_s) else None
 
 
 class ReportedSerializer(serializers.ModelSerializer[Report]):
