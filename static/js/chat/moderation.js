@@ -9,7 +9,10 @@ export class Moderation {
   constructor({ log, menu, modes, send, hold }) {
     Object.assign(this, { log, menu, modes, send, hold });
     log.addEventListener("click", (event) => this.onClick(event));
-    log.addEventListener("keydown", (event) => this.onKey(event));
+    // From where the room is scrolled the arrows lead into its lines.
+    log.parentElement.addEventListener("keydown", (event) => this.onKey(event));
+    log.addEventListener("focusin", ({ target }) => hold(target.matches(":focus-visible")));
+    log.addEventListener("focusout", () => this.menu.matches(":popover-open") || hold(false));
     menu.addEventListener("click", ({ target }) => this.act(target.closest("[data-act]")?.dataset.act));
     menu.addEventListener("keydown", (event) => this.onMenuKey(event));
     menu.addEventListener("toggle", ({ newState }) => this.onToggle(newState === "open"));
