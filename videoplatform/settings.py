@@ -182,6 +182,7 @@ SERVESTATIC_USE_ZSTD = False  # brotli for those who are asked over TLS, gzip fo
 STATICFILES_DIRS = [
     BASE_DIR / "static",
     ("vendor/hls.js", BASE_DIR / "node_modules/hls.js/dist"),
+    ("vendor/echarts", BASE_DIR / "node_modules/echarts/dist"),
     ("vendor/htmx.org", BASE_DIR / "node_modules/htmx.org/dist"),
 ]
 

@@ -30,6 +30,13 @@ class AssetsConfig(StaticFilesConfig):
         "hls.min.js",
         "hls.light.*",
         "hls-demo*",
+        # Of ECharts we serve echarts.common.min.js.
+        "echarts.js",
+        "echarts.min.js",
+        "echarts.common.js",
+        "echarts.esm.*",
+        "echarts.simple.*",
+        "extension",
         # Of the API's documentation pages we serve Swagger.
         "redoc",
         "swagger-ui-es-*",
