@@ -94,7 +94,8 @@ def language_of(scope: dict[str, Any]) -> str:
             return value
     for wanted, _ in parse_accept_lang_header(headers.get(b"accept-language", b"").decode("latin-1")[:200]):
         try:
-            return str(translation.get_supported_language_variant(wanted))
+            supported: str = translation.get_supported_language_variant(wanted)
+            return supported
         except LookupError:
             continue
     return str(settings.LANGUAGE_CODE)

@@ -10,13 +10,14 @@ import pytest
 from asgiref.sync import sync_to_async
 from channels.testing import WebsocketCommunicator
 from django.test import override_settings
+from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from accounts.models import Follow, User
 from accounts.tests.factories import UserFactory
 from live import services
-from live.chat import log, moderation, store, tickets
+from live.chat import log, store, tickets
 from live.models import ChatMessage, Stream
 from live.tests.chat_clients import application, chatting, joined, path_of, ticket_for
 from live.tests.factories import BroadcastFactory, ChatMessageFactory, StreamFactory
@@ -121,7 +122,7 @@ async def test_history_holds_the_last_fifty_messages_without_the_deleted(stream:
     def say_sixty() -> None:
         for number in range(30):
             ChatMessageFactory(stream=stream, user=alice, text=f"stored {number}")
-        ChatMessageFactory(stream=stream, text="taken away", deleted_at=moderation.timezone.now())
+        ChatMessageFactory(stream=stream, text="taken away", deleted_at=timezone.now())
 
     await sync_to_async(say_sixty)()
     with override_settings(RATE_LIMITS=False):
