@@ -12,9 +12,9 @@ import contextlib
 import gzip
 import logging
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, Generic, TypeVar
 
 from redis.asyncio import Redis
 from redis.asyncio.connection import AbstractConnection
@@ -124,6 +124,7 @@ class Following:
         self._followed: dict[str, Followed] = {}
         self._connection: AbstractConnection | None = None
         self._listener: asyncio.Task[None] | None = None
+        self._asking: Flights[Meta | None] = Flights()
         self._readers: set[asyncio.Task[None]] = set()
         self._looked_at = 0.0
 
@@ -134,8 +135,9 @@ class Following:
         """Return what is known of ``broadcast``; None if Redis does not know it.  Raises Unavailable."""
         followed = self._followed.get(broadcast)
         if followed is None:
-            # Asked first, so that names made up by strangers cost no subscription.
-            if await self._read_meta(broadcast) is None:
+            # Asked first, so that names made up by strangers cost no subscription; and
+            # once for all, as every player comes at the same time when a process starts.
+            if await self._asking.run(broadcast, lambda: self._read_meta(broadcast)) is None:
                 return None
             followed = self._followed.get(broadcast) or await self._follow(broadcast)
         followed.used_at = self._now()
@@ -290,41 +292,52 @@ class Following:
         return asyncio.get_running_loop().time()
 
 
+class Flights(Generic[T]):
+    """Does the same thing once for all who ask for it meanwhile."""
+
+    def __init__(self) -> None:
+        self._running: dict[str, asyncio.Task[T]] = {}
+
+    async def run(self, key: str, do: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """Return what ``do`` gives, or what it gives to somebody who asked before."""
+        task = self._running.get(key)
+        if task is None:
+            task = self._running[key] = asyncio.create_task(do())
+            task.add_done_callback(lambda done: self._landed(key, done))
+        # Whoever leaves does not take it from the others.
+        return await asyncio.shield(task)
+
+    def _landed(self, key: str, task: asyncio.Task[T]) -> None:
+        del self._running[key]
+        if not task.cancelled():
+            task.exception()  # Whoever asked may be gone; it has been looked at.
+
+
 class Cache:
-    """Bytes that were fetched lately, at most ``max_bytes`` of them, each fetched by one of those who ask."""
+    """Bytes that were fetched lately, at most ``max_bytes`` of them."""
 
     def __init__(self, *, max_bytes: int = MAX_CACHED_BYTES) -> None:
         self._max_bytes = max_bytes
         self._size_bytes = 0
         self._held: OrderedDict[str, bytes] = OrderedDict()
-        self._fetching: dict[str, asyncio.Task[bytes | None]] = {}
+        self._fetching: Flights[bytes | None] = Flights()
 
-    async def get(self, key: str, fetch: Callable[[], Awaitable[bytes | None]]) -> bytes | None:
+    async def get(self, key: str, fetch: Callable[[], Coroutine[Any, Any, bytes | None]]) -> bytes | None:
         """Return what is held under ``key``, or what ``fetch`` gives; None is not held."""
         if (held := self._held.get(key)) is not None:
             self._held.move_to_end(key)
             return held
-        task = self._fetching.get(key)
-        if task is None:
-            task = self._fetching[key] = asyncio.ensure_future(self._fetch(key, fetch))
-            task.add_done_callback(lambda done: self._fetched(key, done))
-        # Whoever leaves does not take it from the others.
-        return await asyncio.shield(task)
+        return await self._fetching.run(key, lambda: self._fetch(key, fetch))
 
-    async def _fetch(self, key: str, fetch: Callable[[], Awaitable[bytes | None]]) -> bytes | None:
+    async def _fetch(self, key: str, fetch: Callable[[], Coroutine[Any, Any, bytes | None]]) -> bytes | None:
         data = await fetch()
         if data is not None:
             self._hold(key, data)
         return data
 
-    def _fetched(self, key: str, task: asyncio.Task[bytes | None]) -> None:
-        self._fetching.pop(key, None)
-        if not task.cancelled():
-            task.exception()  # Whoever asked may be gone; it has been looked at.
-
     def _hold(self, key: str, data: bytes) -> None:
         self._held[key] = data
         self._size_bytes += len(data)
-        while self._size_bytes > self._max_bytes and self._held:
+        while self._size_bytes > self._max_bytes:
             _key, oldest = self._held.popitem(last=False)
             self._size_bytes -= len(oldest)

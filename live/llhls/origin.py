@@ -10,11 +10,11 @@ from __future__ import annotations
 import asyncio
 import hmac
 import re
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Coroutine, MutableMapping
 from dataclasses import dataclass
 from typing import Any
 
-from redis.asyncio import Redis
+from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
@@ -30,6 +30,7 @@ Send = Callable[[Message], Awaitable[None]]
 
 PREFIX = "/live-media/"
 REDIS_TIMEOUT_S = 2
+MAX_CONNECTIONS = 32
 MAX_WAITING = 20_000
 MEDIA_MAX_AGE_S = 3600
 OPEN = "open"
@@ -75,14 +76,17 @@ class Origin:
     """Serves every broadcast that any ingest writes to the Redis at ``redis_url``."""
 
     def __init__(self, redis_url: str, *, max_waiting: int = MAX_WAITING) -> None:
-        # One try without pauses: whoever asks can ask again, and fast is better than late.
-        self._redis = Redis.from_url(
+        pool = BlockingConnectionPool.from_url(
             redis_url,
+            max_connections=MAX_CONNECTIONS,
+            timeout=REDIS_TIMEOUT_S,
             socket_connect_timeout=REDIS_TIMEOUT_S,
             socket_timeout=REDIS_TIMEOUT_S,
+            # One try without pauses: whoever asks can ask again, and fast is better than late.
             retry=Retry(NoBackoff(), 0),
             protocol=2,
         )
+        self._redis = Redis.from_pool(pool)
         self._following = Following(self._redis)
         self._cache = Cache()
         self._max_waiting = max_waiting
@@ -212,7 +216,9 @@ class Origin:
 
         return await self._fetched(key, fetch)
 
-    async def _fetched(self, key: str, fetch: Callable[[], Awaitable[bytes | None]]) -> bytes | None:
+    async def _fetched(
+        self, key: str, fetch: Callable[[], Coroutine[Any, Any, bytes | None]]
+    ) -> bytes | None:
         try:
             return await self._cache.get(key, fetch)
         except (RedisError, OSError) as error:

@@ -475,6 +475,30 @@ async def test_no_more_broadcasts_are_followed_than_a_process_takes() -> None:
         await following.aclose()
 
 
+async def test_a_crowd_that_comes_at_once_is_served_and_asks_redis_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with written() as broadcast:
+        await broadcast.add_segments(0)
+        connection = edge.connect()
+        following = Following(connection)
+        asked = []
+        hgetall = connection.hgetall
+
+        def counting_hgetall(key: str) -> Any:
+            asked.append(key)
+            return hgetall(key)
+
+        monkeypatch.setattr(connection, "hgetall", counting_hgetall)
+
+        found = await asyncio.gather(*(following.get("b1") for _ in range(500)))
+        await following.aclose()
+
+    assert {id(followed) for followed in found} == {id(found[0])}
+    # Whether there is such a broadcast, then its state.
+    assert len(asked) == 2
+
+
 async def test_what_was_fetched_is_kept_within_a_bound() -> None:
     fetched = []
 
