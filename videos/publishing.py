@@ -133,10 +133,10 @@ def _place(rendition: Rendition, jobs: Sequence[Job]) -> list[Placed]:
     one, a recording as many as its broadcast was interrupted.
     """
     placed: list[Placed] = []
-    init_name, is_new = "", False
+    init_name = ""
     for job in jobs:
         folder = attempt_folder(rendition.name, job)
-        is_new = is_new or job.start_s == 0
+        is_new = job.start_s == 0
         if job.segments and (is_new or not init_name):
             init_name = f"{folder}init.mp4"
         for index, duration_s in enumerate(job.segments):

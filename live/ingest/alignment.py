@@ -22,8 +22,6 @@ class Alignment:
         self._waiting: list[deque[Made]] = [deque() for _ in range(renditions)]
         # The segment that each rendition is in.
         self._msn = [first_msn] * renditions
-        # The first number of which nothing has gone out.
-        self.next_msn = first_msn
 
     def add(self, rendition: int, made: list[Made]) -> list[tuple[int, Made]]:
         """Take what one packager made; return what may go out now, each with its rendition's place."""
@@ -42,8 +40,6 @@ class Alignment:
             released.append((rendition, made))
             if isinstance(made, SegmentEnd):
                 self._msn[rendition] = made.msn + 1
-            elif isinstance(made, Part):
-                self.next_msn = max(self.next_msn, made.msn + 1)
         return released
 
     def _is_due(self, made: Made) -> bool:

@@ -29,9 +29,10 @@ class Inbox:
     @property
     def span_s(self) -> float:
         """Seconds of the signal that wait."""
-        if not self._frames:
+        oldest = next((frame for frame in self._frames if not frame.is_header), None)
+        if oldest is None:
             return 0.0
-        return max(0.0, (self._frames[-1].timestamp_ms - self._frames[0].timestamp_ms) / 1000)
+        return max(0.0, (self._frames[-1].timestamp_ms - oldest.timestamp_ms) / 1000)
 
     def put(self, frame: Frame) -> int:
         """Take a frame; return how many pictures had to be dropped."""

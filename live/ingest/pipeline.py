@@ -34,7 +34,7 @@ logger = logging.getLogger(__name__)
 P = ParamSpec("P")
 T = TypeVar("T")
 
-PICTURE_WITHIN_S = 10.0
+PICTURE_WITHIN_S = 6.0
 HEALTH_EVERY_S = 2.0
 # How long a newer publisher waits for the older one's last segments, and then for it to be stopped.
 TAKE_OVER_WITHIN_S = 2.5

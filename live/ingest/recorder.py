@@ -166,10 +166,13 @@ class RecordingWriter:
 
     Two may be at work at once, an ingest and whoever thinks that it is dead: each
     writes into jobs of its own, and what the broadcast has recorded changes only
-    from the number that the writer saw.
+    from the number that the writer saw.  Where they meet, the one that
+    ``gives_way`` stops, and the other goes on behind it.
     """
 
-    def __init__(self, broadcast: Broadcast, renditions: Sequence[RecordedRendition]) -> None:
+    def __init__(
+        self, broadcast: Broadcast, renditions: Sequence[RecordedRendition], *, gives_way: bool = False
+    ) -> None:
         assert broadcast.recording is not None  # noqa: S101 (who has none makes no writer)
         self._broadcast_pk = broadcast.pk
         self._connection_id = broadcast.connection_id
@@ -178,6 +181,7 @@ class RecordingWriter:
         self._listed_msn = broadcast.recorded_msn
         self._job: Job | None = None
         self._has_init = False
+        self._gives_way = gives_way
 
     def write(self, joined: Joined) -> None:
         """Store and list what is not listed yet.
@@ -192,6 +196,8 @@ class RecordingWriter:
             try:
                 self._write(left)
             except RecordingClosed:
+                if self._gives_way:
+                    raise
                 self._look_again()
         raise RecordingClosed
 
@@ -217,8 +223,8 @@ class RecordingWriter:
         is_unused = self._job is not None and not self._job.segments
         if self._job and (is_unused or follows) and len(self._job.segments) < SEGMENTS_PER_JOB:
             return self._job
-        recordings.add_renditions(self._video, self._renditions)
         self._job = recordings.open_job(self._video, is_continuous=follows)
+        recordings.add_renditions(self._video, self._renditions)
         self._has_init = False
         return self._job
 

@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
 import redis
+from django.conf import settings
 
 from live import edge
 from live.edge import TailSegment
@@ -16,6 +17,9 @@ from videoplatform import storage
 from videos.services.recordings import RecordedRendition, RecordingClosed
 
 logger = logging.getLogger(__name__)
+
+LOCK = "live:recovering:{broadcast}"
+LOCKED_S = 30
 
 
 def store_tail(broadcast: Broadcast) -> None:
@@ -34,8 +38,17 @@ def recover(broadcast: Broadcast, *, before_msn: int | None = None) -> None:
 
     ``before_msn`` is where the caller's own segments begin, if it goes on with the
     broadcast.  Safe to repeat, and while another does the same: a segment is
-    listed once.  Raises RedisError and StorageError.
+    listed once.  Raises RedisError, also where somebody else is at it, and StorageError.
     """
+    with (
+        redis.Redis.from_url(settings.REDIS_URL, socket_connect_timeout=3, socket_timeout=3) as client,
+        # One at a time: they would take the recording from each other.
+        client.lock(LOCK.format(broadcast=broadcast.public_id), timeout=LOCKED_S, blocking=False),
+    ):
+        _recover(broadcast, before_msn)
+
+
+def _recover(broadcast: Broadcast, before_msn: int | None) -> None:
     fresh = Broadcast.objects.select_related("recording").filter(pk=broadcast.pk).first()
     if fresh is None or fresh.recording is None or not fresh.renditions_json:
         return
@@ -43,7 +56,7 @@ def recover(broadcast: Broadcast, *, before_msn: int | None = None) -> None:
     tail = edge.tail(fresh.public_id, fresh.recorded_msn)
     old = [piece for piece in tail if before_msn is None or piece.msn < before_msn]
     segments = list(whole(old, [rendition.name for rendition in renditions]))
-    writer = RecordingWriter(fresh, renditions)
+    writer = RecordingWriter(fresh, renditions, gives_way=True)
     try:
         for joined in join(segments):
             writer.write(joined)
