@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import uvloop
 
 from live.ingest.server import Publisher, Refused, RtmpServer, ServerLimits, Sink
 from live.management.commands.publish_test import ffmpeg_args
@@ -463,6 +464,47 @@ async def test_fifty_peers_that_begin_what_is_allowed_cost_little(door: Doorkeep
             encoder.writer.transport.abort()
 
     assert grown_mb < 20
+
+
+# --- Under the loop that manage.py ingest runs -----------------------------------------
+
+
+@pytest.mark.parametrize(
+    "scenario",
+    [
+        test_obs_publishes_and_is_heard_in_order,
+        test_a_publisher_that_vanishes_said_no_goodbye,
+        test_a_connection_that_is_reset_said_no_goodbye,
+        test_a_wrong_key_is_refused_with_a_sentence,
+        test_a_busy_sink_holds_the_publisher_back,
+        test_a_sink_can_close_its_publisher,
+        test_a_publisher_can_be_closed_from_inside_a_tag,
+        test_a_publisher_closed_while_it_is_admitted_never_starts,
+    ],
+)
+def test_it_is_the_same_under_uvloop(scenario: Callable[..., Coroutine[Any, Any, None]]) -> None:
+    async def play() -> None:
+        door = Doorkeeper()
+        async with listening(door) as server:
+            await scenario(server, door)
+
+    uvloop.run(play())
+
+
+@pytest.mark.parametrize(
+    "scenario",
+    [
+        test_closing_the_server_tells_every_encoder,
+        test_an_unfinished_handshake_is_dropped,
+        test_a_publisher_that_falls_silent_is_gone,
+        test_a_peer_that_stays_after_its_goodbye_is_dropped,
+        test_a_peer_that_reads_nothing_is_dropped,
+        test_closing_a_dead_peer_waits_for_nobody,
+        test_connections_have_a_bound,
+    ],
+)
+def test_bounds_are_the_same_under_uvloop(scenario: Callable[..., Coroutine[Any, Any, None]]) -> None:
+    uvloop.run(scenario(Doorkeeper()))
 
 
 # --- Real encoders --------------------------------------------------------------------
