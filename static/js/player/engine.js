@@ -91,8 +91,13 @@ export class Engine {
     this.side = side;
     if (!this.hls) return;
     const fitting = this.qualities.find((quality) => quality.side <= side) ?? this.qualities.at(-1);
-    this.hls.nextLevel = side && fitting ? fitting.id : -1;
+    this._switchTo(side && fitting ? fitting.id : -1);
     this.onChange();
+  }
+
+  /** @param {number} level -1: automatic */
+  _switchTo(level) {
+    this.hls.nextLevel = level; // what is buffered of another quality is fetched anew
   }
 
   get audioTracks() {

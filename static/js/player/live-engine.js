@@ -16,7 +16,9 @@ import { CATCH_UP_EVERY_MS, catchUpRate, dateAt, isBehind, positionAt } from "#p
 import { bufferedEnd } from "#player/timeline";
 
 const NEAR_RECORDED_EDGE_S = 6; // the recording's last segments are still on their way
+const STALL_COSTS_S = 0.25; // more distance after each stall, where hls.js would take a second
 const LATE_S = 2;
+const LATE_AFTER_GAP_S = 1;
 const WINDOW_MARGIN_S = 3; // what the live window drops before we could load it
 
 export class LiveEngine extends Engine {
@@ -179,6 +181,12 @@ export class LiveEngine extends Engine {
     else if (isGone) this.goLive();
   }
 
+  /** Whoever stops the picture wants to see this picture next, and not a later one. */
+  hold() {
+    this.isAtEdge = false;
+    this.jumps.allow();
+  }
+
   /** The signal is gone: keep the last picture and only ask now and then. */
   interrupt() {
     this.isInterrupted = true;
@@ -188,6 +196,7 @@ export class LiveEngine extends Engine {
   resume() {
     clearTimeout(this.timer);
     if (this.isInterrupted) this._forgetStall();
+    this.isReturning = this.isInterrupted;
     this.isInterrupted = false;
     this.tries = 0;
     this._resume();
@@ -206,8 +215,14 @@ export class LiveEngine extends Engine {
     const shared = { backBufferLength: 30, startPosition: position, maxLiveSyncPlaybackRate: 1 };
     // The hold back that the playlist asks for; or some seconds, whole segments only.
     return this.isLowLatency
-      ? { ...shared, lowLatencyMode: true }
+      ? { ...shared, lowLatencyMode: true, liveSyncOnStallIncrease: STALL_COSTS_S }
       : { ...shared, lowLatencyMode: false, liveSyncDurationCount: 4 };
+  }
+
+  /** Near the edge the buffer is shorter than fetching it anew would take. */
+  _switchTo(level) {
+    if (this.isRecorded) super._switchTo(level);
+    else this.hls.loadLevel = level;
   }
 
   _loadWithHls(position) {
@@ -240,18 +255,24 @@ export class LiveEngine extends Engine {
     if (!hls || video.paused || video.seeking) return;
     if (this.isRecorded) {
       this._returnFromRecording();
-    } else if (this.isAtEdge && video.readyState > 2) {
-      if (this._isTooLate() && hls.liveSyncPosition && this.jumps.allow()) video.currentTime = hls.liveSyncPosition;
-      const rate = this.isLowLatency ? catchUpRate(this) : 1;
-      if (video.playbackRate !== rate) video.playbackRate = rate;
-    } else if (video.playbackRate !== 1) {
-      video.playbackRate = 1;
+      return;
     }
+    if (video.readyState < HTMLMediaElement.HAVE_FUTURE_DATA) return;
+    // What still counts as live is kept live; after a short pause, too.
+    this.isAtEdge ||= !this.isBehind;
+    if (this.isAtEdge && this._isTooLate() && hls.liveSyncPosition && this.jumps.allow()) {
+      video.currentTime = hls.liveSyncPosition;
+    }
+    const rate = this.isAtEdge && this.isLowLatency ? catchUpRate(this) : 1;
+    if (video.playbackRate !== rate) video.playbackRate = rate;
   }
 
-  /** After a gap: hurrying would take a minute. */
+  /** Hurrying would take too long; and after a gap nobody misses a second. */
   _isTooLate() {
-    return this.latency - this.target > LATE_S;
+    const excess = this.latency - this.target;
+    const isLate = excess > (this.isReturning ? LATE_AFTER_GAP_S : LATE_S);
+    if (Number.isFinite(excess)) this.isReturning = false;
+    return isLate;
   }
 
   /** Whoever reaches the end of what is recorded goes on in the live window. */

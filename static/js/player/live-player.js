@@ -104,8 +104,7 @@ export class LivePlayer extends VideoPlayer {
     const { signal } = this.leaving;
     document.addEventListener("chat-message", ({ detail }) => this.danmaku.show(detail), { signal });
     document.addEventListener("chat-removed", ({ detail }) => this.danmaku.remove(detail), { signal });
-    // Whoever stops the picture wants to see this picture, and not a later one.
-    this.video.addEventListener("pause", () => (this.engine.isAtEdge = false), { signal });
+    this.video.addEventListener("pause", () => this.engine.hold(), { signal });
   }
 
   /**
