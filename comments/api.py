@@ -320,7 +320,7 @@ class DanmakuView(TargetView):
         answer = get_conditional_response(request._request, etag=etag, response=Response(page))
         assert answer is not None  # noqa: S101 -- it was given one
         answer["ETag"] = etag
-        patch_cache_control(answer, max_age=DANMAKU_FRESH_S, public=is_shared, private=not is_shared)
+        patch_cache_control(answer, max_age=DANMAKU_FRESH_S, **{"public" if is_shared else "private": True})
         return answer
 
     def _next(self, request: Request, target: Target, from_ms: int, to_ms: int) -> str | None:

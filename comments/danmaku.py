@@ -14,6 +14,7 @@ import secrets
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
 from django.core.cache import cache
@@ -52,7 +53,7 @@ class Flying:
     text: str
     mode: str
     color: str
-    created_at: str  # ISO 8601
+    created_at: datetime
 
 
 class Provider(Protocol):
@@ -192,7 +193,7 @@ def _stored(target: Target, from_ms: int, to_ms: int) -> list[Flying]:
         .filter(place__lte=MOST_A_SECOND)
     )
     return [
-        Flying(row.public_id, row.offset_ms, row.text, row.mode, row.color, row.created_at.isoformat())
+        Flying(row.public_id, row.offset_ms, row.text, row.mode, row.color, row.created_at)
         for row in rows.order_by("offset_ms", "id")
     ]
 
@@ -206,7 +207,7 @@ def thinned(flying: Iterable[Flying], most: int) -> list[Flying]:
     return sorted(kept, key=lambda one: (one.offset_ms, one.created_at, one.id))
 
 
-def _age(one: Flying) -> str:
+def _age(one: Flying) -> datetime:
     return one.created_at
 
 

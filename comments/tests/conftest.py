@@ -11,8 +11,11 @@ from django.utils import timezone
 from accounts.models import User
 from accounts.services import Role, grant_role
 from accounts.tests.factories import UserFactory
+from videoplatform.tests.conftest import chromium, site, visitor
 from videos.models import Video
 from videos.tests.factories import VideoFactory
+
+__all__ = ["chromium", "site", "visitor"]  # a whole site, for journeys
 
 
 def long_ago() -> dict[str, object]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -131,7 +132,7 @@ def chat() -> Iterator[list[Flying]]:
 
 def test_what_was_said_elsewhere_flies_at_its_time(video: Video, alice: User, chat: list[Flying]) -> None:
     post(video, alice, "danmaku", 2000)
-    chat.append(Flying("m1", 1500, "chat", "scroll", "#ffffff", "2026-01-01T00:00:00+00:00"))
+    chat.append(Flying("m1", 1500, "chat", "scroll", "#ffffff", datetime(2026, 1, 1, tzinfo=UTC)))
     both = texts(video)
     chat.clear()
     danmaku.forget(video)
@@ -141,6 +142,9 @@ def test_what_was_said_elsewhere_flies_at_its_time(video: Video, alice: User, ch
 
 
 def test_thinning_keeps_the_newest_of_each_second_in_order() -> None:
-    flying = [Flying(str(n), 1000 + n, "", "scroll", "#ffffff", f"2026-01-0{9 - n}") for n in range(4)]
+    flying = [
+        Flying(str(n), 1000 + n, "", "scroll", "#ffffff", datetime(2026, 1, 9 - n, tzinfo=UTC))
+        for n in range(4)
+    ]
 
     assert [one.id for one in thinned(flying, 2)] == ["0", "1"]

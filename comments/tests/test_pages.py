@@ -1,0 +1,261 @@
+"""Comments on the watch page: with htmx, and by forms alone."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from accounts.models import User
+from accounts.tests.factories import UserFactory
+from comments import services
+from comments.models import Comment
+from comments.tests.factories import CommentFactory
+from comments.thread import PAGE_SIZE, REPLIES_PAGE_SIZE
+from videos.conversation import set_comments_mode
+from videos.models import Video
+
+pytestmark = [pytest.mark.django_db, pytest.mark.redis]
+
+HTMX: Any = {"HTTP_HX_REQUEST": "true"}
+
+
+@pytest.fixture
+def browser(client: Client, alice: User) -> Client:
+    """A browser in which Alice is signed in."""
+    client.force_login(alice)
+    return client
+
+
+def watch(video: Video) -> str:
+    return f"/watch/{video.public_id}/"
+
+
+def html(answer: Any) -> str:
+    assert answer.status_code == 200
+    return str(answer.content.decode())
+
+
+# --- Reading -------------------------------------------------------------------------
+
+
+def test_the_watch_page_shows_what_was_said_safely(client: Client, video: Video) -> None:
+    CommentFactory(target=video, text="<script>alert(1)</script> at 1:23")
+
+    page = html(client.get(watch(video)))
+
+    assert "&lt;script&gt;alert(1)&lt;/script&gt; at <a" in page
+    assert 'data-seek="83"' in page
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_the_watch_page_costs_the_same_however_much_was_said(
+    browser: Client, video: Video, alice: User, count: int, django_assert_num_queries: Any
+) -> None:
+    for _ in range(count):
+        comment = CommentFactory(target=video, author=UserFactory())
+        CommentFactory(parent=comment)
+        services.like(comment=comment, user=alice)
+    browser.get(watch(video))
+
+    with django_assert_num_queries(13):
+        browser.get(watch(video))
+
+
+def test_more_is_read_by_the_id_of_the_last_one(client: Client, video: Video, creator: User) -> None:
+    comments = [CommentFactory(target=video, text=f"«{number}»") for number in range(PAGE_SIZE + 2)]
+    services.pin(comment=comments[0], by=creator)
+    first = html(client.get(f"{watch(video)}?order=newest"))
+    last = comments[3]
+    services.delete(comment=last, by=creator)  # its place is still known
+    more = html(client.get(f"{watch(video)}comments/?order=newest&after={last.public_id}", **HTMX))
+
+    assert first.index("«0»") < first.index(f"«{PAGE_SIZE + 1}»")
+    assert f"after={last.public_id}" in first
+    assert [number for number in range(PAGE_SIZE + 2) if f"«{number}»" in more] == [1, 2]
+    assert "<html" not in more
+
+
+def test_replies_unfold_a_page_at_a_time(client: Client, video: Video) -> None:
+    root = CommentFactory(target=video)
+    replies = [CommentFactory(parent=root, text=f"«{number}»") for number in range(REPLIES_PAGE_SIZE + 1)]
+    path = f"{watch(video)}comments/{root.public_id}/?show=replies"
+
+    first = html(client.get(path, **HTMX))
+    rest = html(client.get(f"{path}&after={replies[-2].public_id}", **HTMX))
+
+    assert f"«{REPLIES_PAGE_SIZE - 1}»" in first
+    assert f"«{REPLIES_PAGE_SIZE}»" not in first
+    assert f"«{REPLIES_PAGE_SIZE}»" in rest
+
+
+def test_an_address_leads_to_a_reply_wherever_it_is(client: Client, video: Video) -> None:
+    root = CommentFactory(target=video)
+    replies = [CommentFactory(parent=root, text=f"«{number}»") for number in range(REPLIES_PAGE_SIZE + 5)]
+
+    page = html(client.get(f"{watch(video)}?comment={replies[-1].public_id}"))
+
+    assert page.count(f'id="comment-{root.public_id}"') == 1
+    assert "is-chosen" in page
+    assert f"«{REPLIES_PAGE_SIZE + 4}»" in page
+
+
+@pytest.mark.parametrize(
+    "query", ["order=x", "after=nothing", "comment=%F0", "comment=" + "a" * 300, "order=held"]
+)
+def test_nonsense_in_the_address_shows_the_usual(client: Client, video: Video, query: str) -> None:
+    CommentFactory(target=video, text="usual")
+    CommentFactory(target=video, text="waiting", is_held=True)
+
+    page = html(client.get(f"{watch(video)}?{query}"))
+
+    assert "usual" in page
+    assert ">waiting<" not in page
+
+
+def test_what_is_said_of_a_private_video_is_secret(browser: Client, video: Video) -> None:
+    comment = CommentFactory(target=video)
+    Video.objects.update(visibility="private")
+    path = f"{watch(video)}comments/"
+
+    answers = [
+        browser.get(path, **HTMX),
+        browser.post(path, {"text": "hm"}),
+        browser.get(f"{path}{comment.public_id}/", **HTMX),
+        browser.post(f"{path}{comment.public_id}/", {"do": "like"}),
+    ]
+
+    assert [answer.status_code for answer in answers] == [404] * 4
+
+
+# --- Writing ----------------------------------------------------------------------------
+
+
+def test_without_scripts_a_form_says_it_and_leads_to_it(browser: Client, video: Video) -> None:
+    answer = browser.post(f"{watch(video)}comments/", {"text": "hello"}, follow=True)
+
+    comment = Comment.objects.get()
+    assert answer.redirect_chain == [
+        (f"{watch(video)}?comment={comment.public_id}#comment-{comment.public_id}", 302)
+    ]
+    assert "hello" in html(answer)
+
+
+def test_without_scripts_what_will_not_do_comes_back_with_its_words(browser: Client, video: Video) -> None:
+    answer = browser.post(f"{watch(video)}comments/", {"text": "x" * 2001})
+
+    assert answer.status_code == 422
+    assert "too long" in answer.content.decode()
+    assert "x" * 2001 in answer.content.decode()
+
+
+def test_with_htmx_the_form_comes_back_fresh_and_the_comment_into_the_list(
+    browser: Client, video: Video
+) -> None:
+    answer = browser.post(f"{watch(video)}comments/", {"text": "hello"}, **HTMX)
+
+    assert "afterbegin:#comment-list" in html(answer)
+    assert json.loads(answer["HX-Trigger"])["toast"]
+    assert json.loads(answer["HX-Trigger-After-Settle"]) == {
+        "comment-posted": Comment.objects.get().public_id
+    }
+
+
+def test_a_reply_joins_its_thread(browser: Client, video: Video, creator: User) -> None:
+    root = CommentFactory(target=video, author=creator)
+    reply = CommentFactory(parent=root, author=creator)
+    form = html(browser.get(f"{watch(video)}comments/{reply.public_id}/?show=reply", **HTMX))
+    answer = browser.post(f"{watch(video)}comments/", {"text": "so", "parent": reply.public_id}, **HTMX)
+
+    assert ">@creator </textarea>" in form
+    assert f"beforeend:#replies-{root.public_id}" in html(answer)
+    assert "2 replies" in html(answer)
+
+
+def test_everything_a_menu_offers_is_done(
+    client: Client, video: Video, alice: User, creator: User, moderator: User
+) -> None:
+    comment = CommentFactory(target=video, author=alice, is_held=True)
+    path = f"{watch(video)}comments/{comment.public_id}/"
+
+    def do(user: User, what: str, **more: Any) -> Any:
+        client.force_login(user)
+        answer = client.post(path, {"do": what, **more}, **HTMX)
+        comment.refresh_from_db()
+        return answer
+
+    assert "Show it" in html(_as(client, creator).get(f"{watch(video)}?order=held"))
+    do(creator, "approve")
+    assert not comment.is_held
+    assert 'aria-pressed="true"' in html(do(alice, "like"))
+    assert comment.like_count == 1
+    assert do(creator, "pin")["HX-Retarget"] == "#comments"
+    assert "gave this a heart" in html(do(creator, "heart"))
+    assert "changed" in html(do(alice, "edit", text="changed"))
+    do(creator, "unpin"), do(creator, "unheart"), do(alice, "unlike")
+    assert (comment.is_pinned, comment.has_heart, comment.like_count) == (False, False, 0)
+    assert "Hidden" in html(do(moderator, "hide"))
+    do(moderator, "restore")
+    assert do(alice, "delete")["HX-Retarget"] == f"#comment-{comment.public_id}"
+    assert comment.deleted_at
+
+
+def _as(client: Client, user: User) -> Client:
+    client.force_login(user)
+    return client
+
+
+def test_what_one_may_not_do_is_said_and_not_done(browser: Client, video: Video) -> None:
+    comment = CommentFactory(target=video)
+    path = f"{watch(video)}comments/{comment.public_id}/"
+
+    with_htmx = browser.post(path, {"do": "delete"}, **HTMX)
+    without = browser.post(path, {"do": "pin"}, follow=True)
+    nonsense = browser.post(path, {"do": "explode"})
+
+    assert json.loads(with_htmx["HX-Trigger"]) == {"toast": "This is not yours to decide."}
+    assert "This is not yours to decide." in html(without)
+    assert nonsense.status_code == 400
+    assert browser.get(f"{path}?show=edit").status_code == 404
+    assert not Comment.objects.filter(deleted_at__isnull=False).exists()
+
+
+def test_a_stranger_is_asked_to_sign_in(client: Client, video: Video) -> None:
+    comment = CommentFactory(target=video)
+    path = f"{watch(video)}comments/"
+
+    for answer in (
+        client.post(path, {"text": "hm"}),
+        client.post(f"{path}{comment.public_id}/", {"do": "like"}),
+    ):
+        assert answer["Location"].startswith("/accounts/login/?next=")
+    assert client.get(f"{path}{comment.public_id}/?show=reply", **HTMX)["HX-Redirect"]
+
+
+# --- The creator ---------------------------------------------------------------------------
+
+
+def test_the_creator_closes_and_holds_comments_in_the_studio(
+    client: Client, video: Video, creator: User
+) -> None:
+    client.force_login(creator)
+    form = {"title": video.title, "category": "other", "visibility": "public", "tags": ""}
+    seen = []
+    for mode in ("closed", "held", ""):
+        client.post(f"/studio/{video.public_id}/", {**form, "comments_mode": mode})
+        video.refresh_from_db()
+        seen.append(video.comments_mode)
+
+    assert seen == ["closed", "held", "held"]
+
+
+def test_the_page_says_what_becomes_of_comments(browser: Client, video: Video) -> None:
+    notices = {"closed": "Comments are closed", "held": "looks at comments before"}
+    for mode, notice in notices.items():
+        set_comments_mode(video=video, mode=mode)
+        page = html(browser.get(watch(video)))
+        assert notice in page
+        assert ("<comment-composer" in page) == (mode == "held")
+        assert "New danmaku is off here." in page
