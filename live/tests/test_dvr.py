@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import pytest
+from django.test import Client
+from pytest_django import DjangoAssertNumQueries
+
+from live.models import Broadcast
+from live.tests.factories import BroadcastFactory, ReplayedFactory
+from videos.models import Video
+from videos.services import recordings
+from videos.services.recordings import RecordedRendition
+
+pytestmark = pytest.mark.django_db
+
+R0 = RecordedRendition("r0", 640, 360, 30.0, 800_000, "avc1.64001e,mp4a.40.2")
+
+
+def recorded(*, segments: int = 2, visibility: str = "public") -> Broadcast:
+    """A broadcast on air that has recorded something."""
+    broadcast: Broadcast = BroadcastFactory(stream__visibility=visibility)
+    video = recordings.start_recording(
+        channel=broadcast.stream.channel, title="Live", category="gaming", visibility=visibility
+    )
+    recordings.add_renditions(video, [R0])
+    job = recordings.open_job(video, is_continuous=False)
+    for _ in range(segments):
+        recordings.append_segment(job, duration_s=4.0, size_bytes=1)
+    broadcast.recording = video
+    broadcast.save()
+    return broadcast
+
+
+def status_of(client: Client, broadcast: Broadcast, access: str, name: str = "r0") -> int:
+    return client.get(f"/live-dvr/{broadcast.public_id}/{access}/{name}.m3u8").status_code
+
+
+def test_everything_since_the_beginning(
+    client: Client, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    broadcast = recorded()
+
+    with django_assert_num_queries(3):
+        answer = client.get(f"/live-dvr/{broadcast.public_id}/open/r0.m3u8")
+
+    playlist = answer.content.decode()
+    assert playlist.count("#EXTINF:4,") == 2
+    assert playlist.count("X-Amz-Signature") == 3
+    assert "#EXT-X-ENDLIST" not in playlist
+    assert (answer["Cache-Control"], answer["Access-Control-Allow-Origin"]) == ("private, no-cache", "*")
+
+
+def test_before_the_first_segment_there_is_nothing_to_rewind(client: Client) -> None:
+    broadcast = recorded(segments=0)
+
+    assert status_of(client, broadcast, "open", "multivariant") == 404
+    assert status_of(client, broadcast, "open") == 404
+
+
+def test_a_private_broadcast_is_open_to_whoever_holds_its_key(client: Client) -> None:
+    broadcast = recorded(visibility="private")
+
+    assert status_of(client, broadcast, broadcast.access_key) == 200
+    assert status_of(client, broadcast, "open") == 404
+    assert "Access-Control-Allow-Origin" not in client.get(
+        f"/live-dvr/{broadcast.public_id}/{broadcast.access_key}/r0.m3u8"
+    )
+
+
+def test_a_suspended_stream_shows_nothing(client: Client) -> None:
+    broadcast = recorded()
+    broadcast.stream.is_suspended = True
+    broadcast.stream.save()
+
+    assert status_of(client, broadcast, "open") == 404
+
+
+def test_what_is_not_recorded_or_does_not_exist_is_not_found(client: Client) -> None:
+    broadcast = BroadcastFactory()
+
+    assert status_of(client, broadcast, "open") == 404
+    assert client.get("/live-dvr/nonesuch/open/r0.m3u8").status_code == 404
+    assert status_of(client, recorded(), "open", "r9") == 404
+
+
+def test_once_it_has_ended_the_video_decides(client: Client) -> None:
+    broadcast = ReplayedFactory()
+    assert status_of(client, broadcast, "open", "720p") == 200
+
+    Video.objects.update(visibility="private")
+    assert status_of(client, broadcast, "open", "720p") == 404
+
+    client.force_login(broadcast.stream.channel.owner)
+    assert status_of(client, broadcast, "open", "720p") == 200
