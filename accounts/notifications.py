@@ -140,6 +140,7 @@ DECIDED: dict[str, Promise] = {
     "suspend": _("Your account is suspended until %(until)s: %(reason)s"),
     "ban": _("Your account is closed: %(reason)s"),
     "undo": _("Moderators took back what they had decided about “%(title)s”"),
+    "forgiven": _("Moderators opened your account again. Welcome back."),
     "over": _("Your suspension is over. Welcome back."),
 }
 
@@ -151,7 +152,7 @@ def sentence(notification: Notification) -> str:
     if notification.kind == Kind.REPORT_DECIDED:
         template = UPHELD if data.get("upheld") else DISMISSED
     elif notification.kind == Kind.MODERATION:
-        template = DECIDED.get(data.get("action", ""), DECIDED["undo"])
+        template = DECIDED.get(_outcome(data), DECIDED["undo"])
     else:
         template = SENTENCES[notification.kind]
     return str(template) % {
@@ -160,6 +161,12 @@ def sentence(notification: Notification) -> str:
         "reason": _reason(data.get("reason")),
         "until": _moment(data.get("until")),
     }
+
+
+def _outcome(data: dict[str, Any]) -> str:
+    """The decision; one that was taken back and was about nothing in particular is forgiveness."""
+    action = str(data.get("action", ""))
+    return "forgiven" if action == "undo" and not data.get("title") else action
 
 
 def detail(notification: Notification) -> str:

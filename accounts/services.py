@@ -242,8 +242,10 @@ def check_reach(user: User, *, by: User) -> None:
         raise NotTheirs
 
 
-def revoke_tokens(*, user: User) -> int:
-    """Take back all of the user's API tokens; how many they were."""
+def revoke_tokens(*, user: User, by: User) -> int:
+    """Take back all of the user's API tokens; how many they were.  Raises ``NotTheirs``."""
+    if user != by:
+        check_reach(user, by=by)
     deleted: int = AuthToken.objects.filter(user=user).delete()[0]
-    logger.info("Tokens revoked", extra={"user": user.pk, "count": deleted})
+    logger.info("Tokens revoked", extra={"user": user.pk, "by": by.pk, "count": deleted})
     return deleted

@@ -20,11 +20,11 @@ from accounts.errors import (
     NotOffered,
     OwnCase,
 )
-from accounts.models import Case, Decision, Notification, Reason, Report, User
+from accounts.models import Case, Decision, Notification, Reason, Report, Sanction, User
 from accounts.moderation import sanctions
 from accounts.moderation.registry import Kind, kind_named
 from accounts.moderation.reports import case_of
-from accounts.services import check_reach
+from accounts.services import check_reach, set_active
 
 logger = logging.getLogger(__name__)
 
@@ -158,6 +158,22 @@ def _undo(decision: Decision, case: Case | None, *, by: User) -> Decision:
     return line
 
 
+def forgive(person: User, *, by: User) -> None:
+    """End whatever forbids ``person`` something now; the decisions stand, and what they did to content.
+
+    Also lets somebody in who was locked out by no decision.  Raises ``NotTheirs``.
+    """
+    check_reach(person, by=by)
+    with transaction.atomic():
+        for sanction in Sanction.objects.in_force().filter(person=person).select_related("person"):
+            sanctions.lift(sanction, by=by)
+        if not person.is_active:
+            set_active(user=person, active=True, by=by)
+        line = Decision.objects.create(**_facts(by=by, person=person, action=Action.UNDO))
+        _tell_person(line, person)
+    logger.info("Forgiven", extra={"person": person.pk, "by": by.pk})
+
+
 # --- What must hold ---------------------------------------------------------------
 
 
@@ -222,7 +238,7 @@ def _facts(
     is_timed = action in {Action.TIME_OUT, Action.SUSPEND} and duration
     return {
         "action": action,
-        "reason": reason or ("" if action == Action.LEAVE else Reason.OTHER),
+        "reason": reason or ("" if action in {Action.LEAVE, Action.UNDO} else Reason.OTHER),
         "note": note,
         "until": timezone.now() + duration if is_timed and duration else None,
         "moderator": by,

@@ -230,7 +230,7 @@ def test_a_channel_is_found_in_any_case(
     for _follower in range(3):
         services.follow(user=UserFactory(), channel=channel)
 
-    with django_assert_num_queries(1):
+    with django_assert_num_queries(2):  # the channel, and whether it is on air
         body = api.get("/api/v1/channels/mara/").json()
 
     assert body.pop("created_at")

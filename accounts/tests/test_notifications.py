@@ -55,7 +55,12 @@ def as_user(person: User) -> APIClient:
             "Your account is suspended until March 1, 2026, noon: Hate against a group",
         ),
         (Kind.MODERATION, {"action": "ban"}, "Your account is closed: Something else"),
-        (Kind.MODERATION, {}, "Moderators took back what they had decided about “”"),
+        (
+            Kind.MODERATION,
+            {"action": "undo", "title": "A"},
+            "Moderators took back what they had decided about “A”",
+        ),
+        (Kind.MODERATION, {"action": "undo"}, "Moderators opened your account again. Welcome back."),
     ],
 )
 def test_a_sentence_is_made_of_what_is_known(kind: str, data: dict[str, Any], said: str) -> None:

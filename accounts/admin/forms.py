@@ -1,0 +1,73 @@
+"""What a decision needs to know."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from django import forms
+from django.contrib.admin.helpers import ActionForm
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import Case, Decision, Reason
+from accounts.models.moderation import MAX_NOTE
+
+DURATIONS = [
+    (3600, _("1 hour")),
+    (24 * 3600, _("1 day")),
+    (3 * 24 * 3600, _("3 days")),
+    (7 * 24 * 3600, _("7 days")),
+    (30 * 24 * 3600, _("30 days")),
+]
+USUAL_DURATION_S = 24 * 3600
+
+
+class BulkDecisionForm(ActionForm):
+    """Beside the list's actions: why, and for how long."""
+
+    reason = forms.ChoiceField(
+        label=_("Reason:"), choices=Reason.choices, initial=Reason.SPAM, required=False
+    )
+    duration_s = forms.TypedChoiceField(
+        label=_("For:"), choices=DURATIONS, coerce=int, initial=USUAL_DURATION_S, required=False
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["action"].label = _("Decision:")
+
+
+class DecisionForm(forms.Form):
+    """One decision of the desk; ``version`` is the case as the moderator saw it."""
+
+    action = forms.ChoiceField(
+        choices=[choice for choice in Decision.Action.choices if choice[0] != Decision.Action.UNDO]
+    )
+    reason = forms.ChoiceField(label=_("Reason"), choices=Reason.choices, initial=Reason.OTHER)
+    duration_s = forms.TypedChoiceField(
+        label=_("For how long"), choices=DURATIONS, coerce=int, initial=USUAL_DURATION_S
+    )
+    content = forms.ChoiceField(
+        label=_("And the content"),
+        choices=[
+            ("", _("stays as it is")),
+            (Case.Content.HIDDEN, _("hide")),
+            (Case.Content.REMOVED, _("remove")),
+        ],
+        required=False,
+    )
+    note = forms.CharField(
+        label=_("Note to the author"),
+        max_length=MAX_NOTE,
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 2}),
+    )
+    version = forms.IntegerField(min_value=0, widget=forms.HiddenInput)
+
+    def as_decision(self) -> dict[str, Any]:
+        """The arguments of :func:`accounts.moderation.decide`."""
+        given = self.cleaned_data
+        return {
+            **{name: given[name] for name in ("action", "reason", "content", "note")},
+            "duration": timedelta(seconds=given["duration_s"]),
+        }
