@@ -118,9 +118,8 @@ export class LiveEngine extends Engine {
   seekToDate(date) {
     this.isAtEdge = false;
     const position = this._positionAt(date);
-    const first = this.fragments[0]?.start ?? Infinity;
-    const isInWindow = position !== null && (this.isRecorded ? this._isRecordedAt(position) : position > first + WINDOW_MARGIN_S);
-    if (isInWindow) {
+    const isAtHand = this.isRecorded ? this._isRecordedAt(position) : position >= this._windowStart;
+    if (isAtHand) {
       this.video.currentTime = position;
     } else if (this.isRecorded || !this.dvr) {
       // After what is recorded so far, or a broadcast that is not recorded.
@@ -131,11 +130,31 @@ export class LiveEngine extends Engine {
     }
   }
 
-  /** @param {number} date */
+  /** From here on the live window still has what a player asks for. */
+  get _windowStart() {
+    const { fragments = [], startSN } = this.hls?.latestLevelDetails ?? {};
+    const first = fragments[0]?.start ?? Infinity;
+    return startSN === 0 ? first : first + WINDOW_MARGIN_S;
+  }
+
+  /**
+   * Where ``date`` plays; before everything there is, -Infinity.
+   * @param {number} date
+   */
   _positionAt(date) {
-    if (!this.isRecorded) return positionAt(this.fragments, date);
+    if (!this.isRecorded) return positionAt(this.fragments, date) ?? this._beforeAll();
     const isDated = this.fragments.some((fragment) => fragment?.programDateTime);
     return isDated ? (positionAt(this.fragments, date) ?? 0) : this._sinceStart(date);
+  }
+
+  /** What is asked for came before the window: its beginning, where that is the broadcast's. */
+  _beforeAll() {
+    return this.hls?.latestLevelDetails?.startSN === 0 ? this._windowStart : -Infinity;
+  }
+
+  /** @param {number} date */
+  _nearest(date) {
+    return positionAt(this.fragments, date) ?? this._windowStart;
   }
 
   /**
@@ -173,9 +192,7 @@ export class LiveEngine extends Engine {
 
   /** Going on after a pause: what was on the screen may have left the live window. */
   goOn() {
-    const { currentTime } = this.video;
-    const first = this.fragments[0]?.start ?? -Infinity;
-    const isGone = !this.isRecorded && currentTime < first + WINDOW_MARGIN_S;
+    const isGone = !this.isRecorded && this.fragments.length > 0 && this.video.currentTime < this._windowStart;
     const date = this.date;
     if (isGone && this.dvr && date) this.seekToDate(date);
     else if (isGone) this.goLive();
@@ -240,7 +257,7 @@ export class LiveEngine extends Engine {
     const edge = dateAt(details.fragments, details.edge);
     if (!this.isRecorded && edge) this.clockOffset = edge - Date.now() + details.age * 1000;
     if (!this.wantedDate) return;
-    const position = positionAt(details.fragments, this.wantedDate);
+    const position = this.isRecorded ? positionAt(details.fragments, this.wantedDate) : this._nearest(this.wantedDate);
     this.wantedDate = null;
     if (position === null) return;
     // Before there is a picture hls.js still moves to where it would begin.
