@@ -1,30 +1,25 @@
-"""A Chromium that plays H.264, and fonts for Chinese pages: found, or installed where we may."""
+"""A Chromium that plays H.264, and fonts for Chinese pages."""
 
 import os
 import shutil
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 from videoplatform.embedded.failure import CannotStart
+from videoplatform.embedded.packages import ensure
 
 # Debian's Chromium decodes H.264 and AAC; the one Playwright downloads does not.
 NAMES = ("chromium", "google-chrome", "google-chrome-stable")
 CJK_FONTS = Path("/usr/share/fonts")
+NEED = (
+    "The browser tests need {names}: install them as root (apt-get install {packages}), "
+    "or name a Chromium that plays H.264 in CHROMIUM."
+)
 
 
 def ensure_browser(log: Path, say: Callable[[str], None]) -> str:
     """The path of a browser for the tests; raise the sentence that names what a person must install."""
-    missing = missing_packages()
-    if missing and may_install():
-        say(f"Installing {' '.join(missing)}")
-        apt_install(missing, log)
-        missing = missing_packages()
-    if missing:
-        raise CannotStart(
-            f"The browser tests need {' and '.join(missing)}: install them as root "
-            f"(apt-get install {' '.join(missing)}), or name a Chromium that plays H.264 in CHROMIUM."
-        )
+    ensure(missing_packages, log, say, NEED)
     browser = find_browser()
     if browser is None:
         raise CannotStart("CHROMIUM names no program that can be run.")
@@ -49,25 +44,3 @@ def points_to_snap(path: Path) -> bool:
     with path.open("rb") as file:
         head = file.read(4096)
     return head.startswith(b"#!") and b"snap" in head
-
-
-def may_install() -> bool:
-    """Root on Debian: elsewhere ``chromium`` is not a package with a browser in it."""
-    release = Path("/etc/os-release")
-    is_debian = release.exists() and "\nID=debian\n" in f"\n{release.read_text()}"
-    return os.geteuid() == 0 and is_debian and shutil.which("apt-get") is not None
-
-
-def apt_install(packages: list[str], log: Path) -> None:
-    environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
-    with log.open("w") as output:
-        for command in (["update"], ["install", "-y", "--no-install-recommends", *packages]):
-            done = subprocess.run(
-                ["apt-get", *command],
-                env=environment, check=False,
-                stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
-            )  # fmt: skip
-            if done.returncode:
-                raise CannotStart(
-                    f"apt-get {command[0]} failed while installing {' '.join(packages)}: see {log}."
-                )

@@ -10,7 +10,7 @@ from contextlib import ExitStack, suppress
 from itertools import count
 from pathlib import Path
 
-from videoplatform.embedded import browser, lineage, ports, preparation, servers
+from videoplatform.embedded import browser, gstreamer, lineage, ports, preparation, servers
 from videoplatform.embedded.configuration import SEAWEEDFS_PORTS, Configuration, configure
 from videoplatform.embedded.failure import CannotStart
 from videoplatform.embedded.processes import services
@@ -33,12 +33,13 @@ def main(base_dir: Path, arguments: list[str]) -> int:
         with ExitStack() as cleanup:
             configuration = configure_tests(base_dir, cleanup)
             start_services(configuration, cleanup)
-            complaint = prepare(configuration)
-            checks = [pytest(arguments)] if arguments else every_check(base_dir, complaint)
+            complaints = prepare(configuration)
+            has_browser = "CHROMIUM" in configuration.environment
+            checks = [pytest(arguments)] if arguments else every_check(base_dir, has_browser=has_browser)
             worst = max(check(command, configuration) for command in checks)
-            if complaint:
+            for complaint in complaints:
                 print(complaint, file=sys.stderr, flush=True)
-            return worst or int(bool(complaint))
+            return worst or int(bool(complaints))
     except CannotStart as failure:
         print(failure, file=sys.stderr, flush=True)
         return 1
@@ -91,20 +92,25 @@ def start_services(configuration: Configuration, cleanup: ExitStack) -> None:
     supervisor.start("services")
 
 
-def prepare(configuration: Configuration) -> str | None:
-    """Prepare as ``bin/run`` does, and find a browser; return the sentence when there is none."""
+def prepare(configuration: Configuration) -> list[str]:
+    """Prepare as ``bin/run`` does, and find what else tests need; return a sentence for what is missing."""
     preparation.install_browser_packages(configuration.base_dir, configuration.log_dir / "npm.log", say)
     preparation.compile_translations(configuration.base_dir)
     preparation.prepare_data(configuration, say)
+    log, complaints = configuration.log_dir / "apt.log", []
     try:
-        path = browser.ensure_browser(configuration.log_dir / "apt.log", say)
+        configuration.environment["CHROMIUM"] = browser.ensure_browser(log, say)
     except CannotStart as failure:
-        return str(failure)
-    configuration.environment["CHROMIUM"] = path
-    return None
+        configuration.environment.pop("CHROMIUM", None)
+        complaints.append(str(failure))
+    try:
+        gstreamer.ensure_gstreamer(log, say)
+    except CannotStart as failure:
+        complaints.append(str(failure))
+    return complaints
 
 
-def every_check(base_dir: Path, complaint: str | None) -> list[tuple[str, ...]]:
+def every_check(base_dir: Path, *, has_browser: bool) -> list[tuple[str, ...]]:
     """Each check as a command; pytest last, so that its summary is what one sees."""
     checks = [
         python_tool("ruff", "check", "."),
@@ -116,7 +122,7 @@ def every_check(base_dir: Path, complaint: str | None) -> list[tuple[str, ...]]:
         checks.append((str(Path(sys.executable).with_name("djade")), "--check", *map(str, sorted(templates))))
     if scripts := sorted(str(path) for path in (base_dir / "static").rglob("*.test.js")):
         checks.append((preparation.node(), "--test", *scripts))
-    without_browser = ["-m", "not browser"] if complaint else []
+    without_browser = [] if has_browser else ["-m", "not browser"]
     return [*checks, pytest(["-n", "2", "--dist", "loadfile", *without_browser])]
 
 

@@ -1,0 +1,45 @@
+"""What tests need and pip does not have: Debian's packages, installed where we may."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+from videoplatform.embedded.failure import CannotStart
+
+
+def ensure(missing: Callable[[], list[str]], log: Path, say: Callable[[str], None], need: str) -> None:
+    """Install what ``missing`` names; raise the sentence ``need`` where that is not possible.
+
+    ``need`` takes the packages twice: as ``{names}`` to read and ``{packages}`` to type.
+    """
+    packages = missing()
+    if packages and may_install():
+        say(f"Installing {' '.join(packages)}")
+        apt_install(packages, log)
+        packages = missing()
+    if packages:
+        raise CannotStart(need.format(names=" and ".join(packages), packages=" ".join(packages)))
+
+
+def may_install() -> bool:
+    """Root on Debian: elsewhere ``chromium`` is not a package with a browser in it."""
+    release = Path("/etc/os-release")
+    is_debian = release.exists() and "\nID=debian\n" in f"\n{release.read_text()}"
+    return os.geteuid() == 0 and is_debian and shutil.which("apt-get") is not None
+
+
+def apt_install(packages: list[str], log: Path) -> None:
+    environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
+    with log.open("w") as output:
+        for command in (["update"], ["install", "-y", "--no-install-recommends", *packages]):
+            done = subprocess.run(
+                ["apt-get", *command],
+                env=environment, check=False,
+                stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
+            )  # fmt: skip
+            if done.returncode:
+                raise CannotStart(
+                    f"apt-get {command[0]} failed while installing {' '.join(packages)}: see {log}."
+                )
