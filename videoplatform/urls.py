@@ -18,6 +18,7 @@ urlpatterns = [
     path("", include("accounts.urls")),
     path("accounts/", include("allauth.urls")),
     path("i18n/", include("django.conf.urls.i18n")),
+    path("admin/", include("videoplatform.admin_site")),
     path("admin/", admin.site.urls),
     path("api/v1/", include("videoplatform.api")),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),

@@ -101,7 +101,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 "verbose_name": "case",
-                "verbose_name_plural": "moderation desk",
+                "verbose_name_plural": "cases",
                 "permissions": [("decide_case", "Can decide what is reported")],
             },
         ),

@@ -108,7 +108,7 @@ class Case(models.Model):
 
     class Meta:
         verbose_name = _("case")
-        verbose_name_plural = _("moderation desk")
+        verbose_name_plural = _("cases")
         constraints = [models.UniqueConstraint(fields=["target_type", "target_id"], name="case_once")]
         indexes = [
             models.Index(
