@@ -87,15 +87,14 @@ async def _visit(hub: Hub, room: Room, scope: dict[str, Any], receive: Receive, 
 
 def language_of(scope: dict[str, Any]) -> str:
     """The language of the page behind a socket: the cookie of the switch, else what the browser prefers."""
-    headers = dict(scope["headers"])
+    headers: dict[bytes, bytes] = dict(scope["headers"])
     for pair in headers.get(b"cookie", b"").decode("latin-1").split(";"):
         name, _, value = pair.strip().partition("=")
         if name == settings.LANGUAGE_COOKIE_NAME and value in dict(settings.LANGUAGES):
             return value
     for wanted, _ in parse_accept_lang_header(headers.get(b"accept-language", b"").decode("latin-1")[:200]):
         try:
-            supported: str = translation.get_supported_language_variant(wanted)
-            return supported
+            return translation.get_supported_language_variant(wanted)
         except LookupError:
             continue
     return str(settings.LANGUAGE_CODE)

@@ -1,0 +1,329 @@
+"""Chat: how late 1,000 sockets hear, and how many deliveries a process makes beside Channels' own layers.
+
+.venv/bin/python -m benchmarks.chat [seconds]
+
+Clients live in a process of their own, which only reads and notes the time.
+The baseline is the least that Channels asks for, a consumer in a group, in the
+same uvicorn; its layers keep whatever they are given (``capacity``), so that
+nothing is lost for being early.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import re
+import select
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from websockets.asyncio.client import ClientConnection, connect
+
+from benchmarks import harness
+
+SOCKETS = 1000
+PER_S = 10
+FAN_OUT_SOCKETS = 500
+SPEAKERS = 10
+BURSTS = {"hub": 1000, "pubsub": 200, "core": 200}
+PATIENCE_S = 120
+MARK = b'"type":"message"'
+SAID = re.compile(rb'"text":"(\d+)"')
+HANDSHAKE = (
+    "GET {path} HTTP/1.1\r\nHost: {host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+)
+
+
+# --- The server: the hub, and Channels' own way beside it ------------------------------------
+
+
+def baseline(layer: str) -> Any:
+    """A consumer in a group of ``layer`` ("core" or "pubsub"), which sends on what each client says."""
+    import channels.layers
+    from channels.generic.websocket import AsyncWebsocketConsumer
+    from channels_redis.core import RedisChannelLayer
+    from channels_redis.pubsub import RedisPubSubChannelLayer
+    from django.conf import settings
+
+    kind = {"core": RedisChannelLayer, "pubsub": RedisPubSubChannelLayer}[layer]
+    shared = kind(hosts=[settings.REDIS_URL], prefix=layer, capacity=10_000)
+
+    class Baseline(AsyncWebsocketConsumer):
+        channel_layer_alias = layer
+
+        async def connect(self) -> None:
+            await self.channel_layer.group_add("room", self.channel_name)
+            await self.accept()
+
+        async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
+            await self.channel_layer.group_send("room", {"type": "say", "text": text_data})
+
+        async def say(self, event: dict[str, str]) -> None:
+            await self.send(text_data=event["text"])
+
+    channels.layers.channel_layers.set(layer, shared)
+    return Baseline
+
+
+def make_application() -> Any:
+    """For uvicorn's ``--factory``."""
+    from channels.routing import URLRouter
+    from django.urls import path, re_path
+
+    from videoplatform.asgi import application  # sets Django up
+
+    routes = [path(f"baseline/{layer}/", baseline(layer).as_asgi()) for layer in ("core", "pubsub")]
+    router = URLRouter([*routes, re_path("", application)])
+
+    async def serve(scope: Any, receive: Any, send: Any) -> None:
+        await (router if scope["type"] == "websocket" else application)(scope, receive, send)
+
+    return serve
+
+
+@contextlib.contextmanager
+def server(on: harness.Platform) -> Iterator[str]:
+    """One more web process of the platform ``on``, with the baseline beside the chat."""
+    port = str(harness.free_port())
+    argv = [
+        sys.executable, "-m", "uvicorn", "benchmarks.chat:make_application", "--factory", "--port", port,
+        "--lifespan", "off", "--ws-per-message-deflate", "false", "--no-access-log",
+        "--log-level", "critical",
+    ]  # fmt: skip
+    environment = os.environ | {"DATA_DIR": str(on.data_dir), "RATE_LIMITS": "0"}
+    with subprocess.Popen(argv, cwd=harness.BASE_DIR, env=environment) as process:
+        try:
+            wait_until_open(int(port))
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            process.send_signal(signal.SIGTERM)
+
+
+def wait_until_open(port: int) -> None:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+            return
+        time.sleep(0.1)
+    raise SystemExit("the server did not start")
+
+
+# --- The clients, in a process of their own ----------------------------------------------------
+
+
+def listen(url: str, sockets: int, messages: int, keeps_times: bool) -> None:
+    """Open ``sockets`` sockets, say so, and read until each has had ``messages`` or nothing more comes."""
+    to = urlsplit(url)
+    readers = [open_socket(to.hostname or "", to.port or 0, to.path) for _ in range(sockets)]
+    print("ready", flush=True)
+    found = read_all(readers, messages, keeps_times)
+    print(json.dumps(found), flush=True)
+
+
+def open_socket(host: str, port: int, path: str) -> socket.socket:
+    opened = socket.create_connection((host, port), 30)
+    opened.sendall(HANDSHAKE.format(path=path, host=f"{host}:{port}").encode())
+    answer = b""
+    while b"\r\n\r\n" not in answer:
+        answer += opened.recv(4096)
+    assert answer.startswith(b"HTTP/1.1 101"), answer
+    opened.setblocking(False)
+    return opened
+
+
+def read_all(readers: list[socket.socket], messages: int, keeps_times: bool) -> dict[str, Any]:
+    poll = select.epoll()
+    by_fd = {reader.fileno(): reader for reader in readers}
+    for fd in by_fd:
+        poll.register(fd, select.EPOLLIN)
+    counts = dict.fromkeys(by_fd, 0)
+    tails = dict.fromkeys(by_fd, b"")
+    late_ms: list[float] = []
+    disordered = 0
+    last: dict[int, int] = dict.fromkeys(by_fd, 0)
+    wanted, received, last_at = messages * len(readers), 0, time.monotonic()
+    while received < wanted and (ready := poll.poll(PATIENCE_S if not received else 10)):
+        for fd, _ in ready:
+            data = tails[fd] + by_fd[fd].recv(1 << 20)
+            now = time.monotonic_ns()
+            if keeps_times:
+                end = 0
+                for match in SAID.finditer(data):
+                    said = int(match[1])
+                    late_ms.append((now - said) / 1e6)
+                    disordered += said < last[fd]
+                    last[fd], end = said, match.end()
+                    received += 1
+                tails[fd] = data[end:][-2000:]
+            else:
+                count = data.count(MARK)
+                counts[fd] += count
+                received += count
+                tails[fd] = data[-(len(MARK) - 1) :]
+        last_at = time.monotonic()
+    return {"received": received, "last_at": last_at, "late_ms": late_ms, "disordered": disordered}
+
+
+@contextlib.contextmanager
+def listening(url: str, sockets: int, messages: int, *, keeps_times: bool) -> Iterator[Any]:
+    """Clients that are connected; calling what is given waits for them and tells what they got."""
+    argv = [sys.executable, "-m", "benchmarks.chat", "listen", url]
+    argv += [str(sockets), str(messages), str(int(keeps_times))]
+    with subprocess.Popen(argv, cwd=harness.BASE_DIR, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        if process.stdout.readline() != "ready\n":
+            raise SystemExit("the clients did not connect")
+        output = process.stdout
+        yield lambda: json.loads(output.readline())
+
+
+# --- Who speaks ---------------------------------------------------------------------------------
+
+
+@contextlib.asynccontextmanager
+async def speaking(url: str) -> AsyncIterator[ClientConnection]:
+    """A socket that can speak, and whose own ears are cheap."""
+    async with connect(url, compression=None, ping_interval=None, max_size=None) as client:
+
+        async def ignore() -> None:
+            async for _ in client:
+                pass
+
+        ears = asyncio.create_task(ignore())
+        yield client
+        ears.cancel()
+
+
+def frame(text: str) -> str:
+    return json.dumps({"type": "say", "text": text}, separators=(",", ":"))
+
+
+async def speak_steadily(url: str, seconds: int) -> None:
+    async with speaking(url) as client:
+        began = time.monotonic()
+        for number in range(seconds * PER_S):
+            await asyncio.sleep(max(0, began + number / PER_S - time.monotonic()))
+            await client.send(frame(str(time.monotonic_ns())))
+        await asyncio.sleep(1)
+
+
+async def speak_at_once(urls: list[str], messages: int, text: str, result: Any) -> tuple[float, Any]:
+    """Say ``messages`` through all of ``urls``; return when that began, and what the listeners got."""
+    async with contextlib.AsyncExitStack() as stack:
+        clients = [await stack.enter_async_context(speaking(url)) for url in urls]
+        began = time.monotonic()
+        for _ in range(messages // len(clients)):
+            for client in clients:
+                await client.send(text)
+        return began, await asyncio.to_thread(result)
+
+
+# --- Figures ------------------------------------------------------------------------------------
+
+
+def channel_of(on: harness.Platform, token: str) -> str:
+    name: str = on.api(token).get("accounts/me/").json()["username"]
+    on.api(token).get(f"live/{name}/").raise_for_status()
+    return name
+
+
+def ticket_of(on: harness.Platform, token: str, name: str) -> str:
+    answer = on.api(token).post(f"live/{name}/chat/ticket/")
+    answer.raise_for_status()
+    return str(answer.json()["ticket"])
+
+
+def steady(on: harness.Platform, seconds: int) -> None:
+    """1,000 sockets of one uvicorn process, ten messages a second."""
+    token = harness.register(on)
+    name = channel_of(on, token)
+    url = f"{on.url.replace('http', 'ws')}/ws/live/{name}/chat/"
+    with listening(url.replace("ws:", "http:"), SOCKETS, seconds * PER_S, keeps_times=True) as result:
+        web = pid_of_web(on)
+        before = cpu_s(web)
+        asyncio.run(speak_steadily(f"{url}?ticket={ticket_of(on, token, name)}", seconds))
+        used = cpu_s(web) - before
+        found = result()
+    late = statistics.quantiles(found["late_ms"], n=100)
+    harness.say(
+        "chat_1000_sockets_10_messages_a_second",
+        lost=SOCKETS * seconds * PER_S - found["received"],
+        disordered=found["disordered"],
+        p50_ms=late[49],
+        p95_ms=late[94],
+        p99_ms=late[98],
+        max_ms=max(found["late_ms"]),
+        web_percent_of_a_core=100 * used / (seconds + 1),
+        web_memory_mb=memory_mb(web),
+    )
+
+
+def pid_of_web(on: harness.Platform) -> int:
+    found = subprocess.run(
+        ["pgrep", "-f", f"uvicorn videoplatform.asgi:application .*--port {urlsplit(on.url).port}"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return int(found.stdout.split()[0])
+
+
+def cpu_s(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def memory_mb(pid: int) -> float:
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+def fan_out(on: harness.Platform) -> None:
+    """How many messages reach 500 sockets in a second when there are more than enough."""
+    token = harness.register(on)
+    name = channel_of(on, token)
+    rates = {}
+    with server(on) as address:
+        for way, messages in BURSTS.items():
+            path = f"/ws/live/{name}/chat/" if way == "hub" else f"/baseline/{way}/"
+            url = address.replace("http", "ws") + path
+            text = frame("x" * 40) if way == "hub" else '{"type":"message","text":"' + "x" * 200 + '"}'
+            with listening(address + path, FAN_OUT_SOCKETS, messages, keeps_times=False) as result:
+                query = [f"?ticket={ticket_of(on, token, name)}" if way == "hub" else ""] * SPEAKERS
+                urls = [url + ticket for ticket in query]
+                began, found = asyncio.run(speak_at_once(urls, messages, text, result))
+            rates[way] = found["received"] / (found["last_at"] - began)
+            harness.say(
+                f"fan_out_{way}",
+                sockets=FAN_OUT_SOCKETS,
+                messages=messages,
+                lost=FAN_OUT_SOCKETS * messages - found["received"],
+                deliveries_per_s=round(rates[way]),
+            )
+    for way in ("core", "pubsub"):
+        harness.say(f"fan_out_hub_over_{way}", times=rates["hub"] / rates[way])
+
+
+def main() -> None:
+    if sys.argv[1:2] == ["listen"]:
+        url, sockets, messages, keeps_times = sys.argv[2:]
+        listen(url, int(sockets), int(messages), bool(int(keeps_times)))
+        return
+    seconds = int(sys.argv[1]) if len(sys.argv) > 1 else 20
+    with harness.platform() as on:
+        steady(on, seconds)
+        fan_out(on)
+
+
+if __name__ == "__main__":
+    main()
