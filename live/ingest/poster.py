@@ -70,9 +70,6 @@ class PosterMaker:
     def __init__(self, broadcast: Broadcast, executor: Executor) -> None:
         self._broadcast_pk = broadcast.pk
         self._connection_id = broadcast.connection_id
-        self._prefix = (
-            broadcast.recording.encode_prefix if broadcast.recording else f"live/{broadcast.public_id}/"
-        )
         self._executor = executor
         self._due_at = 0.0
         self._drawing: asyncio.Task[None] | None = None
@@ -85,27 +82,32 @@ class PosterMaker:
         self._due_at = now + EVERY_S
         newest = joined.segments[-1]
         segment = newest.inits[rendition] + newest.data[rendition]
-        self._drawing = asyncio.create_task(self._make(segment, f"{self._prefix}poster-{newest.msn}.jpg"))
+        self._drawing = asyncio.create_task(self._make(segment, f"poster-{newest.msn}.jpg"))
 
     async def finish(self, *, within_s: float) -> None:
         if self._drawing:
             await asyncio.wait([self._drawing], timeout=within_s)
             self._drawing.cancel()
 
-    async def _make(self, segment: bytes, key: str) -> None:
+    async def _make(self, segment: bytes, name: str) -> None:
         if picture := await draw(segment):
-            await asyncio.get_running_loop().run_in_executor(self._executor, self._keep, picture, key)
+            await asyncio.get_running_loop().run_in_executor(self._executor, self._keep, picture, name)
 
-    def _keep(self, picture: bytes, key: str) -> None:
+    def _keep(self, picture: bytes, name: str) -> None:
         """In a thread: store it, show it, and delete the one before.  Decoration: it fails with a warning."""
         ours = Broadcast.objects.filter(pk=self._broadcast_pk, connection_id=self._connection_id)
         try:
-            storage.put_bytes(key, picture)
-            old_key = ours.values_list("poster_key", flat=True).first()
-            ours.update(poster_key=key)
-            if old_key and old_key != key:
-                storage.delete_keys([old_key])
+            if broadcast := ours.select_related("recording").first():
+                old_key, key = broadcast.poster_key, f"{_folder(broadcast)}{name}"
+                storage.put_bytes(key, picture)
+                ours.update(poster_key=key)
+                storage.delete_keys([old_key] if old_key not in ("", key) else [])
         except (*storage.StorageError, DatabaseError) as error:
             logger.warning("Poster not kept", extra={"reason": type(error).__name__})
         finally:
             connection.close()  # this thread's own
+
+
+def _folder(broadcast: Broadcast) -> str:
+    """Beside the recording, so that it goes with it, as long as there is one."""
+    return broadcast.recording.encode_prefix if broadcast.recording else f"live/{broadcast.public_id}/"
