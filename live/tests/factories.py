@@ -52,7 +52,7 @@ class ReplayedFactory(BroadcastFactory):
 
     @factory.lazy_attribute
     def recording(self) -> Video:
-        video: Video = VideoFactory(channel=self.stream.channel)  # type: ignore[attr-defined]
+        video: Video = VideoFactory(channel=self.stream.channel)
         return video
 
 
