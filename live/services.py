@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from accounts.models import Channel
 from live import broadcasting
+from live.chat import log as chat_log
 from live.errors import NotOnAir, StreamSuspended
 from live.models import Broadcast, Stream
 from videos.models import Video
@@ -96,6 +97,8 @@ def edit_stream(stream: Stream, **fields: object) -> Stream:
         setattr(stream, name, value)
     if fields:
         stream.save(update_fields=list(fields))
+    if stream.visibility != was:
+        transaction.on_commit(lambda: chat_log.state_changed(stream))
     broadcast = current_broadcast(stream)
     if broadcast is None:
         return stream
@@ -119,5 +122,6 @@ def suspend_stream(stream: Stream, *, is_suspended: bool) -> None:
     """Forbid or allow going live; what is on air ends."""
     stream.is_suspended = is_suspended
     stream.save(update_fields=["is_suspended"])
+    transaction.on_commit(lambda: chat_log.state_changed(stream))
     if is_suspended and (broadcast := current_broadcast(stream)):
         broadcasting.end(broadcast, Broadcast.Ending.SUSPENDED)

@@ -45,6 +45,7 @@ ROUND_S = 5.0
 TELLS_FOR_MS = 4500
 # Notices keep the state current; SQL is asked for what a lost one would have said.
 RELOAD_EVERY_ROUNDS = 3
+RELOADS = 3  # of one room, where notices keep overtaking what is read
 
 
 class NoSuchRoom(Exception):
@@ -137,7 +138,9 @@ class Hub:
             await room.subscribed.wait()
             await self._begin(room)
         except BaseException:
-            del self._rooms[channel]
+            # Those who gave up may have made room for others already.
+            if self._rooms.get(channel) is room:
+                del self._rooms[channel]
             raise
         return room
 
@@ -273,21 +276,31 @@ class Hub:
                 await log.append(self.client, room.stream_id, {"type": "viewers", "count": count})
 
     def _on_reload(self, room: Room) -> None:
-        self._keep(self._reload([room]))
+        self._keep(self._reload_one(room))
 
-    async def _reload(self, rooms: Sequence[Room]) -> None:
-        """Believe what SQL says of ``rooms`` now, unless a notice came while it was read."""
+    async def _reload_one(self, room: Room) -> None:
+        try:
+            for _ in range(RELOADS):
+                if await self._reload([room]):
+                    return
+        except DatabaseError as error:
+            logger.warning("Chat room not reloaded", extra={"error": repr(error)})
+
+    async def _reload(self, rooms: Sequence[Room]) -> bool:
+        """Believe what SQL says of ``rooms`` now; false where a notice came while it was read."""
         if not rooms:
-            return
+            return True
         known = {room: room.state_changes for room in rooms}
         people = {client.user_id for room in rooms for client in room.clients if client.user_id is not None}
         states, gone = await database_sync_to_async(_read_states)([room.stream_id for room in rooms], people)
+        current = [room for room in rooms if room.state_changes == known[room]]
+        for room in current:
+            self._believe(room, states.get(room.stream_id))
         for room in rooms:
-            if room.state_changes == known[room]:
-                self._believe(room, states.get(room.stream_id))
             for client in tuple(room.clients):
                 if client.user_id in gone:
                     room.close(client, TICKET_INVALID)
+        return len(current) == len(rooms)
 
     @staticmethod
     def _believe(room: Room, state: RoomState | None) -> None:

@@ -231,7 +231,7 @@ class Room:
             self._heed(entry.about)
         self._pending.append(event)
         if self._timer is None:
-            wait_s = max(JOIN_S, self._next_tick_at - self._loop.time())
+            wait_s = max(JOIN_S, self._next_tick_at - time.monotonic())
             self._timer = self._loop.call_later(wait_s, self.flush)
 
     def _heed(self, about: str) -> None:
@@ -327,19 +327,21 @@ class Room:
     def flush(self) -> None:
         """Send what is pending to everyone, without waiting for anyone."""
         self._timer = None
-        began = self._loop.time()
-        batch = self._next_batch(time.monotonic())
+        # Not the loop's own time: uvloop's stands still until we are done.
+        began = time.monotonic()
+        batch = self._next_batch(began)
         is_someone_behind = False
         for client in tuple(self.clients):
             if not client.offer(batch, began):
                 self.clients.discard(client)
                 client.sink.abort(TOO_SLOW)
             is_someone_behind |= client.behind_since is not None
-        now = self._loop.time()
-        self._next_tick_at = now + max(TICK_S, now - began)
+        took_s = time.monotonic() - began
+        rest_s = max(TICK_S, took_s)
+        self._next_tick_at = began + took_s + rest_s
         if is_someone_behind and self._timer is None:
             # They are owed something, even if nothing else happens.
-            self._timer = self._loop.call_at(self._next_tick_at, self.flush)
+            self._timer = self._loop.call_later(took_s + rest_s, self.flush)
 
     def _next_batch(self, now: float) -> Batch:
         events, self._pending = self._pending, []

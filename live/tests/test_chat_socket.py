@@ -215,12 +215,7 @@ async def test_a_room_that_becomes_private_is_left_by_strangers(
     stream: Stream, alice: User, owner: User
 ) -> None:
     async with chatting(stream) as reader, chatting(stream, owner) as own:
-
-        def close_it() -> None:
-            services.edit_stream(stream, visibility="private")
-            log.state_changed(stream)
-
-        await sync_to_async(close_it)()
+        await sync_to_async(services.edit_stream)(stream, visibility="private")
 
         assert await reader.close_code() == 4004
         await own.say("alone at last")
