@@ -12,13 +12,12 @@ import Hls from "hls.js";
 import { backoff } from "#lib/backoff";
 import { Attempts } from "#player/attempts";
 import { Engine } from "#player/engine";
-import { CATCH_UP_EVERY_MS, catchUpRate, dateAt, isBehind, positionAt } from "#player/live-timeline";
+import { CATCH_UP_EVERY_MS, dateAt, isBehind, positionAt } from "#player/live-timeline";
+import { Pace } from "#player/pace";
 import { bufferedEnd } from "#player/timeline";
 
 const NEAR_RECORDED_EDGE_S = 6; // the recording's last segments are still on their way
 const STALL_COSTS_S = 0.25; // more distance after each stall, where hls.js would take a second
-const LATE_S = 2;
-const LATE_AFTER_GAP_S = 1;
 const WINDOW_MARGIN_S = 3; // what the live window drops before we could load it
 
 export class LiveEngine extends Engine {
@@ -37,8 +36,7 @@ export class LiveEngine extends Engine {
     this.isInterrupted = false; // the broadcast waits for its signal, and so do we
     this.clockOffset = 0; // the edge's date minus our clock, ms
     this.rebuilds = new Attempts({ most: 4, within_ms: 60_000 });
-    // On a slow line every jump would empty the buffer again.
-    this.jumps = new Attempts({ most: 1, within_ms: 10_000 });
+    this.pace = new Pace({ isLowLatency: options.isLowLatency });
     this.pacer = setInterval(() => this._pace(), CATCH_UP_EVERY_MS);
   }
 
@@ -201,7 +199,7 @@ export class LiveEngine extends Engine {
   /** Whoever stops the picture wants to see this picture next, and not a later one. */
   hold() {
     this.isAtEdge = false;
-    this.jumps.allow();
+    this.pace.hold();
   }
 
   /** The signal is gone: keep the last picture and only ask now and then. */
@@ -212,8 +210,10 @@ export class LiveEngine extends Engine {
   /** The broadcast is on again: look at once, whatever we were waiting for. */
   resume() {
     clearTimeout(this.timer);
-    if (this.isInterrupted) this._forgetStall();
-    this.isReturning = this.isInterrupted;
+    if (this.isInterrupted) {
+      this.pace.returns();
+      this._forgetStall();
+    }
     this.isInterrupted = false;
     this.tries = 0;
     this._resume();
@@ -277,19 +277,9 @@ export class LiveEngine extends Engine {
     if (video.readyState < HTMLMediaElement.HAVE_FUTURE_DATA) return;
     // What still counts as live is kept live; after a short pause, too.
     this.isAtEdge ||= !this.isBehind;
-    if (this.isAtEdge && this._isTooLate() && hls.liveSyncPosition && this.jumps.allow()) {
-      video.currentTime = hls.liveSyncPosition;
-    }
-    const rate = this.isAtEdge && this.isLowLatency ? catchUpRate(this) : 1;
+    const { rate, jumps } = this.isAtEdge ? this.pace.decide(this) : { rate: 1, jumps: false };
+    if (jumps && hls.liveSyncPosition) video.currentTime = hls.liveSyncPosition;
     if (video.playbackRate !== rate) video.playbackRate = rate;
-  }
-
-  /** Hurrying would take too long; and after a gap nobody misses a second. */
-  _isTooLate() {
-    const excess = this.latency - this.target;
-    const isLate = excess > (this.isReturning ? LATE_AFTER_GAP_S : LATE_S);
-    if (Number.isFinite(excess)) this.isReturning = false;
-    return isLate;
   }
 
   /** Whoever reaches the end of what is recorded goes on in the live window. */
