@@ -22,7 +22,7 @@ if (page) {
     const isOpen = page.classList.contains("is-chat-closed");
     remember("live-chat", isOpen);
     showChat(isOpen);
-    page.querySelector(isOpen ? ".chat [data-toggles-chat]" : ".chat-opener")?.focus();
+    page.querySelector(isOpen ? ".chat [data-toggles-chat]" : ".chat-opener")?.focus({ preventScroll: true });
   });
   page.addEventListener("player-theatre", () => page.classList.toggle("is-theatre"));
 
