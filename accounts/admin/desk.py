@@ -28,7 +28,7 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
 
 from accounts import moderation
-from accounts.admin.forms import USUAL_DURATION_S, BulkDecisionForm, DecisionForm
+from accounts.admin.forms import BulkDecisionForm, DecisionForm
 from accounts.errors import AccountError
 from accounts.models import Case, Decision, Reason, Report, Sanction, User
 from accounts.moderation import desk
@@ -246,17 +246,12 @@ class CaseAdmin(admin.ModelAdmin[Case]):
         self._decide_all(request, cases, Action.BAN)
 
     def _decide_all(self, request: HttpRequest, cases: QuerySet[Case], action: Decision.Action) -> None:
-        given = BulkDecisionForm(request.POST)
-        given.fields["action"].choices = [(action, action.label)]  # type: ignore[attr-defined]
-        given.is_valid()  # what is wrong with it is left out, and the usual counts
-        reason = given.cleaned_data.get("reason") or ""
-        duration = timedelta(seconds=given.cleaned_data.get("duration_s") or USUAL_DURATION_S)
+        by, reason = cast(User, request.user), BulkDecisionForm.reason_in(request.POST)
+        duration = BulkDecisionForm.duration_in(request.POST)
         decided = 0
         for case in cases:
             try:
-                moderation.decide(
-                    case, by=cast(User, request.user), action=action, reason=reason, duration=duration
-                )
+                moderation.decide(case, by=by, action=action, reason=reason, duration=duration)
                 decided += 1
             except AccountError as error:
                 self.message_user(request, f"{case}: {error}", messages.WARNING)
@@ -369,6 +364,7 @@ class CaseAdmin(admin.ModelAdmin[Case]):
             "case": case,
             "kind": kind,
             "target": target,
+            "heading": kind.title(target) if kind and target is not None else case.title,
             "preview": preview_of(kind, target),
             "url": kind.url(target) if kind and target is not None else "",
             "reports": reports,

@@ -7,6 +7,7 @@ from typing import Any
 
 from django import forms
 from django.contrib.admin.helpers import ActionForm
+from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Case, Decision, Reason
@@ -35,6 +36,18 @@ class BulkDecisionForm(ActionForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["action"].label = _("Decision:")
+
+    @classmethod
+    def reason_in(cls, data: QueryDict) -> str:
+        """The reason that was chosen, if it is one of ours."""
+        chosen = data.get("reason", "")
+        return chosen if chosen in Reason.values else ""
+
+    @classmethod
+    def duration_in(cls, data: QueryDict) -> timedelta:
+        """The duration that was chosen, or else the usual one."""
+        chosen = {str(seconds): seconds for seconds, _label in DURATIONS}.get(data.get("duration_s", ""))
+        return timedelta(seconds=chosen or USUAL_DURATION_S)
 
 
 class DecisionForm(forms.Form):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any, cast
 
 from allauth.account.decorators import secure_admin_login
@@ -18,7 +17,7 @@ from django.utils.translation import ngettext
 from knox.models import AuthToken
 
 from accounts import moderation, services
-from accounts.admin.forms import USUAL_DURATION_S, BulkDecisionForm
+from accounts.admin.forms import BulkDecisionForm
 from accounts.admin.seen import SeenNotEdited
 from accounts.errors import AccountError
 from accounts.models import Channel, Decision, Follow, Sanction, User
@@ -105,13 +104,10 @@ class UserAdmin(BaseUserAdmin[User]):
         self._decide(request, people, Decision.Action.BAN)
 
     def _decide(self, request: HttpRequest, people: QuerySet[User], action: Decision.Action) -> None:
-        given = BulkDecisionForm(request.POST)
-        given.fields["action"].choices = [(action, action.label)]  # type: ignore[attr-defined]
-        given.is_valid()  # what is wrong with it is left out, and the usual counts
         how: dict[str, Any] = {
             "action": action,
-            "reason": given.cleaned_data.get("reason") or "",
-            "duration": timedelta(seconds=given.cleaned_data.get("duration_s") or USUAL_DURATION_S),
+            "reason": BulkDecisionForm.reason_in(request.POST),
+            "duration": BulkDecisionForm.duration_in(request.POST),
         }
         by = cast(User, request.user)
         done = self._each(request, people, lambda user: moderation.decide_about(user, by=by, **how))

@@ -33,7 +33,7 @@ or any element with ``data-report`` and ``data-report-id``), the desk, undo, not
   ``restore_lapsed()``, to be called every minute.
 """
 
-from accounts.moderation.decisions import act, decide, decide_about, forgive, open_case, undo
+from accounts.moderation.decisions import act, decide, decide_about, forgive, open_case, put_back, undo
 from accounts.moderation.desk import claim, release
 from accounts.moderation.registry import Kind, choices, kind_named, register
 from accounts.moderation.reports import report
@@ -51,6 +51,7 @@ __all__ = [
     "lift",
     "may_speak",
     "open_case",
+    "put_back",
     "register",
     "release",
     "report",

@@ -48,6 +48,15 @@ def act(target_type: str, target_id: str, *, by: User, action: str, **more: Any)
     return decide(open_case(target_type, target_id, by=by), by=by, action=action, **more)
 
 
+def put_back(target_type: str, target_id: str, *, by: User) -> Decision:
+    """Take back the latest decision about a target.  Raises ``CannotTakeBack`` where there is none."""
+    case = Case.objects.filter(target_type=target_type, target_id=target_id).first()
+    latest = _latest_standing(case) if case else None
+    if latest is None:
+        raise CannotTakeBack
+    return undo(latest, by=by)
+
+
 def decide(
     case: Case,
     *,

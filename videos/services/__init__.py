@@ -4,7 +4,7 @@ Views, the API and the admin call these functions and no others; each takes
 keyword arguments and raises a class of ``videos.services.errors``.
 """
 
-from videos.services.editing import delete_video, edit_video, retry_video
+from videos.services.editing import cancel_encode, delete_video, edit_video, retry_video
 from videos.services.uploads import (
     abort_upload,
     finish_upload,
@@ -17,6 +17,7 @@ from videos.services.watching import like, playback, record_watching, unlike
 
 __all__ = [
     "abort_upload",
+    "cancel_encode",
     "delete_video",
     "edit_video",
     "finish_upload",

@@ -7,11 +7,12 @@ from collections.abc import Iterable
 
 from django.db import transaction
 
-from videos import progress, queue
+from videos import pipeline, progress, queue
 from videos.cleaning import doom
 from videos.models import Job, Tag, Video, new_encode_key
-from videos.services.errors import CannotRetry
+from videos.services.errors import CannotCancel, CannotRetry
 from videos.tasks import empty_doomed_prefixes
+from videos.transcoding.errors import EncodeFailed
 
 logger = logging.getLogger(__name__)
 
@@ -70,6 +71,15 @@ def retry_video(video: Video) -> Video:
     transaction.on_commit(lambda: queue.wake(Job.Lane.FIRST))
     transaction.on_commit(lambda: progress.announce(video))
     return video
+
+
+def cancel_encode(video: Video) -> None:
+    """Stop the encode: whoever works on it loses the lease, and its owner may try again."""
+    if video.status != Video.Status.PROCESSING or video.is_recording:
+        raise CannotCancel
+    stopped = EncodeFailed("stopped", detail="The site's administrators stopped the work on this video.")
+    pipeline.fail_video(video, stopped)
+    logger.info("Encode stopped", extra={"video": video.public_id})
 
 
 @transaction.atomic

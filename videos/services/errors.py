@@ -57,3 +57,9 @@ class CannotRetry(ServiceError):
     code = "cannot_retry"
     status = 409
     sentence = _("Only a video that failed can be tried again.")
+
+
+class CannotCancel(ServiceError):
+    code = "cannot_cancel"
+    status = 409
+    sentence = _("Only an encode that is under way can be stopped.")

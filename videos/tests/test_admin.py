@@ -4,8 +4,11 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from accounts.models import User
+from accounts import services as account_services
+from accounts.models import Decision, User
+from accounts.services import Role
 from accounts.tests.factories import UserFactory
+from videos import services
 from videos.models import DoomedPrefix, Job, Video
 from videos.tests.factories import VideoFactory
 
@@ -60,3 +63,66 @@ def test_deleting_in_the_admin_dooms_the_objects_as_well(client: Client, adminis
 
     assert not Video.objects.exists()
     assert DoomedPrefix.objects.get().prefix == video.prefix
+
+
+def test_a_video_is_hidden_and_put_back_from_the_list_and_the_trail_has_it(
+    client: Client, administrator: User
+) -> None:
+    video = VideoFactory()
+    desk = reverse("admin:videos_video_changelist")
+    chosen = {"_selected_action": [video.pk], "reason": "copyright"}
+
+    client.post(desk, {"action": "hide", **chosen})
+    hidden = Video.objects.get().withheld
+    client.post(desk, {"action": "put_back", **chosen})
+
+    assert (hidden, Video.objects.get().withheld) == ("hidden", "")
+    lines = Decision.objects.order_by("pk").values_list("action", "reason")
+    assert list(lines) == [("hide", "copyright"), ("undo", "copyright")]
+
+
+def test_an_encode_is_stopped_from_the_list_and_may_be_tried_again(
+    client: Client, administrator: User
+) -> None:
+    video, ready = VideoFactory(status="processing"), VideoFactory()
+    Job.objects.filter(video=video).update(status="running", attempt=1)
+
+    answer = client.post(
+        reverse("admin:videos_video_changelist"),
+        {"action": "cancel", "_selected_action": [video.pk, ready.pk]},
+        follow=True,
+    )
+
+    html = answer.content.decode()
+    assert "1 encode is stopped." in html
+    assert "Only an encode that is under way can be stopped." in html
+    stopped = Video.objects.get(pk=video.pk)
+    assert (stopped.status, stopped.failure_code) == ("failed", "encode_failed")
+    assert not any(job.renew_lease() for job in Job.objects.filter(video=video))
+    services.retry_video(stopped)
+
+
+def test_a_video_plays_above_its_form(client: Client, administrator: User) -> None:
+    playing, waiting = VideoFactory(), VideoFactory(status="processing", is_playable=False)
+
+    pages = [
+        client.get(reverse("admin:videos_video_change", args=[video.pk])).content.decode()
+        for video in (playing, waiting)
+    ]
+
+    assert ["<video-player" in page for page in pages] == [True, False]
+
+
+def test_a_moderator_sees_videos_and_changes_nothing_but_what_is_withheld(client: Client) -> None:
+    moderator = UserFactory()
+    account_services.grant_role(user=moderator, role=Role.MODERATOR)
+    client.force_login(moderator)
+    video = VideoFactory(status="failed", failure_code="encode_failed")
+    desk = reverse("admin:videos_video_changelist")
+
+    for action in ("retry", "cancel", "delete_selected", "remove"):
+        client.post(desk, {"action": action, "_selected_action": [video.pk], "post": "yes"})
+
+    assert client.get(reverse("admin:videos_video_change", args=[video.pk])).status_code == 200
+    assert client.get(reverse("admin:videos_video_delete", args=[video.pk])).status_code == 403
+    assert (Video.objects.get().status, Video.objects.get().withheld) == ("failed", "removed")
