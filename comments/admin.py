@@ -8,18 +8,35 @@ from django.contrib import admin, messages
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from comments import danmaku, services
+from accounts import moderation
+from accounts.admin.forms import BulkDecisionForm
+from accounts.errors import AccountError
+from accounts.models import Decision, Reason
+from comments import services
+from comments.errors import CommentError
 from comments.models import Comment, Danmaku
+from comments.moderation import kind_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from django.db.models import QuerySet
     from django.http import HttpRequest
 
     from accounts.models import User
 
+    Said = Comment | Danmaku
 
-class ReadOnly:
-    """What people said is not written, rewritten or erased at this desk."""
+
+class SaidAdmin(admin.ModelAdmin[Any]):
+    """What people said: not written, rewritten or erased here, but decided about as at the desk."""
+
+    list_select_related = ("author", "target_type")
+    list_per_page = 50
+    show_full_result_count = False
+    search_fields = ("text", "public_id", "author__username")
+    date_hierarchy = "created_at"
+    action_form = BulkDecisionForm
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
@@ -27,116 +44,90 @@ class ReadOnly:
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
+    def has_decide_permission(self, request: HttpRequest) -> bool:
+        return bool(request.user.has_perm("accounts.decide_case"))
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return super().get_queryset(request).prefetch_related("target")
+
+    @admin.display(description=_("about"))
+    def target(self, said: Said) -> str:
+        return str(said.target or "–")
+
+    @admin.display(description=_("deleted"), boolean=True)
+    def is_deleted(self, said: Said) -> bool:
+        return said.deleted_at is not None
+
+    @admin.action(description=_("Hide"), permissions=["decide"])
+    def hide(self, request: HttpRequest, rows: QuerySet[Any]) -> None:
+        self._decide(request, rows, Decision.Action.HIDE)
+
+    @admin.action(description=_("Remove"), permissions=["decide"])
+    def remove(self, request: HttpRequest, rows: QuerySet[Any]) -> None:
+        self._decide(request, rows, Decision.Action.REMOVE)
+
+    @admin.action(description=_("Take the last decision back"), permissions=["decide"])
+    def put_back(self, request: HttpRequest, rows: QuerySet[Any]) -> None:
+        by = cast("User", request.user)
+        self._each(request, rows, lambda said: moderation.put_back(kind_of(said), said.public_id, by=by))
+
+    def _decide(self, request: HttpRequest, rows: QuerySet[Any], action: Decision.Action) -> None:
+        by, asked = cast("User", request.user), request.POST.get("reason", "")
+        reason = asked if asked in Reason.values else Reason.OTHER
+
+        def decide(said: Said) -> None:
+            moderation.act(kind_of(said), said.public_id, by=by, action=action, reason=reason)
+
+        self._each(request, rows, decide)
+
+    def _each(self, request: HttpRequest, rows: QuerySet[Any], act: Callable[[Any], object]) -> None:
+        """Let ``act`` act on every row it can; the others are named, and why."""
+        done = 0
+        for said in rows:
+            try:
+                act(said)
+                done += 1
+            except (AccountError, CommentError) as error:
+                messages.warning(request, f"{said}: {error}")
+        if done:
+            messages.success(request, ngettext("%(n)d changed.", "%(n)d changed.", done) % {"n": done})
+
 
 @admin.register(Comment)
-class CommentAdmin(ReadOnly, admin.ModelAdmin[Comment]):
+class CommentAdmin(SaidAdmin):
     list_display = (
-        "words",
-        "author",
-        "target",
-        "created_at",
-        "like_count",
-        "is_held",
-        "is_hidden",
-        "is_deleted",
-    )
-    list_display_links = ("words",)
+        "words", "author", "target", "created_at", "like_count", "is_held", "is_hidden", "is_deleted",
+    )  # fmt: skip
     list_filter = ("is_held", "is_hidden", ("deleted_at", admin.EmptyFieldListFilter), "created_at")
-    list_select_related = ("author", "target_type")
-    list_per_page = 50
-    show_full_result_count = False
-    search_fields = ("text", "public_id", "author__username")
-    date_hierarchy = "created_at"
     fields = (
         "text", "author", "target", "parent", "public_id", "created_at", "edited_at", "like_count",
         "is_pinned", "has_heart", "is_held", "is_hidden", "deleted_at", "deleted_by",
     )  # fmt: skip
     readonly_fields = fields
-    actions = ("hide", "approve", "restore")
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Comment]:
-        return super().get_queryset(request).prefetch_related("target")
+    actions = ("hide", "remove", "put_back", "approve")
 
     @admin.display(description=_("text"), ordering="text")
     def words(self, comment: Comment) -> str:
         return comment.text if len(comment.text) <= 120 else f"{comment.text[:119]}…"
 
-    @admin.display(description=_("about"))
-    def target(self, comment: Comment) -> str:
-        return str(comment.target or "–")
-
-    @admin.display(description=_("deleted"), boolean=True)
-    def is_deleted(self, comment: Comment) -> bool:
-        return comment.deleted_at is not None
-
-    @admin.action(description=_("Hide from everyone"), permissions=["change"])
-    def hide(self, request: HttpRequest, comments: QuerySet[Comment]) -> None:
-        for comment in comments:
-            services.hide(comment=comment, by=cast("User", request.user))
-        self._say(request, len(comments))
-
     @admin.action(description=_("Let through what is held"), permissions=["change"])
-    def approve(self, request: HttpRequest, comments: QuerySet[Comment]) -> None:
-        held = [comment for comment in comments if comment.is_held and comment.target]
-        for comment in held:
-            services.approve(comment=comment, by=cast("User", request.user))
-        self._say(request, len(held))
-
-    @admin.action(description=_("Show to everyone again"), permissions=["change"])
-    def restore(self, request: HttpRequest, comments: QuerySet[Comment]) -> None:
-        for comment in comments:
-            services.restore(comment=comment, by=cast("User", request.user))
-        self._say(request, len(comments))
-
-    def _say(self, request: HttpRequest, count: int) -> None:
-        sentence = ngettext("%(n)d comment was changed.", "%(n)d comments were changed.", count)
-        self.message_user(request, sentence % {"n": count}, messages.SUCCESS)
+    def approve(self, request: HttpRequest, rows: Any) -> None:
+        by = cast("User", request.user)
+        self._each(request, rows.waiting(), lambda comment: services.approve(comment=comment, by=by))
 
 
 @admin.register(Danmaku)
-class DanmakuAdmin(ReadOnly, admin.ModelAdmin[Danmaku]):
+class DanmakuAdmin(SaidAdmin):
     list_display = ("text", "author", "target", "moment", "mode", "created_at", "is_hidden", "is_deleted")
     list_filter = ("is_hidden", ("deleted_at", admin.EmptyFieldListFilter), "mode", "created_at")
-    list_select_related = ("author", "target_type")
-    list_per_page = 50
-    show_full_result_count = False
-    search_fields = ("text", "public_id", "author__username")
-    date_hierarchy = "created_at"
     fields = (
         "text", "author", "target", "moment", "mode", "color", "public_id", "created_at",
         "is_hidden", "deleted_at", "deleted_by",
     )  # fmt: skip
     readonly_fields = fields
-    actions = ("hide", "restore")
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Danmaku]:
-        return super().get_queryset(request).prefetch_related("target")
-
-    @admin.display(description=_("about"))
-    def target(self, flying: Danmaku) -> str:
-        return str(flying.target or "–")
+    actions = ("hide", "remove", "put_back")
 
     @admin.display(description=_("moment"), ordering="offset_ms")
     def moment(self, flying: Danmaku) -> str:
         seconds = flying.offset_ms // 1000
         return f"{seconds // 60}:{seconds % 60:02}"
-
-    @admin.display(description=_("deleted"), boolean=True)
-    def is_deleted(self, flying: Danmaku) -> bool:
-        return flying.deleted_at is not None
-
-    @admin.action(description=_("Hide from everyone"), permissions=["change"])
-    def hide(self, request: HttpRequest, flying: QuerySet[Danmaku]) -> None:
-        for one in flying:
-            danmaku.hide(danmaku=one, by=cast("User", request.user))
-        self._say(request, len(flying))
-
-    @admin.action(description=_("Show to everyone again"), permissions=["change"])
-    def restore(self, request: HttpRequest, flying: QuerySet[Danmaku]) -> None:
-        for one in flying:
-            danmaku.restore(danmaku=one, by=cast("User", request.user))
-        self._say(request, len(flying))
-
-    def _say(self, request: HttpRequest, count: int) -> None:
-        sentence = ngettext("%(n)d danmaku was changed.", "%(n)d danmaku were changed.", count)
-        self.message_user(request, sentence % {"n": count}, messages.SUCCESS)

@@ -21,7 +21,8 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from comments import danmaku, services
+from accounts.errors import AccountError
+from comments import danmaku, moderation, services
 from comments.errors import CommentError, NoSuchParent
 from comments.models import MAX_COMMENT, MAX_DANMAKU, Comment, CommentQuerySet, Danmaku
 from comments.throttling import CommentThrottle, DanmakuThrottle, ReaderThrottle
@@ -117,6 +118,7 @@ class FlyingSerializer(serializers.Serializer[Any]):
     mode = serializers.ChoiceField(choices=Danmaku.Mode.choices)
     color = serializers.CharField()
     created_at = serializers.DateTimeField()
+    kind = serializers.CharField(help_text="what it is reported as: danmaku, or chat_message on replays")
 
 
 class DanmakuPageSerializer(serializers.Serializer[Any]):
@@ -150,6 +152,10 @@ class Refused(APIException):
     wait: int | None = None
 
 
+class Conflict(APIException):
+    status_code = status.HTTP_409_CONFLICT
+
+
 def as_api_error(error: CommentError) -> APIException:
     """A service's error in the API's shape, with its own status and code."""
     if error.status == status.HTTP_400_BAD_REQUEST:
@@ -164,6 +170,8 @@ class CommentApiView(APIView):
     """Base of all: a service's refusal becomes the API's."""
 
     def handle_exception(self, exc: Exception) -> Response:
+        if isinstance(exc, AccountError):  # a moderator's decision that somebody else has made
+            return super().handle_exception(Conflict(str(exc), code=exc.code))
         return super().handle_exception(as_api_error(exc) if isinstance(exc, CommentError) else exc)
 
 
@@ -347,6 +355,7 @@ class DanmakuView(TargetView):
             "mode": posted.mode,
             "color": posted.color,
             "created_at": posted.created_at,
+            "kind": "danmaku",
         }
         return Response(FlyingSerializer(flying).data, status.HTTP_201_CREATED)
 
@@ -397,7 +406,7 @@ class CommentView(OneCommentView):
     @extend_schema(responses={204: None})
     def delete(self, request: Request, id: str) -> Response:  # noqa: A002
         """Take it away: one's own, or where one may moderate any."""
-        services.delete(comment=self.comment(), by=person_of(request))
+        moderation.take_away(self.comment(), person_of(request))
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
@@ -459,5 +468,5 @@ class OneDanmakuView(CommentApiView):
         if row is None:
             raise NotFound
         row.target = target
-        danmaku.delete(danmaku=row, by=person_of(request))
+        moderation.take_away(row, person_of(request))
         return Response(status=status.HTTP_204_NO_CONTENT)

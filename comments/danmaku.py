@@ -15,15 +15,18 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from django.core.cache import cache
+from django.db import transaction
 from django.db.models import F, Window
 from django.db.models.functions import RowNumber
 from django.utils import timezone
 
+from accounts import moderation
 from comments import counters, spam
-from comments.errors import BadColor, CommentsClosed, DanmakuClosed, NotAllowed, PastTheEnd
+from comments.errors import BadColor, CommentsClosed, DanmakuClosed, MayNotSpeak, NotAllowed, PastTheEnd
 from comments.models import MAX_DANMAKU, Danmaku, about
 from comments.services import cleaned
 from comments.text import clean_line, link_count
@@ -54,6 +57,7 @@ class Flying:
     mode: str
     color: str
     created_at: datetime
+    kind: str = "danmaku"  # what it is reported as
 
 
 class Provider(Protocol):
@@ -92,6 +96,8 @@ def post(
     """Say something at a moment.  ``length_ms`` is the target's, where it is known."""
     if not is_open(target):
         raise DanmakuClosed if target.comments_open else CommentsClosed
+    if not moderation.may_speak(author):
+        raise MayNotSpeak
     latest_ms = LATEST_OFFSET_MS if length_ms is None else length_ms + END_SLACK_MS
     if not 0 <= offset_ms <= latest_ms:
         raise PastTheEnd
@@ -135,10 +141,12 @@ def hide(*, danmaku: Danmaku, by: User) -> None:
 
 
 def restore(*, danmaku: Danmaku, by: User) -> None:
-    """Undo hiding and deleting."""
+    """Undo hiding, and deleting unless its author did it."""
     if not by.is_moderator:
         raise NotAllowed
-    _change(danmaku, is_hidden=False, deleted_at=None, deleted_by=None)
+    is_theirs = danmaku.deleted_by_id == danmaku.author_id
+    back = {} if is_theirs else {"deleted_at": None, "deleted_by": None}
+    _change(danmaku, is_hidden=False, **back)
     logger.info("Danmaku restored", extra={"danmaku": danmaku.public_id, "by": by.pk})
 
 
@@ -216,11 +224,18 @@ def _age(one: Flying) -> datetime:
 
 def forget(target: Target) -> None:
     """Read everything of ``target`` anew: something that a provider told has changed."""
-    cache.set(_target_stamp(target), _new_stamp(), STAMP_KEPT_S)
+    _stamp(_target_stamp(target))
 
 
 def _forget_bucket(target: Any, offset_ms: int) -> None:
-    cache.set(_bucket_stamp(target, offset_ms // _BUCKET_MS), _new_stamp(), STAMP_KEPT_S)
+    _stamp(_bucket_stamp(target, offset_ms // _BUCKET_MS))
+
+
+def _stamp(key: str) -> None:
+    """Now, and once more when the change is committed: who reads in between finds what was."""
+    fresh = partial(cache.set, timeout=STAMP_KEPT_S)
+    fresh(key, _new_stamp())
+    transaction.on_commit(lambda: fresh(key, _new_stamp()))
 
 
 def _keys(target: Target, numbers: Iterable[int]) -> dict[int, str]:

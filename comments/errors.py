@@ -57,6 +57,12 @@ class NotAllowed(CommentError):
     sentence = _("This is not yours to decide.")
 
 
+class MayNotSpeak(CommentError):
+    code = "may_not_speak"
+    status = 403
+    sentence = _("You may not write at the moment. Your notifications say until when.")
+
+
 # --- Where and when ---------------------------------------------------------------
 
 

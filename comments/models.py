@@ -156,6 +156,11 @@ class Comment(models.Model):
     def __str__(self) -> str:
         return self.text[:60]
 
+    def get_absolute_url(self) -> str:
+        """The page it is on, which shows it first."""
+        target: Any = self.target
+        return f"{target.get_absolute_url()}?comment={self.public_id}#comment-{self.public_id}"
+
     @property
     def root(self) -> Comment:
         return self.parent or self
@@ -224,6 +229,11 @@ class Danmaku(models.Model):
 
     def __str__(self) -> str:
         return self.text
+
+    def get_absolute_url(self) -> str:
+        """What it flies over, at its moment."""
+        target: Any = self.target
+        return f"{target.get_absolute_url()}?t={self.offset_ms // 1000}"
 
     def is_by(self, user: User | AnonymousUser) -> bool:
         return user.is_authenticated and self.author_id == user.pk

@@ -12,11 +12,13 @@ from django.db import transaction
 from django.db.models.functions import Lower
 from django.utils import timezone
 
+from accounts import moderation
 from accounts.models import User
 from comments import counters, spam
 from comments.errors import (
     CommentsClosed,
     ForbiddenCharacters,
+    MayNotSpeak,
     NoSuchParent,
     NotAllowed,
     NoText,
@@ -25,6 +27,7 @@ from comments.errors import (
 )
 from comments.models import MAX_COMMENT, Comment, CommentLike, about
 from comments.ranking import score
+from comments.telling import tell_of
 from comments.text import Unshowable, clean, link_count, mentioned
 
 if TYPE_CHECKING:
@@ -42,6 +45,8 @@ def post(*, target: Target, author: User, text: str, parent: Comment | None = No
     """Say something; a reply to a reply joins the thread of its root.  It may be held, see ``is_held``."""
     if not target.comments_open:
         raise CommentsClosed
+    if not moderation.may_speak(author):
+        raise MayNotSpeak
     root = _root_for(parent, target) if parent else None
     words = cleaned(text, MAX_COMMENT)
     is_trusted = target.can_moderate(author)
@@ -57,6 +62,8 @@ def post(*, target: Target, author: User, text: str, parent: Comment | None = No
             is_held=is_held,
         )
         _rank(comment)
+        if not is_held:
+            tell_of(comment, target, answered=parent.author if parent else None)
     logger.info("Comment posted", extra={"comment": comment.public_id, "is_held": is_held})
     return comment
 
@@ -111,6 +118,8 @@ def edit(*, comment: Comment, by: User, text: str) -> Comment:
         raise NotAllowed
     if not target.comments_open:
         raise CommentsClosed
+    if not moderation.may_speak(by):
+        raise MayNotSpeak
     words = cleaned(text, MAX_COMMENT)
     if words == comment.text:
         return comment
@@ -205,7 +214,11 @@ def approve(*, comment: Comment, by: User) -> None:
     target: Any = comment.target
     if not target.can_moderate(by):
         raise NotAllowed
-    _change(comment, is_held=False)
+    if not comment.is_held:
+        return
+    with transaction.atomic():
+        _change(comment, is_held=False)
+        tell_of(comment, target, answered=comment.parent.author if comment.parent else None)
 
 
 def hide(*, comment: Comment, by: User) -> None:
@@ -216,9 +229,11 @@ def hide(*, comment: Comment, by: User) -> None:
 
 
 def restore(*, comment: Comment, by: User) -> None:
-    """Undo hiding, holding and deleting: everybody reads it again."""
+    """Undo hiding, and deleting unless its author did it."""
     _moderators_only(by)
-    _change(comment, is_hidden=False, is_held=False, deleted_at=None, deleted_by=None)
+    is_theirs = comment.deleted_by_id is not None and comment.deleted_by_id == comment.author_id
+    back = {} if is_theirs else {"deleted_at": None, "deleted_by": None}
+    _change(comment, is_hidden=False, **back)
     logger.info("Comment restored", extra={"comment": comment.public_id, "by": by.pk})
 
 

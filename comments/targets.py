@@ -27,6 +27,9 @@ class Target(Protocol):
     def comments_held(self) -> bool:
         """Whether new comments wait until somebody who may moderate has let them through."""
 
+    def get_absolute_url(self) -> str:
+        """The page that shows it; ``str()`` is its title."""
+
     def can_watch(self, user: User | AnonymousUser) -> bool:
         """Whether ``user`` may know that it exists."""
 

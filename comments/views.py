@@ -17,7 +17,8 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
-from comments import services
+from accounts.errors import AccountError
+from comments import moderation, services
 from comments.errors import CommentError, NoSuchParent
 from comments.thread import Place, Thread
 
@@ -141,15 +142,15 @@ def _do(request: HttpRequest, thread: Thread, found: Comment) -> HttpResponse:
             services.edit(comment=found, by=request.user, text=text)
         else:
             ACTIONS[do](found, request.user)
-    except CommentError as error:
+    except (CommentError, AccountError) as error:
         if do == "edit":
             return _composer(request, thread, edited=found, text=text, error=str(error), status=UNPROCESSABLE)
-        return _refused(request, thread, error)
+        return _refused(request, thread, str(error))
     return _done(request, thread, found, do)
 
 
 ACTIONS: dict[str, Callable[[Comment, User], None]] = {
-    "delete": lambda comment, user: services.delete(comment=comment, by=user),
+    "delete": moderation.take_away,
     "like": lambda comment, user: services.like(comment=comment, user=user),
     "unlike": lambda comment, user: services.unlike(comment=comment, user=user),
     "pin": lambda comment, user: services.pin(comment=comment, by=user),
@@ -157,8 +158,8 @@ ACTIONS: dict[str, Callable[[Comment, User], None]] = {
     "heart": lambda comment, user: services.give_heart(comment=comment, by=user),
     "unheart": lambda comment, user: services.take_heart(comment=comment, by=user),
     "approve": lambda comment, user: services.approve(comment=comment, by=user),
-    "hide": lambda comment, user: services.hide(comment=comment, by=user),
-    "restore": lambda comment, user: services.restore(comment=comment, by=user),
+    "hide": moderation.hide,
+    "restore": moderation.put_back,
 }
 
 
@@ -179,11 +180,11 @@ def _done(request: HttpRequest, thread: Thread, found: Comment, do: str) -> Http
     return _fragment(request, "comments/changed.html", thread.context(comment=now))
 
 
-def _refused(request: HttpRequest, thread: Thread, error: CommentError) -> HttpResponse:
+def _refused(request: HttpRequest, thread: Thread, sentence: str) -> HttpResponse:
     if not is_htmx(request):
-        messages.error(request, str(error))
+        messages.error(request, sentence)
         return redirect(_page(thread.place, "comments"))
-    return HttpResponse(status=204, headers={"HX-Trigger": json.dumps({"toast": str(error)})})
+    return HttpResponse(status=204, headers={"HX-Trigger": json.dumps({"toast": sentence})})
 
 
 # --- Answers --------------------------------------------------------------------------

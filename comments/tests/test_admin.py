@@ -8,7 +8,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from accounts.models import User
+from accounts.models import Decision, User
 from comments.models import Comment, Danmaku
 from comments.tests.factories import CommentFactory, DanmakuFactory
 from videos.models import Video
@@ -43,15 +43,19 @@ def test_what_is_rude_is_found_hidden_and_brought_back(desk: Client, video: Vide
     flying = DanmakuFactory(target=video, text="rude too")
 
     found = desk.get(reverse("admin:comments_comment_changelist"), {"q": "rude"}).content.decode()
-    for action, hidden in (("hide", True), ("restore", False)):
+    for action, hidden in (("hide", True), ("put_back", False)):
         for model, row in (("comment", rude), ("danmaku", flying)):
             desk.post(
                 reverse(f"admin:comments_{model}_changelist"),
-                {"action": action, "_selected_action": [row.pk]},
+                {"action": action, "reason": "harassment", "_selected_action": [row.pk]},
             )
             row.refresh_from_db()
         assert (rude.is_hidden, flying.is_hidden) == (hidden, hidden)
 
+    assert set(Decision.objects.values_list("action", "reason")) == {
+        ("hide", "harassment"),
+        ("undo", "harassment"),
+    }
     assert "so rude" in found
     assert fine.text not in found
 

@@ -261,6 +261,7 @@ def test_a_message_is_posted_at_a_moment_and_read_by_its_bucket(api: APIClient, 
         "mode": "top",
         "color": "#ff6b6b",
         "created_at": "",
+        "kind": "danmaku",
     }
 
 

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import AnonymousUser
 
-from accounts.models import User
+from accounts.models import Decision, User
+from accounts.moderation import decide_about
 from accounts.tests.factories import UserFactory
-from comments import services, spam
+from comments import danmaku, moderation, services, spam
 from comments.errors import CommentError
 from comments.models import MAX_COMMENT, Comment
 from comments.tests.conftest import long_ago
-from comments.tests.factories import CommentFactory
+from comments.tests.factories import CommentFactory, DanmakuFactory
 from videos.conversation import set_comments_mode
 from videos.models import Video
 
@@ -247,6 +249,100 @@ def test_a_heart_is_the_creator_s(video: Video, alice: User, creator: User) -> N
     assert comment.has_heart
     services.take_heart(comment=comment, by=creator)
     assert not comment.has_heart
+
+
+# --- Who hears of it ----------------------------------------------------------------------
+
+
+def told(person: User) -> list[tuple[str, str]]:
+    return [(one.kind, one.data["text"]) for one in person.notifications.order_by("pk")]
+
+
+def test_who_is_answered_or_mentioned_hears_of_it_once(video: Video, alice: User, creator: User) -> None:
+    bob = UserFactory(username="bob")
+    root = services.post(target=video, author=alice, text="hello @bob @Alice")
+    reply = services.post(target=video, author=creator, text="hi @alice @bob", parent=root)
+    services.post(target=video, author=bob, text="both", parent=reply)
+
+    assert told(alice) == [("reply", "hi @alice @bob")]
+    assert told(bob) == [("mention", "hello @bob @Alice"), ("mention", "hi @alice @bob")]
+    assert told(creator) == [("reply", "both")]
+    [first] = bob.notifications.filter(data__text=root.text)
+    assert first.url == f"/watch/{video.public_id}/?comment={root.public_id}#comment-{root.public_id}"
+
+
+def test_nobody_hears_of_what_is_held_or_of_what_they_may_not_see(
+    video: Video, alice: User, creator: User
+) -> None:
+    set_comments_mode(video=video, mode="held")
+    held = services.post(target=video, author=alice, text="hello @creator")
+    before = told(creator)
+    services.approve(comment=held, by=creator)
+    Video.objects.update(visibility="private")
+    video.refresh_from_db()
+    services.post(target=video, author=creator, text="secret @alice")
+
+    assert before == []
+    assert told(creator) == [("mention", "hello @creator")]
+    assert told(alice) == []
+
+
+# --- Moderators ----------------------------------------------------------------------------
+
+
+def test_whoever_is_timed_out_says_nothing(video: Video, alice: User, moderator: User) -> None:
+    said = CommentFactory(target=video, author=alice)
+    decide_about(alice, by=moderator, action="time_out", duration=timedelta(hours=1))
+
+    assert code_of(services.post, target=video, author=alice, text="hm") == "may_not_speak"
+    assert code_of(services.edit, comment=said, by=alice, text="hm") == "may_not_speak"
+    assert code_of(danmaku.post, target=video, author=alice, text="hm", offset_ms=0) == "may_not_speak"
+
+
+@pytest.mark.parametrize("factory", [CommentFactory, DanmakuFactory])
+def test_a_moderator_s_deletion_is_a_decision_that_can_be_taken_back(
+    video: Video, alice: User, moderator: User, factory: Any
+) -> None:
+    said = factory(target=video, author=alice, text="rude")
+
+    moderation.take_away(said, moderator)
+    said.refresh_from_db()
+    deleted = said.deleted_at
+    moderation.put_back(said, moderator)
+    said.refresh_from_db()
+
+    assert deleted
+    assert said.deleted_at is None
+    assert Decision.objects.count() == 2
+    assert alice.notifications.filter(kind="moderation").count() == 2
+
+
+def test_what_its_author_deleted_no_undoing_brings_back(video: Video, alice: User, moderator: User) -> None:
+    comment = CommentFactory(target=video, author=alice)
+    services.delete(comment=comment, by=alice)
+
+    services.restore(comment=comment, by=moderator)
+
+    assert comment.deleted_at
+
+
+def test_a_person_reports_what_they_can_read(
+    video: Video, alice: User, creator: User, moderator: User
+) -> None:
+    comment, flying = (
+        CommentFactory(target=video, text="rude"),
+        DanmakuFactory(target=video, offset_ms=61_000),
+    )
+    hidden = CommentFactory(target=video, is_hidden=True)
+
+    assert moderation.find_comment(comment.public_id, alice) == comment
+    assert moderation.find_danmaku(flying.public_id, alice) == flying
+    assert moderation.find_comment(hidden.public_id, alice) is None
+    assert moderation.find_comment(hidden.public_id, moderator) == hidden
+    assert moderation.context_of(flying)["about_url"] == f"/watch/{video.public_id}/?t=61"
+    Video.objects.update(visibility="private")
+    assert moderation.find_comment(comment.public_id, alice) is None
+    assert moderation.find_danmaku(flying.public_id, alice) is None
 
 
 # --- Spam ------------------------------------------------------------------------------

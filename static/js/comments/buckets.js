@@ -18,13 +18,21 @@ export class Buckets {
     this.size_s = size_s;
     this.read = read;
     this.now = now;
-    /** @type {Map<number, {flying: Flying[], readAt: number}>} */
+    /** @type {Map<number, {flying: Flying[], readAt: number, isRead: boolean}>} */
     this.known = new Map();
   }
 
   /** @param {number} seconds */
   numberOf(seconds) {
     return Math.floor(seconds / this.size_s);
+  }
+
+  /**
+   * Whether what flies at ``seconds`` is known, or could not be read.
+   * @param {number} seconds
+   */
+  has(seconds) {
+    return this.known.get(this.numberOf(seconds))?.isRead ?? false;
   }
 
   /**
@@ -49,9 +57,10 @@ export class Buckets {
     const now = this.now();
     if (known && now - known.readAt < age_ms) return;
     // Noted before it is read: a failure waits for its turn like a success.
-    const bucket = { flying: known?.flying ?? [], readAt: now };
+    const bucket = { flying: known?.flying ?? [], readAt: now, isRead: known?.isRead ?? false };
     this._keep(number, bucket);
     const read = await this.read(number * this.size_s, (number + 1) * this.size_s).catch(() => null);
+    bucket.isRead = true;
     if (!read) return;
     const ids = new Set(read.map((one) => one.id));
     // One's own is known before every cache on the way has heard of it.
@@ -82,7 +91,7 @@ export class Buckets {
   /** @param {Flying} one */
   add(one) {
     const number = this.numberOf(one.offset_ms / 1000);
-    const bucket = this.known.get(number) ?? { flying: [], readAt: -Infinity };
+    const bucket = this.known.get(number) ?? { flying: [], readAt: -Infinity, isRead: false };
     bucket.flying.push({ ...one, isOwn: true });
     this._keep(number, bucket);
   }

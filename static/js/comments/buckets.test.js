@@ -72,6 +72,16 @@ test("a failure is tried again in its turn and loses nothing", async () => {
   assert.deepEqual(buckets.due(0, 3).map(({ id }) => id), ["b"]);
 });
 
+test("a bucket on its way is not there yet, and one that could not be read is waited for no longer", async () => {
+  const { buckets } = reading([[], new Error("offline")]);
+  const reads = buckets.want(0);
+  assert.equal(buckets.has(0), false);
+  await reads;
+  assert.equal(buckets.has(0), true);
+  await buckets.want(31);
+  assert.equal(buckets.has(31), true);
+});
+
 test("only a few buckets are kept", async () => {
   const { buckets } = reading([]);
   for (let number = 0; number < 40; number += 1) await buckets.want(number * 30 + 1);

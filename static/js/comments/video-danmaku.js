@@ -12,7 +12,7 @@ import { recall, remember } from "#lib/store";
 import { wordsOf } from "#lib/words";
 import { toast } from "#ui/toast";
 
-const JUMP_S = 2; // further than this at once was no playing
+const LATE_S = 4; // what comes up later than this is let go
 
 class VideoDanmaku extends HTMLElement {
   async connectedCallback() {
@@ -129,11 +129,12 @@ class VideoDanmaku extends HTMLElement {
 
   onTime() {
     const now = this.video.currentTime;
-    const since = this.shownUntil;
+    if (this.danmaku.isOn) this.buckets.want(now);
+    // What flies here is still on its way: it is shown when it is there.
+    if (this.danmaku.isOn && !this.buckets.has(now)) return;
+    const since = Math.max(this.shownUntil, now - LATE_S);
     this.shownUntil = now;
-    if (!this.danmaku.isOn) return;
-    this.buckets.want(now);
-    if (this.video.paused || now < since || now - since > JUMP_S * this.video.playbackRate) return;
+    if (!this.danmaku.isOn || this.video.seeking) return;
     for (const one of this.buckets.due(since, now)) this.show(one);
   }
 

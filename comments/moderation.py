@@ -1,0 +1,127 @@
+"""Comments and danmaku as moderators deal with them: found, shown at the desk, decided about.
+
+What a moderator does from a page of ours is a decision like those of the desk:
+it stands in the audit trail, and its author is told.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.utils.translation import gettext_lazy as _
+
+from accounts import moderation
+from accounts.models import Decision
+from comments import danmaku, services
+from comments.errors import NotAllowed
+from comments.models import Comment, Danmaku
+
+if TYPE_CHECKING:
+    from accounts.models import User
+
+
+# --- What the desk asks ---------------------------------------------------------------
+
+
+def find_comment(public_id: str, asker: User) -> Comment | None:
+    """Moderators find every comment; others what they read."""
+    comment = Comment.objects.select_related("author__channel", "parent").filter(public_id=public_id).first()
+    target: Any = comment and comment.target
+    if comment is None or target is None or not target.can_watch(asker):
+        return None
+    if asker.is_moderator:
+        return comment
+    seen = Comment.objects.seen_by(asker, can_moderate=target.can_moderate(asker))
+    return comment if seen.filter(pk=comment.pk, is_readable=True).exists() else None  # type: ignore[misc]
+
+
+def find_danmaku(public_id: str, asker: User) -> Danmaku | None:
+    rows = Danmaku.objects.select_related("author__channel").filter(public_id=public_id)
+    row = rows.first() if asker.is_moderator else rows.spoken().first()
+    target: Any = row and row.target
+    return row if target is not None and target.can_watch(asker) else None
+
+
+def context_of(said: Comment | Danmaku) -> dict[str, Any]:
+    """What it is about, shown as the desk shows that; where the two meet nobody but the desk knows."""
+    target: Any = said.target
+    kind = moderation.kind_named(target._meta.model_name)
+    below = {"about_preview": kind.preview, **kind.context(target)} if kind else {}
+    return {**below, "about": str(target), "about_url": said.get_absolute_url()}
+
+
+def moment_of(said: Danmaku) -> float:
+    return said.offset_ms / 1000
+
+
+def register_comment() -> None:
+    moderation.register(
+        moderation.Kind(
+            name="comment",
+            label=_("Comment"),
+            preview="comments/preview.html",
+            find=find_comment,
+            author=lambda comment: comment.author,
+            title=lambda comment: comment.text[:80],
+            text=lambda comment: comment.text,
+            url=lambda comment: comment.get_absolute_url(),
+            hide=lambda comment, by: services.hide(comment=comment, by=by),
+            remove=lambda comment, by: services.delete(comment=comment, by=by),
+            restore=lambda comment, by: services.restore(comment=comment, by=by),
+            context=context_of,
+        )
+    )
+
+
+def register_danmaku() -> None:
+    moderation.register(
+        moderation.Kind(
+            name="danmaku",
+            label=_("Danmaku"),
+            preview="comments/preview.html",
+            find=find_danmaku,
+            author=lambda flying: flying.author,
+            title=lambda flying: flying.text[:80],
+            text=lambda flying: flying.text,
+            url=lambda flying: flying.get_absolute_url(),
+            hide=lambda flying, by: danmaku.hide(danmaku=flying, by=by),
+            remove=lambda flying, by: danmaku.delete(danmaku=flying, by=by),
+            restore=lambda flying, by: danmaku.restore(danmaku=flying, by=by),
+            at=moment_of,
+            context=context_of,
+        )
+    )
+
+
+# --- What pages ask ------------------------------------------------------------------------
+
+
+def take_away(said: Comment | Danmaku, by: User) -> None:
+    """Delete as author or creator; of anybody else's, a moderator's removal.
+
+    Raises ``CommentError``, and for moderators ``accounts.errors.AccountError``.
+    """
+    target: Any = said.target
+    if by.is_moderator and not said.is_by(by) and not target.channel.is_owned_by(by):
+        moderation.act(kind_of(said), said.public_id, by=by, action=Decision.Action.REMOVE)
+    elif isinstance(said, Comment):
+        services.delete(comment=said, by=by)
+    else:
+        danmaku.delete(danmaku=said, by=by)
+
+
+def hide(said: Comment | Danmaku, by: User) -> None:
+    if not by.is_moderator:
+        raise NotAllowed
+    moderation.act(kind_of(said), said.public_id, by=by, action=Decision.Action.HIDE)
+
+
+def put_back(said: Comment | Danmaku, by: User) -> None:
+    """Take the latest decision back."""
+    if not by.is_moderator:
+        raise NotAllowed
+    moderation.put_back(kind_of(said), said.public_id, by=by)
+
+
+def kind_of(said: Comment | Danmaku) -> str:
+    return "comment" if isinstance(said, Comment) else "danmaku"

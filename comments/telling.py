@@ -1,0 +1,37 @@
+"""Whom a comment is told to: who is answered, and who is mentioned."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from accounts import notifications
+from accounts.models import Notification, User
+
+if TYPE_CHECKING:
+    from comments.models import Comment
+    from comments.targets import Target
+
+SHOWN = 140
+
+
+def tell_of(comment: Comment, target: Target, *, answered: User | None) -> None:
+    """Tell each of them once, and nobody who may not know of ``target``; inside a transaction."""
+    told = [comment.author, answered]
+    if answered and answered != comment.author:
+        _tell(comment, target, answered, Notification.Kind.REPLY)
+    for person in User.objects.filter(username__in=comment.mentions):
+        if person not in told:
+            _tell(comment, target, person, Notification.Kind.MENTION)
+
+
+def _tell(comment: Comment, target: Target, person: User, kind: str) -> None:
+    if not person.is_active or comment.author is None or not target.can_watch(person):
+        return
+    text = comment.text if len(comment.text) <= SHOWN else f"{comment.text[: SHOWN - 1]}…"
+    notifications.notify(
+        person=person,
+        kind=kind,
+        data={"name": comment.author.channel.name, "title": str(target), "text": text},
+        url=comment.get_absolute_url(),
+        key=f"comment:{comment.public_id}",
+    )
