@@ -365,6 +365,7 @@ class TailSegment:
     epoch: int
     duration_s: float
     is_discontinuous: bool
+    starts_at: float  # its first picture's wall clock, Unix time
     init: bytes
     data: bytes
 
@@ -406,7 +407,14 @@ def _tail_of(client: sync_redis.Redis, broadcast: str, name: str, after_msn: int
         init = client.get(shelf.init_key(broadcast, name, segment.epoch))
         if data and isinstance(init, bytes):
             yield TailSegment(
-                name, segment.msn, segment.epoch, segment.length_s, segment.is_discontinuous, init, data
+                name,
+                segment.msn,
+                segment.epoch,
+                segment.length_s,
+                segment.is_discontinuous,
+                segment.starts_at,
+                init,
+                data,
             )
 
 

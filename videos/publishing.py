@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -105,7 +106,7 @@ class Encode:
         """
         if rendition.kind == Rendition.Kind.AUDIO:
             return list(_place(rendition, [self.track(rendition.position)]))
-        placed = list(_place(rendition, self.chunks))
+        placed = list(_place(rendition, self.chunks, is_recording=self.video.is_recording))
         sound_s = min(
             (_listened_s(self.track(track.position)) for track in self.tracks), default=float("inf")
         )
@@ -123,9 +124,10 @@ class Placed:
     init_name: str
     duration_s: float
     is_discontinuous: bool = False
+    taken_at: datetime | None = None
 
 
-def _place(rendition: Rendition, jobs: Sequence[Job]) -> list[Placed]:
+def _place(rendition: Rendition, jobs: Sequence[Job], *, is_recording: bool = False) -> list[Placed]:
     """Segments of consecutive jobs, up to the first gap.
 
     Jobs of one timeline begin with the same init segment, byte for byte, so
@@ -141,7 +143,10 @@ def _place(rendition: Rendition, jobs: Sequence[Job]) -> list[Placed]:
             init_name = f"{folder}init.mp4"
         for index, duration_s in enumerate(job.segments):
             name = f"{folder}{job.first_segment + index}.m4s"
-            placed.append(Placed(name, init_name, duration_s, is_discontinuous=is_new and bool(placed)))
+            # Only what was recorded happened at a moment that matters.
+            taken_at = job.claimed_at if is_recording and index == 0 else None
+            is_gap = is_new and bool(placed)
+            placed.append(Placed(name, init_name, duration_s, is_discontinuous=is_gap, taken_at=taken_at))
             is_new = False
         ended_early = job.segment_count is not None and len(job.segments) < job.segment_count
         if job.status != Job.Status.DONE or ended_early:
@@ -188,6 +193,7 @@ def media_playlist(encode: Encode, rendition: Rendition, uri: Callable[[str], st
                 duration_s=segment.duration_s,
                 map_uri=init_uris[segment.init_name],
                 is_discontinuous=segment.is_discontinuous,
+                taken_at=segment.taken_at,
             )
             for segment in placed
         ),

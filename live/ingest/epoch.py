@@ -66,7 +66,7 @@ class Epoch:
 
     async def start(self, headers: dict[str, Frame], *, first: Frame, preset: str) -> None:
         """Start FFmpeg; ``first`` is the keyframe that will open it."""
-        if joined := self._shelf.begin_epoch():
+        if joined := self._shelf.begin_epoch(first.arrived_at):
             self._on_joined(joined)
         await self._edge.begin_epoch(self._edge.next_epoch, first.arrived_at)
         first_msn = self._edge.next_msn

@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from django.db import DatabaseError, connection, transaction
 from redis.exceptions import RedisError
@@ -40,11 +41,15 @@ LOOKS = 3
 
 @dataclass(slots=True)
 class LiveSegment:
-    """One live segment in every rendition; ``is_discontinuous`` where an epoch begins."""
+    """One live segment in every rendition; ``is_discontinuous`` where an epoch begins.
+
+    ``starts_at`` is its first picture's wall clock (Unix time).
+    """
 
     msn: int
     duration_s: float
     is_discontinuous: bool
+    starts_at: float
     inits: dict[str, bytes]
     data: dict[str, bytes]
 
@@ -110,9 +115,11 @@ class Shelf:
         self._durations: dict[int, dict[str, float]] = {}
         self._joined: Joined | None = None
         self._is_new = True
+        self._starts_at = 0.0
 
-    def begin_epoch(self) -> Joined | None:
-        """A new timeline: return what was in hand of the old one."""
+    def begin_epoch(self, started_at: float) -> Joined | None:
+        """A new timeline from that moment (Unix time): return what was in hand of the old one."""
+        self._starts_at = started_at
         self._parts.clear()
         self._durations.clear()
         self._inits.clear()
@@ -139,10 +146,12 @@ class Shelf:
             msn,
             max(durations.values()),
             self._is_new,
+            self._starts_at,
             dict(self._inits),
             {name: b"".join(data) for name, data in parts.items()},
         )
         self._is_new = False
+        self._starts_at += segment.duration_s
         return self._add(segment)
 
     def flush(self) -> Joined | None:
@@ -223,7 +232,8 @@ class RecordingWriter:
         is_unused = self._job is not None and not self._job.segments
         if self._job and (is_unused or follows) and len(self._job.segments) < SEGMENTS_PER_JOB:
             return self._job
-        self._job = recordings.open_job(self._video, is_continuous=follows)
+        began_at = datetime.fromtimestamp(joined.segments[0].starts_at, tz=UTC)
+        self._job = recordings.open_job(self._video, is_continuous=follows, began_at=began_at)
         recordings.add_renditions(self._video, self._renditions)
         self._has_init = False
         return self._job

@@ -78,6 +78,7 @@ def whole(tail: Iterable[TailSegment], names: list[str]) -> Iterator[LiveSegment
                 msn,
                 max(piece.duration_s for piece in pieces.values()),
                 any(piece.is_discontinuous for piece in pieces.values()),
+                min(piece.starts_at for piece in pieces.values()),
                 {name: pieces[name].init for name in names},
                 {name: pieces[name].data for name in names},
             )

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
@@ -12,6 +14,7 @@ from videos.services.recordings import RecordedRendition
 
 pytestmark = pytest.mark.django_db
 
+BEGAN_AT = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 R0 = RecordedRendition("r0", 640, 360, 30.0, 800_000, "avc1.64001e,mp4a.40.2")
 
 
@@ -22,7 +25,7 @@ def recorded(*, segments: int = 2, visibility: str = "public") -> Broadcast:
         channel=broadcast.stream.channel, title="Live", category="gaming", visibility=visibility
     )
     recordings.add_renditions(video, [R0])
-    job = recordings.open_job(video, is_continuous=False)
+    job = recordings.open_job(video, is_continuous=False, began_at=BEGAN_AT)
     for _ in range(segments):
         recordings.append_segment(job, duration_s=4.0, size_bytes=1)
     broadcast.recording = video
@@ -43,6 +46,7 @@ def test_everything_since_the_beginning(
         answer = client.get(f"/live-dvr/{broadcast.public_id}/open/r0.m3u8")
 
     playlist = answer.content.decode()
+    assert playlist.count("#EXT-X-PROGRAM-DATE-TIME:2026-11-24T12:00:00.000Z\n") == 1
     assert playlist.count("#EXTINF:4,") == 2
     assert playlist.count("X-Amz-Signature") == 3
     assert "#EXT-X-ENDLIST" not in playlist

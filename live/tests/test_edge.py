@@ -231,10 +231,10 @@ async def test_the_tail_is_what_redis_holds_beyond_a_segment_closed_or_not() -> 
         tail = edge.tail("b1", after_msn=0)
 
     assert tail == [
-        TailSegment("r0", 1, 0, 1.0, False, b"init r0 0", whole("r0", 1).encode()),
-        TailSegment("r1", 1, 0, 1.0, False, b"init r1 0", whole("r1", 1).encode()),
-        TailSegment("r0", 2, 0, 0.2, False, b"init r0 0", whole("r0", 2, 1).encode()),
-        TailSegment("r1", 2, 0, 0.2, False, b"init r1 0", whole("r1", 2, 1).encode()),
+        TailSegment("r0", 1, 0, 1.0, False, 1_700_000_001.0, b"init r0 0", whole("r0", 1).encode()),
+        TailSegment("r1", 1, 0, 1.0, False, 1_700_000_001.0, b"init r1 0", whole("r1", 1).encode()),
+        TailSegment("r0", 2, 0, 0.2, False, 1_700_000_002.0, b"init r0 0", whole("r0", 2, 1).encode()),
+        TailSegment("r1", 2, 0, 0.2, False, 1_700_000_002.0, b"init r1 0", whole("r1", 2, 1).encode()),
     ]
 
 

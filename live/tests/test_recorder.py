@@ -31,6 +31,7 @@ def live(msn: int, duration_s: float = 2.0, *, is_discontinuous: bool = False) -
         msn,
         duration_s,
         is_discontinuous,
+        1_700_000_000.0 + 2 * msn,
         {name: f"init {name}".encode() for name in NAMES},
         {name: f"{name}:{msn};".encode() for name in NAMES},
     )
@@ -70,7 +71,7 @@ def feed(shelf: Shelf, msn: int, name: str, duration_s: float = 2.0) -> Joined |
 
 def test_a_segment_counts_once_every_rendition_has_it() -> None:
     shelf = Shelf(NAMES)
-    shelf.begin_epoch()
+    shelf.begin_epoch(1_700_000_000.0)
     made = [feed(shelf, msn, name) for msn in (0, 1) for name in NAMES]
 
     assert [msns(joined) for joined in made] == [[], [], [], [0, 1]]
@@ -81,12 +82,12 @@ def test_a_segment_counts_once_every_rendition_has_it() -> None:
 
 def test_what_is_in_hand_when_a_timeline_ends_is_given_out() -> None:
     shelf = Shelf(NAMES)
-    shelf.begin_epoch()
+    shelf.begin_epoch(1_700_000_000.0)
     for name in NAMES:
         feed(shelf, 0, name)
     feed(shelf, 1, "r0")
 
-    assert msns(shelf.begin_epoch()) == [0]
+    assert msns(shelf.begin_epoch(1_700_000_000.0)) == [0]
     assert shelf.flush() is None
 
 
@@ -109,11 +110,11 @@ def begin() -> Broadcast:
 
 
 def listed(broadcast: Broadcast, name: str = "r0") -> list[str]:
-    """The body of a recording's playlist, without durations."""
+    """The body of a recording's playlist, without durations and dates."""
     encode = Encode.of(Video.objects.get(broadcast=broadcast))
     rendition = next(r for r in encode.rungs if r.name == name)
     lines = media_playlist(encode, rendition, str).splitlines()[6:]
-    return [line for line in lines if not line.startswith("#EXTINF")]
+    return [line for line in lines if not line.startswith(("#EXTINF", "#EXT-X-PROGRAM-DATE-TIME"))]
 
 
 def stored(broadcast: Broadcast, name: str) -> bytes:
@@ -293,7 +294,7 @@ async def test_a_bucket_that_never_answers_does_not_hold_the_end_up(executor: Ex
 def tail_of(*segments: LiveSegment) -> list[TailSegment]:
     return [
         TailSegment(
-            name, segment.msn, 0, segment.duration_s, segment.is_discontinuous,
+            name, segment.msn, 0, segment.duration_s, segment.is_discontinuous, segment.starts_at,
             segment.inits[name], segment.data[name],
         )
         for segment in segments

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from .attributes import decimal, quoted, tag, uri_line
 
@@ -15,13 +16,15 @@ VERSION = 7
 class Segment:
     """One media segment and the init segment it is read with.
 
-    ``is_discontinuous`` says that its timestamps do not follow the one before.
+    ``is_discontinuous`` says that its timestamps do not follow the one before;
+    ``taken_at`` is the wall clock of its first picture, where that is of interest.
     """
 
     uri: str
     duration_s: float
     map_uri: str
     is_discontinuous: bool = False
+    taken_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,5 +69,8 @@ class MediaPlaylist:
             if segment.map_uri != map_uri:
                 map_uri = segment.map_uri
                 yield tag("EXT-X-MAP", [("URI", quoted(map_uri))])
+            if segment.taken_at:
+                taken_at = segment.taken_at.astimezone(UTC).isoformat(timespec="milliseconds")
+                yield f"#EXT-X-PROGRAM-DATE-TIME:{taken_at.replace('+00:00', 'Z')}"
             yield f"#EXTINF:{decimal(segment.duration_s)},"
             yield uri_line(segment.uri)

@@ -5,7 +5,8 @@ runs, without a lease, so that no worker claims it and the video is not taken
 for complete; each writer opens a job of its own, which closes the one before:
 so no two ever write below the same name, and one that was thought dead lists
 nothing more.  A job with ``start_s`` 0 begins a new timeline with an init
-segment of its own; any other continues the one before it.
+segment of its own; any other continues the one before it.  ``claimed_at`` is
+the moment of a job's first picture.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from django.db import transaction
 from django.utils import timezone
@@ -85,11 +87,11 @@ def add_renditions(video: Video, renditions: Sequence[RecordedRendition]) -> Non
 
 
 @transaction.atomic
-def open_job(video: Video, *, is_continuous: bool) -> Job:
+def open_job(video: Video, *, is_continuous: bool, began_at: datetime) -> Job:
     """Begin a stretch that only the caller fills; the one before is closed.
 
-    ``is_continuous`` says that its timestamps follow the last segment listed.
-    Raises RecordingClosed.
+    ``began_at`` is when its first picture was taken; ``is_continuous`` says that
+    its timestamps follow the last segment listed.  Raises RecordingClosed.
     """
     running = Video.objects.select_for_update().filter(
         pk=video.pk, encode_key=video.encode_key, status=Video.Status.PROCESSING
@@ -105,6 +107,7 @@ def open_job(video: Video, *, is_continuous: bool) -> Job:
         position=last.position + 1 if last else 0,
         first_segment=filled.first_segment + len(filled.segments) if filled else 0,
         start_s=filled.start_s + sum(filled.segments) if filled and is_continuous else 0,
+        claimed_at=began_at,
     )
 
 
@@ -157,6 +160,26 @@ def finish_recording(video: Video, *, visibility: str, poster_key: str = "") -> 
         logger.warning("Recording completed later: storage does not answer", extra={"video": video.public_id})
 
 
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Consecutive pictures of a recording: when the first was taken, and where in the video they lie (s)."""
+
+    began_at: datetime
+    start_s: float
+    end_s: float
+
+
+def stretches(video: Video) -> list[Stretch]:
+    """What a recording consists of, in order: tells moments from positions, and back."""
+    found, start_s = [], 0.0
+    for job in _jobs(video).exclude(segments=[]).order_by("position").only("claimed_at", "segments"):
+        end_s = start_s + sum(job.segments)
+        if job.claimed_at:
+            found.append(Stretch(job.claimed_at, start_s, end_s))
+        start_s = end_s
+    return found
+
+
 def _jobs(video: Video) -> JobQuerySet:
     return Job.objects.filter(video=video, encode_key=video.encode_key, kind=Job.Kind.VIDEO)
 
@@ -165,7 +188,14 @@ def _close(jobs: JobQuerySet) -> None:
     jobs.filter(status=Job.Status.RUNNING).update(status=Job.Status.DONE, finished_at=timezone.now())
 
 
-def _add_job(video: Video, *, position: int, first_segment: int = 0, start_s: float = 0) -> Job:
+def _add_job(
+    video: Video,
+    *,
+    position: int,
+    first_segment: int = 0,
+    start_s: float = 0,
+    claimed_at: datetime | None = None,
+) -> Job:
     return Job.objects.create(
         video=video,
         encode_key=video.encode_key,
@@ -175,6 +205,7 @@ def _add_job(video: Video, *, position: int, first_segment: int = 0, start_s: fl
         attempt=ONLY_ATTEMPT,
         first_segment=first_segment,
         start_s=start_s,
+        claimed_at=claimed_at,
     )
 
 

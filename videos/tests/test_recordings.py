@@ -1,3 +1,5 @@
+from datetime import UTC, datetime
+
 import pytest
 from django.test import override_settings
 
@@ -11,6 +13,8 @@ from videos.services.recordings import RecordedRendition, RecordingClosed
 
 pytestmark = pytest.mark.django_db
 
+BEGAN_AT = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
+TAKEN = "#EXT-X-PROGRAM-DATE-TIME:2026-11-24T12:00:00.000Z"
 R0 = RecordedRendition("r0", 1280, 720, 30.0, 2_500_000, "avc1.64001f,mp4a.40.2")
 R1 = RecordedRendition("r1", 640, 360, 30.0, 730_000, "avc1.64001e,mp4a.40.2")
 
@@ -24,7 +28,7 @@ def new_recording() -> Video:
 
 
 def record(video: Video, *durations_s: float, is_continuous: bool = False) -> Job:
-    job = recordings.open_job(video, is_continuous=is_continuous)
+    job = recordings.open_job(video, is_continuous=is_continuous, began_at=BEGAN_AT)
     for duration_s in durations_s:
         recordings.append_segment(job, duration_s=duration_s, size_bytes=100)
     return job
@@ -48,6 +52,7 @@ def test_a_running_recording_is_an_event_that_grows() -> None:
         "#EXT-X-INDEPENDENT-SEGMENTS\n"
         "#EXT-X-START:TIME-OFFSET=0\n"
         '#EXT-X-MAP:URI="r0/1-1/init.mp4"\n'
+        "#EXT-X-PROGRAM-DATE-TIME:2026-11-24T12:00:00.000Z\n"
         "#EXTINF:4,\n"
         "r0/1-1/0.m4s\n"
         "#EXTINF:4.5,\n"
@@ -65,12 +70,15 @@ def test_a_new_timeline_begins_with_a_discontinuity_and_an_init_segment_of_its_o
     lines = playlist(video, "r1").splitlines()[6:]
     assert lines == [
         '#EXT-X-MAP:URI="r1/1-1/init.mp4"',
+        TAKEN,
         "#EXTINF:4,",
         "r1/1-1/0.m4s",
+        TAKEN,
         "#EXTINF:5,",
         "r1/2-1/1.m4s",
         "#EXT-X-DISCONTINUITY",
         '#EXT-X-MAP:URI="r1/3-1/init.mp4"',
+        TAKEN,
         "#EXTINF:6,",
         "r1/3-1/2.m4s",
     ]
@@ -123,7 +131,7 @@ def test_a_finished_recording_is_a_ready_video(bucket: str) -> None:
     assert playlist(video).endswith("r0/1-1/1.m4s\n#EXT-X-ENDLIST\n")
     assert storage.size_of(f"{video.encode_prefix}r1.m3u8") is not None
     with pytest.raises(RecordingClosed):
-        recordings.open_job(video, is_continuous=True)
+        recordings.open_job(video, is_continuous=True, began_at=BEGAN_AT)
 
 
 def test_picture_and_sound_of_a_recording_are_one_rendition() -> None:
@@ -172,10 +180,11 @@ def test_a_reopened_recording_goes_on_where_it_was(bucket: str) -> None:
     record(video, 5.0)
 
     assert not Video.objects.get(pk=video.pk).is_playable
-    assert playlist(video).splitlines()[-5:] == [
+    assert playlist(video).splitlines()[-6:] == [
         "r0/1-1/0.m4s",
         "#EXT-X-DISCONTINUITY",
         '#EXT-X-MAP:URI="r0/3-1/init.mp4"',
+        TAKEN,
         "#EXTINF:5,",
         "r0/3-1/1.m4s",
     ]

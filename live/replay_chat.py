@@ -1,0 +1,51 @@
+"""What was said during a broadcast flies over its replay at its time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+from comments import danmaku
+from comments.danmaku import Flying
+from live.models import ChatMessage
+from videos.models import Video
+from videos.services.recordings import Stretch, stretches
+
+MOST_AT_ONCE = 2000
+MOST_LETTERS = 100
+
+
+def chat_of(target: Any, from_ms: int, to_ms: int) -> Iterator[Flying]:
+    """Chat between two positions of a replay, in order; what was said while nothing was on air is left out."""
+    if not isinstance(target, Video) or target.source_key:
+        return
+    for stretch in stretches(target):
+        start_ms, end_ms = max(from_ms, stretch.start_s * 1000), min(to_ms, stretch.end_s * 1000)
+        if start_ms < end_ms:
+            yield from _said_in(target, stretch, start_ms, end_ms)
+
+
+def _said_in(video: Video, stretch: Stretch, start_ms: float, end_ms: float) -> Iterator[Flying]:
+    """What was said from ``start_ms`` until before ``end_ms`` of the video, both within the stretch."""
+    zero = stretch.began_at - timedelta(seconds=stretch.start_s)
+    said = ChatMessage.objects.filter(
+        broadcast__recording=video,
+        deleted_at=None,
+        user__is_active=True,
+        sent_at__gte=zero + timedelta(milliseconds=start_ms),
+        sent_at__lt=zero + timedelta(milliseconds=end_ms),
+    )
+    for message in said.order_by("sent_at", "seq")[:MOST_AT_ONCE]:
+        yield Flying(
+            id=f"chat-{message.public_id}",
+            offset_ms=round((message.sent_at - zero).total_seconds() * 1000),
+            text=message.text[:MOST_LETTERS],
+            mode="scroll",
+            color="#ffffff",
+            created_at=message.sent_at,
+        )
+
+
+def register() -> None:
+    danmaku.register(chat_of)

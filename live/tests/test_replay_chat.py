@@ -1,0 +1,72 @@
+"""What was said during a broadcast comes back over its replay."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import pytest
+from django.utils import timezone
+
+from live.models import Broadcast
+from live.replay_chat import chat_of
+from live.tests.factories import BroadcastFactory, ChatMessageFactory
+from videos.models import Video
+from videos.services import recordings
+from videos.services.recordings import RecordedRendition
+from videos.tests.factories import VideoFactory
+
+pytestmark = pytest.mark.django_db
+
+R0 = RecordedRendition("r0", 640, 360, 30.0, 800_000, "avc1.64001e,mp4a.40.2")
+
+
+@pytest.fixture
+def began_at() -> datetime:
+    return timezone.now() - timedelta(hours=1)
+
+
+@pytest.fixture
+def broadcast(began_at: datetime) -> Broadcast:
+    """Two stretches of 8 s, with 20 s between them in which the publisher was away."""
+    made: Broadcast = BroadcastFactory(started_at=began_at)
+    video = recordings.start_recording(
+        channel=made.stream.channel, title="Live", category="gaming", visibility="public"
+    )
+    recordings.add_renditions(video, [R0])
+    for later_s in (0, 28):
+        job = recordings.open_job(video, is_continuous=False, began_at=began_at + timedelta(seconds=later_s))
+        for _ in range(2):
+            recordings.append_segment(job, duration_s=4.0, size_bytes=1)
+    made.recording = video
+    made.save()
+    return made
+
+
+def say(broadcast: Broadcast, text: str, sent_at: datetime, **fields: object) -> None:
+    ChatMessageFactory(stream=broadcast.stream, broadcast=broadcast, text=text, sent_at=sent_at, **fields)
+
+
+def offsets(video: Video, from_ms: int = 0, to_ms: int = 30_000) -> list[tuple[str, int]]:
+    return [(flying.text, flying.offset_ms) for flying in chat_of(video, from_ms, to_ms)]
+
+
+def test_what_was_said_flies_at_its_moment_also_behind_an_interruption(
+    broadcast: Broadcast, began_at: datetime
+) -> None:
+    for text, after_s in (("first", 1.5), ("while away", 15), ("back again", 30)):
+        say(broadcast, text, began_at + timedelta(seconds=after_s))
+
+    assert broadcast.recording
+    assert offsets(broadcast.recording) == [("first", 1500), ("back again", 10_000)]
+    assert offsets(broadcast.recording, from_ms=5000) == [("back again", 10_000)]
+
+
+def test_what_was_taken_away_does_not_come_back(broadcast: Broadcast, began_at: datetime) -> None:
+    say(broadcast, "gone", began_at + timedelta(seconds=1), deleted_at=timezone.now())
+
+    assert broadcast.recording
+    assert offsets(broadcast.recording) == []
+
+
+def test_an_uploaded_video_has_no_chat(broadcast: Broadcast) -> None:
+    assert offsets(VideoFactory()) == []
