@@ -38,6 +38,7 @@ def danmaku(context: Context, target: Target, api_path: str) -> dict[str, Any]:
         "user": context["request"].user,
         "api_path": api_path,
         "is_open": is_open(target),
+        "can_moderate": target.can_moderate(context["request"].user),
         "bucket_s": BUCKET_S,
         "most": MAX_DANMAKU,
         "modes": Danmaku.Mode.choices,

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
+from accounts.models import Report, User
 from comments.models import Comment, Danmaku
 from videoplatform.tests.conftest import PATIENCE_MS
 from videoplatform.tests.test_journeys import player, sign_up, upload, wait_for_player
@@ -128,3 +129,36 @@ def test_danmaku_posted_in_one_browser_flies_in_another_at_its_time(
         "aria-pressed", "false"
     )
     assert Danmaku.objects.get().offset_ms == pytest.approx(16_000, abs=500)
+
+
+def test_what_flew_is_reported_by_one_and_taken_away_by_another(
+    watched: Page, other: BrowserContext, site: str
+) -> None:
+    page = open_as(other, site, "Alice")
+    page.evaluate("document.querySelector('[data-player]').currentTime = 5")
+    wait_for_player(page, "!video.seeking && Math.abs(player.currentTime - 5) < 0.5")
+    line = page.get_by_placeholder("Let something fly at this moment")
+    line.fill("rude words")
+    line.press("Enter")
+    expect(line).to_have_value("")
+
+    watched.reload()
+    watched.evaluate("document.querySelector('[data-player]').play()")
+    watched.locator(".danmaku > span", has_text="rude words").wait_for(state="attached")
+    watched.evaluate("document.querySelector('[data-player]').pause()")
+    watched.get_by_label("What flew just now").click()
+    watched.get_by_role("button", name="Report “rude words”").click()
+    dialog = watched.get_by_role("dialog", name="Report")
+    dialog.get_by_role("radio").first.check()
+    dialog.get_by_role("button", name="Send the report").click()
+    expect(dialog).to_be_hidden()
+    report = Report.objects.get()
+
+    watched.get_by_label("What flew just now").click()
+    remove = watched.get_by_role("button", name="Delete “rude words”")
+    remove.click()
+    expect(remove).to_be_hidden()
+
+    flying = Danmaku.objects.get()
+    assert (report.case.target_type, report.case.target_id) == ("danmaku", flying.public_id)
+    assert flying.deleted_by == User.objects.get(username="creator")

@@ -2,7 +2,7 @@
  * What flies, read in buckets of fixed length, so that everybody asks for the same
  * addresses: nothing here knows a browser.
  *
- * @typedef {{id: string, offset_ms: number, text: string, mode: string, color: string, isOwn?: boolean}} Flying
+ * @typedef {{id: string, offset_ms: number, text: string, mode: string, color: string, kind?: string, isOwn?: boolean}} Flying
  */
 
 const AGAIN_MS = 8000; // the bucket that plays is read again this often, for what was just said
@@ -86,6 +86,11 @@ export class Buckets {
       found.push(...flying.filter((one) => one.offset_ms > from_s * 1000 && one.offset_ms <= to_s * 1000));
     }
     return found.sort((one, other) => one.offset_ms - other.offset_ms);
+  }
+
+  /** @param {string} id */
+  remove(id) {
+    for (const bucket of this.known.values()) bucket.flying = bucket.flying.filter((one) => one.id !== id);
   }
 
   /** @param {Flying} one */

@@ -4,6 +4,7 @@
  */
 
 import { Buckets } from "#comments/buckets";
+import { RecentDanmaku } from "#comments/recent-danmaku";
 import { filtered, USUAL } from "#comments/taste";
 import { TimedDanmaku } from "#comments/timed-danmaku";
 import { ApiError, call } from "#lib/api";
@@ -23,6 +24,12 @@ class VideoDanmaku extends HTMLElement {
     this.words = wordsOf(this);
     this.buckets = new Buckets({ size_s: Number(this.dataset.bucket), read: (from, to) => this.read(from, to) });
     this.danmaku = new TimedDanmaku(this.makeLayer());
+    this.recent = new RecentDanmaku(part(this, "recent"), {
+      row: this.querySelector("template[data-row]"),
+      words: this.words,
+      mayDelete: (one) => one.isOwn || ("moderates" in this.dataset && one.kind === "danmaku"),
+      onDelete: (one) => this.delete(one),
+    });
     this.shownUntil = this.video.currentTime;
     this.bringBack();
     this.listen();
@@ -140,7 +147,9 @@ class VideoDanmaku extends HTMLElement {
 
   show(one) {
     const shown = filtered(one, this.taste);
-    if (shown) this.danmaku.show(shown);
+    if (!shown) return;
+    this.danmaku.show(shown);
+    this.recent.add(shown);
   }
 
   jump() {
@@ -169,6 +178,19 @@ class VideoDanmaku extends HTMLElement {
     } finally {
       this.isSending = false;
     }
+  }
+
+  /** @param {import("#comments/buckets").Flying} one */
+  async delete({ id }) {
+    try {
+      await call("DELETE", `danmaku/${id}/`);
+    } catch (error) {
+      if (!(error instanceof ApiError) || error.status !== 404) return toast(error.message || this.words("lost"));
+    }
+    this.danmaku.remove({ id });
+    this.buckets.remove(id);
+    this.recent.remove(id);
+    return undefined;
   }
 }
 

@@ -1,0 +1,57 @@
+/** What flew lately, where one can read it again, report it, or take it away. */
+
+import { part } from "#lib/element";
+import { clock } from "#player/timeline";
+
+const KEPT = 40;
+
+export class RecentDanmaku {
+  /**
+   * @param {HTMLDetailsElement} panel
+   * @param {{row: HTMLTemplateElement, words: Function, mayDelete: (one: object) => boolean, onDelete: (one: object) => void}} options
+   */
+  constructor(panel, { row, words, mayDelete, onDelete }) {
+    Object.assign(this, { panel, row, words, mayDelete, onDelete });
+    /** @type {Map<string, import("#comments/buckets").Flying>} */
+    this.flown = new Map();
+    panel.addEventListener("toggle", () => this.show());
+  }
+
+  /** @param {import("#comments/buckets").Flying} one */
+  add(one) {
+    this.flown.delete(one.id); // seen again stands last
+    this.flown.set(one.id, one);
+    if (this.flown.size > KEPT) this.flown.delete(this.flown.keys().next().value);
+  }
+
+  /** @param {string} id */
+  remove(id) {
+    this.flown.delete(id);
+    this.show();
+  }
+
+  /** As it is when it is opened: a list that moves cannot be pointed at. */
+  show() {
+    if (!this.panel.open) return;
+    const rows = [...this.flown.values()].reverse().map((one) => this.rowOf(one));
+    part(this.panel, "nothing").hidden = rows.length > 0;
+    part(this.panel, "list").replaceChildren(...rows);
+  }
+
+  /** @param {import("#comments/buckets").Flying} one */
+  rowOf(one) {
+    const row = this.row.content.firstElementChild.cloneNode(true);
+    const seconds = Math.floor(one.offset_ms / 1000);
+    Object.assign(part(row, "at"), { href: `?t=${seconds}`, textContent: clock(seconds) });
+    part(row, "at").dataset.seek = String(seconds);
+    part(row, "text").textContent = one.text;
+    const [report, remove] = [part(row, "report"), part(row, "delete")];
+    report.hidden = Boolean(one.isOwn);
+    Object.assign(report.dataset, { report: one.kind ?? "danmaku", reportId: one.id });
+    report.setAttribute("aria-label", this.words("report", { text: one.text }));
+    remove.hidden = !this.mayDelete(one);
+    remove.setAttribute("aria-label", this.words("delete", { text: one.text }));
+    remove.addEventListener("click", () => this.onDelete(one));
+    return row;
+  }
+}
