@@ -22,7 +22,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
-from functools import partial
 from typing import Any
 
 import redis
@@ -63,7 +62,7 @@ def tell(person_ids: Sequence[int], *, kind: str, data: dict[str, Any], url: str
         return
     told = [Notification(person_id=pk, kind=kind, data=data, url=url, key=key) for pk in person_ids]
     Notification.objects.bulk_create(told, ignore_conflicts=True, batch_size=FOLLOWERS_AT_ONCE)
-    transaction.on_commit(partial(announce, list(person_ids)), robust=True)
+    announce_on_commit(list(person_ids))
 
 
 def tell_followers(channel: Channel, *, kind: str, data: dict[str, Any], url: str, key: str) -> None:
@@ -83,12 +82,19 @@ def tell_some_followers(
 
 def hand_over(task: str, *arguments: Any) -> None:
     """Have a worker do one of ``accounts.tasks``, once what it will read is committed."""
-    send = partial(app.send_task, f"accounts.tasks.{task}", arguments, expires=HAND_OVER_EXPIRES_S)
+
+    def send() -> None:  # no partial: Django wants to name what failed
+        app.send_task(f"accounts.tasks.{task}", arguments, expires=HAND_OVER_EXPIRES_S)
+
     transaction.on_commit(send, robust=True)
 
 
 def group_name(person_id: int) -> str:
     return f"notifications-{person_id}"
+
+
+def announce_on_commit(person_ids: Sequence[int]) -> None:
+    transaction.on_commit(lambda: announce(person_ids))
 
 
 def announce(person_ids: Iterable[int]) -> None:
@@ -119,7 +125,7 @@ def mark_read(person: User, ids: Iterable[int] | None = None) -> int:
     if ids is not None:
         unread = unread.filter(pk__in=list(ids))
     if unread.update(read_at=timezone.now()):
-        transaction.on_commit(partial(announce, [person.pk]), robust=True)
+        announce_on_commit([person.pk])
     return unread_count(person)
 
 

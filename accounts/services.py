@@ -177,7 +177,7 @@ def set_avatar(*, channel: Channel, file: IO[bytes] | None) -> None:
         channel.avatar.save(f"{secrets.token_hex(16)}.webp", picture, save=False)
     channel.save(update_fields=["avatar"])
     if old:
-        transaction.on_commit(partial(channel.avatar.storage.delete, old), robust=True)
+        transaction.on_commit(lambda: channel.avatar.storage.delete(old), robust=True)
 
 
 # --- Powers ---------------------------------------------------------------------
