@@ -54,8 +54,8 @@ def free_port() -> str:
 
 
 @pytest.fixture(params=["uvicorn", "daphne"])
-def servers(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[list[Server]]:
-    """Two web processes on this test's database and Redis."""
+def servers(request: pytest.FixtureRequest, tmp_path: Path, transactional_db: None) -> Iterator[list[Server]]:
+    """Two web processes on this test's database and Redis, gone before the database is emptied."""
     ports = [free_port(), free_port()]
     started = [
         Server(
