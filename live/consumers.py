@@ -39,6 +39,7 @@ MESSAGES_IN_WINDOW, WINDOW_S = 20, 30
 # What was refused; whoever is refused more than that is not listening.
 REFUSALS_PER_S, REFUSALS_AT_ONCE = 5, 100
 FOLLOWING_BELIEVED_FOR_S = 30
+SANCTIONS_BELIEVED_FOR_S = 15
 
 
 async def chat(scope: dict[str, Any], receive: Receive, send: Send) -> None:
@@ -110,6 +111,7 @@ class Conversation:
         self.language = language
         self._refusals = Allowance(REFUSALS_PER_S, REFUSALS_AT_ONCE, REFUSALS_AT_ONCE)
         self._follows = (0.0, False)  # until when we believe it, and what
+        self._may_speak = (0.0, False)
 
     async def hear(self, text: str | None) -> None:
         """Do what a frame asks for; whatever cannot be done is answered, and ends nothing."""
@@ -130,12 +132,26 @@ class Conversation:
         refusal = rules.check(self.room.state, self.client.visitor, said.text, time.time())
         if refusal is None:
             try:
-                refusal = await self._refusal_by_following() or await self._log(said)
+                refusal = (
+                    await self._refusal_by_sanction()
+                    or await self._refusal_by_following()
+                    or await self._log(said)
+                )
             except (RedisError, OSError, DatabaseError) as error:
                 logger.warning("Chat message not taken", extra={"error": repr(error)})
                 refusal = rules.Refusal("unavailable")
         if refusal is not None:
             self._refuse(refusal.code, nonce=said.nonce, retry_after_s=refusal.retry_after_s)
+
+    async def _refusal_by_sanction(self) -> rules.Refusal | None:
+        """What the site's moderators have silenced is silent in every room."""
+        visitor = self.client.visitor
+        assert visitor is not None  # noqa: S101 -- rules.check asks first
+        until, may_speak = self._may_speak
+        if until < time.monotonic() or not may_speak:
+            may_speak = await database_sync_to_async(moderation.may_speak)(visitor.user_id)
+            self._may_speak = (time.monotonic() + SANCTIONS_BELIEVED_FOR_S, may_speak)
+        return None if may_speak else rules.Refusal("silenced")
 
     async def _refusal_by_following(self) -> rules.Refusal | None:
         visitor = self.client.visitor

@@ -17,7 +17,7 @@ MOST_LETTERS = 100
 
 
 def chat_of(target: Any, from_ms: int, to_ms: int) -> Iterator[Flying]:
-    """Chat between two positions of a replay, in order; what was said while nothing was on air is left out."""
+    """Chat between two positions of a replay, in order, without what was said while nothing was on air."""
     if not isinstance(target, Video) or target.source_key:
         return
     for stretch in stretches(target):

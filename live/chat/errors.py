@@ -19,6 +19,7 @@ SENTENCES: dict[str, Any] = {
     "banned": _("You are banned from this chat."),
     "timed_out": _("You cannot write in this chat for a while."),
     "barred": _("You cannot write in this chat for a while."),
+    "silenced": _("A moderator of this site has silenced you for a while."),
     "rate_limited": _("You are writing too fast. Wait a moment."),
     "slow_mode": _("Slow mode is on. Wait a moment before your next message."),
     "followers_only": _("Only followers of this channel may write at the moment."),

@@ -17,6 +17,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
+from accounts import moderation as sanctions
 from accounts.models import ADMINISTRATORS, MODERATORS, Follow, User
 from live.chat import log
 from live.chat.errors import NoSuchMessage, NoSuchPerson, NotAllowed
@@ -60,6 +61,26 @@ def delete_message(*, stream: Stream, by: User, message_id: str) -> None:
     event = {"type": "message_deleted", "id": message_id}
     transaction.on_commit(lambda: log.announce(stream, event, entry=entry))
     logger.info("Chat message deleted", extra={"stream": stream.pk, "chat_message": message_id, "by": by.pk})
+
+
+@transaction.atomic
+def restore_message(*, message: ChatMessage, by: User) -> None:
+    """Bring a message back for everyone who is in the room or joins it.  Raises NotAllowed."""
+    stream = message.stream
+    _require_moderator(stream, by)
+    taken = ChatMessage.objects.filter(pk=message.pk).exclude(deleted_at=None)
+    if not taken.update(deleted_at=None, deleted_by=None):
+        return
+    is_moderator = message.user.is_moderator
+    said = json.loads(_as_event(message, is_moderator=is_moderator).json)
+    event = {"type": "message_restored", "id": message.public_id, "message": said}
+    # A deletion of a moment ago may still be on its way to SQL, in front of this.
+    entry = {"restored": message.public_id}
+    transaction.on_commit(lambda: log.announce(stream, event, entry=entry))
+    logger.info(
+        "Chat message restored",
+        extra={"stream": stream.pk, "chat_message": message.public_id, "by": by.pk},
+    )
 
 
 def _is_in_log(stream: Stream, message_id: str) -> bool:
@@ -203,6 +224,12 @@ def room_states(stream_ids: Iterable[int]) -> dict[int, RoomState]:
         )
         for stream in streams
     }
+
+
+def may_speak(user_id: int) -> bool:
+    """Whether the site lets somebody speak at all, in whatever room."""
+    person = User.objects.filter(pk=user_id).first()
+    return person is not None and sanctions.may_speak(person)
 
 
 def follows(stream_id: int, user_id: int) -> bool:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from live.chat.log import LOG_LENGTH, Entry
-from live.chat.messages import Event, hello, tick
+from live.chat.messages import Event, dumps, hello, tick
 from live.chat.rules import Mode, RoomState
 from live.chat.tickets import Visitor
 from live.chat.transports import Frame, Sink
@@ -248,6 +248,8 @@ class Room:
             self._remember(event)
         elif event.type == "message_deleted":
             self._history.pop(event.id, None)
+        elif event.type == "message_restored":
+            self._put_back(event.fields["message"])
         elif event.type == "user_cleared":
             for message in [kept for kept in self._history.values() if kept.username == event.username]:
                 del self._history[message.id]
@@ -258,6 +260,14 @@ class Room:
         self._history[message.id] = message
         if len(self._history) > HISTORY_KEPT:
             self._history.popitem(last=False)
+
+    def _put_back(self, said: dict[str, Any]) -> None:
+        """A message that was taken away, at its old place."""
+        message = Event.read(said["seq"], dumps(said))
+        in_order = sorted([*self._history.values(), message], key=lambda kept: kept.seq)
+        self._history.clear()
+        for kept in in_order:
+            self._remember(kept)
 
     def change_state(self, state: RoomState) -> None:
         """Believe what SQL says now, and close whoever may no longer be here."""

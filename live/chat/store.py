@@ -125,8 +125,13 @@ def _broadcast_at(broadcasts: Sequence[Broadcast], moment: datetime) -> int | No
 
 
 def _store_removal(entry: Noted) -> None:
-    """Mark what was taken away before SQL knew it."""
-    fields, at = entry.fields, datetime.fromisoformat(entry.fields["at"])
+    """Mark what was taken away before SQL knew it, or brought back."""
+    fields = entry.fields
+    if "restored" in fields:
+        messages = ChatMessage.objects.filter(stream=fields["stream"], public_id=fields["restored"])
+        messages.update(deleted_at=None, deleted_by=None)
+        return
+    at = datetime.fromisoformat(fields["at"])
     messages = ChatMessage.objects.filter(
         stream=fields["stream"], seq__lt=entry.seq, deleted_at=None, sent_at__gte=at - CLEARED_FOR
     )

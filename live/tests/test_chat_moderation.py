@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 
 import pytest
@@ -71,6 +72,20 @@ def test_a_stored_message_is_deleted_and_the_room_told(stream: Stream, owner: Us
     message.refresh_from_db()
     assert message.deleted_by == owner
     assert events_of(stream) == [f'{{"type":"message_deleted","id":"{message.public_id}"}}']
+
+
+def test_a_deleted_message_is_brought_back_and_the_room_told(stream: Stream, owner: User) -> None:
+    message = ChatMessageFactory(stream=stream, text="as it was")
+    moderation.delete_message(stream=stream, by=owner, message_id=message.public_id)
+
+    moderation.restore_message(message=message, by=owner)
+    moderation.restore_message(message=message, by=owner)
+
+    message.refresh_from_db()
+    assert (message.deleted_at, message.deleted_by) == (None, None)
+    _deleted, restored = map(json.loads, events_of(stream))
+    assert (restored["type"], restored["id"]) == ("message_restored", message.public_id)
+    assert (restored["message"]["text"], restored["message"]["seq"]) == ("as it was", message.seq)
 
 
 def test_a_timeout_does_not_shorten_a_ban_and_a_ban_outlasts_a_timeout(stream: Stream, owner: User) -> None:

@@ -291,3 +291,15 @@ async def test_a_ban_is_heeded_when_it_arrives() -> None:
 def test_a_frame_is_encoded_as_the_standard_says(size: int) -> None:
     payload = b"x" * size
     assert encode(payload) == Reference(Opcode.TEXT, payload).serialize(mask=False)
+
+
+async def test_a_message_that_was_brought_back_is_in_the_history_at_its_place() -> None:
+    said = [message(seq) for seq in (1, 2, 3)]
+    back = event(5, type="message_restored", id="m2", message=json.loads(said[1].event))
+    room = opened(*said, event(4, type="message_deleted", id="m2"), back)
+    sink = FakeSink()
+
+    room.join(Client(sink, None))
+
+    assert [line["id"] for line in sink.frames[0]["history"]] == ["m1", "m2", "m3"]
+    room.stop()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from accounts import moderation as sanctions
 from accounts.models import Follow, User
 from accounts.tests.factories import UserFactory
 from live import services
@@ -312,6 +314,16 @@ async def test_followers_only(stream: Stream, alice: User, bob: User, owner: Use
         await sync_to_async(Follow.objects.create)(follower=alice, channel=stream.channel)
         await stranger.say("now")
         await own.hears("now")
+
+
+async def test_whom_the_site_has_silenced_is_silent_in_every_room(stream: Stream, alice: User) -> None:
+    moderator = await sync_to_async(UserFactory)(is_superuser=True)
+    await sync_to_async(sanctions.decide_about)(
+        alice, by=moderator, action="time_out", duration=timedelta(hours=1)
+    )
+    async with chatting(stream, alice) as socket:
+        await socket.say("hello")
+        assert (await socket.error())["code"] == "silenced"
 
 
 async def test_emotes_only(stream: Stream, alice: User, owner: User) -> None:

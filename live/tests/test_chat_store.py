@@ -159,6 +159,18 @@ def test_a_message_deleted_before_it_was_stored_is_stored_as_deleted(stream: Str
     assert doomed.deleted_at is not None
 
 
+def test_a_message_brought_back_before_its_deletion_was_stored_stays(stream: Stream, alice: User) -> None:
+    owner = stream.channel.owner
+    say(stream, alice, "spared")
+    store.store_chat()
+    moderation.delete_message(stream=stream, by=owner, message_id="spared")
+    moderation.restore_message(message=ChatMessage.objects.get(), by=owner)
+
+    store.store_chat()
+
+    assert ChatMessage.objects.get().deleted_at is None
+
+
 def test_a_message_deleted_while_it_is_stored_is_deleted(
     stream: Stream, alice: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -119,6 +119,7 @@ class ChatRoom extends HTMLElement {
       mode: () => this.onMode(change.mode),
       resume: () => this.connection.send({ type: "resume", after: change.after }),
       message_deleted: () => this.onRemoved({ id: change.id }),
+      message_restored: () => this.lines.restore(change.message),
       user_cleared: () => this.onRemoved({ username: change.username }),
       viewers: () => this.tell("viewer-count", { count: change.count }),
       broadcast: () => this.tell("live-status", { status: change.status }),

@@ -152,6 +152,17 @@ export class Lines {
     this.blank((line) => line.dataset.id === id, "removed");
   }
 
+  /**
+   * A moderator changed their mind: the words stand where they stood.
+   * @param {import("#chat/room").Message} message
+   */
+  restore(message) {
+    const isMeant = (line) => line.dataset.id === message.id && line.classList.contains("is-removed");
+    const index = this.waiting.findIndex(isMeant);
+    if (index >= 0) this.waiting[index] = this.line(message);
+    [...this.log.children].find(isMeant)?.replaceWith(this.line(message));
+  }
+
   /** @param {string} username */
   clearUser(username) {
     this.blank((line) => line.dataset.username === username, "cleared");

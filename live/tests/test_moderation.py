@@ -1,0 +1,80 @@
+"""Streams and chat at the moderators' desk, through the same door as everything that is reported."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from accounts import charts, moderation
+from accounts.models import User
+from accounts.tests.factories import UserFactory
+from live.models import Broadcast
+from live.tests.factories import BroadcastFactory, ChatMessageFactory, StreamFactory
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.redis]
+
+
+@pytest.fixture
+def moderator() -> User:
+    user: User = UserFactory(is_superuser=True)
+    return user
+
+
+def test_a_reported_message_is_removed_and_brought_back(moderator: User) -> None:
+    message = ChatMessageFactory()
+    moderation.report(
+        by=UserFactory(), target_type="chat_message", target_id=message.public_id, reason="spam"
+    )
+
+    moderation.act("chat_message", message.public_id, by=moderator, action="remove", reason="spam")
+    message.refresh_from_db()
+    removed_at = message.deleted_at
+    moderation.put_back("chat_message", message.public_id, by=moderator)
+    message.refresh_from_db()
+
+    assert removed_at is not None
+    assert message.deleted_at is None
+
+
+def test_the_desk_shows_what_was_said_around_a_message() -> None:
+    stream = StreamFactory()
+    messages = [ChatMessageFactory(stream=stream) for _ in range(3)]
+    kind = moderation.kind_named("chat_message")
+    assert kind
+
+    assert kind.context(messages[1])["around"] == messages
+
+
+def test_a_reported_broadcast_is_taken_off_the_air(moderator: User) -> None:
+    broadcast = BroadcastFactory()
+
+    moderation.act("broadcast", broadcast.public_id, by=moderator, action="remove", reason="violence")
+
+    broadcast.refresh_from_db()
+    assert broadcast.ending == Broadcast.Ending.SUSPENDED
+
+
+@pytest.mark.parametrize("kind", ["chat_message", "broadcast"])
+def test_what_one_may_not_see_cannot_be_reported(kind: str) -> None:
+    stream = StreamFactory(visibility="private")
+    target: Any = {
+        "chat_message": ChatMessageFactory(stream=stream),
+        "broadcast": BroadcastFactory(stream=stream),
+    }[kind]
+    found = moderation.kind_named(kind)
+    assert found
+
+    assert found.find(target.public_id, UserFactory()) is None
+    assert found.find(target.public_id, stream.channel.owner) == target
+
+
+def test_the_charts_count_broadcasts_and_messages() -> None:
+    BroadcastFactory()
+    ChatMessageFactory()
+
+    drawn = {
+        chart["name"]: chart["lines"][0]["counts"][-1] for chart in charts.read(lambda _: True)["charts"]
+    }
+
+    assert (drawn["live"], drawn["chat"]) == (1, 1)
