@@ -289,12 +289,33 @@ class ReportView(APIView):
         return Response(ReportedSerializer(report).data, code)
 
 
+class NotificationPagination(CursorPagination):
+    """With how many are unread, for whoever has no socket."""
+
+    request: Request
+
+    def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any] | None:
+        self.request = request
+        return super().paginate_queryset(queryset, request, view)
+
+    def get_paginated_response(self, data: Any) -> Response:
+        response = super().get_paginated_response(data)
+        response.data["unread_count"] = notifications.unread_count(cast(User, self.request.user))
+        return response
+
+    def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
+        described: dict[str, Any] = super().get_paginated_response_schema(schema)
+        described["properties"]["unread_count"] = {"type": "integer"}
+        return described
+
+
 class NotificationsView(generics.ListAPIView[Notification]):
     """What whoever asks was told, newest first."""
 
+    queryset = Notification.objects.none()  # for the OpenAPI document, which knows nobody
     serializer_class = NotificationSerializer
     permission_classes = (IsAuthenticated,)
-    pagination_class = CursorPagination
+    pagination_class = NotificationPagination
 
     def get_queryset(self) -> NotificationQuerySet:
         return Notification.objects.of(cast(User, self.request.user))

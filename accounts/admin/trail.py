@@ -112,7 +112,6 @@ class ReportAdmin(OnlySeen):
     list_filter = ("status", "reason", "case__target_type", "created_at")
     list_select_related = ("case", "reporter")
     search_fields = ("title", "reporter__username", "detail", "case__target_id")
-    date_hierarchy = "created_at"
     fields = ("created_at", "reporter", "about", "reason", "detail", "offset_s", "text", "status", "decision")
     readonly_fields = fields
 

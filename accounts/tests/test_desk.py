@@ -182,7 +182,7 @@ def test_the_list_costs_the_same_however_long(
 
 
 @pytest.mark.parametrize("count", [1, 4])
-@pytest.mark.parametrize(("model", "queries"), [("decision", 8), ("sanction", 6), ("report", 9)])
+@pytest.mark.parametrize(("model", "queries"), [("decision", 8), ("sanction", 6), ("report", 7)])
 def test_the_trail_costs_the_same_however_long(
     desk: Client,
     wall: Wall,

@@ -6,19 +6,22 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+import redis
 from asgiref.sync import sync_to_async
 from channels.testing import WebsocketCommunicator
+from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
 from django.test import Client
 from django.utils import timezone
-from pytest_django import DjangoAssertNumQueries
+from pytest_django import DjangoAssertNumQueries, DjangoCaptureOnCommitCallbacks
 from rest_framework.test import APIClient
 
-from accounts import notifications, services
+from accounts import notifications, services, tasks
 from accounts.consumers import NotificationConsumer
 from accounts.models import Notification, User
 from accounts.notifications import detail, notify, sentence
 from accounts.tests.factories import UserFactory
+from videoplatform.celery import app
 
 pytestmark = [pytest.mark.django_db, pytest.mark.redis]
 
@@ -144,6 +147,32 @@ def test_followers_are_told_in_batches_and_once(monkeypatch: pytest.MonkeyPatch)
     assert sorted(Notification.objects.values_list("person", flat=True)) == [p.pk for p in people[1:]]
 
 
+def test_a_worker_tells_batch_after_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("accounts.notifications.FOLLOWERS_AT_ONCE", 2)
+    monkeypatch.setitem(app.conf, "task_always_eager", True)
+    channel = UserFactory().channel
+    for _person in range(5):
+        services.follow(user=UserFactory(), channel=channel)
+
+    tasks.tell_followers.delay(channel.pk, Kind.CHANNEL_LIVE, {"name": "Mara"}, "/@mara/live/", "live:b1")
+
+    assert Notification.objects.filter(kind=Kind.CHANNEL_LIVE).count() == 5
+
+
+def test_a_worker_is_woken_when_what_it_will_read_is_committed(
+    django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
+) -> None:
+    channel = UserFactory().channel
+    told = {"kind": Kind.CHANNEL_LIVE, "data": {}, "url": "/", "key": "live:b1"}
+
+    with django_capture_on_commit_callbacks(execute=True), redis.Redis.from_url(settings.REDIS_URL) as broker:
+        notifications.tell_followers(channel, **told)  # type: ignore[arg-type]
+        before = broker.llen("default")
+
+    with redis.Redis.from_url(settings.REDIS_URL) as broker:
+        assert (before, broker.llen("default")) == (0, 1)
+
+
 def test_what_is_old_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("accounts.notifications.KEPT", 3)
     old, busy = UserFactory(), UserFactory()
@@ -167,6 +196,7 @@ def test_notifications_are_one_s_own_newest_first_in_one_s_language() -> None:
 
     body = as_user(person).get(API, headers={"Accept-Language": "en"}).json()
 
+    assert body["unread_count"] == 2
     assert [row["sentence"] for row in body["results"]] == ["“Lamps 1” is ready", "“Lamps 0” is ready"]
     assert body["results"][0] | {"id": "", "created_at": ""} == {
         "id": "",
@@ -214,7 +244,7 @@ def test_lists_cost_the_same_however_long(
     client = Client()
     client.force_login(person)
 
-    with django_assert_num_queries(1):
+    with django_assert_num_queries(2):  # and how many are unread
         as_user(person).get(API)
     with django_assert_num_queries(3):  # with session and person
         client.get("/notifications/recent/")

@@ -65,7 +65,9 @@ def test_a_withheld_video_is_listed_nowhere(moderator: User) -> None:
 
     for path in ("/", "/@lumi/", "/search/?q=hidden", "/api/v1/videos/"):
         assert "Hidden one" not in client.get(path).content.decode()
-    assert "Hidden one" in client.get("/studio/").content.decode()
+    studio = client.get("/studio/").content.decode()
+    assert "Hidden one" in studio
+    assert "Hidden by moderators" in studio
 
 
 @pytest.mark.parametrize("withheld", ["hidden", "removed"])
