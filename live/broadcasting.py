@@ -15,6 +15,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
+from accounts import notifications
 from live import edge, liveness
 from live.chat import log as chat_log
 from live.ingest import recovery
@@ -47,6 +48,7 @@ def begin(stream: Stream, *, connection_id: str, source: dict[str, Any]) -> Broa
             broadcast = _continue(current, connection_id, source)
         else:
             broadcast = _start(stream, connection_id, source)
+            _tell_followers(broadcast)
         Stream.objects.filter(pk=stream.pk).update(key_used_at=timezone.now())
     liveness.show_alive(broadcast.public_id, connection_id)
     liveness.tell_ingests(broadcast.public_id, keep=connection_id)
@@ -79,6 +81,19 @@ def _start(stream: Stream, connection_id: str, source: dict[str, Any]) -> Broadc
         source_json=source,
         recording=recording,
     )
+
+
+def _tell_followers(broadcast: Broadcast) -> None:
+    """Whoever follows the channel hears of a public broadcast, once."""
+    stream = broadcast.stream
+    if stream.visibility == Video.Visibility.PUBLIC:
+        notifications.tell_followers(
+            stream.channel,
+            kind="channel_live",
+            data={"name": stream.channel.name, "title": str(stream.shown_title)},
+            url=stream.get_absolute_url(),
+            key=f"live:{broadcast.public_id}",
+        )
 
 
 def _continue(broadcast: Broadcast, connection_id: str, source: dict[str, Any]) -> Broadcast:

@@ -197,6 +197,12 @@ ENCODE_PRESET = env.str("ENCODE_PRESET", default="veryfast")
 CELERY_BEAT_SCHEDULE = {
     "sweep": {"task": "videos.tasks.sweep", "schedule": 10.0, "options": {"expires": 10}},
     "clean-up": {"task": "videos.tasks.clean_up", "schedule": 600.0, "options": {"expires": 600}},
+    "end-suspensions": {
+        "task": "accounts.tasks.restore_lapsed",
+        "schedule": 60.0,
+        "options": {"expires": 60},
+    },
+    "prune-notifications": {"task": "accounts.tasks.prune_notifications", "schedule": 86_400.0},
     "sweep-broadcasts": {"task": "live.tasks.sweep", "schedule": 5.0, "options": {"expires": 5}},
     "store-chat": {"task": "live.tasks.store_chat", "schedule": 2.0, "options": {"expires": 2}},
 }
@@ -218,8 +224,9 @@ VIEWER_LIFETIME_S = 40  # a viewer counts for this long after a heartbeat, which
 # --- People ---------------------------------------------------------------------
 
 AUTH_USER_MODEL = "accounts.User"
-# allauth's backend is Django's ModelBackend that accepts the e-mail address as well.
-AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+# allauth's backend, which accepts the e-mail address as well; ours lets a person in
+# from the moment a suspension has lapsed.
+AUTHENTICATION_BACKENDS = ["accounts.authentication.PersonBackend"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in (

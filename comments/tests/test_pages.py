@@ -234,6 +234,13 @@ def test_a_stranger_is_asked_to_sign_in(client: Client, video: Video) -> None:
     assert client.get(f"{path}{comment.public_id}/?show=reply", **HTMX)["HX-Redirect"]
 
 
+def test_a_nonsense_parent_is_refused(browser: Client, video: Video) -> None:
+    for parent in ("\0", "nothing", "x" * 99, "数"):
+        answer = browser.post(f"{watch(video)}comments/", {"text": "hm", "parent": parent}, **HTMX)
+        assert answer.status_code == 422
+        assert "no longer here" in answer.content.decode()
+
+
 # --- The creator ---------------------------------------------------------------------------
 
 

@@ -223,3 +223,19 @@ def test_making_a_running_broadcast_private_closes_the_way_that_was_open(
     recording = Video.objects.get()
     assert broadcast.access not in {"open", ""}
     assert (recording.visibility, recording.title) == ("private", "Only us")
+
+
+# --- Who hears of it ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("visibility", "told"), [("public", 1), ("unlisted", 0)])
+def test_followers_hear_of_a_public_broadcast_once(
+    visibility: str, told: int, django_capture_on_commit_callbacks: Any
+) -> None:
+    stream = StreamFactory(visibility=visibility)
+    with django_capture_on_commit_callbacks() as callbacks:
+        begin(stream, "first")
+        begin(stream, "second")
+
+    sent = [callback for callback in callbacks if callback.__name__ == "send"]
+    assert len(sent) == told

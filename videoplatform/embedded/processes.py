@@ -72,6 +72,7 @@ def web_command(configuration: Configuration) -> tuple[str, ...]:
         "--no-access-log",
         # Chat frames are at most 4 KB; whatever is longer is nobody's message.
         "--ws-max-size", "65536",
+        "--ws-ping-interval", "25",
         "--log-level", "warning",
         "--timeout-graceful-shutdown", "2",
     )  # fmt: skip

@@ -17,6 +17,7 @@ SHARED = {
     "videoplatform.pagination",
     "videoplatform.celery",
     "videoplatform.health",
+    "videoplatform.templatetags",
     "videoplatform.embedded",
 }
 

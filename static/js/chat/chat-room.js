@@ -31,6 +31,7 @@ class ChatRoom extends HTMLElement {
       words: this.words,
       badge: (name) => this.badges.querySelector(`[data-badge="${CSS.escape(name)}"]`)?.cloneNode(true) ?? null,
       canModerate: () => this.canModerate,
+      canReport: (username) => "me" in this.dataset && username !== this.dataset.me,
     });
     const form = part(this, "form");
     if (form) this.box = new Box(form, { words: this.words, longest: Number(this.dataset.longest), onSay: (text) => this.say(text) });

@@ -11,10 +11,10 @@ const AT_END_PX = 48;
 
 export class Lines {
   /**
-   * @param {{scroll: HTMLElement, log: HTMLElement, pill: HTMLElement, words: (name: string, values?: object) => string, badge: (name: string) => ?Node, canModerate: () => boolean}} options
+   * @param {{scroll: HTMLElement, log: HTMLElement, pill: HTMLElement, words: (name: string, values?: object) => string, badge: (name: string) => ?Node, canModerate: () => boolean, canReport: (username: string) => boolean}} options
    */
-  constructor({ scroll, log, pill, words, badge, canModerate }) {
-    Object.assign(this, { scroll, log, pill, words, badge, canModerate });
+  constructor({ scroll, log, pill, words, badge, canModerate, canReport }) {
+    Object.assign(this, { scroll, log, pill, words, badge, canModerate, canReport });
     /** @type {HTMLElement[]} */
     this.waiting = [];
     this.isHeld = false; // a menu stands beside a line
@@ -109,7 +109,9 @@ export class Lines {
     Object.assign(who, { href: `/@${encodeURIComponent(username)}/`, target: "_blank", rel: "noopener", tabIndex: -1, title: `@${username}` });
     person.append(who, element("span", "chat-colon", this.words("colon")));
     line.append(time, person, this.text(message.text));
-    if (this.canModerate() && !isPending) line.append(this.actions(name || username));
+    if (isPending) return line;
+    if (this.canModerate()) line.append(this.actions(name || username));
+    else if (this.canReport(username)) line.append(this.report(message.id, name || username));
     return line;
   }
 
@@ -134,6 +136,22 @@ export class Lines {
     button.setAttribute("aria-label", this.words("actions", { name }));
     button.setAttribute("aria-haspopup", "menu");
     button.append("⋯");
+    return button;
+  }
+
+  /**
+   * What ui/report.js opens the form from.
+   * @param {string} id
+   * @param {string} name
+   */
+  report(id, name) {
+    const button = element("button", "chat-actions");
+    button.type = "button";
+    button.dataset.report = "chat_message";
+    button.dataset.reportId = id;
+    button.setAttribute("aria-label", this.words("report", { name }));
+    button.title = this.words("report", { name });
+    button.append(this.badge("report") ?? "!");
     return button;
   }
 

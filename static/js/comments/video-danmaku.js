@@ -130,7 +130,9 @@ class VideoDanmaku extends HTMLElement {
   // --- As the playhead moves ------------------------------------------------------------
 
   async read(from_s, to_s) {
-    const page = await call("GET", `${this.dataset.api}?from_s=${from_s}&to_s=${to_s}`);
+    // Asked for anew, of which the answer is mostly 304: what was just said, or taken away, counts at once.
+    const options = { cache: "no-cache" };
+    const page = await call("GET", `${this.dataset.api}?from_s=${from_s}&to_s=${to_s}`, undefined, options);
     return page.results;
   }
 
