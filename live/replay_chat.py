@@ -38,12 +38,13 @@ def _said_in(video: Video, stretch: Stretch, start_ms: float, end_ms: float) -> 
     )
     for message in said.order_by("sent_at", "seq")[:MOST_AT_ONCE]:
         yield Flying(
-            id=f"chat-{message.public_id}",
+            id=message.public_id,
             offset_ms=round((message.sent_at - zero).total_seconds() * 1000),
             text=message.text[:MOST_LETTERS],
             mode="scroll",
             color="#ffffff",
             created_at=message.sent_at,
+            kind="chat_message",
         )
 
 

@@ -36,6 +36,15 @@ ENDPOINTS = {
     ("put", "/api/v1/videos/{id}/like/"),
     ("delete", "/api/v1/videos/{id}/like/"),
     ("post", "/api/v1/videos/{id}/views/"),
+    ("get", "/api/v1/live/"),
+    ("get", "/api/v1/live/{username}/"),
+    ("patch", "/api/v1/live/{username}/"),
+    ("post", "/api/v1/live/{username}/stream-key/"),
+    ("post", "/api/v1/live/{username}/end/"),
+    ("post", "/api/v1/live/{username}/heartbeat/"),
+    ("post", "/api/v1/live/{username}/chat/ticket/"),
+    ("get", "/api/v1/live/{username}/health/"),
+    ("get", "/api/v1/live/{username}/chat/"),
 }
 PAGES = {
     "/": 200,
@@ -44,6 +53,7 @@ PAGES = {
     "/accounts/signup/": 200,
     "/upload/": 302,
     "/studio/": 302,
+    "/live/": 200,
     "/admin/": 302,
     "/api/schema/": 200,
     "/api/docs/": 200,
