@@ -4,11 +4,15 @@
 """
 
 import os
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import redis
 from botocore.exceptions import ClientError
+from django.apps import apps
 from django.conf import settings
+from django.db.models.signals import post_migrate
 
 from videoplatform import storage
 
@@ -49,3 +53,32 @@ def bucket(run_bucket: str) -> str:
             if error.response["Error"]["Code"] != "NoSuchUpload":
                 raise
     return run_bucket
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+    """Keep the roles that migrations made: a transactional test empties every table behind itself.
+
+    Django then makes content types and permissions anew, by ``post_migrate`` of
+    each app; when the last of ours has its own, the groups get theirs back.
+    """
+    from django.contrib.auth.models import Group, Permission
+
+    def named(permission: Permission) -> tuple[str, str, str]:
+        return (permission.content_type.app_label, permission.content_type.model, permission.codename)
+
+    with django_db_blocker.unblock():
+        granted = {
+            group.name: {named(one) for one in group.permissions.select_related("content_type")}
+            for group in Group.objects.all()
+        }
+
+    def restore(**_kwargs: Any) -> None:
+        known = {named(one): one for one in Permission.objects.select_related("content_type")}
+        for name, names in granted.items():
+            Group.objects.get_or_create(name=name)[0].permissions.set(known[one] for one in names)
+
+    last = apps.get_app_config("live")
+    post_migrate.connect(restore, sender=last, weak=False)
+    yield
+    post_migrate.disconnect(restore, sender=last)
