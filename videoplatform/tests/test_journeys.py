@@ -144,7 +144,8 @@ def test_the_player_obeys_the_keyboard(visitor: BrowserContext, site: str, tmp_p
     page = visitor.new_page()
     sign_up(page, site, "typist")
     upload(page, site, make_clip("landscape", tmp_path, seconds=20))
-    wait_for_player(page, "!player.paused && player.currentTime > 0.2")
+    # One cannot seek to what is not encoded yet.
+    wait_for_player(page, "!player.paused && player.currentTime > 0.2 && player.available > 15")
 
     page.keyboard.press("k")
     wait_for_player(page, "player.paused")

@@ -191,7 +191,8 @@ def test_it_is_rewound_while_live_and_is_a_video_right_after_the_end(
     with publishing(live_site.rtmp_url, key) as encoder:
         watch(page, live_site, streamer)
         wait_until_playing(page)
-        wait_for(lambda: stored_s(streamer) > 4, "a recorded segment")
+        # Enough to be far behind, wherever in it one stands.
+        wait_for(lambda: stored_s(streamer) > 20, "some of the recording")
         page.locator("[data-player]").hover()
         page.keyboard.press("Home")
         page.wait_for_function("() => document.querySelector('[data-player] video').currentTime < 6")

@@ -34,6 +34,7 @@ export class LiveEngine extends Engine {
     this.onLost = options.onLost;
     this.isAtEdge = true; // where the person wants to be
     this.isInterrupted = false; // the broadcast waits for its signal, and so do we
+    this.isMoving = false; // to a date that was asked for, once there is a picture
     this.clockOffset = 0; // the edge's date minus our clock, ms
     this.rebuilds = new Attempts({ most: 4, within_ms: 60_000 });
     this.pace = new Pace({ isLowLatency: options.isLowLatency });
@@ -98,6 +99,7 @@ export class LiveEngine extends Engine {
   goLive() {
     this.isAtEdge = true;
     this.wantedDate = null;
+    this.isMoving = false;
     if (this.isRecorded) this._open(this.live, -1);
     else if (this.hls?.liveSyncPosition) this.video.currentTime = this.hls.liveSyncPosition;
     else this._moveToNativeEdge();
@@ -260,8 +262,12 @@ export class LiveEngine extends Engine {
     const position = this.isRecorded ? positionAt(details.fragments, this.wantedDate) : this._nearest(this.wantedDate);
     this.wantedDate = null;
     if (position === null) return;
+    this.isMoving = true;
     // Before there is a picture hls.js still moves to where it would begin.
-    const move = () => Math.abs(position - this.video.currentTime) > 0.5 && (this.video.currentTime = position);
+    const move = () => {
+      this.isMoving = false;
+      if (Math.abs(position - this.video.currentTime) > 0.5) this.video.currentTime = position;
+    };
     if (this.video.readyState > 1) move();
     else this.video.addEventListener("loadeddata", move, { once: true });
   }
@@ -269,7 +275,8 @@ export class LiveEngine extends Engine {
   /** Five times a second: stay where the person wants to be. */
   _pace() {
     const { video, hls } = this;
-    if (!hls || video.paused || video.seeking) return;
+    // On the way to an earlier picture the playhead may stand at the edge for a moment.
+    if (!hls || video.paused || video.seeking || this.wantedDate || this.isMoving) return;
     if (this.isRecorded) {
       this._returnFromRecording();
       return;
