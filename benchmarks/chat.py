@@ -3,6 +3,8 @@
 .venv/bin/python -m benchmarks.chat [seconds]
 
 Clients live in a process of their own, which only reads and notes the time.
+What is said at once is the same number of messages for all; the hub joins what is
+waiting for a socket into one frame, which the layers cannot.
 The baseline is the least that Channels asks for, a consumer in a group, in the
 same uvicorn; its layers keep whatever they are given (``capacity``), so that
 nothing is lost for being early.
@@ -35,7 +37,9 @@ SOCKETS = 1000
 PER_S = 10
 FAN_OUT_SOCKETS = 500
 SPEAKERS = 10
-BURSTS = {"hub": 1000, "pubsub": 100, "core": 100}
+BURST = 200
+# Channels' layers, and the hub, in the order they are asked.
+WAYS = ("hub", "pubsub", "core")
 PATIENCE_S = 120
 # A big buffer costs more than a small message: made, and mostly given back.
 READ_BYTES = {True: 16 * 1024, False: 1024 * 1024}
@@ -95,8 +99,8 @@ def make_application() -> Any:
 
 
 @contextlib.contextmanager
-def server(on: harness.Platform) -> Iterator[str]:
-    """One more web process of the platform ``on``, with the baseline beside the chat."""
+def server(on: harness.Platform) -> Iterator[tuple[str, int]]:
+    """One more web process of ``on``, with the baseline beside the chat: its address and process id."""
     port = str(harness.free_port())
     argv = [
         sys.executable, "-m", "uvicorn", "benchmarks.chat:make_application", "--factory", "--port", port,
@@ -107,7 +111,7 @@ def server(on: harness.Platform) -> Iterator[str]:
     with subprocess.Popen(argv, cwd=harness.BASE_DIR, env=environment) as process:
         try:
             wait_until_open(int(port))
-            yield f"http://127.0.0.1:{port}"
+            yield f"http://127.0.0.1:{port}", process.pid
         finally:
             process.send_signal(signal.SIGTERM)
 
@@ -159,7 +163,11 @@ def read_all(readers: list[socket.socket], messages: int, keeps_times: bool) -> 
         # What is ready has arrived by now; how long we take over it is not the server's.
         now = time.monotonic_ns()
         for fd, _ in ready:
-            data = tails[fd] + by_fd[fd].recv(READ_BYTES[keeps_times])
+            fresh = by_fd[fd].recv(READ_BYTES[keeps_times])
+            if not fresh:
+                poll.unregister(fd)  # the server has hung up
+                continue
+            data = tails[fd] + fresh
             if keeps_times:
                 end = 0
                 for match in SAID.finditer(data):
@@ -212,13 +220,14 @@ def frame(text: str) -> str:
     return json.dumps({"type": "say", "text": text}, separators=(",", ":"))
 
 
-async def speak_steadily(url: str, seconds: int) -> None:
+async def speak_steadily(url: str, seconds: int, result: Any) -> Any:
+    """Say ``PER_S`` messages a second; return what the listeners got, staying until they did."""
     async with speaking(url) as client:
         began = time.monotonic()
         for number in range(seconds * PER_S):
             await asyncio.sleep(max(0, began + number / PER_S - time.monotonic()))
             await client.send(frame(str(time.monotonic_ns())))
-        await asyncio.sleep(1)
+        return await asyncio.to_thread(result)
 
 
 async def speak_at_once(urls: list[str], messages: int, text: str, result: Any) -> tuple[float, Any]:
@@ -247,39 +256,37 @@ def ticket_of(on: harness.Platform, token: str, name: str) -> str:
     return str(answer.json()["ticket"])
 
 
-def steady(on: harness.Platform, seconds: int) -> None:
+def path_of(way: str, name: str) -> str:
+    return f"/ws/live/{name}/chat/" if way == "hub" else f"/baseline/{way}/"
+
+
+def query_of(way: str, on: harness.Platform, token: str, name: str) -> str:
+    return f"?ticket={ticket_of(on, token, name)}" if way == "hub" else ""
+
+
+def steady(on: harness.Platform, seconds: int, way: str) -> None:
     """1,000 sockets of one uvicorn process, ten messages a second."""
     token = harness.register(on)
     name = channel_of(on, token)
-    url = f"{on.url.replace('http', 'ws')}/ws/live/{name}/chat/"
-    with listening(url.replace("ws:", "http:"), SOCKETS, seconds * PER_S, keeps_times=True) as result:
-        web = pid_of_web(on)
-        before = cpu_s(web)
-        asyncio.run(speak_steadily(f"{url}?ticket={ticket_of(on, token, name)}", seconds))
-        used = cpu_s(web) - before
-        found = result()
-    late = statistics.quantiles(found["late_ms"], n=100)
-    harness.say(
-        "chat_1000_sockets_10_messages_a_second",
-        lost=SOCKETS * seconds * PER_S - found["received"],
-        disordered=found["disordered"],
-        p50_ms=late[49],
-        p95_ms=late[94],
-        p99_ms=late[98],
-        max_ms=max(found["late_ms"]),
-        web_percent_of_a_core=100 * used / (seconds + 1),
-        web_memory_mb=memory_mb(web),
-    )
-
-
-def pid_of_web(on: harness.Platform) -> int:
-    found = subprocess.run(
-        ["pgrep", "-f", f"uvicorn videoplatform.asgi:application .*--port {urlsplit(on.url).port}"],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return int(found.stdout.split()[0])
+    with server(on) as (address, web):
+        url = address + path_of(way, name)
+        with listening(url, SOCKETS, seconds * PER_S, keeps_times=True) as result:
+            began, before = time.monotonic(), cpu_s(web)
+            speech = url.replace("http", "ws") + query_of(way, on, token, name)
+            found = asyncio.run(speak_steadily(speech, seconds, result))
+            used = (cpu_s(web) - before) / (time.monotonic() - began)
+        late = statistics.quantiles(found["late_ms"], n=100)
+        harness.say(
+            f"1000_sockets_10_messages_a_second_{way}",
+            lost=SOCKETS * seconds * PER_S - found["received"],
+            disordered=found["disordered"],
+            p50_ms=late[49],
+            p95_ms=late[94],
+            p99_ms=late[98],
+            max_ms=max(found["late_ms"]),
+            web_percent_of_a_core=100 * used,
+            web_memory_mb=memory_mb(web),
+        )
 
 
 def cpu_s(pid: int) -> float:
@@ -292,28 +299,26 @@ def memory_mb(pid: int) -> float:
 
 
 def fan_out(on: harness.Platform) -> None:
-    """How many messages reach 500 sockets in a second when there are more than enough."""
+    """How many of the same 200 messages reach 500 sockets in a second when they come all at once."""
     token = harness.register(on)
     name = channel_of(on, token)
     rates = {}
-    with server(on) as address:
-        for way, messages in BURSTS.items():
-            path = f"/ws/live/{name}/chat/" if way == "hub" else f"/baseline/{way}/"
-            url = address.replace("http", "ws") + path
+    with server(on) as (address, _):
+        for way in WAYS:
+            url = address + path_of(way, name)
             text = frame("x" * 40) if way == "hub" else '{"type":"message","text":"' + "x" * 200 + '"}'
-            with listening(address + path, FAN_OUT_SOCKETS, messages, keeps_times=False) as result:
-                query = [f"?ticket={ticket_of(on, token, name)}" if way == "hub" else ""] * SPEAKERS
-                urls = [url + ticket for ticket in query]
-                began, found = asyncio.run(speak_at_once(urls, messages, text, result))
+            with listening(url, FAN_OUT_SOCKETS, BURST, keeps_times=False) as result:
+                urls = [url.replace("http", "ws") + query_of(way, on, token, name) for _ in range(SPEAKERS)]
+                began, found = asyncio.run(speak_at_once(urls, BURST, text, result))
             rates[way] = found["received"] / (found["last_at"] - began)
             harness.say(
                 f"fan_out_{way}",
                 sockets=FAN_OUT_SOCKETS,
-                messages=messages,
-                lost=FAN_OUT_SOCKETS * messages - found["received"],
+                messages=BURST,
+                lost=FAN_OUT_SOCKETS * BURST - found["received"],
                 deliveries_per_s=round(rates[way]),
             )
-    for way in ("core", "pubsub"):
+    for way in WAYS[1:]:
         harness.say(f"fan_out_hub_over_{way}", times=rates["hub"] / rates[way])
 
 
@@ -324,7 +329,8 @@ def main() -> None:
         return
     seconds = int(sys.argv[1]) if len(sys.argv) > 1 else 20
     with harness.platform() as on:
-        steady(on, seconds)
+        for way in WAYS:
+            steady(on, seconds, way)
         fan_out(on)
 
 

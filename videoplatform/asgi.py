@@ -18,15 +18,17 @@ from django.urls import re_path  # noqa: E402
 from accounts.routing import websocket_urlpatterns as notification_urlpatterns  # noqa: E402
 from live.llhls import origin  # noqa: E402
 from live.routing import websocket_urlpatterns as chat_urlpatterns  # noqa: E402
+from videoplatform.bodies import BoundedBodies  # noqa: E402
 from videos.routing import websocket_urlpatterns as progress_urlpatterns  # noqa: E402
 
 live_edge = origin.Origin(settings.REDIS_URL)
+pages = BoundedBodies(django_application)
 
 
 async def http_application(scope: Any, receive: Any, send: Any) -> None:
     """Media of running broadcasts pass Django by: no session, no database, nothing but the edge."""
     is_media = scope["path"].startswith(origin.PREFIX)
-    await (live_edge if is_media else django_application)(scope, receive, send)
+    await (live_edge if is_media else pages)(scope, receive, send)
 
 
 # Cookies sign in to these, so the page has to be ours.  A chat's ticket is known to

@@ -1,4 +1,4 @@
-"""What every request passes: an address that can be one, and a page's policy."""
+"""What every request passes: an address that can be one, and a page's policies."""
 
 from __future__ import annotations
 
@@ -14,6 +14,19 @@ from videoplatform import assets
 from videoplatform.storage import public_origin
 
 MAX_PATH = 2048
+# What our pages do with a browser's powers: nothing, but play and fill the screen.
+PERMISSIONS_POLICY = ", ".join(
+    [
+        *(f"{power}=(self)" for power in ("autoplay", "clipboard-write", "fullscreen", "picture-in-picture")),
+        *(
+            f"{power}=()"
+            for power in (
+                "accelerometer", "browsing-topics", "camera", "display-capture", "geolocation", "gyroscope",
+                "magnetometer", "microphone", "midi", "payment", "serial", "usb", "xr-spatial-tracking",
+            )
+        ),
+    ]
+)  # fmt: skip
 
 
 @sync_and_async_middleware
@@ -58,7 +71,9 @@ def _is_at_most(length: str) -> bool:
 def page_policy_middleware(
     get_response: Callable[[HttpRequest], Any],
 ) -> Callable[[HttpRequest], HttpResponseBase | Awaitable[HttpResponseBase]]:
-    """Add to the Content-Security-Policy: the import map by its hash, the bucket by its origin.
+    """Name the powers our pages need, and add to the Content-Security-Policy.
+
+    The import map by its hash, the bucket by its origin.
 
     Stands below ``CSPMiddleware``, which writes the header, and below
     ``request_origin_middleware``, which knows under which host we were asked.
@@ -78,6 +93,7 @@ def page_policy_middleware(
 
 def allow(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
     """Note the additions on ``response``; a page's own additions stay."""
+    response.setdefault("Permissions-Policy", PERMISSIONS_POLICY)
     if response.get("Content-Type", "").startswith("text/html"):
         bucket = public_origin(request)
         sources = {

@@ -189,6 +189,7 @@ STATICFILES_DIRS = [
 # --- Videos ---------------------------------------------------------------------
 
 MAX_UPLOAD_BYTES = env.int("MAX_UPLOAD_BYTES", default=64 * 1024**3)
+MAX_UPLOAD_BYTES_PER_DAY = env.int("MAX_UPLOAD_BYTES_PER_DAY", default=256 * 1024**3)  # of one person
 MAX_DURATION_S = env.int("MAX_DURATION_S", default=12 * 3600)
 MAX_SHORT_SIDE_PX = env.int("MAX_SHORT_SIDE_PX", default=1080)  # 2160 allows 4K rungs
 UPLOAD_LIFETIME = timedelta(hours=env.int("UPLOAD_LIFETIME_HOURS", default=24))
@@ -293,6 +294,7 @@ REST_FRAMEWORK = {
         "sign_in_address": "60/min",
         "sign_up": "30/min",
         "upload": "300/hour",
+        "captions": "120/hour",
         "stream_key": "30/hour",
     },
     "NUM_PROXIES": TRUSTED_PROXIES,

@@ -16,6 +16,7 @@ from rest_framework.permissions import AllowAny, IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.throttling import BaseThrottle
+from rest_framework.views import APIView
 
 from videoplatform.pagination import CursorPagination
 from videoplatform.throttling import ScopedThrottle
@@ -49,11 +50,17 @@ class FailureSerializer(serializers.Serializer[Any]):
     detail = serializers.CharField()
 
 
+class CaptionSerializer(serializers.Serializer[Any]):
+    language = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment]  # the contract's word is an attribute of fields
+    url = serializers.CharField()
+
+
 class PlaybackSerializer(serializers.Serializer[Any]):
     hls_url = serializers.CharField()
     poster_url = serializers.CharField(allow_null=True)
     storyboard_url = serializers.CharField(allow_null=True)
-    captions = serializers.ListField(child=serializers.DictField())
+    captions = CaptionSerializer(many=True)
 
 
 class VideoSerializer(serializers.ModelSerializer[Video]):
@@ -82,6 +89,7 @@ class VideoSerializer(serializers.ModelSerializer[Video]):
             "is_playable",
             "failure",
             "visibility",
+            "comments_mode",
             "duration_s",
             "width_px",
             "height_px",
@@ -152,6 +160,7 @@ class VideoEditSerializer(serializers.Serializer[Any]):
     tags = TagsField(required=False)
     category = serializers.ChoiceField(choices=Category.choices, required=False)
     visibility = serializers.ChoiceField(choices=Video.Visibility.choices, required=False)
+    comments_mode = serializers.ChoiceField(choices=Video.CommentsMode.choices, required=False)
 
 
 class VideoCreateSerializer(VideoEditSerializer):
@@ -240,6 +249,13 @@ def as_api_error(error: ServiceError) -> APIException:
     return answer
 
 
+class AnswersServiceErrors(APIView):
+    """An endpoint whose services say no in sentences."""
+
+    def handle_exception(self, exc: Exception) -> Response:
+        return super().handle_exception(as_api_error(exc) if isinstance(exc, ServiceError) else exc)
+
+
 # --- Filters --------------------------------------------------------------------
 
 
@@ -289,7 +305,7 @@ class VideoPagination(CursorPagination):
     ),
     retrieve=extend_schema(responses=VideoSerializer),
 )
-class VideoViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[Video]):
+class VideoViewSet(AnswersServiceErrors, mixins.ListModelMixin, viewsets.GenericViewSet[Video]):
     """Public videos in lists; one video for whoever may watch it; changes for its owner."""
 
     serializer_class = VideoSerializer
@@ -300,7 +316,7 @@ class VideoViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[Video]):
     lookup_value_regex = r"[0-9A-Za-z]{1,16}"
 
     def get_queryset(self) -> Any:
-        videos = Video.objects.for_cards().prefetch_related("tags")
+        videos = Video.objects.for_cards().prefetch_related("tags", "captions")
         return videos.listed() if self.action == "list" else videos
 
     def get_throttles(self) -> list[Any]:
@@ -309,9 +325,6 @@ class VideoViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[Video]):
             return super().get_throttles()
         self.throttle_scope = scope
         return [*super().get_throttles(), ScopedThrottle()]
-
-    def handle_exception(self, exc: Exception) -> Response:
-        return super().handle_exception(as_api_error(exc) if isinstance(exc, ServiceError) else exc)
 
     def _watchable(self) -> Video:
         video: Video = get_object_or_404(self.get_queryset(), public_id=self.kwargs["id"])

@@ -4,6 +4,7 @@ from django.urls import path
 from rest_framework.routers import DefaultRouter
 
 from videos.api import VideoViewSet
+from videos.captions_api import CaptionsView, CaptionView
 from videos.conversation import VideoCommentsView, VideoDanmakuView
 
 router = DefaultRouter()
@@ -12,6 +13,8 @@ router.register("videos", VideoViewSet, basename="video")
 
 urlpatterns = [
     *router.urls,
+    path("videos/<str:id>/captions/", CaptionsView.as_view(), name="api-captions"),
+    path("videos/<str:id>/captions/<str:language>/", CaptionView.as_view(), name="api-caption"),
     path("videos/<str:id>/comments/", VideoCommentsView.as_view(), name="api-video-comments"),
     path("videos/<str:id>/danmaku/", VideoDanmakuView.as_view(), name="api-video-danmaku"),
 ]

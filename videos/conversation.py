@@ -19,12 +19,6 @@ if TYPE_CHECKING:
     from accounts.models import User
 
 
-def set_comments_mode(*, video: Video, mode: str) -> None:
-    """Open, hold or close what is said from now on; what was said stays."""
-    video.comments_mode = Video.CommentsMode(mode)
-    video.save(update_fields=["comments_mode"])
-
-
 # --- Pages --------------------------------------------------------------------------
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from django.conf import settings
+from django.core.files.base import ContentFile
 
 from accounts.models import Channel
 from videoplatform import storage
@@ -17,6 +18,7 @@ from videos.models import Upload, Video
 from videos.transcoding.tools import ffmpeg_path
 
 MAKE_TIMEOUT_S = 120
+COUNTER_CAPTIONS = "00:01,000 --> 00:05,000\n{}\n\n00:06,000 --> 00:11,000\n{}\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,7 @@ class DemoClip:
     duration_s: int
     category: str
     tags: tuple[str, ...]
+    captions: tuple[tuple[str, str], ...] = ()  # language, SubRip text
 
 
 CLIPS = (
@@ -65,6 +68,10 @@ CLIPS = (
         duration_s=12,
         category="education",
         tags=("test", "测试"),
+        captions=(
+            ("en", COUNTER_CAPTIONS.format("The counter stands in the corner.", "Every number is there.")),
+            ("zh-Hans", COUNTER_CAPTIONS.format("角落里是计数器。", "每个数字都在。")),
+        ),
     ),
 )
 
@@ -109,7 +116,10 @@ def upload(path: Path, channel: Channel, clip: DemoClip) -> Video:
         category=clip.category,
         tags=clip.tags,
     )
-    return services.finish_upload(started, parts=send_parts(started, path))
+    video = services.finish_upload(started, parts=send_parts(started, path))
+    for language, text in clip.captions:
+        services.add_captions(video, language=language, file=ContentFile(text.encode()))
+    return video
 
 
 def send_parts(upload: Upload, path: Path) -> list[dict[str, object]]:

@@ -1,4 +1,4 @@
-"""The form a video is edited with."""
+"""The forms of the studio: a video's words, and its captions."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from videos import conversation, services
-from videos.models import Video
+from videos import services
+from videos.languages import USUAL, language_name
+from videos.models import CaptionTrack, Video
 
 
 class VideoForm(forms.ModelForm[Video]):
@@ -56,6 +57,29 @@ class VideoForm(forms.ModelForm[Video]):
 
     def apply(self) -> Video:
         """Change the video through its service."""
-        fields = ("title", "description", "category", "visibility", "tags")
-        conversation.set_comments_mode(video=self.instance, mode=self.cleaned_data["comments_mode"])
-        return services.edit_video(self.instance, **{name: self.cleaned_data[name] for name in fields})
+        return services.edit_video(self.instance, **self.cleaned_data)
+
+
+class CaptionForm(forms.Form):
+    language = forms.ChoiceField(
+        label=_("Language"),
+        choices=lambda: sorted(((tag, language_name(tag)) for tag in USUAL), key=_by_name),
+    )
+    file = forms.FileField(
+        label=_("File"),
+        help_text=_("WebVTT, SRT or ASS, 5 MB at most. It replaces what the language had."),
+        allow_empty_file=True,
+        widget=forms.FileInput(attrs={"accept": ".vtt,.srt,.ass,.ssa,text/vtt,text/plain"}),
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.label_suffix = ""
+
+    def apply(self, video: Video) -> tuple[CaptionTrack, int]:
+        """Add the captions through their service."""
+        return services.add_captions(video, **self.cleaned_data)
+
+
+def _by_name(choice: tuple[str, str]) -> str:
+    return choice[1].casefold()

@@ -21,6 +21,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Channel, User
 from comments.models import Comment, Danmaku
+from videos.languages import language_name
 from videos.transcoding.source import SourceInfo
 
 if TYPE_CHECKING:
@@ -357,6 +358,30 @@ class Rendition(models.Model):
 
     def __str__(self) -> str:
         return f"{self.video_id}: {self.name}"
+
+
+class CaptionTrack(models.Model):
+    """Captions in one language: a WebVTT file of ours, made of what somebody uploaded."""
+
+    video = models.ForeignKey(Video, models.CASCADE, related_name="captions")
+    language = models.CharField(max_length=35, help_text="RFC 5646, in its usual case: en, pt-BR, zh-Hans")
+    key = models.CharField(max_length=200)
+    cue_count = models.PositiveIntegerField()
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        verbose_name = _("captions")
+        verbose_name_plural = _("captions")
+        ordering = ["language"]
+        constraints = [models.UniqueConstraint(fields=["video", "language"], name="captions_once")]
+
+    def __str__(self) -> str:
+        return f"{self.video_id}: {self.language}"
+
+    @property
+    def label(self) -> str:
+        """The language by its own name, as players offer it."""
+        return language_name(self.language)
 
 
 class JobQuerySet(models.QuerySet["Job"]):

@@ -13,6 +13,12 @@ urlpatterns = [
     path("upload/", views.upload, name="upload"),
     path("studio/", views.studio, name="studio"),
     path("studio/<slug:public_id>/", views.edit, name="studio-edit"),
+    path("studio/<slug:public_id>/captions/", views.add_captions, name="studio-captions"),
+    path(
+        "studio/<slug:public_id>/captions/<slug:language>/remove/",
+        views.remove_captions,
+        name="studio-captions-remove",
+    ),
     path("studio/<slug:public_id>/delete/", views.delete, name="studio-delete"),
     path("studio/<slug:public_id>/retry/", views.retry, name="studio-retry"),
 ]

@@ -13,17 +13,20 @@ from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.template.loader import render_to_string
 from django.urls import Resolver404, resolve
+from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
 from django.views.decorators.clickjacking import xframe_options_exempt
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.models import Channel, Follow
 from videos import progress, services
-from videos.forms import VideoForm
-from videos.models import Category, Like, Upload, Video
+from videos.forms import CaptionForm, VideoForm
+from videos.models import CaptionTrack, Category, Like, Upload, Video
 from videos.services.errors import ServiceError
 
 if TYPE_CHECKING:
+    from django.forms import BaseForm
+
     from accounts.models import User
 
     class PersonRequest(HttpRequest):
@@ -199,8 +202,56 @@ def edit(request: PersonRequest, public_id: str) -> HttpResponse:
         form.apply()
         messages.success(request, _("Saved."))
         return redirect("studio")
-    context = {"form": form, "video": video, "playback": services.playback(video)}
-    return render(request, "videos/edit.html", context, status=422 if form.errors else 200)
+    return _edit_page(request, video, form=form)
+
+
+def _edit_page(request: PersonRequest, video: Video, **forms: BaseForm) -> HttpResponse:
+    """The page of a video's words and captions; a form that was refused comes back with its errors."""
+    context = {
+        "form": VideoForm(instance=video),
+        "caption_form": CaptionForm(initial={"language": get_language()}),
+        "captions": video.captions.all(),
+        "video": video,
+        "playback": services.playback(video),
+    }
+    has_errors = any(form.errors for form in forms.values())
+    return render(request, "videos/edit.html", context | forms, status=422 if has_errors else 200)
+
+
+@login_required
+@require_POST
+def add_captions(request: PersonRequest, public_id: str) -> HttpResponse:
+    video = _own(request, public_id)
+    form = CaptionForm(request.POST, request.FILES)
+    if form.is_valid():
+        try:
+            track, skipped = form.apply(video)
+        except ServiceError as error:
+            form.add_error(error.attr, error.detail)
+        else:
+            messages.success(request, added_sentence(track, skipped))
+            return redirect("studio-edit", public_id)
+    return _edit_page(request, video, caption_form=form)
+
+
+def added_sentence(track: CaptionTrack, skipped: int) -> str:
+    added = ngettext(
+        "%(language)s: %(counter)s caption.", "%(language)s: %(counter)s captions.", track.cue_count
+    ) % {"language": track.label, "counter": track.cue_count}
+    if not skipped:
+        return added
+    left_out = ngettext("%(counter)s could not be read.", "%(counter)s could not be read.", skipped)
+    return f"{added} {left_out % {'counter': skipped}}"
+
+
+@login_required
+@require_POST
+def remove_captions(request: PersonRequest, public_id: str, language: str) -> HttpResponse:
+    try:
+        services.remove_captions(_own(request, public_id), language=language)
+    except ServiceError as error:
+        messages.error(request, error.detail)
+    return redirect("studio-edit", public_id)
 
 
 @login_required

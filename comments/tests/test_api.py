@@ -13,8 +13,8 @@ from accounts.tests.factories import UserFactory
 from comments import services, spam
 from comments.models import Comment
 from comments.tests.factories import CommentFactory, DanmakuFactory
-from videos.conversation import set_comments_mode
 from videos.models import Video
+from videos.services import edit_video
 
 pytestmark = [pytest.mark.django_db, pytest.mark.redis]
 
@@ -218,7 +218,7 @@ def test_refusals_of_the_place_and_of_haste_have_their_codes(api: APIClient, vid
     for number in range(spam.COMMENTS_A_WINDOW):
         api.post(comments_of(video), {"text": f"number {number}"})
     hasty = api.post(comments_of(video), {"text": "one more"})
-    set_comments_mode(video=video, mode="closed")
+    edit_video(video, comments_mode="closed")
     closed = api.post(comments_of(video), {"text": "hm"})
 
     assert code(hasty) == (429, "too_fast")
@@ -227,7 +227,7 @@ def test_refusals_of_the_place_and_of_haste_have_their_codes(api: APIClient, vid
 
 
 def test_a_held_comment_says_so(api: APIClient, video: Video, creator: User) -> None:
-    set_comments_mode(video=video, mode="held")
+    edit_video(video, comments_mode="held")
 
     posted = api.post(comments_of(video), {"text": "hm"})
     approved = signed_in(creator).put(f"/api/v1/comments/{posted.json()['id']}/approve/")

@@ -14,8 +14,8 @@ from comments.danmaku import BUCKET_S, MOST_A_SECOND, Flying, thinned
 from comments.errors import CommentError
 from comments.models import Danmaku
 from comments.tests.factories import DanmakuFactory
-from videos.conversation import set_comments_mode
 from videos.models import Video
+from videos.services import edit_video
 
 pytestmark = [pytest.mark.django_db, pytest.mark.redis]
 
@@ -62,7 +62,7 @@ def test_what_will_not_do_is_refused(video: Video, alice: User, asked: dict[str,
 def test_nothing_flies_unseen_where_comments_are_closed_or_held(
     video: Video, alice: User, mode: str, code: str
 ) -> None:
-    set_comments_mode(video=video, mode=mode)
+    edit_video(video, comments_mode=mode)
 
     assert code_of(lambda: post(video, alice)) == code
 

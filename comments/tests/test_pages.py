@@ -14,8 +14,8 @@ from comments import services
 from comments.models import Comment
 from comments.tests.factories import CommentFactory
 from comments.thread import PAGE_SIZE, REPLIES_PAGE_SIZE
-from videos.conversation import set_comments_mode
 from videos.models import Video
+from videos.services import edit_video
 
 pytestmark = [pytest.mark.django_db, pytest.mark.redis]
 
@@ -261,7 +261,7 @@ def test_the_creator_closes_and_holds_comments_in_the_studio(
 def test_the_page_says_what_becomes_of_comments(browser: Client, video: Video) -> None:
     notices = {"closed": "Comments are closed", "held": "looks at comments before"}
     for mode, notice in notices.items():
-        set_comments_mode(video=video, mode=mode)
+        edit_video(video, comments_mode=mode)
         page = html(browser.get(watch(video)))
         assert notice in page
         assert ("<comment-composer" in page) == (mode == "held")

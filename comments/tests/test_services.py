@@ -17,8 +17,8 @@ from comments.errors import CommentError
 from comments.models import MAX_COMMENT, Comment
 from comments.tests.conftest import long_ago
 from comments.tests.factories import CommentFactory, DanmakuFactory
-from videos.conversation import set_comments_mode
 from videos.models import Video
+from videos.services import edit_video
 
 pytestmark = [pytest.mark.django_db, pytest.mark.redis]
 
@@ -73,7 +73,7 @@ def test_a_text_that_will_not_do_is_refused(video: Video, alice: User, text: str
 
 def test_nothing_new_where_comments_are_closed(video: Video, alice: User) -> None:
     said = services.post(target=video, author=alice, text="before")
-    set_comments_mode(video=video, mode="closed")
+    edit_video(video, comments_mode="closed")
 
     assert code_of(services.post, target=video, author=alice, text="after") == "comments_closed"
     assert code_of(services.edit, comment=said, by=alice, text="after") == "comments_closed"
@@ -93,7 +93,7 @@ def test_one_replies_to_what_is_here_and_can_be_read(video: Video, alice: User, 
 def test_held_comments_are_seen_by_their_author_and_who_moderates_until_let_through(
     video: Video, alice: User, creator: User, moderator: User
 ) -> None:
-    set_comments_mode(video=video, mode="held")
+    edit_video(video, comments_mode="held")
     comment = services.post(target=video, author=alice, text="hello")
     services.post(target=video, author=creator, text="mine")
 
@@ -110,7 +110,7 @@ def test_held_comments_are_seen_by_their_author_and_who_moderates_until_let_thro
 
 def test_an_edit_is_looked_at_again_where_comments_are_held(video: Video, alice: User, creator: User) -> None:
     comment = services.post(target=video, author=alice, text="harmless")
-    set_comments_mode(video=video, mode="held")
+    edit_video(video, comments_mode="held")
 
     services.edit(comment=comment, by=alice, text="not harmless")
 
@@ -274,7 +274,7 @@ def test_who_is_answered_or_mentioned_hears_of_it_once(video: Video, alice: User
 def test_nobody_hears_of_what_is_held_or_of_what_they_may_not_see(
     video: Video, alice: User, creator: User
 ) -> None:
-    set_comments_mode(video=video, mode="held")
+    edit_video(video, comments_mode="held")
     held = services.post(target=video, author=alice, text="hello @creator")
     before = told(creator)
     services.approve(comment=held, by=creator)

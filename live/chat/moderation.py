@@ -10,7 +10,7 @@ import json
 import logging
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import redis
 from django.db import transaction
@@ -19,6 +19,7 @@ from django.utils import timezone
 
 from accounts import moderation as sanctions
 from accounts.models import ADMINISTRATORS, MODERATORS, Follow, User
+from comments import danmaku
 from live.chat import log
 from live.chat.errors import NoSuchMessage, NoSuchPerson, NotAllowed
 from live.chat.messages import (
@@ -36,6 +37,9 @@ from live.chat.messages import (
 from live.chat.rules import Mode, RoomState
 from live.models import Broadcast, ChatMessage, ChatRestriction, Stream
 from videos.models import Video
+
+if TYPE_CHECKING:
+    from django.db.models import QuerySet
 
 logger = logging.getLogger(__name__)
 
@@ -57,6 +61,7 @@ def delete_message(*, stream: Stream, by: User, message_id: str) -> None:
     messages.filter(deleted_at=None).update(deleted_at=now, deleted_by=by)
     if not messages.exists() and not _is_in_log(stream, message_id):
         raise NoSuchMessage
+    _refresh_replays(messages)
     entry = {"deleted": message_id, "by": by.pk, "at": now.isoformat()}
     event = {"type": "message_deleted", "id": message_id}
     transaction.on_commit(lambda: log.announce(stream, event, entry=entry))
@@ -71,6 +76,7 @@ def restore_message(*, message: ChatMessage, by: User) -> None:
     taken = ChatMessage.objects.filter(pk=message.pk).exclude(deleted_at=None)
     if not taken.update(deleted_at=None, deleted_by=None):
         return
+    _refresh_replays(ChatMessage.objects.filter(pk=message.pk))
     is_moderator = message.user.is_moderator
     said = json.loads(_as_event(message, is_moderator=is_moderator).json)
     event = {"type": "message_restored", "id": message.public_id, "message": said}
@@ -81,6 +87,12 @@ def restore_message(*, message: ChatMessage, by: User) -> None:
         "Chat message restored",
         extra={"stream": stream.pk, "chat_message": message.public_id, "by": by.pk},
     )
+
+
+def _refresh_replays(messages: QuerySet[ChatMessage]) -> None:
+    """What was said flies over replays: have them ask again."""
+    for video in Video.objects.filter(broadcast__in=messages.values("broadcast")):
+        danmaku.forget(video)
 
 
 def _is_in_log(stream: Stream, message_id: str) -> bool:
@@ -114,9 +126,9 @@ def _silence(stream: Stream, by: User, username: str, until: datetime | None) ->
         stream=stream, user=person, defaults={"until": until, "created_by": by}
     )
     now = timezone.now()
-    ChatMessage.objects.filter(
-        stream=stream, user=person, deleted_at=None, sent_at__gte=now - CLEARED_FOR
-    ).update(deleted_at=now, deleted_by=by)
+    cleared = ChatMessage.objects.filter(stream=stream, user=person, sent_at__gte=now - CLEARED_FOR)
+    cleared.filter(deleted_at=None).update(deleted_at=now, deleted_by=by)
+    _refresh_replays(cleared)
     event = {"type": "user_cleared", "username": person.username}
     about = {"user": person.pk, "until": until and until.timestamp()}
     entry = {"cleared": person.pk, "by": by.pk, "at": now.isoformat()}

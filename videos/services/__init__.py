@@ -4,6 +4,7 @@ Views, the API and the admin call these functions and no others; each takes
 keyword arguments and raises a class of ``videos.services.errors``.
 """
 
+from videos.services.captions import add_captions, remove_captions
 from videos.services.editing import cancel_encode, delete_video, edit_video, retry_video
 from videos.services.uploads import (
     abort_upload,
@@ -13,11 +14,13 @@ from videos.services.uploads import (
     start_upload,
     uploaded_parts,
 )
-from videos.services.watching import like, playback, record_watching, unlike
+from videos.services.watching import caption_json, like, playback, record_watching, unlike
 
 __all__ = [
     "abort_upload",
+    "add_captions",
     "cancel_encode",
+    "caption_json",
     "delete_video",
     "edit_video",
     "finish_upload",
@@ -26,6 +29,7 @@ __all__ = [
     "playback",
     "presign_parts",
     "record_watching",
+    "remove_captions",
     "retry_video",
     "start_upload",
     "unlike",

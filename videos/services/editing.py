@@ -17,7 +17,7 @@ from videos.transcoding.errors import EncodeFailed
 logger = logging.getLogger(__name__)
 
 MAX_TAGS = 12
-EDITABLE = ("title", "description", "category", "visibility")
+EDITABLE = ("title", "description", "category", "visibility", "comments_mode")
 
 
 @transaction.atomic
@@ -28,10 +28,16 @@ def edit_video(
     description: str | None = None,
     category: str | None = None,
     visibility: str | None = None,
+    comments_mode: str | None = None,
     tags: Iterable[str] | None = None,
 ) -> Video:
-    """Change what is given and leave the rest; a new visibility holds for every playlist from now on."""
-    given = dict(zip(EDITABLE, (title, description, category, visibility), strict=True))
+    """Change what is given and leave the rest.
+
+    A new visibility holds for every playlist from now on; what was said stays,
+    whatever becomes of new comments.
+    """
+    values = (title, description, category, visibility, comments_mode)
+    given = dict(zip(EDITABLE, values, strict=True))
     changed = {name: value for name, value in given.items() if value is not None}
     for name, value in changed.items():
         setattr(video, name, value)

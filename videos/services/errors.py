@@ -29,6 +29,12 @@ class TooManyUploads(ServiceError):
     sentence = _("You have many uploads open. Finish or cancel one of them first.")
 
 
+class EnoughForToday(ServiceError):
+    code = "daily_limit"
+    status = 429
+    sentence = _("You have uploaded as much as one may in a day. Please go on tomorrow.")
+
+
 class MayNotUpload(ServiceError):
     code = "timed_out"
     status = 403
@@ -63,3 +69,30 @@ class CannotCancel(ServiceError):
     code = "cannot_cancel"
     status = 409
     sentence = _("Only an encode that is under way can be stopped.")
+
+
+class UnknownLanguage(ServiceError):
+    code = "unknown_language"
+    sentence = _("This is not the tag of a language, such as en or zh-Hans.")
+
+
+class CaptionsTooLarge(ServiceError):
+    code = "limits_exceeded"
+    sentence = _("This file is larger than captions are.")
+
+
+class CaptionsUnreadable(ServiceError):
+    code = "captions_unreadable"
+    sentence = _("We found no captions in this file. Export it as WebVTT or SRT and try again.")
+
+
+class TooManyCaptions(ServiceError):
+    code = "too_many_captions"
+    status = 409
+    sentence = _("This video has captions in as many languages as we keep.")
+
+
+class NoCaptions(ServiceError):
+    code = "not_found"
+    status = 404
+    sentence = _("There are no captions in this language.")

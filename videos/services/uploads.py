@@ -11,12 +11,14 @@ import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import wraps
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from botocore.exceptions import ClientError
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Sum
 from django.utils import timezone
 
 from accounts import moderation
@@ -27,6 +29,7 @@ from videos.cleaning import abort_multipart, doom
 from videos.models import Category, Job, Upload, Video
 from videos.services.editing import set_tags
 from videos.services.errors import (
+    EnoughForToday,
     MayNotUpload,
     NotUploading,
     PartsMissing,
@@ -38,7 +41,6 @@ from videos.tasks import empty_doomed_prefixes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from datetime import timedelta
 
 MIB = 1024 * 1024
 MIN_PART_BYTES = 8 * MIB  # S3 demands 5 MiB; fewer parts mean fewer requests
@@ -83,6 +85,7 @@ def start_upload(
     tags: Sequence[str] = (),
     category: str = Category.OTHER,
     visibility: str = Video.Visibility.PUBLIC,
+    comments_mode: str = Video.CommentsMode.OPEN,
 ) -> Upload:
     """Open a multipart upload for a new video of ``channel``."""
     _check(channel, size_bytes)
@@ -92,6 +95,7 @@ def start_upload(
         description=description,
         category=category,
         visibility=visibility,
+        comments_mode=comments_mode,
         source_filename=neutral_filename(filename),
         source_size_bytes=size_bytes,
     )
@@ -123,6 +127,15 @@ def _check(channel: Channel, size_bytes: int) -> None:
         raise UploadTooLarge(attr="size_bytes")
     if Upload.objects.filter(video__channel=channel).count() >= MAX_OPEN_UPLOADS:
         raise TooManyUploads
+    if settings.RATE_LIMITS and _bytes_of_a_day(channel) + size_bytes > settings.MAX_UPLOAD_BYTES_PER_DAY:
+        raise EnoughForToday
+
+
+def _bytes_of_a_day(channel: Channel) -> int:
+    """What a channel began to send in the last 24 hours, and still has."""
+    since = timezone.now() - timedelta(days=1)
+    recent = Video.objects.filter(channel=channel, created_at__gte=since)
+    return int(recent.aggregate(sent=Sum("source_size_bytes"))["sent"] or 0)
 
 
 def part_size(size_bytes: int) -> int:
@@ -134,8 +147,13 @@ def part_size(size_bytes: int) -> int:
 def neutral_filename(filename: str) -> str:
     """The name a person gave, as a label only: it never becomes a path, a key, or an argument."""
     name = unicodedata.normalize("NFC", filename).replace("\\", "/").rsplit("/", 1)[-1]
-    name = re.sub(r"[\x00-\x1f\x7f]", " ", name).strip()
+    name = "".join(" " if _is_control(letter) else letter for letter in name).strip()
     return name[:120] + name[120:][-16:] if len(name) > 136 else name
+
+
+def _is_control(letter: str) -> bool:
+    """Whether a letter moves others about instead of being seen; emoji and Persian need their joiners."""
+    return unicodedata.category(letter) in {"Cc", "Cf", "Cs", "Zl", "Zp"} and letter not in "\u200c\u200d"
 
 
 # --- Parts ----------------------------------------------------------------------

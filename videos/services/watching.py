@@ -19,7 +19,7 @@ from django.db.models import F
 from django.urls import reverse
 
 from videoplatform.storage import media_url
-from videos.models import Like, Video
+from videos.models import CaptionTrack, Like, Video
 
 if TYPE_CHECKING:
     from accounts.models import User
@@ -40,8 +40,12 @@ def playback(video: Video) -> dict[str, Any] | None:
         "hls_url": reverse("hls-multivariant", args=[video.public_id, video.encode_key]),
         "poster_url": poster_url(video),
         "storyboard_url": None,
-        "captions": [],
+        "captions": [caption_json(track) for track in video.captions.all()],
     }
+
+
+def caption_json(track: CaptionTrack) -> dict[str, str]:
+    return {"language": track.language, "label": track.label, "url": media_url(track.key)}
 
 
 def poster_url(video: Video) -> str | None:

@@ -256,7 +256,7 @@ def test_a_list_costs_the_same_for_one_and_for_three(
     for _ in range(count):
         VideoFactory()
 
-    with django_assert_num_queries(3):
+    with django_assert_num_queries(4):
         body = api.get("/api/v1/videos/").json()
 
     assert len(body["results"]) == count

@@ -98,8 +98,8 @@ def test_the_watch_page_costs_the_same_however_much_is_related(
     VideoFactory.create_batch(count, encoded=False, poster_key="videos/a/b/poster.jpg")
 
     client.get(f"/watch/{video.public_id}/")  # content types are asked for once per process
-    # The video, its channel, its tags, what is like it, the rest; comments, and their number.
-    with django_assert_num_queries(7):
+    # The video, its channel, its tags, its captions, what is like it, the rest; comments, and their number.
+    with django_assert_num_queries(8):
         client.get(f"/watch/{video.public_id}/")
 
 

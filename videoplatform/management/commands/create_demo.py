@@ -1,4 +1,4 @@
-"""``manage.py create_demo``: people, videos and a streamer to try the platform with."""
+"""``manage.py create_demo``: people, videos, talk and a streamer to try the platform with."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from django.core.management.base import BaseCommand
 
 from accounts import services as accounts
 from accounts.models import User
+from comments import demo as conversation
 from live import services as live
 from live.addresses import ingest_url
 from live.models import Stream
@@ -28,8 +29,8 @@ STREAMER = "lumi"
 
 class Command(BaseCommand):
     help = (
-        "Make demo accounts (with new random passwords, printed), three demo videos, and a streamer "
-        "(with a new stream key, printed). Safe to repeat."
+        "Make demo accounts (with new random passwords, printed), three demo videos that are talked about, "
+        "one report for moderators, and a streamer (with a new stream key, printed). Safe to repeat."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -39,6 +40,8 @@ class Command(BaseCommand):
         passwords = {username: secrets.token_urlsafe(9) for username in PEOPLE}
         people = {username: person(username, password) for username, password in passwords.items()}
         videos = list(demo.upload_clips({username: user.channel for username, user in people.items()}))
+        for video in videos:
+            conversation.talk(video, video.title, people)
         stream, stream_key = streamer(people[STREAMER])
         if options["json"]:
             accounts_json = [

@@ -1,0 +1,83 @@
+"""Captions over the API: whoever may watch reads them, whoever owns the video changes them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.shortcuts import get_object_or_404
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers, status
+from rest_framework.exceptions import NotFound, PermissionDenied
+from rest_framework.parsers import MultiPartParser
+from rest_framework.permissions import IsAuthenticated, IsAuthenticatedOrReadOnly
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from videoplatform.throttling import ScopedThrottle
+from videos import services
+from videos.api import AnswersServiceErrors, CaptionSerializer
+from videos.models import Video
+
+if TYPE_CHECKING:
+    from rest_framework.throttling import BaseThrottle
+
+
+class CaptionFileSerializer(serializers.Serializer[Any]):
+    language = serializers.CharField(max_length=35)
+    file = serializers.FileField(allow_empty_file=True, max_length=1024)
+
+
+class AddedCaptionSerializer(CaptionSerializer):
+    cue_count = serializers.IntegerField()
+    skipped_cues = serializers.IntegerField(help_text="cues of the file that could not be used")
+
+
+class CaptionsView(AnswersServiceErrors):
+    permission_classes = (IsAuthenticatedOrReadOnly,)
+    parser_classes = (MultiPartParser,)
+    throttle_scope = "captions"
+
+    def get_throttles(self) -> list[BaseThrottle]:
+        usual = super().get_throttles()
+        return [*usual, ScopedThrottle()] if self.request.method == "POST" else usual
+
+    @extend_schema(responses=CaptionSerializer(many=True))
+    def get(self, request: Request, id: str) -> Response:  # noqa: A002 -- the contract's word
+        video = watchable(request.user, id)
+        return Response([services.caption_json(track) for track in video.captions.all()])
+
+    @extend_schema(
+        request={"multipart/form-data": CaptionFileSerializer}, responses={201: AddedCaptionSerializer}
+    )
+    def post(self, request: Request, id: str) -> Response:  # noqa: A002
+        """WebVTT, SubRip or SubStation, at most 5 MiB; takes the place of what the language had."""
+        video = own(request.user, id)
+        asked = CaptionFileSerializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        track, skipped = services.add_captions(video, **asked.validated_data)
+        answer = services.caption_json(track) | {"cue_count": track.cue_count, "skipped_cues": skipped}
+        return Response(answer, status=status.HTTP_201_CREATED)
+
+
+class CaptionView(AnswersServiceErrors):
+    permission_classes = (IsAuthenticated,)
+
+    @extend_schema(responses={204: None})
+    def delete(self, request: Request, id: str, language: str) -> Response:  # noqa: A002
+        services.remove_captions(own(request.user, id), language=language)
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+def watchable(user: Any, public_id: str) -> Video:
+    """404 where whoever asks may not know that it exists."""
+    video = get_object_or_404(Video.objects.for_cards(), public_id=public_id)
+    if not video.can_watch(user):
+        raise NotFound
+    return video
+
+
+def own(user: Any, public_id: str) -> Video:
+    video = watchable(user, public_id)
+    if not video.can_edit(user):
+        raise PermissionDenied
+    return video
