@@ -14,7 +14,7 @@ ROW = re.compile(r"^\| `([A-Z0-9_]+)` \|", re.MULTILINE)
 # The system's and pytest's own, not ours to describe.
 FOREIGN = {"PATH", "PYTEST_XDIST_WORKER"}
 # Read by tests alone.
-OF_TESTS = {"MEDIA_CORPUS"}
+OF_TESTS = {"CAPTION_CORPUS", "MEDIA_CORPUS"}
 
 
 def sources() -> list[Path]:

@@ -7,7 +7,6 @@ upload can be resumed from another tab, another day, or after we were restarted.
 from __future__ import annotations
 
 import math
-import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

@@ -7,15 +7,12 @@ either, and so may ``evil_`` where the manifest is content with bounded work.
 
 from __future__ import annotations
 
-import csv
-import os
-import socket
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from videos.tests.corpus import corpus_files
 from videos.tests.encoding import (
     difference,
     encode_audio,
@@ -23,53 +20,24 @@ from videos.tests.encoding import (
     probe_file,
     thumbnail,
 )
+from videos.tests.trap import listening
 from videos.transcoding.errors import FAILURE_SENTENCES, TranscodeError
 from videos.transcoding.ladder import plan_ladder, rung_size
 from videos.transcoding.source import SourceInfo
 
 pytestmark = [pytest.mark.ffmpeg, pytest.mark.slow]
 
-# Where the hostile playlists of the corpus point.
-_TRAP_PORT = 18099
-_CORPUS = os.environ.get("MEDIA_CORPUS", "")
-
-
-def _files(*prefixes: str) -> list[object]:
-    """Return the corpus files of these kinds, or one skipped parameter that says what is missing."""
-    if not _CORPUS:
-        skip = pytest.mark.skip(reason="left out: MEDIA_CORPUS names no folder of test media")
-        return [pytest.param(None, marks=skip, id="no corpus")]
-    with Path(_CORPUS, "MANIFEST.tsv").open(newline="", errors="replace") as manifest:
-        rows = list(csv.DictReader(manifest, delimiter="\t", quoting=csv.QUOTE_NONE))
-    names = [row["file"] for row in rows if row["file"].lstrip("-").startswith(prefixes)]
-    return [pytest.param(Path(_CORPUS, name), id=name) for name in names]
+_VARIABLE = "MEDIA_CORPUS"
 
 
 @pytest.fixture
 def fetches() -> Iterator[list[object]]:
-    """Listen where hostile files point and collect whoever comes."""
-    visitors: list[object] = []
-    with socket.create_server(("127.0.0.1", _TRAP_PORT)) as server:
-        server.settimeout(0.1)
-        is_over = threading.Event()
-
-        def listen() -> None:
-            while not is_over.is_set():
-                try:
-                    connection, address = server.accept()
-                except TimeoutError:
-                    continue
-                visitors.append(address)
-                connection.close()
-
-        thread = threading.Thread(target=listen)
-        thread.start()
+    """Whoever came where hostile files point."""
+    with listening() as visitors:
         yield visitors
-        is_over.set()
-        thread.join()
 
 
-@pytest.mark.parametrize("path", _files("ok_"))
+@pytest.mark.parametrize("path", corpus_files(_VARIABLE, "ok_"))
 def test_a_good_file_plays_whole_and_upright(path: Path, tmp_path: Path) -> None:
     source = probe_file(path, filename=path.name)
     ends_s = [
@@ -83,7 +51,7 @@ def test_a_good_file_plays_whole_and_upright(path: Path, tmp_path: Path) -> None
     assert max(ends_s) == pytest.approx(source.duration_s, abs=0.5)
 
 
-@pytest.mark.parametrize("path", _files("bad_"))
+@pytest.mark.parametrize("path", corpus_files(_VARIABLE, "bad_"))
 def test_a_bad_file_fails_with_a_code(path: Path, tmp_path: Path, fetches: list[object]) -> None:
     with pytest.raises(TranscodeError) as failure:
         encode_video(path, tmp_path, source=probe_file(path, filename=path.name))
@@ -92,7 +60,7 @@ def test_a_bad_file_fails_with_a_code(path: Path, tmp_path: Path, fetches: list[
     assert fetches == []
 
 
-@pytest.mark.parametrize("path", _files("evil_"))
+@pytest.mark.parametrize("path", corpus_files(_VARIABLE, "evil_"))
 def test_a_hostile_file_fails_or_costs_little_and_fetches_nothing(
     path: Path, tmp_path: Path, fetches: list[object]
 ) -> None:
@@ -107,7 +75,7 @@ def test_a_hostile_file_fails_or_costs_little_and_fetches_nothing(
     assert fetches == []
 
 
-@pytest.mark.parametrize("path", _files("part_"))
+@pytest.mark.parametrize("path", corpus_files(_VARIABLE, "part_"))
 def test_a_damaged_file_ends_in_a_definite_state(path: Path, tmp_path: Path, fetches: list[object]) -> None:
     end = _end_of(path, tmp_path)
 

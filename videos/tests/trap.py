@@ -1,0 +1,37 @@
+"""A listener where hostile files point, to see whether anything they name is fetched."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+TRAP_PORT = 18099
+"""Where the hostile playlists of the media corpus point, and ours do as well."""
+
+
+@contextmanager
+def listening() -> Iterator[list[object]]:
+    """Collect the addresses of whoever comes."""
+    visitors: list[object] = []
+    with socket.create_server(("127.0.0.1", TRAP_PORT)) as server:
+        server.settimeout(0.1)
+        is_over = threading.Event()
+
+        def listen() -> None:
+            while not is_over.is_set():
+                try:
+                    connection, address = server.accept()
+                except TimeoutError:
+                    continue
+                visitors.append(address)
+                connection.close()
+
+        thread = threading.Thread(target=listen)
+        thread.start()
+        try:
+            yield visitors
+        finally:
+            is_over.set()
+            thread.join()
