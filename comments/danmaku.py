@@ -25,7 +25,8 @@ from django.db.models.functions import RowNumber
 from django.utils import timezone
 
 from accounts import moderation
-from comments import counters, spam
+from comments import changes, counters, spam
+from comments.changes import Change
 from comments.errors import BadColor, CommentsClosed, DanmakuClosed, MayNotSpeak, NotAllowed, PastTheEnd
 from comments.models import MAX_DANMAKU, Danmaku, about
 from comments.services import cleaned
@@ -129,14 +130,14 @@ def delete(*, danmaku: Danmaku, by: User) -> None:
     if not danmaku.is_by(by) and not target.can_moderate(by):
         raise NotAllowed
     if danmaku.deleted_at is None:
-        _change(danmaku, deleted_at=timezone.now(), deleted_by=by)
+        _change(danmaku, Change.TAKEN, deleted_at=timezone.now(), deleted_by=by)
         logger.info("Danmaku deleted", extra={"danmaku": danmaku.public_id, "by": by.pk})
 
 
 def hide(*, danmaku: Danmaku, by: User) -> None:
     if not by.is_moderator:
         raise NotAllowed
-    _change(danmaku, is_hidden=True)
+    _change(danmaku, Change.TAKEN, is_hidden=True)
     logger.info("Danmaku hidden", extra={"danmaku": danmaku.public_id, "by": by.pk})
 
 
@@ -146,15 +147,17 @@ def restore(*, danmaku: Danmaku, by: User) -> None:
         raise NotAllowed
     is_theirs = danmaku.deleted_by_id == danmaku.author_id
     back = {} if is_theirs else {"deleted_at": None, "deleted_by": None}
-    _change(danmaku, is_hidden=False, **back)
+    _change(danmaku, Change.RESTORED, is_hidden=False, **back)
     logger.info("Danmaku restored", extra={"danmaku": danmaku.public_id, "by": by.pk})
 
 
-def _change(danmaku: Danmaku, **fields: Any) -> None:
+def _change(danmaku: Danmaku, change: Change, /, **fields: Any) -> None:
     for name, value in fields.items():
         setattr(danmaku, name, value)
     danmaku.save(update_fields=list(fields))
-    _forget_bucket(danmaku.target, danmaku.offset_ms)
+    target: Any = danmaku.target
+    _forget_bucket(target, danmaku.offset_ms)
+    changes.tell_on_commit(target, changes.Kind.DANMAKU, [danmaku.public_id], change)
 
 
 # --- Reading ------------------------------------------------------------------------

@@ -14,7 +14,8 @@ from django.utils import timezone
 
 from accounts import moderation
 from accounts.models import User
-from comments import counters, spam
+from comments import changes, counters, spam
+from comments.changes import Change
 from comments.errors import (
     CommentsClosed,
     ForbiddenCharacters,
@@ -143,7 +144,7 @@ def delete(*, comment: Comment, by: User) -> None:
     if not comment.is_by(by) and not target.can_moderate(by):
         raise NotAllowed
     if comment.deleted_at is None:
-        _change(comment, deleted_at=timezone.now(), deleted_by=by, is_pinned=False)
+        _change(comment, Change.TAKEN, deleted_at=timezone.now(), deleted_by=by, is_pinned=False)
         logger.info("Comment deleted", extra={"comment": comment.public_id, "by": by.pk})
 
 
@@ -217,14 +218,14 @@ def approve(*, comment: Comment, by: User) -> None:
     if not comment.is_held:
         return
     with transaction.atomic():
-        _change(comment, is_held=False)
+        _change(comment, Change.RESTORED, is_held=False)
         tell_of(comment, target, answered=comment.parent.author if comment.parent else None)
 
 
 def hide(*, comment: Comment, by: User) -> None:
     """Show it to moderators only."""
     _moderators_only(by)
-    _change(comment, is_hidden=True, is_pinned=False)
+    _change(comment, Change.TAKEN, is_hidden=True, is_pinned=False)
     logger.info("Comment hidden", extra={"comment": comment.public_id, "by": by.pk})
 
 
@@ -233,7 +234,7 @@ def restore(*, comment: Comment, by: User) -> None:
     _moderators_only(by)
     is_theirs = comment.deleted_by_id is not None and comment.deleted_by_id == comment.author_id
     back = {} if is_theirs else {"deleted_at": None, "deleted_by": None}
-    _change(comment, is_hidden=False, **back)
+    _change(comment, Change.RESTORED, is_hidden=False, **back)
     logger.info("Comment restored", extra={"comment": comment.public_id, "by": by.pk})
 
 
@@ -246,11 +247,15 @@ def _moderators_only(by: User) -> None:
 
 
 @transaction.atomic
-def _change(comment: Comment, **fields: Any) -> None:
+def _change(comment: Comment, change: Change | None = None, /, **fields: Any) -> None:
+    """Set ``fields``; ``change`` is what that means to those who have it before their eyes."""
     for name, value in fields.items():
         setattr(comment, name, value)
     comment.save(update_fields=list(fields))
     _rank(comment)
+    if change:
+        target: Any = comment.target
+        changes.tell_on_commit(target, changes.Kind.COMMENT, [comment.public_id], change)
 
 
 def _rank(comment: Comment, *, likes: int = 0) -> None:

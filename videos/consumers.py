@@ -1,4 +1,4 @@
-"""Progress of an encode, for the owner's pages."""
+"""The sockets of a video: an encode's progress for its owner, what is said for everyone."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncJsonWebsocketConsumer
 
+from comments.consumers import ConversationConsumer
 from videos import progress
+from videos.conversation import is_discussed
 from videos.models import Video
 
 if TYPE_CHECKING:
@@ -71,3 +73,12 @@ class ProgressConsumer(AsyncJsonWebsocketConsumer):
         user: User = self.scope["user"]
         video = Video.objects.select_related("channel__owner").filter(public_id=self.public_id).first()
         return progress.state(video) if video and video.can_moderate(user) else None
+
+
+class VideoConversationConsumer(ConversationConsumer):
+    """What is taken away below a video, or from over its picture, or comes back."""
+
+    def target_for(self, user: User) -> Video | None:
+        public_id = self.scope["url_route"]["kwargs"]["public_id"]
+        video = Video.objects.select_related("channel__owner").filter(public_id=public_id).first()
+        return video if video and is_discussed(video, user) else None

@@ -60,7 +60,7 @@ def test_the_watch_page_costs_the_same_however_much_was_said(
         services.like(comment=comment, user=alice)
     browser.get(watch(video))
 
-    with django_assert_num_queries(13):
+    with django_assert_num_queries(14):  # of which captions are one
         browser.get(watch(video))
 
 

@@ -19,7 +19,8 @@ from django.utils import timezone
 
 from accounts import moderation as sanctions
 from accounts.models import ADMINISTRATORS, MODERATORS, Follow, User
-from comments import danmaku
+from comments import changes, danmaku
+from comments.changes import Change
 from live.chat import log
 from live.chat.errors import NoSuchMessage, NoSuchPerson, NotAllowed
 from live.chat.messages import (
@@ -61,7 +62,7 @@ def delete_message(*, stream: Stream, by: User, message_id: str) -> None:
     messages.filter(deleted_at=None).update(deleted_at=now, deleted_by=by)
     if not messages.exists() and not _is_in_log(stream, message_id):
         raise NoSuchMessage
-    _refresh_replays(messages)
+    _refresh_replays(messages, Change.TAKEN)
     entry = {"deleted": message_id, "by": by.pk, "at": now.isoformat()}
     event = {"type": "message_deleted", "id": message_id}
     transaction.on_commit(lambda: log.announce(stream, event, entry=entry))
@@ -76,7 +77,7 @@ def restore_message(*, message: ChatMessage, by: User) -> None:
     taken = ChatMessage.objects.filter(pk=message.pk).exclude(deleted_at=None)
     if not taken.update(deleted_at=None, deleted_by=None):
         return
-    _refresh_replays(ChatMessage.objects.filter(pk=message.pk))
+    _refresh_replays(ChatMessage.objects.filter(pk=message.pk), Change.RESTORED)
     is_moderator = message.user.is_moderator
     said = json.loads(_as_event(message, is_moderator=is_moderator).json)
     event = {"type": "message_restored", "id": message.public_id, "message": said}
@@ -89,10 +90,13 @@ def restore_message(*, message: ChatMessage, by: User) -> None:
     )
 
 
-def _refresh_replays(messages: QuerySet[ChatMessage]) -> None:
-    """What was said flies over replays: have them ask again."""
+def _refresh_replays(messages: QuerySet[ChatMessage], change: Change) -> None:
+    """What was said flies over replays: have them ask again, and pages that play one do it at once."""
     for video in Video.objects.filter(broadcast__in=messages.values("broadcast")):
         danmaku.forget(video)
+        said = messages.filter(broadcast__recording=video).order_by("-seq")
+        ids = list(said.values_list("public_id", flat=True)[: changes.MOST_AT_ONCE])
+        changes.tell_on_commit(video, changes.Kind.DANMAKU, ids, change)
 
 
 def _is_in_log(stream: Stream, message_id: str) -> bool:
@@ -128,7 +132,7 @@ def _silence(stream: Stream, by: User, username: str, until: datetime | None) ->
     now = timezone.now()
     cleared = ChatMessage.objects.filter(stream=stream, user=person, sent_at__gte=now - CLEARED_FOR)
     cleared.filter(deleted_at=None).update(deleted_at=now, deleted_by=by)
-    _refresh_replays(cleared)
+    _refresh_replays(cleared, Change.TAKEN)
     event = {"type": "user_cleared", "username": person.username}
     about = {"user": person.pk, "until": until and until.timestamp()}
     entry = {"cleared": person.pk, "by": by.pk, "at": now.isoformat()}

@@ -5,9 +5,13 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 import pytest
+from asgiref.sync import sync_to_async
 from django.utils import timezone
 
-from live.models import Broadcast
+from accounts.tests.factories import UserFactory
+from comments.tests.test_changes import heard
+from live.models import Broadcast, ChatMessage
+from live.moderation import delete_message, restore_message
 from live.replay_chat import chat_of
 from live.tests.factories import BroadcastFactory, ChatMessageFactory
 from videos.models import Video
@@ -66,6 +70,26 @@ def test_what_was_taken_away_does_not_come_back(broadcast: Broadcast, began_at: 
 
     assert broadcast.recording
     assert offsets(broadcast.recording) == []
+
+
+@pytest.mark.redis
+@pytest.mark.django_db(transaction=True)
+async def test_what_a_moderator_takes_away_stops_flying_over_an_open_replay(
+    broadcast: Broadcast, began_at: datetime
+) -> None:
+    moderator = await sync_to_async(UserFactory)(is_superuser=True)
+    message: ChatMessage = await sync_to_async(ChatMessageFactory)(
+        stream=broadcast.stream, broadcast=broadcast, sent_at=began_at + timedelta(seconds=1)
+    )
+    assert broadcast.recording
+
+    told = [
+        await heard(broadcast.recording, lambda: delete_message(message, moderator)),
+        await heard(broadcast.recording, lambda: restore_message(message, moderator)),
+    ]
+
+    about = {"kind": "danmaku", "ids": [message.public_id]}
+    assert told == [{"type": "taken", **about}, {"type": "restored", **about}]
 
 
 def test_an_uploaded_video_has_no_chat(broadcast: Broadcast) -> None:

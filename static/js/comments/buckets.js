@@ -20,6 +20,8 @@ export class Buckets {
     this.now = now;
     /** @type {Map<number, {flying: Flying[], readAt: number, isRead: boolean}>} */
     this.known = new Map();
+    /** @type {Set<string>} what was taken away, whatever a cache on the way still says */
+    this.taken = new Set();
   }
 
   /** @param {number} seconds */
@@ -64,7 +66,8 @@ export class Buckets {
     if (!read) return;
     const ids = new Set(read.map((one) => one.id));
     // One's own is known before every cache on the way has heard of it.
-    bucket.flying = [...read, ...bucket.flying.filter((one) => one.isOwn && !ids.has(one.id))];
+    const flying = [...read, ...bucket.flying.filter((one) => one.isOwn && !ids.has(one.id))];
+    bucket.flying = flying.filter((one) => !this.taken.has(one.id));
   }
 
   _keep(number, bucket) {
@@ -88,8 +91,19 @@ export class Buckets {
     return found.sort((one, other) => one.offset_ms - other.offset_ms);
   }
 
+  /** What is known may be old: it is read again when it is wanted. */
+  refresh() {
+    for (const bucket of this.known.values()) bucket.readAt = -Infinity;
+  }
+
+  /** @param {string} id */
+  restore(id) {
+    this.taken.delete(id);
+  }
+
   /** @param {string} id */
   remove(id) {
+    this.taken.add(id);
     for (const bucket of this.known.values()) bucket.flying = bucket.flying.filter((one) => one.id !== id);
   }
 

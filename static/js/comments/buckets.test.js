@@ -87,3 +87,18 @@ test("only a few buckets are kept", async () => {
   for (let number = 0; number < 40; number += 1) await buckets.want(number * 30 + 1);
   assert.equal(buckets.known.size, 8);
 });
+
+test("what was taken away stays away, whatever is read, until it is restored", async () => {
+  const { time, buckets } = reading([[one("rude", 9000)], [one("rude", 9000)], [one("rude", 9000)]]);
+  const due = () => buckets.due(8, 10).map(({ id }) => id);
+  await buckets.want(1);
+  buckets.remove("rude");
+  assert.deepEqual(due(), []);
+  time.now = 8000;
+  await buckets.want(8);
+  assert.deepEqual(due(), []);
+  buckets.restore("rude");
+  buckets.refresh();
+  await buckets.want(8);
+  assert.deepEqual(due(), ["rude"]);
+});

@@ -13,6 +13,7 @@ import { recall, remember } from "#lib/store";
 import { wordsOf } from "#lib/words";
 import { toast } from "#ui/toast";
 
+const AT_LEISURE_MS = 2000;
 const LATE_S = 4; // what comes up later than this is let go
 
 class VideoDanmaku extends HTMLElement {
@@ -66,6 +67,9 @@ class VideoDanmaku extends HTMLElement {
     on("pause waiting ended seeking", () => danmaku.follow({ isFrozen: true }));
     on("ratechange", () => danmaku.follow({ rate: video.playbackRate }));
     on("player-danmaku", () => this.turn(!danmaku.isOn), this.player);
+    on("said-taken", ({ detail }) => detail.kind === "danmaku" && detail.ids.forEach((id) => this.drop(id)), document);
+    on("said-restored", ({ detail }) => detail.kind === "danmaku" && this.restore(detail.ids), document);
+    on("said-missed", () => this.buckets.refresh(), document);
     on("click", () => this.turn(!danmaku.isOn), part(this, "switch"));
     on("change input", () => this.choose(), part(this, "taste"));
     on("submit", (event) => event.preventDefault(), part(this, "taste"));
@@ -189,10 +193,24 @@ class VideoDanmaku extends HTMLElement {
     } catch (error) {
       if (!(error instanceof ApiError) || error.status !== 404) return toast(error.message || this.words("lost"));
     }
+    this.drop(id);
+    return undefined;
+  }
+
+  // --- What is taken away, here or by somebody else, and what comes back -----------------
+
+  /** @param {string} id */
+  drop(id) {
     this.danmaku.remove({ id });
     this.buckets.remove(id);
     this.recent.remove(id);
-    return undefined;
+  }
+
+  /** @param {string[]} ids */
+  restore(ids) {
+    for (const id of ids) this.buckets.restore(id);
+    // A thousand pages do not ask in the same instant.
+    setTimeout(() => this.buckets.refresh(), Math.random() * AT_LEISURE_MS);
   }
 }
 

@@ -1,0 +1,137 @@
+"""What is taken away is gone from open pages at once, and what comes back is announced."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from asgiref.sync import sync_to_async
+from channels.routing import URLRouter
+from channels.testing import WebsocketCommunicator
+from django.contrib.auth.models import AnonymousUser
+
+from accounts.models import User
+from comments import danmaku, services
+from comments.consumers import ids_in
+from comments.models import Comment, Danmaku
+from comments.tests.factories import CommentFactory, DanmakuFactory
+from videos.models import Video
+from videos.routing import websocket_urlpatterns
+from videos.tests.factories import VideoFactory
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.redis]
+
+ANYONE = AnonymousUser()
+
+
+def listening(video: Video, user: User | AnonymousUser = ANYONE) -> WebsocketCommunicator:
+    router: Any = URLRouter(websocket_urlpatterns)
+    socket = WebsocketCommunicator(router, f"/ws/videos/{video.public_id}/conversation/")
+    socket.scope["user"] = user
+    return socket
+
+
+async def heard(video: Video, act: Callable[[], object]) -> dict[str, Any]:
+    """What an open page is told when ``act`` is done."""
+    socket = listening(video)
+    await socket.connect()
+    # Answered behind the joining: now it hears everything.
+    await socket.send_json_to({"type": "showing", "comments": ["cdfghjk"]})
+    await socket.receive_json_from(timeout=5)
+    await sync_to_async(act)()
+    told: dict[str, Any] = await socket.receive_json_from(timeout=5)
+    await socket.disconnect()
+    return told
+
+
+async def test_a_comment_that_is_deleted_hidden_or_restored_is_announced_with_the_new_count(
+    video: Video, creator: User, moderator: User
+) -> None:
+    comment: Comment = await sync_to_async(CommentFactory)(target=video)
+    await sync_to_async(CommentFactory)(target=video)
+
+    told = [
+        await heard(video, lambda: services.delete(comment=comment, by=creator)),
+        await heard(video, lambda: services.restore(comment=comment, by=moderator)),
+        await heard(video, lambda: services.hide(comment=comment, by=moderator)),
+    ]
+
+    ids = {"kind": "comment", "ids": [comment.public_id]}
+    assert told == [
+        {"type": "taken", **ids, "count": 1},
+        {"type": "restored", **ids, "count": 2},
+        {"type": "taken", **ids, "count": 1},
+    ]
+
+
+async def test_danmaku_is_announced_without_words(video: Video, creator: User, moderator: User) -> None:
+    flying: Danmaku = await sync_to_async(DanmakuFactory)(target=video)
+
+    told = [
+        await heard(video, lambda: danmaku.delete(danmaku=flying, by=creator)),
+        await heard(video, lambda: danmaku.restore(danmaku=flying, by=moderator)),
+        await heard(video, lambda: danmaku.hide(danmaku=flying, by=moderator)),
+    ]
+
+    assert told == [
+        {"type": type_, "kind": "danmaku", "ids": [flying.public_id]}
+        for type_ in ("taken", "restored", "taken")
+    ]
+
+
+async def test_a_comment_that_is_let_through_is_announced(video: Video, creator: User) -> None:
+    held: Comment = await sync_to_async(CommentFactory)(target=video, is_held=True)
+
+    told = await heard(video, lambda: services.approve(comment=held, by=creator))
+
+    assert told == {"type": "restored", "kind": "comment", "ids": [held.public_id], "count": 1}
+
+
+async def test_a_page_that_was_away_asks_once_what_it_shows_that_is_gone(
+    video: Video, moderator: User
+) -> None:
+    stays, deleted, hidden = [
+        await sync_to_async(CommentFactory)(target=video, **fields)
+        for fields in ({}, {"deleted_at": video.created_at}, {"is_hidden": True})
+    ]
+    shown = [stays.public_id, deleted.public_id, hidden.public_id]
+    gone: list[Any] = []
+    for user in (ANYONE, moderator):
+        socket = listening(video, user)
+        await socket.connect()
+        for _twice in range(2):
+            await socket.send_json_to({"type": "showing", "comments": shown})
+        gone.append(await socket.receive_json_from(timeout=5))
+        assert await socket.receive_nothing()
+        await socket.disconnect()
+
+    assert [set(answer["ids"]) for answer in gone] == [
+        {deleted.public_id, hidden.public_id},
+        {deleted.public_id},
+    ]
+
+
+async def test_who_may_not_watch_hears_nothing(creator: User) -> None:
+    private: Video = await sync_to_async(VideoFactory)(
+        channel=creator.channel, encoded=False, visibility="private"
+    )
+    socket = listening(private)
+    await socket.connect()
+
+    assert await socket.receive_output(timeout=5) == {"type": "websocket.close", "code": 4004}
+
+
+@pytest.mark.parametrize(
+    "frame",
+    ["", "x", "[]", "[" * 60_000, '{"type": "say"}', '{"type": "showing", "comments": "abc"}'],
+)
+def test_nonsense_asks_nothing(frame: str) -> None:
+    assert ids_in(frame) == []
+
+
+def test_of_what_is_asked_only_ids_count_and_not_too_many() -> None:
+    named: list[object] = [None, "x" * 17, "a b", {}, *["bcdf"] * 600]
+
+    assert ids_in(json.dumps({"type": "showing", "comments": named})) == ["bcdf"] * (500 - 4)
