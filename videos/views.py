@@ -21,6 +21,7 @@ from django.views.decorators.http import require_POST, require_safe
 from accounts.models import Channel, Follow
 from videos import progress, services
 from videos.forms import CaptionForm, VideoForm
+from videos.languages import canonical_tag
 from videos.models import CaptionTrack, Category, Like, Upload, Video
 from videos.services.errors import ServiceError
 
@@ -209,7 +210,7 @@ def _edit_page(request: PersonRequest, video: Video, **forms: BaseForm) -> HttpR
     """The page of a video's words and captions; a form that was refused comes back with its errors."""
     context = {
         "form": VideoForm(instance=video),
-        "caption_form": CaptionForm(initial={"language": get_language()}),
+        "caption_form": CaptionForm(initial={"language": canonical_tag(get_language() or "")}),
         "captions": video.captions.all(),
         "video": video,
         "playback": services.playback(video),
