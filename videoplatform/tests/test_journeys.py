@@ -158,6 +158,36 @@ def test_the_player_obeys_the_keyboard(visitor: BrowserContext, site: str, tmp_p
     wait_for_player(page, "!player.paused")
 
 
+def test_captions_are_added_in_the_studio_and_read_in_the_player(
+    visitor: BrowserContext, site: str, tmp_path: Path
+) -> None:
+    captions = tmp_path / "captions.srt"
+    captions.write_text("1\n00:00:00,000 --> 00:00:19,000\n<i>Guten Tag</i>\n", encoding="utf-16")
+    page = visitor.new_page()
+    sign_up(page, site, "translator")
+    upload(page, site, make_clip("landscape", tmp_path, seconds=20))
+    watch_url = page.url
+
+    page.get_by_role("link", name="Edit", exact=True).click()
+    page.get_by_label("Language", exact=True).select_option("de")
+    page.get_by_label("File").set_input_files(captions)
+    page.get_by_role("button", name="Add captions").click()
+    expect(page.get_by_text("Deutsch: 1 caption.")).to_be_visible()
+    expect(page.get_by_role("button", name="Remove Deutsch")).to_be_visible()
+
+    page.goto(watch_url)
+    wait_for_player(page, "player.currentTime > 0.2")
+    button = page.get_by_role("button", name="Captions")
+    expect(button).to_have_attribute("aria-pressed", "false")
+    page.keyboard.press("c")
+    expect(button).to_have_attribute("aria-pressed", "true")
+    wait_for_player(page, "video.textTracks[0].activeCues?.[0]?.text === '<i>Guten Tag</i>'")
+
+    # The next visit remembers it.
+    page.reload()
+    wait_for_player(page, "video.textTracks[0].mode === 'showing' && player.currentTime > 0.2")
+
+
 def test_signing_out_and_in_again(visitor: BrowserContext, site: str) -> None:
     page = visitor.new_page()
     sign_up(page, site, "returner")

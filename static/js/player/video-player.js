@@ -83,9 +83,11 @@ export class VideoPlayer extends HTMLElement {
   // --- Beginning --------------------------------------------------------------------
 
   applyTaste() {
-    const { volume, muted, speed } = taste();
+    const { volume, muted, speed, captions } = taste();
     Object.assign(this.video, { volume, muted, defaultPlaybackRate: speed, playbackRate: speed, controls: false });
     this.controls.showVolume();
+    const liked = this.captionTracks.find((track) => track.language === captions);
+    if (liked) liked.mode = "showing";
   }
 
   makeHeartbeat() {
