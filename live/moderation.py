@@ -59,7 +59,7 @@ def conversation_around(message: ChatMessage) -> dict[str, Any]:
     said = message.stream.messages.select_related("user__channel")
     before = said.filter(seq__lt=message.seq).order_by("-seq")[:5]
     after = said.filter(seq__gt=message.seq).order_by("seq")[:5]
-    return {"message": message, "around": [*reversed(before), message, *after]}
+    return {"around": [*reversed(before), message, *after]}
 
 
 def register_message() -> None:
@@ -99,7 +99,7 @@ def end_broadcast(broadcast: Broadcast, _by: User) -> None:
 def player_of(broadcast: Broadcast) -> dict[str, Any]:
     """What was broadcast, as far as it can be played by now."""
     recording = broadcast.recording
-    return {"broadcast": broadcast, "video": recording, "playback": recording and playback(recording)}
+    return {"video": recording, "playback": recording and playback(recording)}
 
 
 def register_broadcast() -> None:

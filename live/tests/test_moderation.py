@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.test import Client
 
 from accounts import charts, moderation
 from accounts.models import User
@@ -17,7 +18,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.redis]
 
 @pytest.fixture
 def moderator() -> User:
-    user: User = UserFactory(is_superuser=True)
+    user: User = UserFactory(is_superuser=True, is_staff=True)
     return user
 
 
@@ -44,6 +45,27 @@ def test_the_desk_shows_what_was_said_around_a_message() -> None:
     assert kind
 
     assert kind.context(messages[1])["around"] == messages
+
+
+def test_the_desk_has_a_page_for_a_message_and_for_a_broadcast(moderator: User) -> None:
+    stream = StreamFactory(title="Testing the air")
+    before, message = (
+        ChatMessageFactory(stream=stream, text=text) for text in ("said before", "buy <lamps>")
+    )
+    broadcast = BroadcastFactory(stream=stream)
+    browser = Client()
+    browser.force_login(moderator)
+
+    pages = []
+    for kind, target in (("chat_message", message), ("broadcast", broadcast)):
+        case = moderation.open_case(kind, target.public_id, by=moderator)
+        pages.append(browser.get(f"/admin/accounts/case/{case.pk}/change/").content.decode())
+
+    assert "buy &lt;lamps&gt;" in pages[0]
+    assert f"<span>{before.text}</span>" in pages[0]
+    assert f"<span>@{stream.username}</span>" in pages[0]
+    assert "Watch it live" in pages[1]
+    assert "0 viewers at most" in pages[1]
 
 
 def test_a_reported_broadcast_is_taken_off_the_air(moderator: User) -> None:
