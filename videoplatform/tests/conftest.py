@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, expect, sync_playwright
 
 from videoplatform.embedded.browser import find_browser
 from videoplatform.tests.balancer import Balancer
@@ -20,8 +20,9 @@ from videos.tests.processes import Process, kill, start, start_celery
 
 START_TIMEOUT_S = 60
 SETTINGS = "videoplatform.settings"
-# Journeys may wait for an encode on a busy machine.
+# Journeys may wait for an encode on a busy machine, and pages for each other.
 PATIENCE_MS = 60_000
+expect.set_options(timeout=PATIENCE_MS)
 
 
 def free_port() -> int:

@@ -1,0 +1,273 @@
+"""A comment, danmaku and a chat message: reported, decided by keyboard, gone for everyone, brought back."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from accounts.models import Decision, User
+from accounts.services import Role, grant_role
+from accounts.tests.factories import PASSWORD, UserFactory
+from live import services
+from live.tests.publisher import publishing
+from videoplatform.tests.conftest import PATIENCE_MS, LiveSite, is_serious
+from videoplatform.tests.test_journeys import upload, wait_for_player
+from videoplatform.tests.test_live_journeys import say, sign_in
+from videos.models import Video
+from videos.tests.clips import make_clip
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.ffmpeg,
+    pytest.mark.redis,
+    pytest.mark.slow,
+    pytest.mark.storage,
+]
+
+COMMENT, DANMAKU, MESSAGE = "buy my lamps below", "buy my lamps above", "buy my lamps beside"
+FLIES_AT_S = 6
+
+
+@dataclass(slots=True)
+class Pages:
+    """What one person has open: a video, and a broadcast with its chat."""
+
+    video: Page
+    room: Page
+
+    @property
+    def comment(self) -> Locator:
+        return self.video.get_by_text(COMMENT, exact=True)
+
+    @property
+    def flying(self) -> Locator:
+        return self.video.locator(".danmaku > span", has_text=DANMAKU)
+
+    @property
+    def message(self) -> Locator:
+        return self.room.get_by_role("log").get_by_text(MESSAGE, exact=True)
+
+
+@contextmanager
+def somebody(chromium: Browser, site: LiveSite, user: User | None = None) -> Iterator[Pages]:
+    """A browser of somebody's own; a script or a policy that fails on its pages fails the test."""
+    problems: list[str] = []
+
+    def note(message: Any) -> None:
+        if is_serious(message):
+            problems.append(message.text)
+
+    context = chromium.new_context(viewport={"width": 1280, "height": 800}, locale="en")
+    context.set_default_timeout(PATIENCE_MS)
+    if user:
+        sign_in(context, site, user)
+    pages = Pages(context.new_page(), context.new_page())
+    for page in (pages.video, pages.room):
+        page.on("pageerror", lambda error: problems.append(str(error)))
+        page.on("console", note)
+    yield pages
+    context.close()
+    assert problems == []
+
+
+def open_both(pages: Pages, site: LiveSite, video: Video, streamer: User) -> None:
+    """Both pages, and neither plays: what is seen there changes by what others do alone."""
+    pages.video.goto(f"{site.url}{video.get_absolute_url()}")
+    stop(pages.video)
+    pages.room.goto(f"{site.url}/@{streamer.username}/live/")
+    wait_for_player(pages.room, "player.currentTime > 0")
+    pages.room.evaluate("document.querySelector('[data-player] video').pause()")
+
+
+def stop(page: Page) -> None:
+    wait_for_player(page, "player.currentTime > 0.2")
+    page.evaluate("document.querySelector('[data-player]').pause()")
+
+
+def fly_to(page: Page, seconds: float) -> None:
+    page.evaluate(f"document.querySelector('[data-player]').currentTime = {seconds}")
+    wait_for_player(page, f"!video.seeking && Math.abs(player.currentTime - {seconds}) < 0.5")
+
+
+def freeze_in_flight(pages: Pages) -> None:
+    """Play until the danmaku is over the picture, and stop there."""
+    fly_to(pages.video, FLIES_AT_S - 1)
+    pages.video.evaluate("document.querySelector('[data-player]').play()")
+    pages.flying.wait_for(state="attached")
+    pages.video.evaluate("document.querySelector('[data-player]').pause()")
+
+
+def send_report(page: Page) -> None:
+    """What the dialog asks for, by keyboard."""
+    dialog = page.get_by_role("dialog", name="Report")
+    expect(dialog.get_by_role("radio").first).to_be_focused()
+    dialog.get_by_label("Spam or a trick").press("Space")
+    dialog.get_by_role("button", name="Send the report").press("Enter")
+    expect(page.get_by_text("Thank you. Moderators look at it")).to_be_visible()
+
+
+def told(page: Page) -> str:
+    """What stands under the bell."""
+    page.get_by_role("link", name=re.compile("^Notifications")).click()
+    notices = page.locator("#bell-menu .notifications")
+    expect(notices).to_be_visible()
+    return notices.inner_text()
+
+
+@pytest.fixture
+def streamer() -> User:
+    user = UserFactory(username="streamer")
+    services.stream_of(user.channel)
+    return user
+
+
+@pytest.fixture
+def moderator() -> User:
+    user = UserFactory(username="modena")
+    grant_role(user=user, role=Role.MODERATOR)
+    return user
+
+
+def test_what_was_said_is_reported_decided_by_keyboard_gone_for_everyone_and_brought_back(
+    chromium: Browser, live_site: LiveSite, streamer: User, moderator: User, tmp_path: Path
+) -> None:
+    key = services.rotate_stream_key(services.stream_of(streamer.channel))
+    with ExitStack() as stack:
+        stack.enter_context(publishing(live_site.rtmp_url, key))
+        author, viewer, stranger, desk = (
+            stack.enter_context(somebody(chromium, live_site, user))
+            for user in (UserFactory(username="lampseller"), UserFactory(username="viewer"), None, None)
+        )
+        everyone = (author, viewer, stranger)
+        video = uploaded_by(streamer, chromium, live_site, tmp_path)
+        for pages in everyone:
+            open_both(pages, live_site, video, streamer)
+
+        # Somebody says three things.
+        author.video.get_by_label("Your comment").fill(COMMENT)
+        author.video.get_by_label("Your comment").press("Control+Enter")
+        expect(author.comment).to_be_visible()
+        fly_to(author.video, FLIES_AT_S)
+        author.video.get_by_placeholder("Let something fly at this moment").fill(DANMAKU)
+        author.video.keyboard.press("Enter")
+        author.flying.wait_for(state="attached")
+        say(author.room, MESSAGE)
+
+        # The others see them, and one of them reports each, with the keyboard.
+        for pages in (viewer, stranger):
+            pages.video.reload()
+            stop(pages.video)
+            freeze_in_flight(pages)
+            expect(pages.comment).to_be_visible()
+            expect(pages.message).to_be_visible()
+        report_all(viewer)
+
+        # A moderator signs in and decides: by keyboard alone, from the front door on.
+        page = desk.video
+        go_to_the_desk(page, live_site, moderator)
+        decide_all(page)
+
+        # All of it is gone, and no page was loaded anew.
+        for pages in everyone:
+            expect(pages.comment).to_have_count(0)
+            expect(pages.flying).to_have_count(0)
+            expect(pages.message).to_have_count(0)
+            expect(pages.video.locator("#comment-count")).to_have_text("0")
+        bell = author.video.get_by_role("link", name=re.compile("^Notifications"))
+        expect(bell).to_have_accessible_name("Notifications: 3 new")
+        said_to_author, said_to_viewer = told(author.video), told(viewer.video)
+        assert f"Moderators hid “{COMMENT}”: Spam or a trick" in said_to_author
+        assert f"Moderators removed “{DANMAKU}”: Spam or a trick" in said_to_author
+        assert re.search(r"You may not write or upload until .+: Harassment or bullying", said_to_author)
+        for title in (COMMENT, DANMAKU, MESSAGE):
+            assert f"You reported “{title}”: we looked at it and did something" in said_to_viewer
+
+        # Nothing more is heard of the author.
+        author.video.keyboard.press("Escape")
+        author.video.get_by_label("Your comment").fill("why?")
+        author.video.get_by_label("Your comment").press("Control+Enter")
+        expect(author.video.get_by_role("alert").filter(has_text="may not")).to_be_visible()
+
+        # Undo, three times, brings everything back, where it was.
+        for title in (MESSAGE, DANMAKU, COMMENT):
+            page.keyboard.press("u")
+            expect(page.get_by_text(f"Taken back: “{title}” is as it was.")).to_be_visible()
+            page.wait_for_load_state()
+        for pages in everyone:
+            expect(pages.comment).to_be_visible()
+            expect(pages.message).to_be_visible()
+            expect(pages.video.locator("#comment-count")).to_have_text("1")
+            freeze_in_flight(pages)
+        author.video.get_by_label("Your comment").press("Control+Enter")
+        expect(author.video.get_by_role("article", name="Comment by lampseller")).to_have_count(2)
+
+    actions = [*Decision.objects.order_by("pk").values_list("action", flat=True)]
+    assert actions == ["hide", "remove", "time_out", "undo", "undo", "undo"]
+
+
+def uploaded_by(person: User, chromium: Browser, site: LiveSite, tmp_path: Path) -> Video:
+    """A video of 20 s, as soon as it plays."""
+    with somebody(chromium, site, person) as pages:
+        upload(pages.video, site.url, make_clip("landscape", tmp_path, seconds=20))
+        wait_for_player(pages.video, "player.currentTime > 0.2")
+    return Video.objects.get(source_key__gt="")
+
+
+def report_all(viewer: Pages) -> None:
+    comment = viewer.video.get_by_role("article", name="Comment by lampseller")
+    comment.get_by_label("What you can do with this comment").press("Enter")
+    comment.get_by_role("link", name="Report").press("Enter")
+    send_report(viewer.video)
+
+    viewer.video.get_by_label("What flew just now").press("Enter")
+    viewer.video.get_by_role("button", name=f"Report “{DANMAKU}”").press("Enter")
+    send_report(viewer.video)
+
+    viewer.room.get_by_role("button", name="Report lampseller’s message").press("Enter")
+    send_report(viewer.room)
+
+
+def go_to_the_desk(page: Page, site: LiveSite, moderator: User) -> None:
+    page.goto(f"{site.url}/admin/")
+    page.get_by_label(re.compile("user ?name", re.IGNORECASE)).fill(moderator.username)
+    page.get_by_label("Password", exact=True).fill(PASSWORD)
+    page.keyboard.press("Enter")
+    page.get_by_role("link", name="To the moderation desk").press("Enter")
+
+
+def decide_all(page: Page) -> None:
+    """Hide the comment, remove the danmaku, and with the message silence its author for an hour."""
+    arrive_at(page, COMMENT)
+    page.keyboard.press("2")
+    expect(page.get_by_role("button", name=re.compile("^2 ?Hide"))).to_be_focused()
+    page.keyboard.press("2")
+    expect(page.get_by_text(f"Hidden: “{COMMENT}”.")).to_be_visible()
+
+    arrive_at(page, DANMAKU)
+    page.keyboard.press("3")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text(f"Removed: “{DANMAKU}”.")).to_be_visible()
+
+    arrive_at(page, MESSAGE)
+    page.keyboard.press("r")
+    page.keyboard.type("Hara")
+    page.keyboard.press("Escape")
+    expect(page.get_by_label("Reason")).to_have_value("harassment")
+    page.get_by_label("And the content").press("End")
+    page.keyboard.press("4")
+    expect(page.get_by_role("button", name=re.compile("^4 ?Time out"))).to_be_focused()
+    page.keyboard.press("4")
+    expect(page.get_by_text("Timed out: lampseller.")).to_be_visible()
+
+
+def arrive_at(page: Page, title: str) -> None:
+    """The case is there, and so are its keys."""
+    expect(page.get_by_role("heading", level=1, name=title)).to_be_visible()
+    page.wait_for_load_state()
