@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
+
+from videoplatform.errors import TooLarge, client_error
 
 # Captions are the largest thing that comes through us (5 MiB, with a form around it).
 MAX_BODY_BYTES = 8 * 1024 * 1024
@@ -42,6 +45,11 @@ def _claimed(scope: Any) -> int:
 
 
 async def _refuse(send: Any) -> None:
-    headers = [(b"content-type", b"text/plain"), (b"content-length", b"0"), (b"connection", b"close")]
+    body = json.dumps(client_error(TooLarge.default_code, TooLarge.default_detail)).encode()
+    headers = [
+        (b"content-type", b"application/json"),
+        (b"content-length", str(len(body)).encode()),
+        (b"connection", b"close"),
+    ]
     await send({"type": "http.response.start", "status": 413, "headers": headers})
-    await send({"type": "http.response.body", "body": b""})
+    await send({"type": "http.response.body", "body": body})

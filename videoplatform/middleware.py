@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 from asgiref.sync import iscoroutinefunction
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest, HttpResponseBase
+from django.http import HttpRequest, HttpResponseBase, JsonResponse
 from django.utils.decorators import sync_and_async_middleware
+from django.utils.translation import gettext as _
 
 from videoplatform import assets
+from videoplatform.errors import TooLarge, client_error
 from videoplatform.storage import public_origin
 
 MAX_PATH = 2048
+# Python knows encodings that are none of text, and Django would try them.
+TEXT_ENCODINGS = {"utf-8", "ascii", "iso8859-1"}
 # What our pages do with a browser's powers: nothing, but play and fill the screen.
 PERMISSIONS_POLICY = ", ".join(
     [
@@ -52,14 +57,17 @@ def refusing_middleware(
 def refusal(request: HttpRequest) -> HttpResponseBase | None:
     """400 for an address with a NUL in it or longer than any of ours: databases refuse both, late.
 
-    413 for JSON beyond what a form may be: files never come as JSON.
+    413 for JSON beyond what a form may be: files never come as JSON.  415 for text
+    that is not Unicode.
     """
     has_null = "\0" in request.path or "%00" in request.META.get("QUERY_STRING", "")
     if has_null or len(request.path) > MAX_PATH:
-        return HttpResponseBadRequest()
+        return JsonResponse(client_error("bad_address", _("This address cannot exist.")), status=400)
     length = request.META.get("CONTENT_LENGTH") or "0"
     if request.content_type == "application/json" and not _is_at_most(length):
-        return HttpResponse(status=413)
+        return JsonResponse(client_error(TooLarge.default_code, TooLarge.default_detail), status=413)
+    if request.encoding and codecs.lookup(request.encoding).name not in TEXT_ENCODINGS:
+        return JsonResponse(client_error("unsupported_encoding", _("Text is sent as UTF-8.")), status=415)
     return None
 
 

@@ -6,16 +6,24 @@ from typing import Any
 
 from django.conf import settings
 from django.db.models import F, Q
-from django.http import HttpRequest, HttpResponse, HttpResponsePermanentRedirect, JsonResponse
+from django.http import (
+    HttpRequest,
+    HttpResponse,
+    HttpResponseBase,
+    HttpResponsePermanentRedirect,
+    JsonResponse,
+)
 from django.shortcuts import get_object_or_404, render
 from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
+from django.views import defaults
 from django.views.decorators.http import require_safe
 
 from accounts.models import Channel, Follow
 from live import state
 from live.models import Stream
 from live.views import live_now
+from videoplatform.errors import client_error
 from videos.listing import Listing
 from videos.models import Video
 
@@ -92,14 +100,19 @@ def _list(request: HttpRequest, template: str, context: dict[str, object]) -> Ht
 # --- When something is wrong ------------------------------------------------------
 
 
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponseBase:
+    if request.path.startswith("/api/"):
+        return JsonResponse(client_error("bad_request", _("This request cannot be understood.")), status=400)
+    return defaults.bad_request(request, exception)
+
+
 def forbidden(request: HttpRequest, *_args: object, **_kwargs: object) -> HttpResponse:
     return render(request, "403.html", status=403)
 
 
 def not_found(request: HttpRequest, *_args: object, **_kwargs: object) -> HttpResponse:
     if request.path.startswith("/api/"):
-        error = {"code": "not_found", "detail": _("There is nothing here"), "attr": None}
-        return JsonResponse({"type": "client_error", "errors": [error]}, status=404)
+        return JsonResponse(client_error("not_found", _("There is nothing here")), status=404)
     return render(request, "404.html", status=404)
 
 

@@ -25,6 +25,7 @@ urlpatterns = [
     path("api/docs/", SpectacularSwaggerView.as_view(url_name="schema"), name="api-docs"),
 ]
 
+handler400 = "videoplatform.pages.bad_request"
 handler403 = "videoplatform.pages.forbidden"
 handler404 = "videoplatform.pages.not_found"
 handler500 = "videoplatform.pages.server_error"

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
-from django.test import Client
+from django.test import AsyncClient, Client
 from rest_framework.test import APIClient
 
 from accounts.tests.factories import UserFactory
@@ -60,6 +61,11 @@ UPLOADS: list[Any] = [
     [],
     "x",
 ]
+TOKEN = "/api/v1/accounts/token/"
+FORM = "application/x-www-form-urlencoded"
+MULTIPART = "multipart/form-data; boundary=b"
+FIELD = b'--b\r\nContent-Disposition: form-data; name="a"\r\n\r\n1\r\n'
+FILE = b'--b\r\nContent-Disposition: form-data; name="a"; filename="a"\r\n\r\n1\r\n'
 EDITS: list[Any] = [{"title": "a\0b"}, {"tags": ["a\0"]}, {"visibility": "x"}, []]
 REPORTS: list[Any] = [
     {"position_s": "nan"},
@@ -130,12 +136,54 @@ def test_a_body_of_brackets_is_refused() -> None:
     assert answer.status_code == 400
 
 
-def test_a_huge_body_is_refused() -> None:
-    answer = APIClient().post(
-        "/api/v1/accounts/token/", b'"' + b"a" * 3_000_000 + b'"', content_type="application/json"
-    )
+@pytest.mark.parametrize("content_type", ["application/json", FORM])
+def test_a_huge_body_is_refused(content_type: str) -> None:
+    answer = APIClient().post(TOKEN, b"username=" + b"a" * 3_000_000, content_type=content_type)
 
-    assert answer.status_code == 413
+    assert (answer.status_code, code_of(answer)) == (413, "too_large")
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body"),
+    [(FORM, b"a=1&" * 2000), (MULTIPART, FIELD * 2000), (MULTIPART, FILE * 200)],
+    ids=["fields", "parts", "files"],
+)
+def test_more_fields_than_any_form_has_are_refused(content_type: str, body: bytes) -> None:
+    answer = APIClient().post(TOKEN, body, content_type=content_type)
+
+    assert (answer.status_code, code_of(answer)) == (400, "parse_error")
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("charset", ["hex", "idna", "punycode", "undefined", "zip", "utf-16"])
+@pytest.mark.parametrize("path", [TOKEN, "/accounts/login/"])
+async def test_text_is_unicode(path: str, charset: str) -> None:
+    """Over ASGI, as it arrives in production: under WSGI, Django itself stumbles over these."""
+    for kind in (FORM, MULTIPART, "application/json"):
+        answer = await AsyncClient().generic("POST", path, FIELD, content_type=f"{kind}; charset={charset}")
+
+        assert (answer.status_code, code_of(answer)) == (415, "unsupported_encoding")
+
+
+@pytest.mark.parametrize(
+    ("path", "host", "code"),
+    [
+        ("/api/v1/videos/a-b/", "testserver", "not_found"),
+        ("/api/v1/videos/?q=%00", "testserver", "bad_address"),
+        ("/api/v1/videos/", "a b", "bad_request"),
+    ],
+)
+def test_what_reaches_no_endpoint_is_refused_in_the_api_s_shape(path: str, host: str, code: str) -> None:
+    answer = Client(headers={"host": host}).get(path)
+
+    assert answer.json()["type"] == "client_error"
+    assert code_of(answer) == code
+
+
+def code_of(answer: Any) -> str:
+    (error,) = json.loads(answer.content)["errors"]
+    assert set(error) == {"code", "detail", "attr"}
+    return str(error["code"])
 
 
 def test_nonsense_people_are_refused() -> None:
