@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 from unittest import mock
 from urllib.request import Request, urlopen
 
 import pytest
 from django.conf import settings
+from django.utils import timezone
 from rest_framework.test import APIClient
 
 from accounts.models import User
@@ -197,6 +199,26 @@ def test_a_file_above_the_limit_is_refused_before_it_is_sent(api: APIClient, set
 
 
 @pytest.mark.storage
+@pytest.mark.redis
+def test_nobody_uploads_more_in_a_day_than_one_may(
+    api: APIClient, alice: User, bucket: str, settings: Any
+) -> None:
+    settings.RATE_LIMITS = True
+    settings.MAX_UPLOAD_BYTES_PER_DAY = 10
+    start(api, size_bytes=6)
+    more = {"title": "Harbour", "filename": "harbour.mp4", "size_bytes": 5}
+
+    refused = api.post("/api/v1/videos/", more, format="json")
+    others = signed_in(UserFactory()).post("/api/v1/videos/", more, format="json")
+    Video.objects.filter(channel=alice.channel).update(created_at=timezone.now() - timedelta(hours=25))
+    next_day = api.post("/api/v1/videos/", more, format="json")
+
+    assert (refused.status_code, refused.json()["errors"][0]["code"]) == (429, "daily_limit")
+    assert int(refused.headers["Retry-After"]) > 0
+    assert (others.status_code, next_day.status_code) == (201, 201)
+
+
+@pytest.mark.storage
 @pytest.mark.parametrize(
     ("given", "kept"),
     [
@@ -364,10 +386,12 @@ def test_only_the_owner_changes_a_video() -> None:
     assert APIClient().patch(path, {"title": "After"}, format="json").status_code == 401
     assert signed_in(UserFactory()).patch(path, {"title": "After"}, format="json").status_code == 403
     answer = signed_in(video.channel.owner).patch(
-        path, {"title": "After", "tags": ["#Sea", "sea"]}, format="json"
+        path, {"title": "After", "tags": ["#Sea", "sea"], "comments_mode": "held"}, format="json"
     )
 
-    assert (answer.status_code, answer.json()["title"], answer.json()["tags"]) == (200, "After", ["sea"])
+    body = answer.json()
+    assert (answer.status_code, body["title"], body["tags"]) == (200, "After", ["sea"])
+    assert body["comments_mode"] == "held"
 
 
 def test_only_a_failed_video_can_be_retried() -> None:
