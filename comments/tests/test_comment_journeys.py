@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 from accounts.models import Report, User
 from comments.models import Comment, Danmaku
 from videoplatform.tests.conftest import PATIENCE_MS
-from videoplatform.tests.test_journeys import player, sign_up, upload, wait_for_player
+from videoplatform.tests.test_journeys import sign_up, upload, wait_for_player
 from videos.models import Video
 from videos.tests.clips import make_clip
 
@@ -23,6 +23,22 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.storage,
 ]
+
+
+LATE_S = 4  # what comes up later than this is let go
+# Where the message is, in px, and where the playhead, from the moment it is on the picture.
+NOTE_WHAT_FLIES = """() => {
+  window.flown = { places: [], times: [] };
+  const note = () => {
+    const flying = document.querySelector(".danmaku > span");
+    if (flying) {
+      window.flown.places.push(flying.getBoundingClientRect().x);
+      window.flown.times.push(document.querySelector("[data-player]").currentTime);
+    }
+    requestAnimationFrame(note);
+  };
+  note();
+}"""
 
 
 @pytest.fixture
@@ -116,14 +132,22 @@ def test_danmaku_posted_in_one_browser_flies_in_another_at_its_time(
     expect(line).to_have_value("")
 
     # It was not there when this page read what flies, and the page is not loaded anew.
+    watched.evaluate(NOTE_WHAT_FLIES)
     watched.get_by_role("region", name="Video player").focus()
     watched.keyboard.press("k")
     flying = watched.locator(".danmaku > span", has_text="here it flies")
     flying.wait_for(state="attached")
-    seen_at_s = player(watched, "player.currentTime")
+    watched.wait_for_function(
+        "() => { const { places, times } = window.flown;"
+        " return times.at(-1) > times[0] + 0.5 && places.at(-1) < places[0] - 50; }"
+    )
+    flown = watched.evaluate("window.flown")
     watched.keyboard.press("d")
 
-    assert 16 <= seen_at_s < 26
+    # It came up with its moment, and went to the left while the picture went on.
+    assert 16 <= flown["times"][0] < 16 + LATE_S
+    assert flown["times"] == sorted(flown["times"])
+    assert flown["places"] == sorted(flown["places"], reverse=True)
     expect(flying).to_be_hidden()
     expect(watched.get_by_role("button", name=re.compile("Danmaku")).first).to_have_attribute(
         "aria-pressed", "false"
