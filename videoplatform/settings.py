@@ -73,6 +73,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "servestatic.middleware.ServeStaticMiddleware",
     "videoplatform.middleware.refusing_middleware",
+    "videoplatform.limits.limits_middleware",
     "csp.middleware.CSPMiddleware",
     "videoplatform.storage.request_origin_middleware",
     "videoplatform.middleware.page_policy_middleware",
