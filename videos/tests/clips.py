@@ -6,6 +6,7 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+from videos.tests.trap import TRAP_PORT
 from videos.transcoding.tools import ffmpeg_path
 
 _X264 = ("-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p")
@@ -69,8 +70,11 @@ def _portrait(path: Path, seconds: float, size: str, rate: str) -> None:
     _ffmpeg("-display_rotation", "90", "-i", str(upright), "-c", "copy", str(path))
 
 
-def _audio_only(path: Path, seconds: float, size: str, rate: str) -> None:
-    _ffmpeg(*_sound(seconds), *_AAC, str(path))
+def _audio_only(*options: str) -> Callable[[Path, float, str, str], None]:
+    def make(path: Path, seconds: float, size: str, rate: str) -> None:
+        _ffmpeg(*_sound(seconds), *options, str(path))
+
+    return make
 
 
 def _audio_with_cover(path: Path, seconds: float, size: str, rate: str) -> None:
@@ -87,6 +91,17 @@ def _two_audio(path: Path, seconds: float, size: str, rate: str) -> None:
         "-map", "0:v", "-map", "1:a", "-map", "2:a", *_X264, *_AAC,
         "-metadata:s:a:0", "language=eng", "-metadata:s:a:1", "language=zho", str(path),
     )  # fmt: skip
+
+
+def _changing(path: Path, seconds: float, size: str, rate: str) -> None:
+    """Change the picture's size and the sound's channels halfway, as broadcasts do between programmes."""
+    for half, shape, channels in ((0, size, "6"), (1, "256x256", "2")):
+        _ffmpeg(
+            *_picture(seconds / 2, shape, rate), *_sound(seconds / 2), *_X264, "-c:a", "ac3", "-ac", channels,
+            "-muxdelay", "0", "-muxpreload", "0", "-output_ts_offset", str(half * seconds / 2),
+            f"{path}.{half}.ts",
+        )  # fmt: skip
+    path.write_bytes(b"".join(Path(f"{path}.{half}.ts").read_bytes() for half in (0, 1)))
 
 
 def _truncated(path: Path, seconds: float, size: str, rate: str) -> None:
@@ -108,13 +123,14 @@ _UNEVEN = ("-vf", "select='lt(mod(n\\,8)\\,2)+eq(mod(n\\,8)\\,5)'", "-fps_mode",
 _PQ = ("-vf", "setparams=color_primaries=bt2020:color_trc=smpte2084:colorspace=bt2020nc")
 _B_FRAMES = ("-c:v", "libx264", "-preset", "veryfast", "-bf", "3", "-g", "60", "-pix_fmt", "yuv420p")
 _PLAYLIST = "#EXTM3U\n#EXT-X-TARGETDURATION:4\n#EXTINF:4,\nfile:///etc/passwd\n#EXT-X-ENDLIST\n"
+_REMOTE_PLAYLIST = _PLAYLIST.replace("file:///etc/passwd", f"http://127.0.0.1:{TRAP_PORT}/0.ts")
 
 KINDS: dict[str, tuple[str, Callable[[Path, float, str, str], None]]] = {
     "landscape": (".mp4", _both(*_X264, *_AAC)),
     "portrait": (".mp4", _portrait),
     "vfr": (".mp4", _silent(*_UNEVEN, *_X264)),
     "no_audio": (".mp4", _silent(*_X264)),
-    "audio_only": (".m4a", _audio_only),
+    "audio_only": (".m4a", _audio_only(*_AAC)),
     "audio_with_cover": (".m4a", _audio_with_cover),
     "two_audio": (".mkv", _two_audio),
     "interlaced": (
@@ -131,6 +147,13 @@ KINDS: dict[str, tuple[str, Callable[[Path, float, str, str], None]]] = {
     "ts": (".ts", _both(*_X264, *_AAC)),
     "avi": (".avi", _both("-c:v", "mpeg4", "-c:a", "libmp3lame")),
     "webm": (".webm", _both("-c:v", "libvpx", "-deadline", "realtime", "-c:a", "libopus")),
+    "changing": (".ts", _changing),
+    "flv": (".flv", _both(*_X264, *_AAC)),
+    "mov": (".mov", _both("-c:v", "mjpeg", "-pix_fmt", "yuvj420p", "-c:a", "pcm_s16le")),
+    "ogg": (".ogv", _both("-c:v", "libtheora", "-c:a", "libvorbis")),
+    "mpeg": (".mpg", _both("-c:v", "mpeg2video", "-c:a", "mp2")),
+    "wmv": (".wmv", _both("-c:v", "wmv2", "-c:a", "wmav2")),
+    "mp3": (".mp3", _audio_only("-c:a", "libmp3lame")),
     "gif": (".gif", _silent()),
     "anamorphic": (".mp4", _both("-vf", "setsar=4/3", *_X264, *_AAC)),
     "late_audio": (".mkv", _both("-af", "asetpts=PTS+0.8/TB", *_X264, *_AAC)),
@@ -141,6 +164,7 @@ KINDS: dict[str, tuple[str, Callable[[Path, float, str, str], None]]] = {
     ),
     "truncated": (".mp4", _truncated),
     "playlist": (".mp4", _text(_PLAYLIST)),
+    "remote_playlist": (".mp4", _text(_REMOTE_PLAYLIST)),
     "text": (".mp4", _text("This is not a video at all, whatever its name says.\n")),
     "empty": (".mp4", _text("")),
 }  # fmt: skip

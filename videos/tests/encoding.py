@@ -12,6 +12,7 @@ from pathlib import Path
 from videos.transcoding.chunks import ChunkPlan, plan_chunks
 from videos.transcoding.ffmpeg import audio_args, encode_args, output_directories
 from videos.transcoding.ladder import Rung, plan_ladder
+from videos.transcoding.limits import DEFAULT_LIMITS, Limits
 from videos.transcoding.probe import probe
 from videos.transcoding.run import INIT_SEGMENT, FinishedSegment, run_encode
 from videos.transcoding.sniff import HEAD_BYTES
@@ -37,10 +38,10 @@ class Rendition:
         return path
 
 
-def probe_file(path: Path, *, filename: str = "") -> SourceInfo:
+def probe_file(path: Path, *, filename: str = "", limits: Limits = DEFAULT_LIMITS) -> SourceInfo:
     with path.open("rb") as file:
         head = file.read(HEAD_BYTES)
-    return probe(str(path), head=head, size_bytes=path.stat().st_size, filename=filename)
+    return probe(str(path), head=head, size_bytes=path.stat().st_size, filename=filename, limits=limits)
 
 
 def encode_video(
@@ -59,7 +60,8 @@ def encode_video(
         directory = work / f"chunk-{chunk.position}"
         outputs = output_directories(directory, len(rungs))
         argv = encode_args(source, str(path), rungs, chunk, directory, preset="ultrafast")
-        _collect(renditions, argv, work, outputs)
+        # A header may promise more picture than there is: later chunks may be empty.
+        _collect(renditions, argv, work, outputs, allow_empty=chunk.position > 0)
     return renditions
 
 
@@ -118,11 +120,18 @@ def difference(one: bytes, other: bytes) -> float:
     return sum(abs(a - b) for a, b in zip(one, other, strict=True)) / max(1, len(one))
 
 
-def _collect(renditions: list[Rendition], argv: list[str], work: Path, outputs: Sequence[Path]) -> None:
-    for segment in run_encode(argv, work, outputs=outputs):
-        renditions[segment.output_index].segments.append(segment)
-    for rendition, output in zip(renditions, outputs, strict=True):
-        rendition.inits.add((output / INIT_SEGMENT).read_bytes())
+def _collect(
+    renditions: list[Rendition],
+    argv: list[str],
+    work: Path,
+    outputs: Sequence[Path],
+    *,
+    allow_empty: bool = False,
+) -> None:
+    for segment in run_encode(argv, work, outputs=outputs, allow_empty=allow_empty):
+        rendition = renditions[segment.output_index]
+        rendition.segments.append(segment)
+        rendition.inits.add((outputs[segment.output_index] / INIT_SEGMENT).read_bytes())
 
 
 def _ffprobe(path: Path, entries: str) -> dict:  # type: ignore[type-arg]

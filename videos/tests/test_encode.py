@@ -185,6 +185,26 @@ def test_sound_that_starts_late_starts_late(clips: Path, tmp_path: Path) -> None
     assert first_loud / 10 == pytest.approx(0.8, abs=0.15)
 
 
+# --- Sources that change on the way -----------------------------------------------
+
+
+def test_a_picture_that_changes_its_size_keeps_its_size_and_time(clips: Path, tmp_path: Path) -> None:
+    (rendition,) = encode_video(make_clip("changing", clips, seconds=6), tmp_path)
+
+    joined = rendition.joined(tmp_path / "joined.mp4")
+    assert picture_times(joined) == [Fraction(number, 25) for number in range(150)]
+    assert _shape(joined) == "320x180,1:1,yuv420p"
+    assert difference(thumbnail(joined, at_s=1), thumbnail(joined, at_s=4)) < 40
+
+
+def test_sound_that_changes_its_channels_goes_on_in_time(clips: Path, tmp_path: Path) -> None:
+    rendition = encode_audio(make_clip("changing", clips, seconds=6), tmp_path)
+
+    levels = _levels(rendition, tmp_path / "joined.mp4")
+    assert len(levels) == pytest.approx(60, abs=1)
+    assert min(levels[1:-2]) > 1000
+
+
 # --- Posters ----------------------------------------------------------------------
 
 
@@ -319,6 +339,20 @@ def test_a_failure_carries_exit_code_and_last_words_without_urls(tmp_path: Path)
     assert failure.value.exit_code == 7
     assert failure.value.stderr_tail == "<source> went wrong"
     assert failure.value.retryable
+
+
+def test_a_source_of_which_most_is_damaged_is_not_tried_again(clips: Path, tmp_path: Path) -> None:
+    """Its beginning decodes, so looking at it found nothing."""
+    data = bytearray(make_clip("no_audio", clips, seconds=6).read_bytes())
+    start, end = data.find(b"mdat") + 4, data.find(b"moov") - 4
+    data[start + (end - start) // 10 : end] = b"\xff" * (end - start - (end - start) // 10)
+    path = tmp_path / "damaged.mp4"
+    path.write_bytes(data)
+
+    with pytest.raises(errors.DecodeFailed, match="most of it") as failure:
+        encode_video(path, tmp_path, chunks=[ChunkPlan(0, 0, None, 0.0, 6.0)])
+
+    assert not failure.value.retryable
 
 
 def test_much_complaining_neither_blocks_nor_fills_memory(tmp_path: Path) -> None:

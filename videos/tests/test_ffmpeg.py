@@ -3,6 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -55,13 +56,14 @@ def test_the_whole_command_of_a_chunk_in_the_middle() -> None:
     assert encode_args(SOURCE, "https://s3/key?sig", rungs, chunk, WORK, threads=2) == [
         *words("ffmpeg -hide_banner -nostdin -v error -nostats -progress pipe:1 -stats_period 0.5"),
         *words("-threads 2 -filter_complex_threads 2 -noaccurate_seek -ss 3.003000"),
+        *words("-reinit_filter 0 -noautorotate"),
         *words(f"-codec_whitelist {DECODER_WHITELIST} -f mov -format_whitelist mov"),
         *words("-protocol_whitelist https,tls,tcp,http -probesize 20M -analyzeduration 20M"),
         *words("-rw_timeout 30000000 -reconnect 1 -reconnect_on_network_error 1 -reconnect_delay_max 8"),
         *words("-i https://s3/key?sig -filter_complex"),
         (
-            "[0:0]setpts=PTS+0.013367/TB,fps=fps=30000/1001:start_time=0,trim=start_frame=30:end_frame=1829,"
-            "split=2[s0][s1];"
+            "[0:0]scale=iw:ih:flags=bicubic,setpts=PTS+0.013367/TB,fps=fps=30000/1001:start_time=0,"
+            "trim=start_frame=30:end_frame=1829,split=2[s0][s1];"
             "[s0]scale=1920:1080:flags=bicubic:out_range=tv,setsar=1,format=yuv420p[v0];"
             "[s1]scale=640:360:flags=bicubic:out_range=tv,setsar=1,format=yuv420p[v1]"
         ),
@@ -75,8 +77,9 @@ def test_the_whole_command_of_a_sound_track() -> None:
         *words("ffmpeg -hide_banner -nostdin -v error -nostats -progress pipe:1 -stats_period 0.5"),
         *words(f"-threads 2 -filter_complex_threads 2 -codec_whitelist {DECODER_WHITELIST}"),
         *words("-f mov -format_whitelist mov -protocol_whitelist file -probesize 20M -analyzeduration 20M"),
-        *words("-i file:a.mp4 -map 0:1 -vn -sn -dn -map_metadata -1 -map_chapters -1"),
-        *words("-af asetpts=PTS+0.000000/TB,aresample=48000:async=1:first_pts=0"),
+        *words("-i file:a.mp4 -filter_complex [0:1]aformat=fltp:48000:stereo[sound]"),
+        *words("-filter_complex [sound]asetpts=PTS+0.000000/TB,aresample=48000:async=1:first_pts=0[track]"),
+        *words("-map [track] -vn -sn -dn -map_metadata -1 -map_chapters -1"),
         *words("-c:a aac -profile:a aac_low -ac 2 -ar 48000 -b:a 128000 -t 43200 -hls_time 4"),
         *words("-movflags +frag_discont+negative_cts_offsets -f hls -hls_segment_type fmp4"),
         *words("-hls_segment_options movflags=+frag_discont+negative_cts_offsets:use_editlist=0"),
@@ -105,9 +108,19 @@ def test_only_interlaced_pictures_are_deinterlaced_and_only_hdr_is_mapped() -> N
 
     assert "bwdif" not in graph_of(SOURCE)
     assert "tonemap" not in graph_of(SOURCE)
-    assert graph_of(interlaced).startswith("[0:0]bwdif=mode=send_frame,setpts=")
+    assert ",bwdif=mode=send_frame,setpts=" in graph_of(interlaced)
     assert "zscale=w=640:h=360:tin=arib-std-b67" in graph_of(hdr)
     assert "tonemap=tonemap=hable" in graph_of(hdr)
+
+
+@pytest.mark.parametrize("change", [{"has_display_matrix": True}, {"rotation": 90}])
+def test_only_a_turned_picture_is_left_to_filters_of_ffmpeg_itself(change: dict[str, Any]) -> None:
+    """They come first and cannot take another size in the middle."""
+    turned = replace(SOURCE, video=replace(VIDEO, **change))
+    argv = encode_args(turned, "a", [Rung(360, 1)], ChunkPlan(0, 0, 1, 0.0, 4.0), WORK)
+
+    assert not {"-reinit_filter", "-noautorotate"} & {*argv}
+    assert graph_of(turned).startswith("[0:0]setpts=")
 
 
 def test_a_transport_stream_keeps_its_tracks_apart() -> None:

@@ -15,7 +15,8 @@ TRAP_PORT = 18099
 def listening() -> Iterator[list[object]]:
     """Collect the addresses of whoever comes."""
     visitors: list[object] = []
-    with socket.create_server(("127.0.0.1", TRAP_PORT)) as server:
+    # Several processes test at once: one of them hears of it.
+    with socket.create_server(("127.0.0.1", TRAP_PORT), reuse_port=True) as server:
         server.settimeout(0.1)
         is_over = threading.Event()
 

@@ -46,7 +46,7 @@ def encode_args(
     threads = threads or min(os.cpu_count() or 1, 8)
     outputs = output_directories(directory, len(rungs))
     return [
-        *_start(threads), *_seek(grid), *input_args(url, source.container),
+        *_start(threads), *_seek(grid), *_steady(video), *input_args(url, source.container),
         "-filter_complex", _video_graph(source, rungs, grid),
         *(option for number, (rung, output) in enumerate(zip(rungs, outputs, strict=True))
           for option in ("-map", f"[v{number}]",
@@ -59,15 +59,18 @@ def audio_args(source: SourceInfo, url: str, track: AudioStream, directory: Path
 
     Late starts and gaps become silence, so that picture and sound count alike.
     """
-    channels = 1 if track.channels == 1 else 2
+    channels, layout = (1, "mono") if track.channels == 1 else (2, "stereo")
     shift_s = source.timeline_shift_s(track.start_s)
     (output,) = output_directories(directory, 1)
     return [
         *_start(2), *input_args(url, source.container),
-        "-map", f"0:{track.index}", "-vn", "-sn", "-dn",
-        "-map_metadata", "-1", "-map_chapters", "-1",
+        # Where a source changes its channels, the graph that reads from it is built anew: only this one.
+        "-filter_complex", f"[0:{track.index}]aformat=fltp:{AUDIO_RATE_HZ}:{layout}[sound]",
         # Lost or late samples are replaced by silence instead of pulling the rest forward.
-        "-af", f"asetpts=PTS+{shift_s:.6f}/TB,aresample={AUDIO_RATE_HZ}:async=1:first_pts=0",
+        "-filter_complex",
+        f"[sound]asetpts=PTS+{shift_s:.6f}/TB,aresample={AUDIO_RATE_HZ}:async=1:first_pts=0[track]",
+        "-map", "[track]", "-vn", "-sn", "-dn",
+        "-map_metadata", "-1", "-map_chapters", "-1",
         # 48 kHz stereo AAC-LC is what every browser decodes; mono stays mono.
         "-c:a", "aac", "-profile:a", "aac_low", "-ac", str(channels), "-ar", str(AUDIO_RATE_HZ),
         "-b:a", str(audio_bitrate_bps(track)),
@@ -146,11 +149,24 @@ def _seek(grid: _Grid) -> list[str]:
     return ["-noaccurate_seek", "-ss", _seconds(grid.origin_s)]
 
 
+def _steady(video: VideoStream) -> list[str]:
+    """Return the input options that keep one graph from beginning to end.
+
+    Where the picture changes its size, FFmpeg would build the graph anew, and the
+    new one would fill its time from 0 again.
+    """
+    # Turned pictures come from phones, which keep their size; and FFmpeg's own filters would
+    # come before ours, which alone can take another size.
+    return [] if video.is_turned else ["-reinit_filter", "0", "-noautorotate"]
+
+
 def _video_graph(source: SourceInfo, rungs: Sequence[Rung], grid: _Grid) -> str:
     """Return the filters from the decoded picture to ``[v0]``, ``[v1]``, … ."""
     video = _picture(source)
     sizes = [rung_size(source, rung) for rung in rungs]
     common = [
+        # Whatever size comes later is brought to that of the first picture.
+        *([] if video.is_turned else ["scale=iw:ih:flags=bicubic"]),
         # Two fields become one picture before anything may repeat or drop them.
         *(["bwdif=mode=send_frame"] if video.is_interlaced else []),
         f"setpts=PTS+{_seconds(_onto_grid(source, grid.rate))}/TB",

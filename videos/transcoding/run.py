@@ -30,6 +30,8 @@ _POLL_S = 0.25
 _GUARD_S = 0.1
 _KEPT_STDERR_BYTES = 16_384
 _POSTER_TIMEOUT_S = 120
+# FFmpeg's own exit code for a source of which more than two thirds did not decode (-max_error_rate).
+_TOO_MUCH_DAMAGE = 69
 _ENTRY = re.compile(r"#EXTINF:([\d.]+),[^\n]*\n(?:#[^\n]*\n)*([^#\n]+)\n")
 
 
@@ -68,7 +70,8 @@ def run_encode(
 
     Raises FFmpegFailed with an exit code, StorageFailed when the source could not
     be fetched, EncodeFailed after ``stall_s`` without progress or ``timeout_s`` in
-    all, and DecodeFailed when nothing came out, unless ``allow_empty``.
+    all, and DecodeFailed when most of the source is damaged or, unless
+    ``allow_empty``, nothing came out.
     """
     for output in outputs:
         output.mkdir(parents=True, exist_ok=True)
@@ -215,12 +218,15 @@ class _Encoder:
         self._popen.send_signal(signal.SIGCONT)
 
     def check_exit(self) -> None:
-        """Raise StorageFailed or FFmpegFailed if FFmpeg did not end well."""
+        """Raise StorageFailed, DecodeFailed or FFmpegFailed if FFmpeg did not end well."""
         complaints = scrub(self._complaints.decode("utf-8", "replace"))
         if self._popen.returncode:
             if STORAGE_TROUBLE.search(complaints):
                 raise StorageFailed(complaints[-500:])
             tail = "\n".join(complaints.splitlines()[-12:])
+            if self._popen.returncode == _TOO_MUCH_DAMAGE:
+                # It will not decode on another try either.
+                raise DecodeFailed(f"most of it does not decode: {tail}")
             raise FFmpegFailed(self._popen.returncode, tail)
 
     def _complain(self, data: bytes) -> None:

@@ -17,7 +17,8 @@ class VideoStream:
 
     ``frame_rate`` is the constant rate we encode at.  ``start_s`` and
     ``duration_s`` count from the start of the container, so ``duration_s`` is
-    where the last picture ends.
+    where the last picture ends.  ``has_display_matrix`` where the file says how to
+    turn or mirror the picture.
     """
 
     index: int
@@ -32,6 +33,12 @@ class VideoStream:
     transfer: str = ""
     is_hdr: bool = False
     is_interlaced: bool = False
+    has_display_matrix: bool = False
+
+    @property
+    def is_turned(self) -> bool:
+        """Say whether FFmpeg turns or mirrors the picture before any filter of ours."""
+        return self.has_display_matrix or self.rotation != 0
 
     @property
     def short_side(self) -> int:

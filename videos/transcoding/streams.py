@@ -140,6 +140,7 @@ def _video(stream: _Json, timing: Timing, limits: Limits) -> VideoStream:
         transfer=str(stream.get("color_transfer") or ""),
         is_hdr=stream.get("color_transfer") in _HDR_TRANSFERS,
         is_interlaced=is_interlaced,
+        has_display_matrix=_display_matrix(stream) is not None,
     )
 
 
@@ -158,14 +159,20 @@ def _audio(stream: _Json, timing: Timing) -> AudioStream:
     )
 
 
+def _display_matrix(stream: _Json) -> _Json | None:
+    """Return how the file says the picture is to be turned, if it does."""
+    sides = rows(stream, "side_data_list")
+    return next((side for side in sides if side.get("side_data_type") == "Display Matrix"), None)
+
+
 def _rotation(stream: _Json) -> int:
     """Return how far FFmpeg turns the picture clockwise: 0, 90, 180 or 270 degrees."""
-    for side in rows(stream, "side_data_list"):
-        if side.get("side_data_type") == "Display Matrix":
-            if _is_degenerate(str(side.get("displaymatrix", ""))):
-                raise DecodeFailed("display matrix flattens the picture")
-            return round(-(number(side.get("rotation")) or 0) / 90) * 90 % 360
-    return 0
+    side = _display_matrix(stream)
+    if side is None:
+        return 0
+    if _is_degenerate(str(side.get("displaymatrix", ""))):
+        raise DecodeFailed("display matrix flattens the picture")
+    return round(-(number(side.get("rotation")) or 0) / 90) * 90 % 360
 
 
 def _is_degenerate(matrix: str) -> bool:
