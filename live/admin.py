@@ -33,6 +33,10 @@ class StreamAdmin(NothingToAdd, admin.ModelAdmin[Stream]):
     readonly_fields = ("visibility", "is_suspended", "key_created_at", "key_used_at")
     actions = ("revoke_keys", "suspend", "restore")
 
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """A stream goes with its channel."""
+        return False
+
     @admin.display(boolean=True, description=_("key"))
     def has_key(self, stream: Stream) -> bool:
         return stream.key_digest is not None
@@ -74,6 +78,10 @@ class BroadcastAdmin(NothingToAdd, admin.ModelAdmin[Broadcast]):
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """What happened is not edited; it can be ended."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Nor forgotten: its ingest still writes to it.  Its replay is a video, and deleted as one."""
         return False
 
     def has_end_permission(self, request: HttpRequest) -> bool:

@@ -92,6 +92,11 @@ class VideoAdmin(admin.ModelAdmin[Video]):
         more = {"video": video, "playback": playback, **(extra_context or {})}
         return super().change_view(request, object_id, form_url, more)
 
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """What was said about a video goes with it, though nobody may delete it alone."""
+        to_delete, counts, _may_not_alone, protected = super().get_deleted_objects(objs, request)
+        return to_delete, counts, set(), protected
+
     def delete_model(self, request: HttpRequest, obj: Video) -> None:
         services.delete_video(obj)
 

@@ -82,6 +82,10 @@ class UserAdmin(BaseUserAdmin[User]):
         said = [f"{sanction.get_kind_display()} ({_until(sanction)})" for sanction in in_force]
         return ", ".join(said) or "–"
 
+    def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        """Accounts are banned: what they stored outside of SQL would be left behind."""
+        return False
+
     def has_suspend_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("accounts.suspend_user")
 

@@ -8,6 +8,8 @@ from accounts import services as account_services
 from accounts.models import Decision, User
 from accounts.services import Role
 from accounts.tests.factories import UserFactory
+from comments.models import Comment
+from comments.tests.factories import CommentFactory
 from videos import services
 from videos.models import DoomedPrefix, Job, Video
 from videos.tests.factories import VideoFactory
@@ -56,12 +58,16 @@ def test_a_failed_video_is_tried_again_from_the_list(client: Client, administrat
     assert statuses == {failed.pk: "processing", ready.pk: "ready"}
 
 
-def test_deleting_in_the_admin_dooms_the_objects_as_well(client: Client, administrator: User) -> None:
+def test_deleting_in_the_admin_takes_along_what_was_said_and_dooms_the_objects(
+    client: Client, administrator: User
+) -> None:
     video = VideoFactory()
+    CommentFactory(target=video)
 
     client.post(reverse("admin:videos_video_delete", args=[video.pk]), {"post": "yes"})
 
     assert not Video.objects.exists()
+    assert not Comment.objects.exists()
     assert DoomedPrefix.objects.get().prefix == video.prefix
 
 
