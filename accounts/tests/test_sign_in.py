@@ -8,6 +8,8 @@ from django.test import Client
 from django.urls import reverse
 from pytest_django import Settings
 
+from accounts import services
+from accounts.services import Role
 from accounts.tests.factories import PASSWORD, UserFactory
 
 pytestmark = pytest.mark.django_db
@@ -109,6 +111,25 @@ def test_the_admin_has_no_door_of_its_own(client: Client) -> None:
     response = client.get("/admin/login/?next=/admin/")
 
     assert response["Location"] == "/accounts/login/?next=%2Fadmin%2F"
+
+
+@pytest.mark.parametrize("role", Role)
+def test_the_admin_waits_for_the_second_factor_of_whoever_has_one(client: Client, role: Role) -> None:
+    user = UserFactory(username="mara")
+    services.grant_role(user=user, role=role)
+    auth.TOTP.activate(user, secret := auth.generate_totp_secret())
+
+    leads_to = sign_in(client, "mara", next="/admin/")
+    before = [
+        client.get(page).status_code for page in ("/admin/", "/admin/accounts/user/", "/admin/figures/")
+    ]
+    client.post(reverse("mfa_authenticate"), {"code": "000000"})
+    guessed = client.get("/admin/").status_code
+    client.post(reverse("mfa_authenticate"), {"code": code_of(secret)})
+
+    assert leads_to.partition("?")[0] == reverse("mfa_authenticate")
+    assert (before, guessed) == ([302, 302, 302], 302)
+    assert client.get("/admin/").status_code == 200
 
 
 def test_a_forgotten_password_is_replaced_through_the_mail(client: Client) -> None:
