@@ -1,0 +1,122 @@
+"""Two thousand files that chance has damaged: what becomes of them, and what they cost beside the whole ones.
+
+.venv/bin/python -m benchmarks.mutations [number of files]
+.venv/bin/python -m benchmarks.mutations media SEED     one again, or `captions SEED`
+
+The sources are the small files of ``MEDIA_CORPUS`` and ``CAPTION_CORPUS``, or clips that are drawn for it.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+
+from benchmarks import harness
+from videos.tests.damaged import caption_outcome, caption_sources, damaged, media_outcome, media_sources
+from videos.tests.outcomes import Outcome
+from videos.tests.trap import listening
+
+SEED_OF_THE_WHOLE = -1
+SLOWEST = 5
+SOURCES: dict[str, Callable[[Path], list[Path]]] = {"media": media_sources, "captions": caption_sources}
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One file to try: damaged by ``seed``, or whole for SEED_OF_THE_WHOLE."""
+
+    kind: str
+    path: Path
+    seed: int
+    sources: Sequence[Path]
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What became of it, in which time, and the most memory any child of its process ever took."""
+
+    outcome: Outcome
+    took_s: float
+    memory_mb: float
+
+
+def attempt(case: Case) -> Trial:
+    whole = case.seed == SEED_OF_THE_WHOLE
+    data = case.path.read_bytes() if whole else damaged(case.sources, case.seed)
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory() as folder:
+        if case.kind == "media":
+            outcome = media_outcome(data, Path(folder))
+        else:
+            outcome = caption_outcome(data, case.seed, Path(folder))
+    memory_mb = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+    return Trial(outcome, time.monotonic() - began, memory_mb)
+
+
+def try_all(name: str, cases: Sequence[Case]) -> float:
+    """Try ``cases`` in processes of their own and say what became of them; returns the seconds they took."""
+    with listening() as visitors, ProcessPoolExecutor(os.cpu_count(), get_context("spawn")) as pool:
+        futures = [pool.submit(attempt, case) for case in cases]
+        trials = [_result(future) for future in futures]
+    took_s = sum(trial.took_s for trial in trials)
+    codes = Counter(trial.outcome.code or "plays" for trial in trials)
+    harness.say(
+        name,
+        files=len(trials),
+        faulty=sum(bool(trial.outcome.faults) for trial in trials),
+        fetched=len(visitors),
+        mean_s=took_s / max(1, len(trials)),
+        memory_mb=max((trial.memory_mb for trial in trials), default=0.0),
+        **dict(codes.most_common()),
+    )
+    pairs = list(zip(cases, trials, strict=True))
+    for case, trial in sorted(pairs, key=lambda pair: -pair[1].took_s)[:SLOWEST]:
+        outcome = trial.outcome
+        harness.say(
+            f"  slowest {case.kind} {case.seed} {case.path.name}",
+            took_s=trial.took_s,
+            outcome=outcome.code or f"{outcome.played_s:.1f} s play",
+        )
+    for case, trial in pairs:
+        for fault in trial.outcome.faults:
+            harness.say(f"  FAULT {case.kind} {case.seed} {case.path.name}", fault=fault)
+    return took_s
+
+
+def _result(future: Future[Trial]) -> Trial:
+    """A trial, or what escaped from it as its fault."""
+    escaped = future.exception()
+    if escaped is None:
+        return future.result()
+    return Trial(Outcome("escaped", faults=(f"{type(escaped).__name__}: {escaped}",)), 0.0, 0.0)
+
+
+def main(count: int, folder: Path) -> None:
+    counts = {"media": count * 9 // 10, "captions": count - count * 9 // 10}
+    for kind, make_sources in SOURCES.items():
+        sources = make_sources(folder / kind)
+        whole = [Case(kind, path, SEED_OF_THE_WHOLE, sources) for path in sources]
+        cases = [Case(kind, sources[seed % len(sources)], seed, sources) for seed in range(counts[kind])]
+        baseline_s = try_all(f"mutations {kind} whole", whole) / max(1, len(whole))
+        mean_s = try_all(f"mutations {kind} damaged", cases) / max(1, len(cases))
+        harness.say(f"mutations {kind}", time_ratio=mean_s / baseline_s)
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as clips:
+        match sys.argv[1:]:
+            case [("media" | "captions") as only, seed]:
+                found = SOURCES[only](Path(clips))
+                one = Case(only, found[int(seed) % len(found)], int(seed), found)
+                print(one.path.name, attempt(one))
+            case arguments:
+                main(int(arguments[0]) if arguments else 2000, Path(clips))
