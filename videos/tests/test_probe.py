@@ -261,6 +261,15 @@ def test_a_protected_track_is_named_as_such(clips: Path) -> None:
 
 
 @pytest.mark.ffmpeg
+@pytest.mark.parametrize("track_id", [b"\x80\0\0\0", b"\xff\xff\xff\xff"])
+def test_a_track_number_that_would_keep_ffmpeg_counting_is_refused(clips: Path, track_id: bytes) -> None:
+    path = _patched(clips, "track.mp4", b"tkhd", 16, track_id)
+
+    with pytest.raises(errors.NotMedia, match="declares tracks"):
+        probe_file(path)
+
+
+@pytest.mark.ffmpeg
 @pytest.mark.parametrize(
     "limits", [Limits(pixels=320 * 179), Limits(duration_s=1), Limits(frame_rate=20), Limits(media_tracks=1)]
 )

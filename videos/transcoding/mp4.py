@@ -21,12 +21,13 @@ _PROTECTED = frozenset({b"encv", b"enca", b"drms", b"drmi"})
 
 @dataclass(slots=True)
 class Header:
-    """What ``moov`` declares: sizes in pixels, its own duration, and the nature of its tracks."""
+    """What ``moov`` declares: sizes in pixels, its own duration, the numbers and nature of its tracks."""
 
     duration_s: float | None = None
     is_fragmented: bool = False
     is_protected: bool = False
     sizes_px: list[tuple[int, int]] = field(default_factory=list)
+    track_ids: list[int] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +111,13 @@ def _duration_s(mvhd: bytes) -> float | None:
     return None if not timescale or duration in _UNKNOWN_DURATIONS else duration / timescale
 
 
+def _track_id(tkhd: bytes) -> int:
+    """Read the number of a version 0 or 1 ``tkhd`` (14496-12, 8.3.2)."""
+    return int.from_bytes(tkhd[20:24] if tkhd[:1] == b"\x01" else tkhd[12:16])
+
+
 def _read_track(trak: memoryview, header: Header) -> None:
+    header.track_ids += [_track_id(bytes(box.payload[:24])) for box in _boxes(trak) if box.kind == b"tkhd"]
     handler = _descend(trak, b"mdia", b"hdlr")
     sample_descriptions = _descend(trak, b"mdia", b"minf", b"stbl", b"stsd")
     if sample_descriptions is None or handler is None:

@@ -26,6 +26,7 @@ from .tools import ffmpeg_path, ffprobe_path
 
 # The first seconds are searched for a decodable picture and sound.
 _DECODED_S = 60
+_LARGEST_TRACK_ID = 2**31 - 1
 
 
 def probe(
@@ -79,6 +80,9 @@ def _check_declared(header: mp4.Header | None, limits: Limits) -> bool:
         return False
     if header.is_protected:
         raise Encrypted("protected sample entry")
+    # FFmpeg counts up to a number that it takes for negative: seconds of work each time it opens the file.
+    if any(track_id > _LARGEST_TRACK_ID for track_id in header.track_ids):
+        raise NotMedia(f"declares tracks {header.track_ids[:10]}")
     for width_px, height_px in header.sizes_px:
         if width_px * height_px > limits.pixels or max(width_px, height_px) > limits.side_px:
             raise LimitsExceeded(f"declares {width_px}x{height_px}", detail=_TOO_BIG)
