@@ -24,6 +24,10 @@ PACKAGES = {"hls.js": "vendor/hls.js/hls.min.mjs"}
 
 def own_modules() -> dict[str, str]:
     """Every module under ``static/js`` by its short name: ``#player/timeline`` → its static path."""
+    return _fresh_own_modules() if settings.DEBUG else _cached_own_modules()
+
+
+def _fresh_own_modules() -> dict[str, str]:
     root = settings.BASE_DIR / "static" / "js"
     found = sorted(path.relative_to(root) for path in root.rglob("*.js"))
     return {
@@ -31,6 +35,11 @@ def own_modules() -> dict[str, str]:
         for path in found
         if not path.name.endswith(".test.js")
     }
+
+
+@lru_cache(maxsize=1)
+def _cached_own_modules() -> dict[str, str]:
+    return _fresh_own_modules()
 
 
 def import_map() -> str:
