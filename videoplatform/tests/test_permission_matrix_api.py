@@ -1,0 +1,255 @@
+"""Every endpoint of the API, and what it answers to whom."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import resolve
+from drf_spectacular.generators import SchemaGenerator
+
+from accounts import services
+from accounts.services import Role
+from accounts.tests.factories import PASSWORD
+from live.services import edit_stream
+from videoplatform.tests.askers import Asker, answers, expected, routes, surprises, table
+from videoplatform.tests.world import World, world
+
+__all__ = ["world"]  # a fixture
+pytestmark = [pytest.mark.django_db, pytest.mark.redis, pytest.mark.storage]
+
+API = table("""
+                                                      anonymous person owner moderator administrator suspended
+# Oneself and others
+POST    /api/v1/accounts/register/                          201    201   201       201           201       201
+POST    /api/v1/accounts/token/                             200    200   200       200           200       401
+GET     /api/v1/accounts/me/                                401    200   200       200           200       401
+PATCH   /api/v1/accounts/me/                                401    200   200       200           200       401
+GET     /api/v1/channels/{owner}/                           200    200   200       200           200       404
+PUT     /api/v1/channels/{owner}/follow/                    401   204-   400       204           204       401
+DELETE  /api/v1/channels/{owner}/follow/                    401    204  204-      204-          204-       401
+GET     /api/v1/notifications/                              401    200   200       200           200       401
+POST    /api/v1/notifications/read/                         401   200-   200      200-          200-       401
+POST    /api/v1/reports/                                    401    201   201       201           201       401
+POST    /api/v1/reports/#private                            401    404   201       201           201       401
+
+# Videos
+GET     /api/v1/videos/                                     200    200   200       200           200       200
+POST    /api/v1/videos/                                     401    201   201       201           201       401
+GET     /api/v1/videos/{public}/                            200    200   200       200           200       404
+GET     /api/v1/videos/{unlisted}/                          200    200   200       200           200       404
+GET     /api/v1/videos/{private}/                           404    404   200       200           200       404
+GET     /api/v1/videos/{uploading}/                         404    404   200       200           200       404
+GET     /api/v1/videos/{failed}/                            404    404   200       200           200       404
+GET     /api/v1/videos/{hidden}/                            404    404   200       200           200       404
+GET     /api/v1/videos/{removed}/                           404    404   404       200           200       404
+PATCH   /api/v1/videos/{public}/                            401    403   200       403           403       401
+PATCH   /api/v1/videos/{private}/                           401    404   200       403           403       401
+PATCH   /api/v1/videos/{hidden}/                            401    404   200       403           403       401
+PATCH   /api/v1/videos/{removed}/                           401    404   404       403           403       401
+DELETE  /api/v1/videos/{public}/                            401    403   204       403           403       401
+DELETE  /api/v1/videos/{private}/                           401    404   204       403           403       401
+DELETE  /api/v1/videos/{removed}/                           401    404   404       403           403       401
+PUT     /api/v1/videos/{public}/like/                       401    204   204       204           204       401
+PUT     /api/v1/videos/{private}/like/                      401    404   204       204           204       401
+DELETE  /api/v1/videos/{public}/like/                       401   204-  204-      204-          204-       401
+DELETE  /api/v1/videos/{private}/like/                      401    404  204-      204-          204-       401
+POST    /api/v1/videos/{public}/views/                      200    200   200       200           200       404
+POST    /api/v1/videos/{private}/views/                     404    404   200       200           200       404
+POST    /api/v1/videos/{failed}/retry/                      401    404   202       403           403       401
+POST    /api/v1/videos/{public}/retry/                      401    403   409       403           403       401
+
+# Uploads
+GET     /api/v1/videos/{uploading}/upload/                  401    404   200       403           403       401
+POST    /api/v1/videos/{uploading}/upload/parts/            401    404   200       403           403       401
+POST    /api/v1/videos/{uploading}/upload/complete/         401    404   202       403           403       401
+DELETE  /api/v1/videos/{uploading}/upload/                  401    404   204       403           403       401
+
+# Captions
+GET     /api/v1/videos/{public}/captions/                   200    200   200       200           200       404
+GET     /api/v1/videos/{private}/captions/                  404    404   200       200           200       404
+POST    /api/v1/videos/{public}/captions/                   401    403   201       403           403       401
+POST    /api/v1/videos/{private}/captions/                  401    404   201       403           403       401
+DELETE  /api/v1/videos/{public}/captions/en/                401    403   204       403           403       401
+DELETE  /api/v1/videos/{private}/captions/en/               401    404   404       403           403       401
+
+# Comments and danmaku
+GET     /api/v1/videos/{public}/comments/                   200    200   200       200           200       404
+GET     /api/v1/videos/{private}/comments/                  404    404   200       200           200       404
+POST    /api/v1/videos/{public}/comments/                   401    201   201       201           201       401
+POST    /api/v1/videos/{private}/comments/                  401    404   201       201           201       401
+GET     /api/v1/videos/{public}/danmaku/                    200    200   200       200           200       404
+GET     /api/v1/videos/{private}/danmaku/                   404    404   200       200           200       404
+POST    /api/v1/videos/{public}/danmaku/                    401    201   201       201           201       401
+POST    /api/v1/videos/{private}/danmaku/                   401    404   201       201           201       401
+GET     /api/v1/comments/{comment}/                         200    200   200       200           200       404
+GET     /api/v1/comments/{held_comment}/                    404    404   200       200           200       404
+GET     /api/v1/comments/{hidden_comment}/                  404    404   404       200           200       404
+GET     /api/v1/comments/{private_comment}/                 404    404   200       200           200       404
+PATCH   /api/v1/comments/{comment}/                         401    403   403       403           403       401
+PATCH   /api/v1/comments/{own_comment}/                     401    403   200       403           403       401
+PATCH   /api/v1/comments/{private_comment}/                 401    404   200       403           403       401
+DELETE  /api/v1/comments/{comment}/                         401    403   204       204           204       401
+DELETE  /api/v1/comments/{own_comment}/                     401    403   204       204           204       401
+DELETE  /api/v1/comments/{private_comment}/                 401    404   204       204           204       401
+PUT     /api/v1/comments/{held_comment}/approve/            401    404   204       204           204       401
+PUT     /api/v1/comments/{comment}/approve/                 401    403  204-      204-          204-       401
+PUT     /api/v1/comments/{comment}/like/                    401    204   204       204           204       401
+PUT     /api/v1/comments/{private_comment}/like/            401    404   204       204           204       401
+DELETE  /api/v1/comments/{comment}/like/                    401   204-  204-      204-          204-       401
+DELETE  /api/v1/comments/{private_comment}/like/            401    404  204-      204-          204-       401
+PUT     /api/v1/comments/{comment}/pin/                     401    403   204       403           403       401
+PUT     /api/v1/comments/{private_comment}/pin/             401    404   204       403           403       401
+DELETE  /api/v1/comments/{comment}/pin/                     401    403   204       403           403       401
+PUT     /api/v1/comments/{comment}/heart/                   401    403   204       403           403       401
+PUT     /api/v1/comments/{private_comment}/heart/           401    404   204       403           403       401
+DELETE  /api/v1/comments/{comment}/heart/                   401    403   204       403           403       401
+DELETE  /api/v1/danmaku/{danmaku}/                          401    403   204       204           204       401
+DELETE  /api/v1/danmaku/{private_danmaku}/                  401    404   204       204           204       401
+
+# Live
+GET     /api/v1/live/                                       200    200   200       200           200       200
+GET     /api/v1/live/{owner}/                               200    200   200       200           200       404
+PATCH   /api/v1/live/{owner}/                               401    403   200       403           403       401
+GET     /api/v1/live/{owner}/chat/                          200    200   200       200           200       404
+POST    /api/v1/live/{owner}/chat/ticket/                   401   200-  200-      200-          200-       401
+POST    /api/v1/live/{owner}/heartbeat/                    200-   200-  200-      200-          200-       404
+GET     /api/v1/live/{owner}/health/                        401    403   200       200           200       401
+POST    /api/v1/live/{owner}/end/                           401    403   204       204           204       401
+POST    /api/v1/live/{owner}/stream-key/                    401    403   201       403           403       401
+DELETE  /api/v1/live/{owner}/stream-key/                    401    403   204       403           403       401
+""")
+
+# The same stream, private.
+PRIVATE_STREAM = table("""
+                                                      anonymous person owner moderator administrator suspended
+GET     /api/v1/channels/{owner}/                           200    200   200       200           200       404
+GET     /api/v1/live/{owner}/                               404    404   200       200           200       404
+PATCH   /api/v1/live/{owner}/                               401    404   200       403           403       401
+GET     /api/v1/live/{owner}/chat/                          404    404   200       200           200       404
+POST    /api/v1/live/{owner}/chat/ticket/                   401    404  200-      200-          200-       401
+POST    /api/v1/live/{owner}/heartbeat/                     404    404  200-      200-          200-       404
+GET     /api/v1/live/{owner}/health/                        401    404   200       200           200       401
+POST    /api/v1/live/{owner}/end/                           401    404   204       204           204       401
+POST    /api/v1/live/{owner}/stream-key/                    401    404   201       403           403       401
+DELETE  /api/v1/live/{owner}/stream-key/                    401    404   204       403           403       401
+""")
+
+VTT = b"WEBVTT\n\n00:00.000 --> 00:01.000\nHello\n"
+BODIES: dict[str, dict[str, Any]] = {
+    "POST /api/v1/accounts/register/": {
+        "username": "newcomer", "email": "newcomer@example.org", "password": PASSWORD,
+    },
+    "POST /api/v1/accounts/token/": {"username": "{owner}", "password": PASSWORD},
+    "PATCH /api/v1/accounts/me/": {"bio": "new"},
+    "POST /api/v1/reports/": {"target_type": "video", "target_id": "{public}", "reason": "spam"},
+    "POST /api/v1/reports/#private": {"target_type": "video", "target_id": "{private}", "reason": "spam"},
+    "POST /api/v1/videos/": {"title": "New", "filename": "new.mp4", "size_bytes": 5},
+    "PATCH /api/v1/videos/{public}/": {"title": "Changed"},
+    "PATCH /api/v1/videos/{private}/": {"title": "Changed"},
+    "PATCH /api/v1/videos/{hidden}/": {"title": "Changed"},
+    "PATCH /api/v1/videos/{removed}/": {"title": "Changed"},
+    "POST /api/v1/videos/{public}/views/": {"position_s": 1},
+    "POST /api/v1/videos/{private}/views/": {"position_s": 1},
+    "POST /api/v1/videos/{uploading}/upload/parts/": {"numbers": [1]},
+    "POST /api/v1/videos/{uploading}/upload/complete/": {"parts": [{"number": 1, "etag": "{etag}"}]},
+    "POST /api/v1/videos/{public}/captions/": {"language": "de", "file": VTT},
+    "POST /api/v1/videos/{private}/captions/": {"language": "de", "file": VTT},
+    "POST /api/v1/videos/{public}/comments/": {"text": "For everyone"},
+    "POST /api/v1/videos/{private}/comments/": {"text": "For few"},
+    "POST /api/v1/videos/{public}/danmaku/": {"text": "Flies", "offset_ms": 1000},
+    "POST /api/v1/videos/{private}/danmaku/": {"text": "Flies alone", "offset_ms": 1000},
+    "PATCH /api/v1/comments/{comment}/": {"text": "Other words"},
+    "PATCH /api/v1/comments/{own_comment}/": {"text": "Other words"},
+    "PATCH /api/v1/comments/{private_comment}/": {"text": "Other words"},
+    "PATCH /api/v1/live/{owner}/": {"title": "Changed"},
+}  # fmt: skip
+
+# They ask for nobody: an identity that does not count is not looked at.
+BLIND = (
+    "POST /api/v1/accounts/register/",
+    "POST /api/v1/accounts/token/",
+    "GET /api/v1/videos/{public}/danmaku/",
+)
+
+
+def answered(client: Client, world: World, rows: Any = API) -> dict[str, str]:
+    return answers(client, rows, world.names, BODIES, frozenset(world.secrets))
+
+
+def test_every_endpoint_answers_as_the_table_says(world: World) -> None:
+    for asker in Asker:
+        assert surprises(answered(world.client(asker), world), expected(API, asker)) == {}, asker
+
+
+def test_a_private_stream_is_a_secret(world: World) -> None:
+    edit_stream(world.rows["stream"], visibility="private")
+
+    for asker in Asker:
+        answers = answered(world.client(asker), world, PRIVATE_STREAM)
+        assert surprises(answers, expected(PRIVATE_STREAM, asker)) == {}, asker
+
+
+# --- What was taken away ------------------------------------------------------------
+
+
+def test_whoever_is_suspended_reads_what_everyone_reads(world: World) -> None:
+    client = world.client(Asker.PERSON)
+
+    world.suspend("person")
+
+    assert surprises(answered(client, world), expected(API, Asker.ANONYMOUS)) == {}
+
+
+@pytest.mark.parametrize("who", ["person", "administrator"])
+def test_a_token_from_before_a_suspension_opens_nothing(who: str, world: World) -> None:
+    client = Client(headers={"Authorization": f"Token {world.token_of(who)}"})
+    before = client.get("/api/v1/accounts/me/").status_code
+
+    world.suspend(who)
+
+    seen = dict.fromkeys(expected(API, Asker.ANONYMOUS), "401")
+    blind = {request: expected(API, Asker.ANONYMOUS)[request] for request in BLIND}
+    assert before == 200
+    assert surprises(answered(client, world), seen | blind) == {}
+
+
+@pytest.mark.parametrize("role", Role)
+def test_a_role_that_was_taken_away_counts_no_more(role: Role, world: World) -> None:
+    client = world.client(Asker(role.value))
+
+    services.revoke_role(user=world.person(role.value), role=role)
+
+    is_a_follower = {
+        "PUT /api/v1/channels/{owner}/follow/": "204",
+        "DELETE /api/v1/channels/{owner}/follow/": "204-",
+    }
+    assert surprises(answered(client, world), expected(API, Asker.PERSON) | is_a_follower) == {}
+
+
+# --- Nothing is forgotten -------------------------------------------------------------
+
+
+def nameless(path: str) -> str:
+    return re.sub(r"{\w+}", "{}", path)
+
+
+def test_every_endpoint_of_the_openapi_document_is_in_the_table() -> None:
+    paths = SchemaGenerator().get_schema(public=True)["paths"]  # type: ignore[no-untyped-call]
+    documented = {(method.upper(), nameless(path)) for path, methods in paths.items() for method in methods}
+
+    tabled = {(row.method, nameless(row.target.partition("#")[0].replace("/en/", "/{}/"))) for row in API}
+
+    assert tabled == documented
+
+
+def test_every_route_below_the_api_is_in_the_table(world: World) -> None:
+    below = {route for route in routes() if route.startswith("api/v1/")}
+    # The router's other spelling of the same views, ``videos.json``.
+    spelt_otherwise = {route for route in below if "(?P<format>" in route}
+
+    tabled = {resolve(row.path(world.names)).route for row in API}
+
+    assert tabled == below - spelt_otherwise

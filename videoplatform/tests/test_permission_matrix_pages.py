@@ -1,0 +1,239 @@
+"""Every page, fragment and playlist, and what it shows to whom; the admin has a table of its own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import resolve
+
+from live.services import edit_stream
+from videoplatform.tests.askers import Asker, answers, expected, routes, surprises, table
+from videoplatform.tests.world import World, world
+
+__all__ = ["world"]  # a fixture
+pytestmark = [pytest.mark.django_db, pytest.mark.redis, pytest.mark.storage]
+
+PAGES = table("""
+                                                      anonymous person owner moderator administrator suspended
+# For everyone
+GET     /healthz                                            200    200   200       200           200       200
+GET     /                                                   200    200   200       200           200       200
+GET     /search/?q=owner                                    200    200   200       200           200       200
+GET     /live/                                              200    200   200       200           200       200
+POST    /i18n/setlang/                                      302-  302-  302-      302-          302-      302-
+GET     /api/schema/                                        200    200   200       200           200       200
+GET     /api/docs/                                          200    200   200       200           200       200
+
+# Channels
+GET     /@{owner}/                                          200    200   200       200           200       404
+GET     /@{owner}/live/                                     200    200   200       200           200       404
+HX-POST /@{owner}/follow/#follow                          login   200-  200-       200           200       404
+HX-POST /@{owner}/follow/#unfollow                        login    200  200-      200-          200-       404
+
+# Watching
+GET     /watch/{public}/                                    200    200   200       200           200       404
+GET     /watch/{unlisted}/                                  200    200   200       200           200       404
+GET     /watch/{private}/                                   404    404   200       200           200       404
+GET     /watch/{uploading}/                                 404    404   200       200           200       404
+GET     /watch/{failed}/                                    404    404   200       200           200       404
+GET     /watch/{hidden}/                                    404    404   200       200           200       404
+GET     /watch/{removed}/                                   404    404   404       200           200       404
+GET     /embed/{public}/                                    200    200   200       200           200       404
+GET     /embed/{unlisted}/                                  200    200   200       200           200       404
+GET     /embed/{private}/                                   404    404   404       404           404       404
+GET     /embed/{hidden}/                                    404    404   404       404           404       404
+GET     /oembed/?url=http://testserver/watch/{public}/      200    200   200       200           200       404
+GET     /oembed/?url=http://testserver/watch/{private}/     404    404   404       404           404       404
+
+# Playlists
+GET     /videos/{public}/hls/{public_key}/multivariant.m3u8     200  200 200       200           200       404
+GET     /videos/{public}/hls/{public_key}/720p.m3u8             200  200 200       200           200       404
+GET     /videos/{unlisted}/hls/{unlisted_key}/720p.m3u8         200  200 200       200           200       404
+GET     /videos/{private}/hls/{private_key}/multivariant.m3u8   404  404 200       200           200       404
+GET     /videos/{private}/hls/{private_key}/720p.m3u8           404  404 200       200           200       404
+GET     /videos/{private}/hls/{public_key}/720p.m3u8            404  404 404       404           404       404
+GET     /videos/{hidden}/hls/{hidden_key}/720p.m3u8             404  404 200       200           200       404
+GET     /videos/{removed}/hls/{removed_key}/multivariant.m3u8   404  404 404       200           200       404
+GET     /videos/{removed}/hls/{removed_key}/720p.m3u8           404  404 404       200           200       404
+GET     /live-dvr/{broadcast}/open/multivariant.m3u8            200  200 200       200           200       404
+GET     /live-dvr/{broadcast}/open/r0.m3u8                      200  200 200       200           200       404
+GET     /live-dvr/{broadcast}/{access_key}/r0.m3u8              404  404 404       404           404       404
+
+# Talking
+HX-GET  /watch/{public}/comments/                           200    200   200       200           200       404
+HX-GET  /watch/{private}/comments/                          404    404   200       200           200       404
+HX-POST /watch/{public}/comments/                         login    200   200       200           200       404
+HX-POST /watch/{private}/comments/                          404    404   200       200           200       404
+HX-GET  /watch/{public}/comments/{comment}/                 200    200   200       200           200       404
+HX-GET  /watch/{public}/comments/{comment}/?show=reply    login    200   200       200           200       404
+HX-GET  /watch/{public}/comments/{own_comment}/?show=edit login    404   200       404           404       404
+HX-GET  /watch/{public}/comments/{held_comment}/            404    404   200       200           200       404
+HX-GET  /watch/{public}/comments/{hidden_comment}/          404    404   404       200           200       404
+HX-GET  /watch/{private}/comments/{private_comment}/        404    404   200       200           200       404
+HX-POST /watch/{public}/comments/{own_comment}/#edit      login    422   200       422           422       404
+HX-POST /watch/{public}/comments/{comment}/#delete        login   204-   200       200           200       404
+HX-POST /watch/{public}/comments/{comment}/#like          login    200   200       200           200       404
+HX-POST /watch/{public}/comments/{comment}/#unlike        login   200-  200-      200-          200-       404
+HX-POST /watch/{public}/comments/{comment}/#pin           login   204-   200      204-          204-       404
+HX-POST /watch/{public}/comments/{comment}/#unpin         login   204-   200      204-          204-       404
+HX-POST /watch/{public}/comments/{comment}/#heart         login   204-   200      204-          204-       404
+HX-POST /watch/{public}/comments/{comment}/#unheart       login   204-   200      204-          204-       404
+HX-POST /watch/{public}/comments/{held_comment}/#approve    404    404   200       200           200       404
+HX-POST /watch/{public}/comments/{comment}/#hide          login   204-  204-       200           200       404
+HX-POST /watch/{public}/comments/{hidden_comment}/#restore  404    404   404       200           200       404
+HX-POST /watch/{private}/comments/{private_comment}/#delete 404    404   200       200           200       404
+GET     /report/video/{public}/                           login    200   200       200           200     login
+POST    /report/video/{public}/                           login    302   302       302           302     login
+GET     /report/video/{private}/                          login    404   200       200           200     login
+POST    /report/video/{private}/                          login    404   302       302           302     login
+GET     /report/chat_message/{message}/                   login    200   200       200           200     login
+
+# The studio: one's own, whatever one's role
+GET     /upload/                                          login    200   200       200           200     login
+GET     /studio/                                          login    200   200       200           200     login
+GET     /studio/{public}/                                 login    404   200       404           404     login
+POST    /studio/{public}/                                 login    404   302       404           404     login
+GET     /studio/{private}/                                login    404   200       404           404     login
+POST    /studio/{private}/                                login    404   302       404           404     login
+GET     /studio/{removed}/                                login    404   404       404           404     login
+POST    /studio/{public}/captions/                        login    404   302       404           404     login
+POST    /studio/{public}/captions/en/remove/              login    404   302       404           404     login
+GET     /studio/{public}/delete/                          login    404   200       404           404     login
+POST    /studio/{public}/delete/                          login    404   302       404           404     login
+POST    /studio/{private}/delete/                         login    404   302       404           404     login
+POST    /studio/{removed}/delete/                         login    404   404       404           404     login
+POST    /studio/{failed}/retry/                           login    404   302       404           404     login
+
+# Going live: everyone on their own stream, of which the owner's alone is on air and has a key
+GET     /studio/live/                                     login    200   200       200           200     login
+POST    /studio/live/                                     login    302   302       302           302     login
+POST    /studio/live/key/                                 login    200   200       200           200     login
+GET     /studio/live/key/revoke/                          login    200   200       200           200     login
+POST    /studio/live/key/revoke/                          login    302   302       302           302     login
+GET     /studio/live/end/                                 login    200   200       200           200     login
+POST    /studio/live/end/                                 login   302-   302      302-          302-     login
+
+# Oneself
+GET     /accounts/settings/                               login    200   200       200           200     login
+POST    /accounts/settings/                               login    302   302       302           302     login
+POST    /accounts/settings/tokens/create/                 login    200   200       200           200     login
+POST    /accounts/settings/tokens/revoke/                 login   302-   302      302-          302-     login
+GET     /notifications/                                   login    200   200       200           200     login
+POST    /notifications/                                   login   302-   302      302-          302-     login
+GET     /notifications/recent/                            login    200   200       200           200     login
+
+# Signing in and its relatives
+GET     /accounts/login/                                    200    302   302       302           302       200
+GET     /accounts/signup/                                   200    302   302       302           302       200
+GET     /accounts/inactive/                                 200    200   200       200           200       200
+GET     /accounts/logout/                                   302    200   200       200           200       302
+GET     /accounts/reauthenticate/                         login    200   200       200           200     login
+GET     /accounts/email/                                  login    200   200       200           200     login
+GET     /accounts/confirm-email/                            200    200   200       200           200       200
+GET     /accounts/confirm-email/no-such-key/                200    200   200       200           200       200
+GET     /accounts/password/change/                        login    200   200       200           200     login
+GET     /accounts/password/set/                           login    302   302       302           302     login
+GET     /accounts/password/reset/                           200    200   200       200           200       200
+GET     /accounts/password/reset/done/                      200    200   200       200           200       200
+GET     /accounts/password/reset/key/1-no-such-key/         200    200   200       200           200       200
+GET     /accounts/password/reset/key/done/                  200    200   200       200           200       200
+GET     /accounts/login/code/confirm/                     login    302   302       302           302     login
+GET     /accounts/2fa/                                    login    200   200       200           200     login
+GET     /accounts/2fa/authenticate/                       login    302   302       302           302     login
+GET     /accounts/2fa/reauthenticate/                     login    302   302       302           302     login
+GET     /accounts/2fa/totp/activate/                      login    302   302       302           302     login
+GET     /accounts/2fa/totp/deactivate/                    login    404   404       404           404     login
+GET     /accounts/2fa/recovery-codes/                     login    404   404       404           404     login
+GET     /accounts/2fa/recovery-codes/generate/            login    302   302       302           302     login
+GET     /accounts/2fa/recovery-codes/download/            login    404   404       404           404     login
+""")
+
+# The same stream, private: its recording is as secret, except for who holds its access key.
+PRIVATE_STREAM = table("""
+                                                      anonymous person owner moderator administrator suspended
+GET     /@{owner}/                                          200    200   200       200           200       404
+GET     /@{owner}/live/                                     404    404   200       200           200       404
+GET     /live-dvr/{broadcast}/open/multivariant.m3u8        404    404   404       404           404       404
+GET     /live-dvr/{broadcast}/open/r0.m3u8                  404    404   404       404           404       404
+GET     /live-dvr/{broadcast}/{access_key}/r0.m3u8          200    200   200       200           200       404
+GET     /report/chat_message/{message}/                   login    404   200       200           200     login
+GET     /report/broadcast/{broadcast}/                    login    404   200       200           200     login
+""")
+
+# Asks every server and worker, of which a test has none.
+ELSEWHERE = {"readyz"}
+
+VTT = b"WEBVTT\n\n00:00.000 --> 00:01.000\nHello\n"
+VIDEO = {"title": "Changed", "category": "other", "visibility": "unlisted", "comments_mode": "open"}
+A_COMMENT = "HX-POST /watch/{public}/comments/"
+BODIES: dict[str, dict[str, Any]] = {
+    "POST /i18n/setlang/": {"language": "en"},
+    "HX-POST /@{owner}/follow/#follow": {"following": "true"},
+    "HX-POST /@{owner}/follow/#unfollow": {"following": "false"},
+    A_COMMENT: {"text": "For everyone"},
+    "HX-POST /watch/{private}/comments/": {"text": "For few"},
+    f"{A_COMMENT}{{own_comment}}/#edit": {"do": "edit", "text": "Other words"},
+    **{
+        f"{A_COMMENT}{{comment}}/#{do}": {"do": do}
+        for do in ("delete", "like", "unlike", "pin", "unpin", "heart", "unheart", "hide")
+    },
+    f"{A_COMMENT}{{held_comment}}/#approve": {"do": "approve"},
+    f"{A_COMMENT}{{hidden_comment}}/#restore": {"do": "restore"},
+    "HX-POST /watch/{private}/comments/{private_comment}/#delete": {"do": "delete"},
+    "POST /report/video/{public}/": {"reason": "spam"},
+    "POST /report/video/{private}/": {"reason": "spam"},
+    "POST /studio/{public}/": VIDEO,
+    "POST /studio/{private}/": VIDEO,
+    "POST /studio/{public}/captions/": {"language": "de", "file": VTT},
+    "POST /studio/live/": {"title": "Changed", "category": "other", "visibility": "public", "latency": "low"},
+    "POST /accounts/settings/": {"display_name": "Changed", "bio": ""},
+    "POST /accounts/settings/tokens/revoke/": {"digest": "{token_digest}"},
+}
+
+
+def answered(client: Client, world: World, rows: Any = PAGES) -> dict[str, str]:
+    return answers(client, rows, world.names, BODIES, frozenset(world.secrets))
+
+
+@pytest.mark.slow
+def test_every_page_answers_as_the_table_says(world: World) -> None:
+    for asker in Asker:
+        assert surprises(answered(world.client(asker), world), expected(PAGES, asker)) == {}, asker
+
+
+def test_a_private_stream_is_a_secret(world: World) -> None:
+    edit_stream(world.rows["stream"], visibility="private")
+
+    for asker in Asker:
+        answers = answered(world.client(asker), world, PRIVATE_STREAM)
+        assert surprises(answers, expected(PRIVATE_STREAM, asker)) == {}, asker
+
+
+def test_whoever_is_suspended_reads_what_everyone_reads(world: World) -> None:
+    client = world.client(Asker.PERSON)
+
+    world.suspend("person")
+
+    assert surprises(answered(client, world), expected(PAGES, Asker.ANONYMOUS)) == {}
+
+
+@pytest.mark.parametrize("who", ["owner", "moderator"])
+def test_a_token_opens_playlists_until_its_person_is_suspended(who: str, world: World) -> None:
+    client = Client(headers={"Authorization": f"Token {world.token_of(who)}"})
+    address = "/videos/{private}/hls/{private_key}/720p.m3u8".format(**world.names)
+
+    before = client.get(address).status_code
+    world.suspend(who)
+
+    assert (before, client.get(address).status_code) == (200, 404)
+
+
+def test_every_route_of_the_site_is_in_the_table(world: World) -> None:
+    elsewhere = {route for route in routes() if route.startswith(("admin/", "api/v1/"))} | ELSEWHERE
+
+    rows = [row for row in PAGES if row.target != "/healthz"]  # answered in front of all routes
+    tabled = {resolve(row.path(world.names).partition("?")[0]).route for row in rows}
+
+    assert tabled == routes() - elsewhere

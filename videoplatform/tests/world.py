@@ -1,0 +1,226 @@
+"""Six people, and something of every kind to ask for: what the permission tables name in braces."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+import pytest
+from allauth.account.models import EmailAddress
+from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
+from django.conf import settings
+from django.contrib.auth.models import Group
+from django.test.client import Client, ClientHandler
+from django.utils import timezone
+from pytest_django import Settings
+
+from accounts import moderation
+from accounts import services as account_services
+from accounts.models import MODERATORS, Decision, Follow, User
+from accounts.services import Role
+from accounts.tests.factories import UserFactory
+from comments.tests.factories import CommentFactory, DanmakuFactory
+from live import liveness
+from live import services as live_services
+from live.models import Broadcast, ChatRestriction
+from live.tests.factories import BroadcastFactory, ChatMessageFactory
+from videoplatform import storage
+from videoplatform.tests.askers import Asker
+from videos import services as video_services
+from videos.models import CaptionTrack, Video
+from videos.services import recordings
+from videos.tests.factories import VideoFactory
+
+A_DAY = timedelta(days=1)
+RECORDED = recordings.RecordedRendition("r0", 640, 360, 30.0, 800_000, "avc1.64001e,mp4a.40.2")
+HEALTH = {
+    "bitrate_bps": 1, "fps": 30.0, "width_px": 640, "height_px": 360, "keyframe_interval_s": 2.0,
+    "dropped_frames": 0, "verdict": "good", "advice": [],
+}  # fmt: skip
+
+
+@dataclass(slots=True)
+class World:
+    """``rows`` by the name that tables use; ``words`` are names for what is no row."""
+
+    rows: dict[str, Any] = field(default_factory=dict)
+    words: dict[str, str] = field(default_factory=dict)
+    secrets: set[str] = field(default_factory=set)
+    # One for all clients: making its middleware is slower than what most rows ask.
+    handler: ClientHandler = field(default_factory=partial(ClientHandler, enforce_csrf_checks=False))
+
+    @property
+    def names(self) -> dict[str, str]:
+        return {name: _name_of(row) for name, row in self.rows.items()} | self.words
+
+    def person(self, name: str) -> User:
+        user: User = self.rows[name]
+        return user
+
+    def suspend(self, name: str) -> None:
+        moderation.decide_about(
+            self.person(name), by=self.person("chief"), action="suspend", reason="spam", duration=A_DAY
+        )
+
+    def token_of(self, name: str) -> str:
+        return account_services.create_token(user=self.person(name))[1]
+
+    def client(self, asker: Asker) -> Client:
+        """The browser of ``asker``; who asks for that of the suspended has suspended the owner, for good."""
+        client = Client()
+        client.handler = self.handler
+        if asker is Asker.SUSPENDED:
+            client.force_login(self.person("owner"))
+            self.suspend("owner")
+        elif asker is not Asker.ANONYMOUS:
+            client.force_login(self.person(asker))
+        return client
+
+
+def _name_of(row: Any) -> str:
+    return str(getattr(row, "public_id", "") or getattr(row, "username", "") or row.pk)
+
+
+@pytest.fixture
+def world(bucket: str, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> World:
+    """Everything belongs to ``owner`` unless its name or its maker says otherwise."""
+    # A quarter of a second for every password is meant for those who guess them.
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    # What an ingest says of itself would go stale while a table is asked.
+    monkeypatch.setattr(liveness, "HEALTH_FOR_S", 3600)
+    world = World()
+    for make in (_people, _videos, _conversations, _broadcasts, _moderation, _accounts):
+        make(world)
+    return world
+
+
+def _people(world: World) -> None:
+    """``guest`` writes comments; ``colleague`` is another moderator, ``chief`` another administrator."""
+    long_ago = timezone.now() - timedelta(days=30)
+    for name in ("owner", "person", "moderator", "administrator", "guest", "colleague", "chief"):
+        world.rows[name] = UserFactory(username=name, date_joined=long_ago)
+    for name in ("moderator", "colleague"):
+        account_services.grant_role(user=world.person(name), role=Role.MODERATOR)
+    for name in ("administrator", "chief"):
+        account_services.grant_role(user=world.person(name), role=Role.ADMINISTRATOR)
+    world.secrets.add(world.person("owner").password)
+
+
+def _videos(world: World) -> None:
+    channel = world.person("owner").channel
+    states: dict[str, dict[str, Any]] = {
+        "public": {},
+        "unlisted": {"visibility": "unlisted"},
+        "private": {"visibility": "private"},
+        "failed": {"status": "failed", "failure_code": "encode_failed", "is_playable": False},
+        "processing": {"status": "processing"},
+        "hidden": {},
+        "removed": {},
+    }
+    for name, fields in states.items():
+        video: Video = VideoFactory(channel=channel, **fields)
+        world.rows[name], world.words[f"{name}_key"] = video, video.encode_key
+    CaptionTrack.objects.create(video=world.rows["public"], language="en", key="captions", cue_count=1)
+    upload = video_services.start_upload(channel=channel, title="On its way", filename="a.mp4", size_bytes=5)
+    part = storage.client().upload_part(
+        Bucket=settings.S3_BUCKET,
+        Key=upload.video.source_key,
+        UploadId=upload.multipart_id,
+        PartNumber=1,
+        Body=b"bytes",
+    )
+    world.rows["uploading"], world.words["etag"] = upload.video, part["ETag"].strip('"')
+
+
+def _conversations(world: World) -> None:
+    owner, guest = world.person("owner"), world.person("guest")
+    public, private = world.rows["public"], world.rows["private"]
+    world.rows |= {
+        "comment": CommentFactory(target=public, author=guest),
+        "own_comment": CommentFactory(target=public, author=owner),
+        "held_comment": CommentFactory(target=public, author=guest, is_held=True),
+        "hidden_comment": CommentFactory(target=public, author=guest),
+        "private_comment": CommentFactory(target=private, author=owner),
+        "danmaku": DanmakuFactory(target=public, author=guest),
+        "hidden_danmaku": DanmakuFactory(target=public, author=guest),
+        "private_danmaku": DanmakuFactory(target=private, author=owner),
+    }
+
+
+def _broadcasts(world: World) -> None:
+    """The owner is on air; everybody else has a stream and is not."""
+    everyone = [row for row in world.rows.values() if isinstance(row, User)]
+    streams = {user.username: live_services.stream_of(user.channel) for user in everyone}
+    stream = streams["owner"]
+    key = live_services.rotate_stream_key(stream)
+    # More viewers than a test will bring: a heartbeat counts in Redis, and is no new peak for SQL.
+    broadcast: Broadcast = BroadcastFactory(
+        stream=stream, recording=_recording(world.person("owner")), peak_viewer_count=1000
+    )
+    liveness.note_health(broadcast.public_id, HEALTH)
+    guest = world.person("guest")
+    world.rows |= {
+        "stream": stream,
+        "broadcast": broadcast,
+        "message": ChatMessageFactory(stream=stream, broadcast=broadcast, user=guest),
+        "restriction": ChatRestriction.objects.create(stream=stream, user=guest),
+    }
+    world.words["access_key"] = broadcast.access_key
+    world.secrets |= {key, str(stream.key_digest)}
+
+
+def _recording(owner: User) -> Video:
+    video = recordings.start_recording(
+        channel=owner.channel, title="Live", category="other", visibility="public"
+    )
+    recordings.add_renditions(video, [RECORDED])
+    job = recordings.open_job(video, is_continuous=False, began_at=timezone.now())
+    recordings.append_segment(job, duration_s=4.0, size_bytes=1)
+    return video
+
+
+def _moderation(world: World) -> None:
+    """One case waits, others are decided; the guest is timed out."""
+    by = world.person("colleague")
+    report, _is_new = moderation.report(
+        by=world.person("person"),
+        target_type="comment",
+        target_id=_name_of(world.rows["comment"]),
+        reason="spam",
+    )
+
+    def decided(kind: str, name: str, action: str) -> Decision:
+        return moderation.act(kind, _name_of(world.rows[name]), by=by, action=action, reason="spam")
+
+    decided("video", "hidden", "hide")
+    decided("video", "removed", "remove")
+    decided("danmaku", "hidden_danmaku", "hide")
+    hiding = decided("comment", "hidden_comment", "hide")
+    time_out = moderation.decide_about(
+        world.person("guest"), by=by, action="time_out", reason="spam", duration=A_DAY
+    )
+    world.rows |= {
+        "report": report,
+        "case": report.case,
+        "decided_case": hiding.case,
+        "decision": hiding,
+        "sanction": time_out.sanction,
+    }
+
+
+def _accounts(world: World) -> None:
+    owner, guest = world.person("owner"), world.person("guest")
+    token, secret = account_services.create_token(user=owner)
+    totp_secret = generate_totp_secret()
+    world.rows |= {
+        "channel": owner.channel,
+        "token": token,
+        "factor": TOTP.activate(guest, totp_secret).instance,
+        "address": EmailAddress.objects.create(user=guest, email="guest@example.org", primary=True),
+        "group": Group.objects.get(name=MODERATORS),
+        "follow": Follow.objects.create(follower=world.person("person"), channel=owner.channel),
+    }
+    world.words["token_digest"] = token.digest
+    world.secrets |= {secret, totp_secret}
