@@ -18,11 +18,20 @@ from rest_framework.views import APIView
 
 from accounts import moderation, notifications, services
 from accounts.authentication import SCHEME
-from accounts.errors import AccountError, NoSuchTarget, TooManyReports
+from accounts.errors import (
+    AccountError,
+    FollowsItself,
+    NoSuchTarget,
+    SecondFactorRequired,
+    TooManyReports,
+    WrongCode,
+    WrongCredentials,
+)
 from accounts.models import Channel, ChannelQuerySet, Notification, Reason, Report, User
 from accounts.models.moderation import MAX_DETAIL
 from accounts.models.notifications import NotificationQuerySet
 from accounts.throttling import SignInAccountThrottle, SignInAddressThrottle
+from videoplatform.openapi import refusal
 from videoplatform.pagination import CursorPagination
 from videoplatform.throttling import ScopedThrottle
 
@@ -193,7 +202,13 @@ class TokenView(EntranceView):
     throttle_classes = (SignInAddressThrottle, SignInAccountThrottle)
     throttle_scope = "sign_in"
 
-    @extend_schema(request=SignInSerializer, responses=TokenSerializer)
+    @extend_schema(
+        request=SignInSerializer,
+        responses={
+            200: TokenSerializer,
+            401: refusal(WrongCredentials.code, SecondFactorRequired.code, WrongCode.code),
+        },
+    )
     def post(self, request: Request) -> Response:
         """Sign in: name or e-mail, password, and the code where a second factor is set."""
         form = SignInSerializer(data=request.data)
@@ -245,7 +260,7 @@ class ChannelView(generics.RetrieveAPIView[Channel]):
 class FollowView(APIView):
     permission_classes = (IsAuthenticated,)
 
-    @extend_schema(request=None, responses={204: None})
+    @extend_schema(request=None, responses={204: None, 400: refusal(FollowsItself.code)})
     def put(self, request: Request, username: str) -> Response:
         """Follow a channel; twice is once."""
         try:
@@ -274,7 +289,15 @@ class PaceExceeded(Throttled):
 class ReportView(APIView):
     permission_classes = (IsAuthenticated,)
 
-    @extend_schema(request=ReportSerializer, responses={200: ReportedSerializer, 201: ReportedSerializer})
+    @extend_schema(
+        request=ReportSerializer,
+        responses={
+            200: ReportedSerializer,
+            201: ReportedSerializer,
+            404: refusal(NoSuchTarget.code),
+            429: refusal(TooManyReports.code),
+        },
+    )
     def post(self, request: Request) -> Response:
         """Report something to the moderators; again, while it is open, is the same report."""
         form = ReportSerializer(data=request.data)

@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 from django.contrib.auth.models import AnonymousUser
 from django.shortcuts import get_object_or_404
 from django.utils.cache import get_conditional_response, patch_cache_control
-from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema, extend_schema_field
 from rest_framework import generics, serializers, status
 from rest_framework.exceptions import APIException, NotAuthenticated, NotFound
 from rest_framework.permissions import IsAuthenticated
@@ -21,11 +21,29 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts.errors import AccountError
+from accounts.errors import AccountError, AlreadyDecided, InOtherHands
 from comments import danmaku, moderation, services
-from comments.errors import CommentError, NoSuchParent
+from comments.errors import (
+    BadColor,
+    CommentError,
+    CommentsClosed,
+    DanmakuClosed,
+    ForbiddenCharacters,
+    MayNotSpeak,
+    NoLinks,
+    NoSuchParent,
+    NotAllowed,
+    NoText,
+    OnlyRoots,
+    PastTheEnd,
+    SaidBefore,
+    TextTooLong,
+    TooFast,
+    TooManyLinks,
+)
 from comments.models import MAX_COMMENT, MAX_DANMAKU, Comment, CommentQuerySet, Danmaku
 from comments.throttling import CommentThrottle, DanmakuThrottle, ReaderThrottle
+from videoplatform.openapi import refusal, refusals
 from videoplatform.pagination import CursorPagination
 
 if TYPE_CHECKING:
@@ -36,6 +54,10 @@ if TYPE_CHECKING:
     from comments.targets import Target
 
 DANMAKU_FRESH_S = 5
+# What the OpenAPI document names.
+BAD_TEXT = (NoText, TextTooLong, ForbiddenCharacters)
+MAY_NOT_POST = (CommentsClosed, MayNotSpeak, SaidBefore, TooFast)
+TAKEN_AWAY_BEFORE = {409: refusal(AlreadyDecided.code, InOtherHands.code)}
 
 
 # --- Shapes -----------------------------------------------------------------------
@@ -242,7 +264,10 @@ class CommentsView(TargetView, generics.ListAPIView[Comment]):
         """Roots, or with ``parent`` its replies."""
         return self.list(request, *args, **kwargs)
 
-    @extend_schema(request=PostSerializer, responses={201: CommentSerializer})
+    @extend_schema(
+        request=PostSerializer,
+        responses={201: CommentSerializer, **refusals(*BAD_TEXT, *MAY_NOT_POST, TooManyLinks, NoSuchParent)},
+    )
     def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Say something; ``is_held`` tells whether it waits for somebody to look at it."""
         target, person = self.target(), person_of(request)
@@ -297,7 +322,17 @@ class DanmakuView(TargetView):
     def target(self) -> Target:
         return self.target_for(self.request.user)
 
-    @extend_schema(parameters=[WindowSerializer], responses=DanmakuPageSerializer)
+    @extend_schema(
+        parameters=[
+            WindowSerializer,
+            OpenApiParameter("If-None-Match", str, OpenApiParameter.HEADER),
+            OpenApiParameter("ETag", str, OpenApiParameter.HEADER, required=True, response=[200, 304]),
+            OpenApiParameter(
+                "Cache-Control", str, OpenApiParameter.HEADER, required=True, response=[200, 304]
+            ),
+        ],
+        responses={200: DanmakuPageSerializer, 304: None, 412: OpenApiResponse(description="for `If-Match`")},
+    )
     def get(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponseBase:
         """What flies from ``from_s`` until before ``to_s``, in order; ten minutes at most.
 
@@ -339,7 +374,13 @@ class DanmakuView(TargetView):
         window = {"from_s": f"{to_ms / 1000:g}", "to_s": f"{(2 * to_ms - from_ms) / 1000:g}"}
         return f"{request.build_absolute_uri(request.path)}?{urlencode(window)}"
 
-    @extend_schema(request=DanmakuPostSerializer, responses={201: FlyingSerializer})
+    @extend_schema(
+        request=DanmakuPostSerializer,
+        responses={
+            201: FlyingSerializer,
+            **refusals(*BAD_TEXT, *MAY_NOT_POST, NoLinks, PastTheEnd, BadColor, DanmakuClosed),
+        },
+    )
     def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Let a message fly at a moment."""
         target, person = self.target(), person_of(request)
@@ -394,7 +435,13 @@ class CommentView(OneCommentView):
     def get(self, request: Request, id: str) -> Response:  # noqa: A002 -- the contract's word
         return Response(CommentSerializer(self.comment()).data)
 
-    @extend_schema(request=TextSerializer, responses=CommentSerializer)
+    @extend_schema(
+        request=TextSerializer,
+        responses={
+            200: CommentSerializer,
+            **refusals(*BAD_TEXT, TooManyLinks, NotAllowed, CommentsClosed, MayNotSpeak),
+        },
+    )
     def patch(self, request: Request, id: str) -> Response:  # noqa: A002
         """Change one's own words."""
         comment = self.comment()
@@ -403,7 +450,7 @@ class CommentView(OneCommentView):
         services.edit(comment=comment, by=person_of(request), text=asked.validated_data["text"])
         return Response(CommentSerializer(comment).data)
 
-    @extend_schema(responses={204: None})
+    @extend_schema(responses={204: None, **TAKEN_AWAY_BEFORE})
     def delete(self, request: Request, id: str) -> Response:  # noqa: A002
         """Take it away: one's own, or where one may moderate any."""
         moderation.take_away(self.comment(), person_of(request))
@@ -423,7 +470,7 @@ class CommentLikeView(OneCommentView):
 
 
 class CommentPinView(OneCommentView):
-    @extend_schema(request=None, responses={204: None})
+    @extend_schema(request=None, responses={204: None, **refusals(NotAllowed, OnlyRoots)})
     def put(self, request: Request, id: str) -> Response:  # noqa: A002
         """Put it above all others; the creator's."""
         services.pin(comment=self.comment(), by=person_of(request))
@@ -459,7 +506,7 @@ class CommentApproveView(OneCommentView):
 class OneDanmakuView(CommentApiView):
     permission_classes = (IsAuthenticated,)
 
-    @extend_schema(responses={204: None})
+    @extend_schema(responses={204: None, **TAKEN_AWAY_BEFORE})
     def delete(self, request: Request, id: str) -> Response:  # noqa: A002
         """Take it away: one's own, or where one may moderate any."""
         known = Danmaku.objects.filter(deleted_at=None, is_hidden=False)

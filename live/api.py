@@ -20,8 +20,9 @@ from accounts.models import Channel
 from live import liveness, services, state, viewers
 from live.addresses import ingest_url
 from live.chat import tickets
-from live.errors import NotOnAir
+from live.errors import NotOnAir, StreamSuspended
 from live.models import Broadcast, ChatMessage, Stream
+from videoplatform.openapi import refusal, refusals
 from videoplatform.pagination import CursorPagination
 from videoplatform.throttling import ScopedThrottle
 from videos.api import ChannelSerializer, as_api_error, person_of, viewer_of
@@ -220,7 +221,7 @@ class StreamKeyView(StreamView):
     throttle_classes = (ScopedThrottle,)
     throttle_scope = "stream_key"
 
-    @extend_schema(request=None, responses={201: StreamKeySerializer})
+    @extend_schema(request=None, responses={201: StreamKeySerializer, **refusals(StreamSuspended)})
     def post(self, request: Request, username: str) -> Response:
         """Make a new key; the old one stops working at once."""
         stream_key = services.rotate_stream_key(self.own())
@@ -235,7 +236,7 @@ class StreamKeyView(StreamView):
 
 
 class EndView(StreamView):
-    @extend_schema(request=None, responses={204: None})
+    @extend_schema(request=None, responses={204: None, **refusals(NotOnAir)})
     def post(self, request: Request, username: str) -> Response:
         """End the broadcast; the encoder is disconnected."""
         services.end_broadcast(self.moderated())
@@ -245,7 +246,9 @@ class EndView(StreamView):
 class HeartbeatView(StreamView):
     permission_classes = (AllowAny,)
 
-    @extend_schema(request=HeartbeatSerializer, responses=HeartbeatAnswerSerializer)
+    @extend_schema(
+        request=HeartbeatSerializer, responses={200: HeartbeatAnswerSerializer, **refusals(NotOnAir)}
+    )
     def post(self, request: Request, username: str) -> Response:
         """Fifteen more seconds were watched; send the session back with the next."""
         stream = self.watchable()
@@ -266,7 +269,13 @@ class TicketView(StreamView):
 
 
 class HealthView(StreamView):
-    @extend_schema(responses=HealthSerializer)
+    @extend_schema(
+        responses={
+            200: HealthSerializer,
+            403: refusal(PermissionDenied.default_code),
+            **refusals(NotOnAir),
+        }
+    )
     def get(self, request: Request, username: str) -> Response:
         """How the signal arrives, for its owner; 409 while there is none."""
         broadcast = services.current_broadcast(self.moderated())

@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
 from django.utils.functional import cached_property
 from django_filters import rest_framework as filters
-from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field, extend_schema_view
 from rest_framework import mixins, serializers, status, viewsets
 from rest_framework.decorators import action
 from rest_framework.exceptions import APIException, NotAuthenticated, NotFound, PermissionDenied
@@ -18,11 +18,22 @@ from rest_framework.response import Response
 from rest_framework.throttling import BaseThrottle
 from rest_framework.views import APIView
 
+from videoplatform.openapi import refusal, refusals
 from videoplatform.pagination import CursorPagination
 from videoplatform.throttling import ScopedThrottle
 from videos import progress, services
 from videos.models import Category, Like, Upload, Video
-from videos.services.errors import NotUploading, ServiceError
+from videos.services.errors import (
+    CannotRetry,
+    EnoughForToday,
+    MayNotUpload,
+    NotUploading,
+    PartsMissing,
+    ServiceError,
+    StorageUnavailable,
+    TooManyUploads,
+    UploadTooLarge,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -106,6 +117,7 @@ class VideoSerializer(serializers.ModelSerializer[Video]):
     def get_progress_percent(self, video: Video) -> int:
         return int(self._known("percents", video, progress.percents))
 
+    @extend_schema_field(FailureSerializer(allow_null=True))
     def get_failure(self, video: Video) -> dict[str, str] | None:
         return progress.failure(video)
 
@@ -115,6 +127,7 @@ class VideoSerializer(serializers.ModelSerializer[Video]):
     def get_is_liked(self, video: Video) -> bool:
         return bool(self._known("liked", video, self._liked))
 
+    @extend_schema_field(PlaybackSerializer(allow_null=True))
     def get_playback(self, video: Video) -> dict[str, Any] | None:
         playback = services.playback(video)
         if playback and "request" in self.context:
@@ -350,7 +363,13 @@ class VideoViewSet(AnswersServiceErrors, mixins.ListModelMixin, viewsets.Generic
     def _answer(self, video: Video, code: int = status.HTTP_200_OK) -> Response:
         return Response(VideoSerializer(video, context=self.get_serializer_context()).data, status=code)
 
-    @extend_schema(request=VideoCreateSerializer, responses={201: CreatedSerializer})
+    @extend_schema(
+        request=VideoCreateSerializer,
+        responses={
+            201: CreatedSerializer,
+            **refusals(UploadTooLarge, MayNotUpload, TooManyUploads, EnoughForToday, StorageUnavailable),
+        },
+    )
     def create(self, request: Request) -> Response:
         asked = VideoCreateSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
@@ -383,7 +402,7 @@ class VideoViewSet(AnswersServiceErrors, mixins.ListModelMixin, viewsets.Generic
         services.edit_video(video, **asked.validated_data)
         return self._answer(get_object_or_404(self.get_queryset(), pk=video.pk))
 
-    @extend_schema(responses={204: None})
+    @extend_schema(responses={204: None, **refusals(StorageUnavailable)})
     def destroy(self, request: Request, id: str) -> Response:  # noqa: A002
         video = self._own()
         upload = Upload.objects.filter(video=video).first()
@@ -393,14 +412,20 @@ class VideoViewSet(AnswersServiceErrors, mixins.ListModelMixin, viewsets.Generic
             services.delete_video(video)
         return Response(status=status.HTTP_204_NO_CONTENT)
 
-    @extend_schema(request=None, responses={202: VideoSerializer})
+    @extend_schema(request=None, responses={202: VideoSerializer, **refusals(CannotRetry)})
     @action(detail=True, methods=["post"], permission_classes=[IsAuthenticated])
     def retry(self, request: Request, id: str) -> Response:  # noqa: A002
         return self._answer(services.retry_video(self._own()), status.HTTP_202_ACCEPTED)
 
     # --- The upload ---------------------------------------------------------------
 
-    @extend_schema(responses=UploadStateSerializer)
+    @extend_schema(
+        responses={
+            200: UploadStateSerializer,
+            403: refusal(PermissionDenied.default_code),
+            **refusals(NotUploading, StorageUnavailable),
+        }
+    )
     @action(detail=True, methods=["get"], permission_classes=[IsAuthenticated])
     def upload(self, request: Request, id: str) -> Response:  # noqa: A002
         upload = self._own_upload()
@@ -411,13 +436,13 @@ class VideoViewSet(AnswersServiceErrors, mixins.ListModelMixin, viewsets.Generic
         }
         return Response(UploadStateSerializer(state).data)
 
-    @extend_schema(responses={204: None})
+    @extend_schema(responses={204: None, **refusals(NotUploading, StorageUnavailable)})
     @upload.mapping.delete
     def upload_abort(self, request: Request, id: str) -> Response:  # noqa: A002
         services.abort_upload(self._own_upload())
         return Response(status=status.HTTP_204_NO_CONTENT)
 
-    @extend_schema(request=NumbersSerializer, responses=PartUrlsSerializer)
+    @extend_schema(request=NumbersSerializer, responses={200: PartUrlsSerializer, **refusals(NotUploading)})
     @action(detail=True, methods=["post"], url_path="upload/parts", permission_classes=[IsAuthenticated])
     def upload_parts(self, request: Request, id: str) -> Response:  # noqa: A002
         asked = NumbersSerializer(data=request.data)
@@ -430,7 +455,10 @@ class VideoViewSet(AnswersServiceErrors, mixins.ListModelMixin, viewsets.Generic
             }
         )
 
-    @extend_schema(request=CompleteSerializer, responses={202: VideoSerializer})
+    @extend_schema(
+        request=CompleteSerializer,
+        responses={202: VideoSerializer, **refusals(PartsMissing, NotUploading, StorageUnavailable)},
+    )
     @action(detail=True, methods=["post"], url_path="upload/complete", permission_classes=[IsAuthenticated])
     def upload_complete(self, request: Request, id: str) -> Response:  # noqa: A002
         asked = CompleteSerializer(data=request.data)

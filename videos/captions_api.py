@@ -13,10 +13,19 @@ from rest_framework.permissions import IsAuthenticated, IsAuthenticatedOrReadOnl
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from videoplatform.openapi import refusals
 from videoplatform.throttling import ScopedThrottle
 from videos import services
 from videos.api import AnswersServiceErrors, CaptionSerializer
 from videos.models import Video
+from videos.services.errors import (
+    CaptionsTooLarge,
+    CaptionsUnreadable,
+    NoCaptions,
+    StorageUnavailable,
+    TooManyCaptions,
+    UnknownLanguage,
+)
 
 if TYPE_CHECKING:
     from rest_framework.throttling import BaseThrottle
@@ -32,6 +41,14 @@ class AddedCaptionSerializer(CaptionSerializer):
     skipped_cues = serializers.IntegerField(help_text="cues of the file that could not be used")
 
 
+class CaptionPageSerializer(serializers.Serializer[Any]):
+    """A list as all lists are; a video has too few languages for a second page."""
+
+    results = CaptionSerializer(many=True)
+    next = serializers.CharField(allow_null=True)
+    previous = serializers.CharField(allow_null=True)
+
+
 class CaptionsView(AnswersServiceErrors):
     permission_classes = (IsAuthenticatedOrReadOnly,)
     parser_classes = (MultiPartParser,)
@@ -41,13 +58,20 @@ class CaptionsView(AnswersServiceErrors):
         usual = super().get_throttles()
         return [*usual, ScopedThrottle()] if self.request.method == "POST" else usual
 
-    @extend_schema(responses=CaptionSerializer(many=True))
+    @extend_schema(responses=CaptionPageSerializer)
     def get(self, request: Request, id: str) -> Response:  # noqa: A002 -- the contract's word
         video = watchable(request.user, id)
-        return Response([services.caption_json(track) for track in video.captions.all()])
+        tracks = [services.caption_json(track) for track in video.captions.all()]
+        return Response({"results": tracks, "next": None, "previous": None})
 
     @extend_schema(
-        request={"multipart/form-data": CaptionFileSerializer}, responses={201: AddedCaptionSerializer}
+        request={"multipart/form-data": CaptionFileSerializer},
+        responses={
+            201: AddedCaptionSerializer,
+            **refusals(
+                UnknownLanguage, CaptionsTooLarge, CaptionsUnreadable, TooManyCaptions, StorageUnavailable
+            ),
+        },
     )
     def post(self, request: Request, id: str) -> Response:  # noqa: A002
         """WebVTT, SubRip or SubStation, at most 5 MiB; takes the place of what the language had."""
@@ -62,7 +86,7 @@ class CaptionsView(AnswersServiceErrors):
 class CaptionView(AnswersServiceErrors):
     permission_classes = (IsAuthenticated,)
 
-    @extend_schema(responses={204: None})
+    @extend_schema(responses={204: None, **refusals(NoCaptions)})
     def delete(self, request: Request, id: str, language: str) -> Response:  # noqa: A002
         services.remove_captions(own(request.user, id), language=language)
         return Response(status=status.HTTP_204_NO_CONTENT)

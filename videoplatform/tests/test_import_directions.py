@@ -15,6 +15,7 @@ SHARED = {
     "videoplatform.storage",
     "videoplatform.throttling",
     "videoplatform.pagination",
+    "videoplatform.openapi",
     "videoplatform.celery",
     "videoplatform.health",
     "videoplatform.templatetags",

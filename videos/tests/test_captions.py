@@ -253,7 +253,7 @@ def test_captions_are_added_listed_played_replaced_and_removed(
     added = send(client, video)
     replaced = send(client, video, VTT.replace("Hello", "Good morning") + "\n00:09.000 --> 00:08.000\nno\n")
     second = send(client, video, "00:01,000 --> 00:02,000\n你好\n", "zh-hans")
-    listed = client.get(f"/api/v1/videos/{video.public_id}/captions/").json()
+    listed = client.get(f"/api/v1/videos/{video.public_id}/captions/").json()["results"]
     playback = client.get(f"/api/v1/videos/{video.public_id}/").json()["playback"]
 
     assert [answer.status_code for answer in (added, replaced, second)] == [201, 201, 201]
@@ -306,7 +306,7 @@ def test_who_may_read_and_who_may_change(owner: User) -> None:
     stranger, nobody = signed_in(UserFactory()), APIClient()
 
     assert stranger.get(f"/api/v1/videos/{private.public_id}/captions/").status_code == 404
-    assert nobody.get(f"/api/v1/videos/{public.public_id}/captions/").json() == []
+    assert nobody.get(f"/api/v1/videos/{public.public_id}/captions/").json()["results"] == []
     assert send(nobody, public).status_code == 401
     assert send(stranger, public).status_code == 403
     assert send(stranger, private).status_code == 404

@@ -1,0 +1,239 @@
+"""The API answers what its OpenAPI document says, whatever it is asked by whomever; nothing makes it fail."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cache
+from itertools import cycle
+from pathlib import Path
+from typing import Any
+
+import pytest
+import schemathesis
+from django.core.management import call_command
+from django.core.signals import request_finished, request_started
+from django.core.wsgi import get_wsgi_application
+from django.db import close_old_connections, transaction
+from drf_spectacular.generators import EndpointEnumerator, SchemaGenerator
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from schemathesis.checks import (
+    content_type_conformance,
+    not_a_server_error,
+    response_headers_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+from schemathesis.generation import GenerationMode
+
+from accounts.models import User
+from accounts.services import create_token
+from accounts.tests.factories import PASSWORD, UserFactory
+from comments.models import Comment
+from comments.tests.factories import CommentFactory, DanmakuFactory
+from live import liveness
+from live.tests.factories import BroadcastFactory, ChatMessageFactory, StreamFactory
+from videos.models import Video
+from videos.services import start_upload
+from videos.tests.factories import VideoFactory
+
+CHECKS = [
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+]
+ACTORS = ["anonymous", "impostor", "owner", "administrator"]
+OPERATIONS = [
+    f"{method} {path}"
+    for path, _regex, method, _view in EndpointEnumerator().get_api_endpoints()  # type: ignore[no-untyped-call]
+    if path.startswith("/api/v1/")
+]
+EXAMPLES = 15
+CAPTIONS = b"WEBVTT\n\n00:01.000 --> 00:02.000\nHello\n"
+
+
+@cache
+def document() -> Any:
+    """The document of this application, and the application behind it, in this process and transaction."""
+    loaded = schemathesis.openapi.from_dict(SchemaGenerator().get_schema(public=True))  # type: ignore[no-untyped-call]
+    loaded.app = get_wsgi_application()
+    return loaded
+
+
+def operation_of(label: str) -> Any:
+    method, path = label.split()
+    return document()[path][method]
+
+
+# --- Something of everything ----------------------------------------------------------
+
+
+@dataclass
+class World:
+    """What exists, as parameters of paths: the owner's things first, then somebody else's."""
+
+    tokens: dict[str, str] = field(default_factory=dict)
+    usernames: list[str] = field(default_factory=list)
+    videos: list[str] = field(default_factory=list)
+    comments: list[str] = field(default_factory=list)
+    danmaku: list[str] = field(default_factory=list)
+
+    def known(self, label: str) -> dict[str, Any]:
+        """What an operation's body has to say to get anywhere."""
+        bodies: dict[str, dict[str, Any]] = {
+            "POST /api/v1/accounts/register/": {
+                "username": "newcomer",
+                "email": "newcomer@example.org",
+                "password": PASSWORD,
+            },
+            "POST /api/v1/accounts/token/": {"username": "owner", "password": PASSWORD},
+            "POST /api/v1/reports/": {"target_type": "comment", "target_id": self.comments[1]},
+            "POST /api/v1/videos/{id}/captions/": {"language": "fr", "file": CAPTIONS},
+            "POST /api/v1/videos/{id}/comments/": {"text": "Hello", "parent": self.comments[0]},
+            "POST /api/v1/videos/{id}/danmaku/": {"text": "Hello", "offset_ms": 1000},
+        }
+        return bodies.get(label, {})
+
+    def targets(self, path: str) -> list[dict[str, str]]:
+        if "{username}" in path:
+            return [{"username": username} for username in self.usernames]
+        if "{language}" in path:
+            return [{"id": video, "language": language} for video in self.videos for language in ("en", "de")]
+        if "{id}" in path:
+            resource = path.removeprefix("/api/v1/").split("/")[0]
+            return [{"id": one} for one in getattr(self, resource)]
+        return [{}]
+
+
+@pytest.fixture
+def one_connection() -> Iterator[None]:
+    """Requests see what the test wrote: none closes its connection, as with Django's own client."""
+    for signal in (request_started, request_finished):
+        signal.disconnect(close_old_connections)
+    yield
+    for signal in (request_started, request_finished):
+        signal.connect(close_old_connections)
+
+
+@pytest.fixture
+def world(db: None, one_connection: None, bucket: str, settings: Any) -> World:
+    settings.RATE_LIMITS = False
+    # A quarter of a second for every password is meant for those who guess them.
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    owner, somebody = UserFactory(username="owner"), UserFactory(username="somebody")
+    administrator = UserFactory(username="administrator", is_staff=True, is_superuser=True)
+    people = {"owner": owner, "administrator": administrator}
+    tokens = {name: create_token(user=user)[1] for name, user in people.items()}
+    world = World(tokens | {"impostor": "0" * 64}, usernames=[owner.username, somebody.username])
+    own, others = VideoFactory(channel=owner.channel), VideoFactory(channel=somebody.channel)
+    upload = start_upload(channel=owner.channel, title="On its way", filename="a.mp4", size_bytes=3)
+    failed = VideoFactory(channel=owner.channel, status=Video.Status.FAILED, failure_code="not_media")
+    secret = VideoFactory(channel=somebody.channel, visibility=Video.Visibility.PRIVATE)
+    world.videos = [video.public_id for video in (own, upload.video, failed, others, secret)]
+    for video in (own, others):
+        video.captions.create(language="en", key=f"{video.prefix}captions/en.vtt", cue_count=1)
+        talk_about(video, owner, somebody, world)
+    for person in (owner, somebody):
+        ChatMessageFactory(stream=StreamFactory(channel=person.channel), user=person)
+    liveness.note_health(BroadcastFactory(stream=owner.channel.stream).public_id, HEALTH)
+    return world
+
+
+def talk_about(video: Video, owner: User, somebody: User, world: World) -> None:
+    said = CommentFactory(target=video, author=owner)
+    comments: list[Comment] = [
+        said,
+        CommentFactory(target=video, author=somebody, parent=said),
+        CommentFactory(target=video, author=somebody, is_held=True),
+    ]
+    world.comments += [comment.public_id for comment in comments]
+    world.danmaku += [DanmakuFactory(target=video, author=one).public_id for one in (owner, somebody)]
+
+
+HEALTH: dict[str, Any] = {
+    "bitrate_bps": 3_000_000,
+    "fps": 30.0,
+    "width_px": 1280,
+    "height_px": 720,
+    "keyframe_interval_s": None,
+    "dropped_frames": 0,
+    "verdict": "good",
+    "advice": [],
+}
+
+
+def aim(case: Any, target: dict[str, str], known: dict[str, Any]) -> None:
+    """Point ``case`` at what exists, where it says anything at all about it."""
+    case.path_parameters |= target
+    if isinstance(case.body, dict):
+        case.body |= {name: value for name, value in known.items() if name in case.body}
+
+
+def ask(case: Any, actor: str, world: World) -> int:
+    """Send ``case`` and hold the answer against the document; afterwards the world is as it was."""
+    token = world.tokens.get(actor)
+    headers = {"Authorization": f"Token {token}"} if token else None
+    with transaction.atomic():
+        answer = case.call_and_validate(headers=headers, checks=CHECKS)
+        transaction.set_rollback(True)
+    return int(answer.status_code)
+
+
+# --- Tests ------------------------------------------------------------------------------
+
+
+def test_the_document_is_valid_and_was_made_without_a_doubt(tmp_path: Path) -> None:
+    call_command("spectacular", "--validate", "--fail-on-warn", "--file", str(tmp_path / "openapi.yaml"))
+
+
+@pytest.mark.slow
+@pytest.mark.redis
+@pytest.mark.storage
+@pytest.mark.parametrize("label", OPERATIONS)
+def test_every_boundary_of_an_operation_is_documented(label: str, world: World) -> None:
+    operation, known = operation_of(label), world.known(label)
+    cases: Iterator[Any] = document().iter_coverage_cases(
+        operation,
+        generation_modes=list(GenerationMode),
+        generation_config=document().config.generation,
+    )
+    succeeded = False
+
+    for case, target in zip(cases, cycle(world.targets(operation.path)), strict=False):
+        is_sensible = case.meta.generation.mode is GenerationMode.POSITIVE
+        aim(case, target, known if is_sensible else {})
+        status = ask(case, "owner", world)
+        succeeded |= status < 300 and case.method == operation.method.upper()
+
+    # Else only its refusals were held against the document.
+    assert succeeded
+
+
+@pytest.mark.slow
+@pytest.mark.redis
+@pytest.mark.storage
+@pytest.mark.parametrize("label", OPERATIONS)
+def test_whatever_an_operation_is_asked_its_answer_is_documented(label: str, world: World) -> None:
+    operation, known = operation_of(label), world.known(label)
+
+    @settings(
+        max_examples=EXAMPLES,
+        derandomize=True,
+        deadline=None,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(
+        case=st.one_of([operation.as_strategy(mode) for mode in GenerationMode]),
+        actor=st.sampled_from(ACTORS),
+        target=st.sampled_from([*world.targets(operation.path), {}]),
+        is_sensible=st.booleans(),
+    )
+    def answers(case: Any, actor: str, target: dict[str, str], is_sensible: bool) -> None:
+        aim(case, target, known if is_sensible else {})
+        ask(case, actor, world)
+
+    answers()
