@@ -50,7 +50,7 @@ Action = Decision.Action
 # In the order of their keys, 1 to 6, with what they do.
 ACTIONS: list[tuple[Decision.Action, Promise]] = [
     (Action.LEAVE, _("Nothing is wrong with it.")),
-    (Action.HIDE, _("Only its author and moderators see it.")),
+    (Action.HIDE, _("Out of sight; moderators, and who made a video, still see it.")),
     (Action.REMOVE, _("Gone, for its author as well.")),
     (Action.TIME_OUT, _("They may not write or upload for a while.")),
     (Action.SUSPEND, _("They may not sign in for a while.")),

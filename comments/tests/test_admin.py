@@ -9,6 +9,8 @@ from django.test import Client
 from django.urls import reverse
 
 from accounts.models import Decision, User
+from accounts.moderation import open_case
+from comments import moderation
 from comments.models import Comment, Danmaku
 from comments.tests.factories import CommentFactory, DanmakuFactory
 from videos.models import Video
@@ -81,3 +83,21 @@ def test_nothing_is_written_rewritten_or_erased(desk: Client, video: Video) -> N
         assert desk.get(reverse(f"admin:comments_{model}_add")).status_code == 403
         assert desk.post(reverse(f"admin:comments_{model}_delete", args=[row.pk])).status_code == 403
     assert (Comment.objects.count(), Danmaku.objects.count()) == (1, 1)
+
+
+@pytest.mark.parametrize(("make", "kind"), [(CommentFactory, "comment"), (DanmakuFactory, "danmaku")])
+def test_the_desk_says_of_what_is_deleted_by_whom(
+    make: Any, kind: str, desk: Client, video: Video, creator: User, moderator: User
+) -> None:
+    by_author, by_creator = make(target=video, text="first <b>"), make(target=video)
+    for said, who in ((by_author, by_author.author), (by_creator, creator)):
+        moderation.take_away(said, who)
+
+    pages = []
+    for said in (by_author, by_creator):
+        case = open_case(kind, said.public_id, by=moderator)
+        pages.append(desk.get(reverse("admin:accounts_case_change", args=[case.pk])).content.decode())
+
+    assert "first &lt;b&gt;" in pages[0]
+    assert "Its author has deleted it." in pages[0]
+    assert "It is deleted." in pages[1]

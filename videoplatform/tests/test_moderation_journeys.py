@@ -248,7 +248,9 @@ def decide_all(page: Page) -> None:
     page.keyboard.press("2")
     expect(page.get_by_role("button", name=re.compile("^2 ?Hide"))).to_be_focused()
     page.keyboard.press("2")
+    page.keyboard.press("2")  # once too often: nothing more is decided
     expect(page.get_by_text(f"Hidden: “{COMMENT}”.")).to_be_visible()
+    expect(page.get_by_text("decided in the meantime")).to_have_count(0)
 
     arrive_at(page, DANMAKU)
     page.keyboard.press("3")

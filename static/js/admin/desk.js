@@ -34,6 +34,14 @@ function onKey(event) {
   else wanted.focus();
 }
 
+// One decision a page: a key that is pressed once too often decides nothing more.
+document.querySelector("[data-part=decide]")?.addEventListener("submit", (event) => {
+  if (event.target.dataset.sent) event.preventDefault();
+  event.target.dataset.sent = "true";
+});
+// A page that the browser kept is as it was before it was sent.
+window.addEventListener("pageshow", ({ persisted }) => persisted && location.reload());
+
 // --- The case stays in hand while its page is open ------------------------------------
 
 if (desk?.dataset.claim) {
