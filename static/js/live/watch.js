@@ -41,14 +41,16 @@ export class StreamWatch {
     if (isHeard === this.isHeard) return;
     this.isHeard = isHeard;
     this.quiet = 0;
-    this._plan();
+    // The first thing that is heard may be a reason to hurry already.
+    if (!this.isHurried) this._plan();
   }
 
   /** Something happened: ask soon, and once for many reasons. */
   hurry() {
-    if (this.isAsking || this.isHurried) return;
+    if (this.isHurried) return;
     this.isHurried = true;
-    this._plan(HURRY_MS * this.random());
+    // An answer that is on its way may be older than the reason.
+    if (!this.isAsking) this._plan(HURRY_MS * this.random());
   }
 
   async refresh() {
@@ -65,7 +67,7 @@ export class StreamWatch {
     } finally {
       this.isAsking = false;
       this.quiet += 1;
-      if (!this.isHurried) this._plan();
+      this._plan(this.isHurried ? HURRY_MS * this.random() : undefined);
     }
   }
 

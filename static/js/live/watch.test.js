@@ -46,6 +46,26 @@ test("many reasons to look are one question", async () => {
   assert.deepEqual(seen.states, ["live"]);
 });
 
+test("what hurries is not put off by the socket that told of it", async () => {
+  const { watch, seen, turn } = begin(async () => ({ status: "live" }));
+  watch.hurry();
+  watch.setHeard(true);
+  await turn();
+  assert.deepEqual(seen.waits, [4000, 1000, 60_000]);
+});
+
+test("what happens while an answer is on its way is asked for again", async () => {
+  let answer;
+  const { watch, seen, turn } = begin(() => new Promise((resolve) => (answer = resolve)));
+  watch.setHeard(true);
+  const asked = turn();
+  watch.hurry();
+  watch.hurry();
+  answer({ status: "offline" });
+  await asked;
+  assert.deepEqual(seen.waits, [4000, 60_000, 1000]);
+});
+
 test("a server that does not answer is asked again", async () => {
   const { seen, turn } = begin(async () => Promise.reject(new Error("network")));
   await turn();
