@@ -17,6 +17,20 @@ from django.db.models.signals import post_migrate
 from videoplatform import storage
 
 
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Side by side run files as a whole, but browsers one after the other: two would starve each other."""
+    group = "browser" if item.get_closest_marker("browser") else str(item.path)
+    item.add_marker(pytest.mark.xdist_group(group))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """What takes longest begins first, where tests run side by side: it would be waited for at the end."""
+    if hasattr(config, "workerinput"):
+        slow = {item.path for item in items if item.get_closest_marker("slow")}
+        items.sort(key=lambda item: (not item.get_closest_marker("browser"), item.path not in slow))
+
+
 @pytest.fixture(autouse=True)
 def clean_redis() -> None:
     """Each test begins with an empty Redis: cache, broker, presence.
