@@ -25,10 +25,10 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """What takes longest begins first, where tests run side by side: it would be waited for at the end."""
+    """Where tests run side by side: browsers begin, beside what is quick, and slow tests share the end."""
     if hasattr(config, "workerinput"):
         slow = {item.path for item in items if item.get_closest_marker("slow")}
-        items.sort(key=lambda item: (not item.get_closest_marker("browser"), item.path not in slow))
+        items.sort(key=lambda item: (not item.get_closest_marker("browser"), item.path in slow))
 
 
 @pytest.fixture(autouse=True)

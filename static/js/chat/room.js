@@ -44,6 +44,8 @@ export class Room {
     this.you = frame.you ?? null;
     this.mode = frame.mode ?? {};
     const told = [{ type: "you", you: this.you }, { type: "mode", mode: this.mode }];
+    // What began or ended before the socket was open was announced to others.
+    if (frame.status) told.push({ type: "broadcast", status: frame.status });
     const canResume = this.hasBegun && !this.isResuming && frame.seq >= this.seq;
     if (canResume && frame.seq === this.seq) return told;
     if (canResume) {

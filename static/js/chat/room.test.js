@@ -75,3 +75,9 @@ test("moderation, counts and errors pass through as they are", () => {
   assert.deepEqual(room.apply(error), [error]);
   assert.deepEqual(room.apply({ type: "something new" }), []);
 });
+
+test("a hello tells whether it is live, as it may have begun before we listened", () => {
+  const room = new Room();
+  const changes = room.apply({ ...hello(1), status: "live" });
+  assert.deepEqual(changes.find((change) => change.type === "broadcast"), { type: "broadcast", status: "live" });
+});
