@@ -1,64 +1,48 @@
-"""Comments and danmaku over the API.
+"""Comments over the API.
 
 Lists hang below their target, which the app that owns it binds by subclassing
-:class:`CommentsView` and :class:`DanmakuView`; one comment is found by its own id.
+:class:`CommentsView`; one comment is found by its own id.
 """
 
 from __future__ import annotations
 
-from hashlib import sha256
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode
 
-from django.contrib.auth.models import AnonymousUser
 from django.shortcuts import get_object_or_404
-from django.utils.cache import get_conditional_response, patch_cache_control
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema, extend_schema_field
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
 from rest_framework import generics, serializers, status
-from rest_framework.exceptions import APIException, NotAuthenticated, NotFound
+from rest_framework.exceptions import NotFound
 from rest_framework.permissions import IsAuthenticated
-from rest_framework.renderers import JSONRenderer
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts.errors import AccountError, AlreadyDecided, InOtherHands
-from comments import danmaku, moderation, services
+from comments import moderation, services
+from comments.api_base import (
+    BAD_TEXT,
+    MAY_NOT_POST,
+    TAKEN_AWAY_BEFORE,
+    CommentApiView,
+    TargetView,
+    found_target,
+    person_of,
+)
 from comments.errors import (
-    BadColor,
-    CommentError,
     CommentsClosed,
-    DanmakuClosed,
-    ForbiddenCharacters,
     MayNotSpeak,
-    NoLinks,
     NoSuchParent,
     NotAllowed,
-    NoText,
     OnlyRoots,
-    PastTheEnd,
-    SaidBefore,
-    TextTooLong,
-    TooFast,
     TooManyLinks,
 )
-from comments.models import MAX_COMMENT, MAX_DANMAKU, Comment, CommentQuerySet, Danmaku
-from comments.throttling import CommentThrottle, DanmakuThrottle, ReaderThrottle
-from videoplatform.openapi import refusal, refusals
+from comments.models import MAX_COMMENT, Comment, CommentQuerySet
+from comments.throttling import CommentThrottle
+from videoplatform.openapi import refusals
 from videoplatform.pagination import CursorPagination
 
 if TYPE_CHECKING:
-    from django.http import HttpResponseBase
     from rest_framework.request import Request
 
-    from accounts.models import User
     from comments.targets import Target
-
-DANMAKU_FRESH_S = 5
-# What the OpenAPI document names.
-BAD_TEXT = (NoText, TextTooLong, ForbiddenCharacters)
-MAY_NOT_POST = (CommentsClosed, MayNotSpeak, SaidBefore, TooFast)
-TAKEN_AWAY_BEFORE = {409: refusal(AlreadyDecided.code, InOtherHands.code)}
-
 
 # --- Shapes -----------------------------------------------------------------------
 
@@ -133,85 +117,7 @@ class PostSerializer(TextSerializer):
     )
 
 
-class FlyingSerializer(serializers.Serializer[Any]):
-    id = serializers.CharField()
-    offset_ms = serializers.IntegerField()
-    text = serializers.CharField()
-    mode = serializers.ChoiceField(choices=Danmaku.Mode.choices)
-    color = serializers.CharField()
-    created_at = serializers.DateTimeField()
-    kind = serializers.CharField(help_text="what it is reported as: danmaku, or chat_message on replays")
-
-
-class DanmakuPageSerializer(serializers.Serializer[Any]):
-    results = FlyingSerializer(many=True)
-    next = serializers.CharField(allow_null=True)
-    previous = serializers.CharField(allow_null=True)
-
-
-class DanmakuPostSerializer(serializers.Serializer[Any]):
-    offset_ms = serializers.IntegerField(min_value=0, max_value=danmaku.LATEST_OFFSET_MS)
-    text = serializers.CharField(
-        max_length=4 * MAX_DANMAKU, allow_blank=True, help_text=f"{MAX_DANMAKU} characters at most"
-    )
-    mode = serializers.ChoiceField(choices=Danmaku.Mode.choices, default=Danmaku.Mode.SCROLL)
-    color = serializers.RegexField(r"\A#[0-9A-Fa-f]{6}\Z", default="#ffffff")
-
-
-class WindowSerializer(serializers.Serializer[Any]):
-    """Seconds; without an end, as much as one answer holds."""
-
-    from_s = serializers.FloatField(min_value=0, max_value=danmaku.LATEST_OFFSET_MS / 1000, default=0)
-    to_s = serializers.FloatField(min_value=0, required=False)
-
-
-# --- Errors -----------------------------------------------------------------------
-
-
-class Refused(APIException):
-    """A service's no; ``wait`` (s) becomes ``Retry-After``."""
-
-    wait: int | None = None
-
-
-class Conflict(APIException):
-    status_code = status.HTTP_409_CONFLICT
-
-
-def as_api_error(error: CommentError) -> APIException:
-    """A service's error in the API's shape, with its own status and code."""
-    if error.status == status.HTTP_400_BAD_REQUEST:
-        detail = {error.attr: [str(error)]} if error.attr else [str(error)]
-        return serializers.ValidationError(detail, code=error.code)
-    answer = Refused(str(error), code=error.code)
-    answer.status_code, answer.wait = error.status, error.retry_after_s
-    return answer
-
-
-class CommentApiView(APIView):
-    """Base of all: a service's refusal becomes the API's."""
-
-    def handle_exception(self, exc: Exception) -> Response:
-        if isinstance(exc, AccountError):  # a moderator's decision that somebody else has made
-            return super().handle_exception(Conflict(str(exc), code=exc.code))
-        return super().handle_exception(as_api_error(exc) if isinstance(exc, CommentError) else exc)
-
-
-def person_of(request: Request) -> User:
-    if not request.user.is_authenticated:
-        raise NotAuthenticated
-    return request.user
-
-
 # --- Below a target -----------------------------------------------------------------
-
-
-class TargetView(CommentApiView):
-    """Base: the app that owns the target says which one it is."""
-
-    def target(self) -> Target:
-        """The target of this address, for whoever may know of it; else raises ``NotFound``."""
-        raise NotImplementedError
 
 
 class ThreadPagination(CursorPagination):
@@ -296,121 +202,7 @@ def _seen(target: Target, request: Request) -> CommentQuerySet:
     return Comment.objects.of(target).seen_by(request.user, can_moderate=can_moderate)
 
 
-class DanmakuView(TargetView):
-    """Fixed addresses of half-minute buckets are shared by browsers and CDNs, so reading asks for nobody."""
-
-    def get_throttles(self) -> list[Any]:
-        if self.request.method != "POST":
-            return [ReaderThrottle()]
-        return [*super().get_throttles(), DanmakuThrottle()]
-
-    def perform_authentication(self, request: Request) -> None:
-        """Who asks is looked up where it matters: an answer that depends on it cannot be shared."""
-
-    def check_permissions(self, request: Request) -> None:
-        if request.method not in {"GET", "HEAD", "OPTIONS"}:
-            super().check_permissions(request)
-
-    def length_ms(self, target: Target) -> int | None:
-        """How long the target is, where that is known."""
-        return None
-
-    def target_for(self, user: Any) -> Target:
-        """The same as :meth:`target` for somebody else than who asks."""
-        raise NotImplementedError
-
-    def target(self) -> Target:
-        return self.target_for(self.request.user)
-
-    @extend_schema(
-        parameters=[
-            WindowSerializer,
-            OpenApiParameter("If-None-Match", str, OpenApiParameter.HEADER),
-            OpenApiParameter("ETag", str, OpenApiParameter.HEADER, required=True, response=[200, 304]),
-            OpenApiParameter(
-                "Cache-Control", str, OpenApiParameter.HEADER, required=True, response=[200, 304]
-            ),
-        ],
-        responses={200: DanmakuPageSerializer, 304: None, 412: OpenApiResponse(description="for `If-Match`")},
-    )
-    def get(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        """What flies from ``from_s`` until before ``to_s``, in order; ten minutes at most.
-
-        Best asked in windows of 30 s that begin at multiples of 30 s.
-        """
-        try:
-            target, is_shared = self.target_for(AnonymousUser()), True
-        except NotFound:
-            target, is_shared = self.target(), False
-        return self._answer(request, target, is_shared=is_shared and self.may_be_shared(target))
-
-    def may_be_shared(self, target: Target) -> bool:
-        """Whether caches between us and the reader may keep answers about ``target``."""
-        return True
-
-    def _answer(self, request: Request, target: Target, *, is_shared: bool) -> HttpResponseBase:
-        asked = WindowSerializer(data=request.query_params)
-        asked.is_valid(raise_exception=True)
-        from_ms = round(asked.validated_data["from_s"] * 1000)
-        most_ms = from_ms + danmaku.MAX_WINDOW_S * 1000
-        to_ms = min(most_ms, round(min(asked.validated_data.get("to_s", 1e9), 1e9) * 1000))
-        page = {
-            "results": danmaku.between(target, from_ms, to_ms),
-            "next": self._next(request, target, from_ms, to_ms),
-            "previous": None,
-        }
-        etag = f'"{sha256(JSONRenderer().render(page)).hexdigest()[:32]}"'
-        answer = get_conditional_response(request._request, etag=etag, response=Response(page))
-        assert answer is not None  # noqa: S101 -- it was given one
-        answer["ETag"] = etag
-        patch_cache_control(answer, max_age=DANMAKU_FRESH_S, **{"public" if is_shared else "private": True})
-        return answer
-
-    def _next(self, request: Request, target: Target, from_ms: int, to_ms: int) -> str | None:
-        """The window after this one, until the end."""
-        length_ms = self.length_ms(target)
-        if to_ms <= from_ms or length_ms is None or to_ms >= length_ms:
-            return None
-        window = {"from_s": f"{to_ms / 1000:g}", "to_s": f"{(2 * to_ms - from_ms) / 1000:g}"}
-        return f"{request.build_absolute_uri(request.path)}?{urlencode(window)}"
-
-    @extend_schema(
-        request=DanmakuPostSerializer,
-        responses={
-            201: FlyingSerializer,
-            **refusals(*BAD_TEXT, *MAY_NOT_POST, NoLinks, PastTheEnd, BadColor, DanmakuClosed),
-        },
-    )
-    def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """Let a message fly at a moment."""
-        target, person = self.target(), person_of(request)
-        asked = DanmakuPostSerializer(data=request.data)
-        asked.is_valid(raise_exception=True)
-        posted = danmaku.post(
-            target=target, author=person, length_ms=self.length_ms(target), **asked.validated_data
-        )
-        flying = {
-            "id": posted.public_id,
-            "offset_ms": posted.offset_ms,
-            "text": posted.text,
-            "mode": posted.mode,
-            "color": posted.color,
-            "created_at": posted.created_at,
-            "kind": "danmaku",
-        }
-        return Response(FlyingSerializer(flying).data, status.HTTP_201_CREATED)
-
-
 # --- One of them ----------------------------------------------------------------------
-
-
-def found_target(row: Comment | Danmaku | None, user: Any) -> Target:
-    """What ``row`` is about; 404 where ``user`` may not know that it exists."""
-    target: Any = row.target if row else None
-    if target is None or not target.can_watch(user):
-        raise NotFound
-    found: Target = target
-    return found
 
 
 class OneCommentView(CommentApiView):
@@ -500,20 +292,4 @@ class CommentApproveView(OneCommentView):
     def put(self, request: Request, id: str) -> Response:  # noqa: A002
         """Let a held comment through."""
         services.approve(comment=self.comment(), by=person_of(request))
-        return Response(status=status.HTTP_204_NO_CONTENT)
-
-
-class OneDanmakuView(CommentApiView):
-    permission_classes = (IsAuthenticated,)
-
-    @extend_schema(responses={204: None, **TAKEN_AWAY_BEFORE})
-    def delete(self, request: Request, id: str) -> Response:  # noqa: A002
-        """Take it away: one's own, or where one may moderate any."""
-        known = Danmaku.objects.filter(deleted_at=None, is_hidden=False)
-        row = known.filter(public_id=self.kwargs["id"]).first()
-        target = found_target(row, request.user)
-        if row is None:
-            raise NotFound
-        row.target = target
-        moderation.take_away(row, person_of(request))
         return Response(status=status.HTTP_204_NO_CONTENT)

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from comments import api
+from comments import api, danmaku_api
 
 urlpatterns = [
     path("comments/<str:id>/", api.CommentView.as_view(), name="api-comment"),
@@ -10,5 +10,5 @@ urlpatterns = [
     path("comments/<str:id>/pin/", api.CommentPinView.as_view(), name="api-comment-pin"),
     path("comments/<str:id>/heart/", api.CommentHeartView.as_view(), name="api-comment-heart"),
     path("comments/<str:id>/approve/", api.CommentApproveView.as_view(), name="api-comment-approve"),
-    path("danmaku/<str:id>/", api.OneDanmakuView.as_view(), name="api-danmaku"),
+    path("danmaku/<str:id>/", danmaku_api.OneDanmakuView.as_view(), name="api-danmaku"),
 ]

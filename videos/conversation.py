@@ -9,7 +9,7 @@ from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from rest_framework.exceptions import NotFound
 
-from comments import api, views
+from comments import api, danmaku_api, views
 from comments.views import Place
 from videos.models import Video
 
@@ -61,7 +61,7 @@ class VideoCommentsView(api.CommentsView):
         return video_for(self.request.user, self.kwargs["id"])
 
 
-class VideoDanmakuView(api.DanmakuView):
+class VideoDanmakuView(danmaku_api.DanmakuView):
     def target_for(self, user: Any) -> Video:
         return video_for(user, self.kwargs["id"])
 
