@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 from django.core.exceptions import ValidationError as DjangoValidationError
 from django.http import HttpRequest
@@ -17,7 +17,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts import moderation, notifications, services
-from accounts.authentication import SCHEME
+from accounts.authentication import SCHEME, person_of
 from accounts.errors import (
     AccountError,
     FollowsItself,
@@ -243,7 +243,7 @@ class MeView(generics.RetrieveUpdateAPIView[User]):
     http_method_names = ("get", "patch", "head", "options")
 
     def get_object(self) -> User:
-        return cast(User, self.request.user)
+        return person_of(self.request)
 
 
 class ChannelView(generics.RetrieveAPIView[Channel]):
@@ -264,7 +264,7 @@ class FollowView(APIView):
     def put(self, request: Request, username: str) -> Response:
         """Follow a channel; twice is once."""
         try:
-            services.follow(user=cast(User, request.user), channel=self.channel(username))
+            services.follow(user=person_of(request), channel=self.channel(username))
         except AccountError as error:
             raise serializers.ValidationError(str(error), error.code) from error
         return Response(status=status.HTTP_204_NO_CONTENT)
@@ -272,7 +272,7 @@ class FollowView(APIView):
     @extend_schema(request=None, responses={204: None})
     def delete(self, request: Request, username: str) -> Response:
         """Stop following it."""
-        services.unfollow(user=cast(User, request.user), channel=self.channel(username))
+        services.unfollow(user=person_of(request), channel=self.channel(username))
         return Response(status=status.HTTP_204_NO_CONTENT)
 
     def channel(self, username: str) -> Channel:
@@ -303,7 +303,7 @@ class ReportView(APIView):
         form = ReportSerializer(data=request.data)
         form.is_valid(raise_exception=True)
         try:
-            report, is_new = moderation.report(by=cast(User, request.user), **form.validated_data)
+            report, is_new = moderation.report(by=person_of(request), **form.validated_data)
         except NoSuchTarget as error:
             raise NotFound(str(error)) from error
         except TooManyReports as error:
@@ -323,7 +323,7 @@ class NotificationPagination(CursorPagination):
 
     def get_paginated_response(self, data: Any) -> Response:
         response = super().get_paginated_response(data)
-        response.data["unread_count"] = notifications.unread_count(cast(User, self.request.user))
+        response.data["unread_count"] = notifications.unread_count(person_of(self.request))
         return response
 
     def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
@@ -341,7 +341,7 @@ class NotificationsView(generics.ListAPIView[Notification]):
     pagination_class = NotificationPagination
 
     def get_queryset(self) -> NotificationQuerySet:
-        return Notification.objects.of(cast(User, self.request.user))
+        return Notification.objects.of(person_of(self.request))
 
 
 class NotificationsReadView(APIView):
@@ -353,6 +353,6 @@ class NotificationsReadView(APIView):
         form = ReadSerializer(data=request.data)
         form.is_valid(raise_exception=True)
         ids = form.validated_data.get("ids")
-        person = cast(User, request.user)
+        person = person_of(request)
         unread = notifications.mark_read(person, None if ids is None else [int(pk) for pk in ids])
         return Response({"unread_count": unread})

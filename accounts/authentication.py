@@ -5,17 +5,30 @@ Of a token, knox keeps a digest and an expiry.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from allauth.account.auth_backends import AuthenticationBackend
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from knox.auth import TokenAuthentication
-from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.exceptions import AuthenticationFailed, NotAuthenticated
 
 from accounts import moderation
 
+if TYPE_CHECKING:
+    from rest_framework.request import Request
+
+    from accounts.models import User
+
 SCHEME = "Token"
+
+
+def person_of(request: Request) -> User:
+    """Whoever is signed in; 401 where nobody is."""
+    if not request.user.is_authenticated:
+        raise NotAuthenticated
+    person: User = request.user
+    return person
 
 
 class PersonBackend(AuthenticationBackend):

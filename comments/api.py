@@ -16,6 +16,7 @@ from rest_framework.permissions import IsAuthenticated
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from accounts.authentication import person_of
 from comments import moderation, services
 from comments.api_base import (
     BAD_TEXT,
@@ -24,7 +25,6 @@ from comments.api_base import (
     CommentApiView,
     TargetView,
     found_target,
-    person_of,
 )
 from comments.errors import (
     CommentsClosed,

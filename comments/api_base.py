@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from rest_framework import serializers, status
-from rest_framework.exceptions import APIException, NotAuthenticated, NotFound
+from rest_framework import status
+from rest_framework.exceptions import APIException, NotFound
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
@@ -21,11 +21,9 @@ from comments.errors import (
     TooFast,
 )
 from videoplatform.openapi import refusal
+from videoplatform.refusals import refused
 
 if TYPE_CHECKING:
-    from rest_framework.request import Request
-
-    from accounts.models import User
     from comments.models import Comment, Danmaku
     from comments.targets import Target
 
@@ -38,24 +36,11 @@ TAKEN_AWAY_BEFORE = {409: refusal(AlreadyDecided.code, InOtherHands.code)}
 # --- Errors -----------------------------------------------------------------------
 
 
-class Refused(APIException):
-    """A service's no; ``wait`` (s) becomes ``Retry-After``."""
-
-    wait: int | None = None
-
-
-class Conflict(APIException):
-    status_code = status.HTTP_409_CONFLICT
-
-
 def as_api_error(error: CommentError) -> APIException:
     """A service's error in the API's shape, with its own status and code."""
-    if error.status == status.HTTP_400_BAD_REQUEST:
-        detail = {error.attr: [str(error)]} if error.attr else [str(error)]
-        return serializers.ValidationError(detail, code=error.code)
-    answer = Refused(str(error), code=error.code)
-    answer.status_code, answer.wait = error.status, error.retry_after_s
-    return answer
+    return refused(
+        str(error), code=error.code, status_code=error.status, attr=error.attr, wait_s=error.retry_after_s
+    )
 
 
 class CommentApiView(APIView):
@@ -63,14 +48,8 @@ class CommentApiView(APIView):
 
     def handle_exception(self, exc: Exception) -> Response:
         if isinstance(exc, AccountError):  # a moderator's decision that somebody else has made
-            return super().handle_exception(Conflict(str(exc), code=exc.code))
+            exc = refused(str(exc), code=exc.code, status_code=status.HTTP_409_CONFLICT)
         return super().handle_exception(as_api_error(exc) if isinstance(exc, CommentError) else exc)
-
-
-def person_of(request: Request) -> User:
-    if not request.user.is_authenticated:
-        raise NotAuthenticated
-    return request.user
 
 
 class TargetView(CommentApiView):

@@ -15,6 +15,7 @@ from rest_framework.permissions import IsAuthenticated
 from rest_framework.renderers import JSONRenderer
 from rest_framework.response import Response
 
+from accounts.authentication import person_of
 from comments import danmaku, moderation
 from comments.api_base import (
     BAD_TEXT,
@@ -23,7 +24,6 @@ from comments.api_base import (
     CommentApiView,
     TargetView,
     found_target,
-    person_of,
 )
 from comments.errors import BadColor, DanmakuClosed, NoLinks, PastTheEnd
 from comments.models import MAX_DANMAKU, Danmaku

@@ -13,9 +13,9 @@ from rest_framework.exceptions import NotFound, PermissionDenied
 from rest_framework.permissions import AllowAny, IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from accounts.api import ChannelProfileSerializer, ChannelView
+from accounts.authentication import person_of
 from accounts.models import Channel
 from live import liveness, services, state, viewers
 from live.addresses import ingest_url
@@ -25,9 +25,8 @@ from live.models import Broadcast, ChatMessage, Stream
 from videoplatform.openapi import refusal, refusals
 from videoplatform.pagination import CursorPagination
 from videoplatform.throttling import ScopedThrottle
-from videos.api import ChannelSerializer, as_api_error, person_of, viewer_of
+from videos.api import AnswersServiceErrors, ChannelSerializer, viewer_of
 from videos.models import Category, Video
-from videos.services.errors import ServiceError
 
 CHAT_PAGE = 50
 STATUSES = [*Broadcast.Status.choices[:2], (state.OFFLINE, state.OFFLINE)]
@@ -166,13 +165,10 @@ class LiveListView(generics.ListAPIView[Stream]):
         return self.get_paginated_response(shown.data)
 
 
-class StreamView(APIView):
+class StreamView(AnswersServiceErrors):
     """Base: the stream of ``username``, for whoever may know that it exists."""
 
     permission_classes: Any = (IsAuthenticated,)
-
-    def handle_exception(self, exc: Exception) -> Response:
-        return super().handle_exception(as_api_error(exc) if isinstance(exc, ServiceError) else exc)
 
     def watchable(self) -> Stream:
         channels = Channel.objects.public().select_related("owner")

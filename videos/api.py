@@ -11,15 +11,17 @@ from django_filters import rest_framework as filters
 from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field, extend_schema_view
 from rest_framework import mixins, serializers, status, viewsets
 from rest_framework.decorators import action
-from rest_framework.exceptions import APIException, NotAuthenticated, NotFound, PermissionDenied
+from rest_framework.exceptions import APIException, NotFound, PermissionDenied
 from rest_framework.permissions import AllowAny, IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.throttling import BaseThrottle
 from rest_framework.views import APIView
 
+from accounts.authentication import person_of
 from videoplatform.openapi import refusal, refusals
 from videoplatform.pagination import CursorPagination
+from videoplatform.refusals import refused
 from videoplatform.throttling import ScopedThrottle
 from videos import progress, services
 from videos.models import Category, Like, Upload, Video
@@ -38,7 +40,6 @@ from videos.services.errors import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from accounts.models import User
 
 PARTS_SIGNED_AT_ONCE = 100
 RETRY_AFTER_S = 30
@@ -244,22 +245,11 @@ class SessionSerializer(serializers.Serializer[Any]):
 # --- Errors ---------------------------------------------------------------------
 
 
-class Refused(APIException):
-    """A service's no; ``wait`` (s) becomes ``Retry-After``."""
-
-    wait: int | None = None
-
-
 def as_api_error(error: ServiceError) -> APIException:
-    """A service's error in the API's shape, with its own status and code."""
-    if error.status == status.HTTP_400_BAD_REQUEST:
-        detail = {error.attr: [error.detail]} if error.attr else [error.detail]
-        return serializers.ValidationError(detail, code=error.code)
-    answer = Refused(error.detail, code=error.code)
-    answer.status_code = error.status
-    if error.status in {status.HTTP_429_TOO_MANY_REQUESTS, status.HTTP_503_SERVICE_UNAVAILABLE}:
-        answer.wait = RETRY_AFTER_S
-    return answer
+    """A service's error in the API's shape; what passes by itself says when to come back."""
+    passes = error.status in {status.HTTP_429_TOO_MANY_REQUESTS, status.HTTP_503_SERVICE_UNAVAILABLE}
+    wait_s = RETRY_AFTER_S if passes else None
+    return refused(error.detail, code=error.code, status_code=error.status, attr=error.attr, wait_s=wait_s)
 
 
 class AnswersServiceErrors(APIView):
@@ -495,13 +485,6 @@ class VideoViewSet(AnswersServiceErrors, mixins.ListModelMixin, viewsets.Generic
             self._watchable(), viewer=viewer_of(request), **asked.validated_data
         )
         return Response({"session": session})
-
-
-def person_of(request: Request) -> User:
-    """Whoever is signed in; the permission of the endpoint has made sure that someone is."""
-    if not request.user.is_authenticated:
-        raise NotAuthenticated
-    return request.user
 
 
 def viewer_of(request: Request) -> str:

@@ -16,6 +16,7 @@ SHARED = {
     "videoplatform.throttling",
     "videoplatform.pagination",
     "videoplatform.openapi",
+    "videoplatform.refusals",
     "videoplatform.celery",
     "videoplatform.health",
     "videoplatform.templatetags",
