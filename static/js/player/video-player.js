@@ -330,8 +330,8 @@ export class VideoPlayer extends HTMLElement {
 
   toggleCaptions() {
     const shown = this.captionTracks.find((track) => track.mode === "showing");
-    const liked = taste().captions;
-    const wanted = this.captionTracks.find((track) => track.language === liked) ?? this.captionTracks[0];
+    const spoken = (tag) => this.captionTracks.find((track) => track.language.toLowerCase() === tag.toLowerCase());
+    const wanted = spoken(taste().captions) ?? spoken(document.documentElement.lang) ?? this.captionTracks[0];
     this.showCaptions(shown ? null : (wanted ?? null));
   }
 
