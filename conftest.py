@@ -13,22 +13,29 @@ from botocore.exceptions import ClientError
 from django.apps import apps
 from django.conf import settings
 from django.db.models.signals import post_migrate
+from xdist.scheduler import LoadFileScheduling  # type: ignore[import-untyped]
 
 from videoplatform import storage
 
 
-def pytest_itemcollected(item: pytest.Item) -> None:
-    """Side by side run files as a whole, but browsers one after the other: two would starve each other."""
-    group = "browser" if item.get_closest_marker("browser") else str(item.path)
-    item.add_marker(pytest.mark.xdist_group(group))
+class JourneysTogether(LoadFileScheduling):
+    """Whole files side by side, but journeys one after the other: two browsers would starve each other."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        path = nodeid.partition("::")[0]
+        return "journeys" if path.endswith("_journeys.py") else path
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> JourneysTogether:
+    return JourneysTogether(config, log)
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Where tests run side by side: browsers begin, beside what is quick, and slow tests share the end."""
+    """Where tests run side by side: journeys begin, beside what is quick, and slow tests share the end."""
     if hasattr(config, "workerinput"):
         slow = {item.path for item in items if item.get_closest_marker("slow")}
-        items.sort(key=lambda item: (not item.get_closest_marker("browser"), item.path in slow))
+        items.sort(key=lambda item: (not item.path.stem.endswith("_journeys"), item.path in slow))
 
 
 @pytest.fixture(autouse=True)

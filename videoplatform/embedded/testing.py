@@ -123,7 +123,7 @@ def every_check(base_dir: Path, *, has_browser: bool) -> list[tuple[str, ...]]:
     if scripts := sorted(str(path) for path in (base_dir / "static").rglob("*.test.js")):
         checks.append((preparation.node(), "--test", *scripts))
     without_browser = [] if has_browser else ["-m", "not browser"]
-    return [*checks, pytest(["-n", "2", "--dist", "loadgroup", "--no-loadscope-reorder", *without_browser])]
+    return [*checks, pytest(["-n", "2", "--dist", "loadfile", "--no-loadscope-reorder", *without_browser])]
 
 
 def pytest(arguments: list[str]) -> tuple[str, ...]:
