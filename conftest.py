@@ -13,6 +13,7 @@ from botocore.exceptions import ClientError
 from django.apps import apps
 from django.conf import settings
 from django.db.models.signals import post_migrate
+from django.utils import translation
 from xdist.scheduler import LoadFileScheduling  # type: ignore[import-untyped]
 
 from videoplatform import storage
@@ -47,6 +48,12 @@ def clean_redis() -> None:
     if os.environ.get("TEST_SERVICES"):
         with redis.Redis.from_url(settings.REDIS_URL) as client:
             client.flushdb()
+
+
+@pytest.fixture(autouse=True)
+def default_language() -> None:
+    """Each test begins in the default language: a test client's request leaves its own active."""
+    translation.deactivate()
 
 
 @pytest.fixture

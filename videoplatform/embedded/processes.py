@@ -19,12 +19,16 @@ DEFAULT_SLOTS = 3
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """One supervised process: ``stop_wait_s`` after TERM its whole group gets KILL."""
+    """One supervised process: ``stop_wait_s`` after TERM its whole group gets KILL.
+
+    ``death_signal`` is what it gets when the supervisor was killed and nobody waits.
+    """
 
     name: str
     command: tuple[str, ...]
     environment: dict[str, str] = field(default_factory=dict)
     stop_wait_s: int = 3
+    death_signal: str = "TERM"
 
 
 def services(configuration: Configuration) -> tuple[Process, ...]:
@@ -36,9 +40,12 @@ def services(configuration: Configuration) -> tuple[Process, ...]:
     if configuration.embeds_s3:
         config = servers.write_seaweedfs_config(configuration)
         # SeaweedFS takes 16 seconds over a polite end; what it has answered is on
-        # disk before that (tried: 20 objects of 20 survive KILL).
+        # disk before that (tried: 20 objects of 20 survive KILL).  Its ports must be
+        # free for the next start.
         weed = servers.seaweedfs_command(configuration, config)
-        table.append(Process("seaweedfs", weed, servers.SEAWEEDFS_ENVIRONMENT, stop_wait_s=2))
+        table.append(
+            Process("seaweedfs", weed, servers.SEAWEEDFS_ENVIRONMENT, stop_wait_s=2, death_signal="KILL")
+        )
     if configuration.relays_s3:
         table.append(Process("s3-relay", servers.relay_command(configuration)))
     return tuple(table)

@@ -170,7 +170,7 @@ def start_demo(configuration: Configuration) -> subprocess.Popen[bytes] | None:
     exists = any(configuration.base_dir.glob("*/management/commands/create_demo.py"))
     if not configuration.wants_demo or demo_mark(configuration).exists() or not exists:
         return None
-    command = lineage.dying_with_parent((sys.executable, "manage.py", "create_demo"))
+    command = lineage.dying_with_us((sys.executable, "manage.py", "create_demo"))
     return subprocess.Popen(command, cwd=configuration.base_dir, env=configuration.environment)
 
 

@@ -20,7 +20,7 @@ from supervisor.xmlrpc import SupervisorTransport
 
 from videoplatform.embedded.environment import write_private
 from videoplatform.embedded.failure import CannotStart
-from videoplatform.embedded.lineage import dying_with_parent
+from videoplatform.embedded.lineage import dying_with_parent, dying_with_us
 from videoplatform.embedded.processes import Process
 
 START_S = 5
@@ -64,7 +64,7 @@ def program(process: Process, log_dir: Path) -> str:
     return section(
         f"program:{process.name}",
         # Nothing outlives a supervisor that was killed.
-        command=shlex.join(dying_with_parent(process.command)),
+        command=shlex.join(dying_with_parent(process.command, by=process.death_signal)),
         environment=variables,
         autostart="false",
         autorestart="true",
@@ -117,7 +117,7 @@ class Supervisor:
         """Start supervisord itself; raise CannotStart when it does not come up."""
         command = (sys.executable, "-m", "supervisor.supervisord", "-c", str(self.config))
         self.child = subprocess.Popen(
-            dying_with_parent(command), cwd=cwd, env=self.environment, stdin=subprocess.DEVNULL,
+            dying_with_us(command), cwd=cwd, env=self.environment, stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         )  # fmt: skip
         threading.Thread(target=self.listen, daemon=True).start()

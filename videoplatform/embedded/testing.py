@@ -140,6 +140,6 @@ def check(command: tuple[str, ...], configuration: Configuration) -> int:
     say(f"--- {name}")
     environment = configuration.environment | {"PYTEST_PLUGINS": "videoplatform.embedded.pytest_services"}
     done = subprocess.run(
-        lineage.dying_with_parent(command), cwd=configuration.base_dir, env=environment, check=False
+        lineage.dying_with_us(command), cwd=configuration.base_dir, env=environment, check=False
     )
     return done.returncode if done.returncode >= 0 else 1

@@ -9,6 +9,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from queue import Empty, Queue
 from threading import Thread
@@ -16,7 +17,7 @@ from threading import Thread
 import pytest
 from django.conf import settings
 
-from videoplatform.embedded import configuration, environment, ports, servers, supervision
+from videoplatform.embedded import configuration, environment, lineage, ports, servers, supervision
 from videoplatform.embedded.failure import CannotStart
 from videoplatform.embedded.processes import Process
 
@@ -293,22 +294,36 @@ def test_it_starts_restarts_what_dies_and_leaves_no_process(tmp_path: Path) -> N
         running.process.terminate()
         assert running.process.wait(timeout=15) == 0
         assert time.monotonic() - stopped_at < 10
-        assert [pid for pid in everybody if is_alive(pid)] == []
+        assert survivors(everybody) == []
     finally:
         running.kill()
 
 
 @pytest.mark.slow
-def test_a_killed_bin_run_takes_everything_with_it(tmp_path: Path) -> None:
+@pytest.mark.parametrize("supervisor_too", [False, True])
+def test_a_killed_bin_run_takes_everything_with_it(tmp_path: Path, supervisor_too: bool) -> None:
     running = Running(tmp_path)
     running.hears(r"Building assets|Database, assets and storage are prepared", within_s=60)
     everybody = descendants(running.process.pid)
     assert everybody
+    if supervisor_too:
+        running.process.send_signal(signal.SIGSTOP)
+        os.kill(int((tmp_path / "supervisord.pid").read_text()), signal.SIGKILL)
     running.kill()
     deadline = time.monotonic() + 15
     while any(map(is_alive, everybody)) and time.monotonic() < deadline:
         time.sleep(0.1)
-    assert [pid for pid in everybody if is_alive(pid)] == []
+    assert survivors(everybody) == []
+
+
+def test_a_child_whose_parent_died_meanwhile_does_not_begin(tmp_path: Path) -> None:
+    begun = tmp_path / "begun"
+    command = lineage.dying_with_us(("touch", str(begun)))
+    # The shell between us and it is the parent it has instead.
+    assert subprocess.run(("sh", "-c", '"$@"; exit', "sh", *command), check=False).returncode == 1
+    assert not begun.exists()
+    subprocess.run(command, check=True)
+    assert begun.exists()
 
 
 def free_port() -> int:
@@ -324,12 +339,24 @@ def processes_of(data_dir: Path) -> dict[str, int]:
 
 
 def descendants(pid: int) -> list[int]:
-    """Every process below ``pid``."""
+    """Every process below ``pid``; what ends while it is looked at has nothing below it."""
     below: list[int] = []
-    for task in Path(f"/proc/{pid}/task").iterdir():
-        for child in map(int, (task / "children").read_text().split()):
-            below += [child, *descendants(child)]
+    with suppress(FileNotFoundError, ProcessLookupError):
+        for task in list(Path(f"/proc/{pid}/task").iterdir()):
+            below += [process for child in children(task) for process in (child, *descendants(child))]
     return below
+
+
+def children(task: Path) -> list[int]:
+    try:
+        return [int(pid) for pid in (task / "children").read_text().split()]
+    except (FileNotFoundError, ProcessLookupError):
+        return []
+
+
+def survivors(pids: list[int]) -> list[str]:
+    """The command of each that still runs."""
+    return [Path(f"/proc/{pid}/cmdline").read_text() for pid in pids if is_alive(pid)]
 
 
 def is_alive(pid: int) -> bool:
