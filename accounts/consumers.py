@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncJsonWebsocketConsumer
 
-from accounts import notifications
+from accounts import notifications, services
 
 if TYPE_CHECKING:
     from accounts.models import User
@@ -60,10 +60,14 @@ class NotificationConsumer(AsyncJsonWebsocketConsumer):
 
     async def _send_count(self) -> None:
         count = await self._count()
-        if count != self.last_count:
+        if count is None:
+            await self.close(code=NOBODY)
+        elif count != self.last_count:
             self.last_count = count
             await self.send_json({"type": "unread", "count": count})
 
     @database_sync_to_async
-    def _count(self) -> int:
-        return notifications.unread_count(self.scope["user"])
+    def _count(self) -> int | None:
+        """None when the person has been locked out since: what locks out also notifies."""
+        user = services.as_of_now(self.scope["user"])
+        return notifications.unread_count(user) if user.is_authenticated else None

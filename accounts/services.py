@@ -11,7 +11,7 @@ from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
 from allauth.mfa.utils import is_mfa_enabled
 from django.contrib.auth import authenticate
-from django.contrib.auth.models import Group
+from django.contrib.auth.models import AnonymousUser, Group
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.core.files.base import ContentFile
@@ -233,6 +233,11 @@ def set_active(*, user: User, active: bool, by: User | None) -> None:
     user.save(update_fields=["is_active"])
     who = by.pk if by else None
     logger.info("Account restored" if active else "Account suspended", extra={"user": user.pk, "by": who})
+
+
+def as_of_now(user: User | AnonymousUser) -> User | AnonymousUser:
+    """Who ``user`` is by now, with the roles of now: a socket may be older than a suspension."""
+    return User.objects.filter(pk=user.pk or 0, is_active=True).first() or AnonymousUser()
 
 
 def check_reach(user: User, *, by: User) -> None:

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts import moderation
 from accounts.models import Decision
-from comments import danmaku, services
+from comments import authors, danmaku, services
 from comments.errors import NotAllowed
 from comments.models import Comment, Danmaku
 
@@ -69,6 +69,7 @@ def register_comment() -> None:
             remove=lambda comment, by: services.delete(comment=comment, by=by),
             restore=lambda comment, by: services.restore(comment=comment, by=by),
             context=context_of,
+            author_switched=authors.switch_comments,
         )
     )
 
@@ -89,6 +90,7 @@ def register_danmaku() -> None:
             restore=lambda flying, by: danmaku.restore(danmaku=flying, by=by),
             at=moment_of,
             context=context_of,
+            author_switched=authors.switch_danmaku,
         )
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
 from accounts import charts, moderation
@@ -54,6 +55,16 @@ def restore_message(message: ChatMessage, by: User) -> None:
     chat.restore_message(message=message, by=by)
 
 
+def switch_author(author: User) -> None:
+    """Take today's messages out of every room, or bring them back; those said a moment ago too."""
+
+    def switch() -> None:
+        store.store_chat()
+        chat.switch_author(author)
+
+    transaction.on_commit(switch)
+
+
 def conversation_around(message: ChatMessage) -> dict[str, Any]:
     """What was said before and after, for the desk."""
     said = message.stream.messages.select_related("user__channel")
@@ -78,6 +89,7 @@ def register_message() -> None:
             restore=restore_message,
             at=moment_of,
             context=conversation_around,
+            author_switched=switch_author,
         )
     )
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncJsonWebsocketConsumer
 
+from accounts.services import as_of_now
 from comments.consumers import ConversationConsumer
 from videos import progress
 from videos.conversation import is_discussed
@@ -70,7 +71,7 @@ class ProgressConsumer(AsyncJsonWebsocketConsumer):
 
     @database_sync_to_async
     def _state(self) -> dict[str, Any] | None:
-        user: User = self.scope["user"]
+        user = as_of_now(self.scope["user"])
         video = Video.objects.select_related("channel__owner").filter(public_id=self.public_id).first()
         return progress.state(video) if video and video.can_moderate(user) else None
 

@@ -24,7 +24,7 @@ from accounts.models import Case, Decision, Notification, Reason, Report, Sancti
 from accounts.moderation import sanctions
 from accounts.moderation.registry import Kind, kind_named
 from accounts.moderation.reports import case_of
-from accounts.services import check_reach, set_active
+from accounts.services import check_reach
 
 logger = logging.getLogger(__name__)
 
@@ -177,7 +177,7 @@ def forgive(person: User, *, by: User) -> None:
         for sanction in Sanction.objects.in_force().filter(person=person).select_related("person"):
             sanctions.lift(sanction, by=by)
         if not person.is_active:
-            set_active(user=person, active=True, by=by)
+            sanctions.set_active(person, active=True, by=by)
         line = Decision.objects.create(**_facts(by=by, person=person, action=Action.UNDO))
         _tell_person(line, person)
     logger.info("Forgiven", extra={"person": person.pk, "by": by.pk})

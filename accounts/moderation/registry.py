@@ -24,6 +24,10 @@ def nothing_more(_target: Any) -> dict[str, Any]:
     return {}
 
 
+def nobody_looks(_author: User) -> None:
+    """Of this kind, nothing stands on open pages."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kind:
     """One kind of content, as moderation needs to know it.
@@ -31,8 +35,8 @@ class Kind:
     ``find`` returns the target with that public id if the user may know of it;
     moderators may know of everything, also of what is hidden or removed.
     ``hide``, ``remove`` and ``restore`` run inside the decision's transaction:
-    what they do outside of SQL waits for ``on_commit``.  A kind without ``hide``
-    or ``remove`` is not offered that decision.
+    what they do outside of SQL waits for ``on_commit``, and so does ``author_switched``.
+    A kind without ``hide`` or ``remove`` is not offered that decision.
     """
 
     name: str  # the API's ``target_type``
@@ -49,6 +53,8 @@ class Kind:
     restore: Callable[[Any, User], None] | None = None
     at: Callable[[Any], float | None] = no_moment  # its own moment (s) in what is played
     context: Callable[[Any], dict[str, Any]] = nothing_more  # more for the preview
+    # Its author was locked out or let in: pages that are open drop or show what they said.
+    author_switched: Callable[[User], None] = nobody_looks
 
 
 _kinds: dict[str, Kind] = {}
@@ -61,6 +67,10 @@ def register(kind: Kind) -> None:
 
 def kind_named(name: str) -> Kind | None:
     return _kinds.get(name)
+
+
+def kinds() -> tuple[Kind, ...]:
+    return tuple(_kinds.values())
 
 
 def choices() -> list[tuple[str, str]]:

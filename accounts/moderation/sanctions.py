@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from accounts import notifications, services
 from accounts.models import Decision, Notification, Sanction, User
+from accounts.moderation import registry
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser
@@ -47,8 +48,15 @@ def impose(decision: Decision, *, person: User, by: User) -> Sanction:
     kind = KINDS[Decision.Action(decision.action)]
     sanction = Sanction.objects.create(person=person, kind=kind, decision=decision, until=decision.until)
     if locks_out(sanction):
-        services.set_active(user=person, active=False, by=by)
+        set_active(person, active=False, by=by)
     return sanction
+
+
+def set_active(person: User, *, active: bool, by: User | None) -> None:
+    """Lock or restore an account; what it said leaves open pages, or comes back to them."""
+    services.set_active(user=person, active=active, by=by)
+    for kind in registry.kinds():
+        kind.author_switched(person)
 
 
 def locks_out(sanction: Sanction) -> bool:
@@ -68,7 +76,7 @@ def _let_in(person: User, by: User | None) -> None:
     """Restore the account, unless something else keeps it locked."""
     if Sanction.objects.in_force().that_lock_out().filter(person=person).exists():
         return
-    services.set_active(user=person, active=True, by=by)
+    set_active(person, active=True, by=by)
     if by is None:
         notifications.notify(person=person, kind=Notification.Kind.MODERATION, data={"action": "over"})
 

@@ -16,7 +16,7 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries, DjangoCaptureOnCommitCallbacks
 from rest_framework.test import APIClient
 
-from accounts import notifications, services, tasks
+from accounts import moderation, notifications, services, tasks
 from accounts.consumers import NotificationConsumer
 from accounts.models import Notification, User
 from accounts.notifications import detail, notify, sentence
@@ -304,6 +304,19 @@ def listening(user: Any) -> WebsocketCommunicator:
     socket = WebsocketCommunicator(NotificationConsumer.as_asgi(), "/ws/notifications/")
     socket.scope["user"] = user
     return socket
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_the_bell_falls_silent_for_who_is_locked_out() -> None:
+    person = await sync_to_async(UserFactory)()
+    moderator = await sync_to_async(UserFactory)(is_superuser=True)
+    socket = listening(person)
+    await socket.connect()
+    await socket.receive_json_from()
+
+    await sync_to_async(moderation.decide_about)(person, by=moderator, action="ban")
+
+    assert await socket.receive_output(timeout=5) == {"type": "websocket.close", "code": 4001}
 
 
 @pytest.mark.django_db(transaction=True)

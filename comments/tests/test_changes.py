@@ -12,7 +12,8 @@ from channels.routing import URLRouter
 from channels.testing import WebsocketCommunicator
 from django.contrib.auth.models import AnonymousUser
 
-from accounts.models import User
+from accounts import moderation
+from accounts.models import Decision, User
 from comments import danmaku, services
 from comments.consumers import ids_in
 from comments.models import Comment, Danmaku
@@ -33,15 +34,15 @@ def listening(video: Video, user: User | AnonymousUser = ANYONE) -> WebsocketCom
     return socket
 
 
-async def heard(video: Video, act: Callable[[], object]) -> dict[str, Any]:
-    """What an open page is told when ``act`` is done."""
+async def heard(video: Video, act: Callable[[], object], *, messages: int = 1) -> list[dict[str, Any]]:
+    """The first messages that an open page is told when ``act`` is done."""
     socket = listening(video)
     await socket.connect()
     # Answered behind the joining: now it hears everything.
     await socket.send_json_to({"type": "showing", "comments": ["cdfghjk"]})
     await socket.receive_json_from(timeout=5)
     await sync_to_async(act)()
-    told: dict[str, Any] = await socket.receive_json_from(timeout=5)
+    told = [await socket.receive_json_from(timeout=5) for _ in range(messages)]
     await socket.disconnect()
     return told
 
@@ -53,9 +54,9 @@ async def test_a_comment_that_is_deleted_hidden_or_restored_is_announced_with_th
     await sync_to_async(CommentFactory)(target=video)
 
     told = [
-        await heard(video, lambda: services.delete(comment=comment, by=creator)),
-        await heard(video, lambda: services.restore(comment=comment, by=moderator)),
-        await heard(video, lambda: services.hide(comment=comment, by=moderator)),
+        *await heard(video, lambda: services.delete(comment=comment, by=creator)),
+        *await heard(video, lambda: services.restore(comment=comment, by=moderator)),
+        *await heard(video, lambda: services.hide(comment=comment, by=moderator)),
     ]
 
     ids = {"kind": "comment", "ids": [comment.public_id]}
@@ -70,9 +71,9 @@ async def test_danmaku_is_announced_without_words(video: Video, creator: User, m
     flying: Danmaku = await sync_to_async(DanmakuFactory)(target=video)
 
     told = [
-        await heard(video, lambda: danmaku.delete(danmaku=flying, by=creator)),
-        await heard(video, lambda: danmaku.restore(danmaku=flying, by=moderator)),
-        await heard(video, lambda: danmaku.hide(danmaku=flying, by=moderator)),
+        *await heard(video, lambda: danmaku.delete(danmaku=flying, by=creator)),
+        *await heard(video, lambda: danmaku.restore(danmaku=flying, by=moderator)),
+        *await heard(video, lambda: danmaku.hide(danmaku=flying, by=moderator)),
     ]
 
     assert told == [
@@ -84,9 +85,42 @@ async def test_danmaku_is_announced_without_words(video: Video, creator: User, m
 async def test_a_comment_that_is_let_through_is_announced(video: Video, creator: User) -> None:
     held: Comment = await sync_to_async(CommentFactory)(target=video, is_held=True)
 
-    told = await heard(video, lambda: services.approve(comment=held, by=creator))
+    [told] = await heard(video, lambda: services.approve(comment=held, by=creator))
 
     assert told == {"type": "restored", "kind": "comment", "ids": [held.public_id], "count": 1}
+
+
+async def test_what_somebody_said_leaves_open_pages_with_them_and_comes_back(
+    video: Video, alice: User, moderator: User
+) -> None:
+    comment: Comment = await sync_to_async(CommentFactory)(target=video, author=alice)
+    deleted = {"deleted_at": video.created_at, "deleted_by": alice}
+    await sync_to_async(CommentFactory)(target=video, author=alice, **deleted)
+    flying: Danmaku = await sync_to_async(DanmakuFactory)(target=video, author=alice, offset_ms=1000)
+    others: Danmaku = await sync_to_async(DanmakuFactory)(target=video, offset_ms=1000)
+    decisions: list[Decision] = []
+
+    def ban() -> None:
+        decisions.append(moderation.decide_about(alice, by=moderator, action="ban"))
+
+    async def flies() -> set[str]:
+        found = await sync_to_async(danmaku.between)(video, 0, 30_000)
+        return {one["id"] for one in found}
+
+    told, seen = [], [await flies()]
+    for act in (ban, lambda: moderation.undo(decisions[0], by=moderator)):
+        told.append(await heard(video, act, messages=2))
+        seen.append(await flies())
+
+    assert told == [
+        [
+            {"type": type_, "kind": "comment", "ids": [comment.public_id], "count": count},
+            {"type": type_, "kind": "danmaku", "ids": [flying.public_id]},
+        ]
+        for type_, count in (("taken", 0), ("restored", 1))
+    ]
+    everything = {flying.public_id, others.public_id}
+    assert seen == [everything, {others.public_id}, everything]
 
 
 async def test_a_page_that_was_away_asks_once_what_it_shows_that_is_gone(

@@ -10,6 +10,7 @@ import json
 import logging
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import redis
@@ -19,7 +20,7 @@ from django.utils import timezone
 
 from accounts import moderation as sanctions
 from accounts.models import ADMINISTRATORS, MODERATORS, Follow, User
-from comments import changes, danmaku
+from comments import authors, changes, danmaku
 from comments.changes import Change
 from live.chat import log
 from live.chat.errors import NoSuchMessage, NoSuchPerson, NotAllowed
@@ -46,6 +47,8 @@ logger = logging.getLogger(__name__)
 
 # Whoever is silenced has their messages of this long taken away with it.
 CLEARED_FOR = timedelta(days=1)
+# Of whom the site locks out or lets in: the rooms they spoke in last, and what they said there last.
+MOST_ROOMS, MOST_MESSAGES = 20, 50
 MODES = ("slow_s", "followers_only", "emotes_only")
 OFFLINE = "offline"
 
@@ -79,8 +82,7 @@ def restore_message(*, message: ChatMessage, by: User) -> None:
         return
     _refresh_replays(ChatMessage.objects.filter(pk=message.pk), Change.RESTORED)
     is_moderator = message.user.is_moderator
-    said = json.loads(_as_event(message, is_moderator=is_moderator).json)
-    event = {"type": "message_restored", "id": message.public_id, "message": said}
+    event = _restored(message, is_moderator=is_moderator)
     # A deletion of a moment ago may still be on its way to SQL, in front of this.
     entry = {"restored": message.public_id}
     transaction.on_commit(lambda: log.announce(stream, event, entry=entry))
@@ -88,6 +90,33 @@ def restore_message(*, message: ChatMessage, by: User) -> None:
         "Chat message restored",
         extra={"stream": stream.pk, "chat_message": message.public_id, "by": by.pk},
     )
+
+
+def _restored(message: ChatMessage, *, is_moderator: bool) -> dict[str, Any]:
+    said = json.loads(_as_event(message, is_moderator=is_moderator).json)
+    return {"type": "message_restored", "id": message.public_id, "message": said}
+
+
+def switch_author(author: User) -> None:
+    """Clear rooms of what ``author`` said today, or bring it back: the account is locked, or restored.
+
+    Messages stay as they are in SQL, whose readers leave out who is locked.
+    """
+    since = timezone.now() - CLEARED_FOR
+    said = ChatMessage.objects.filter(user=author, deleted_at=None, sent_at__gte=since)
+    _refresh_replays(said, authors.change_for(author))
+    by_stream: dict[Stream, list[ChatMessage]] = {}
+    for message in said.select_related("user__channel", "stream__channel").order_by("-sent_at"):
+        by_stream.setdefault(message.stream, []).append(message)
+    is_moderator = author.is_moderator
+    for stream, newest in islice(by_stream.items(), MOST_ROOMS):
+        if not author.is_active:
+            # Hubs look at once who may still be there.
+            cleared = {"type": "user_cleared", "username": author.username}
+            log.announce(stream, cleared, about={"reload": True})
+            continue
+        for message in reversed(newest[:MOST_MESSAGES]):
+            log.announce(stream, _restored(message, is_moderator=is_moderator))
 
 
 def _refresh_replays(messages: QuerySet[ChatMessage], change: Change) -> None:
@@ -260,7 +289,7 @@ def switched_off(user_ids: Iterable[int]) -> set[int]:
 
 def last_messages(stream_id: int, count: int) -> list[Event]:
     """What SQL holds of the room's last messages, oldest first, as the events they were."""
-    rows = ChatMessage.objects.filter(stream=stream_id, deleted_at=None)
+    rows = ChatMessage.objects.filter(stream=stream_id, deleted_at=None, user__is_active=True)
     newest = list(rows.select_related("user__channel", "stream__channel").order_by("-seq")[:count])
     authors = User.objects.filter(pk__in={row.user_id for row in newest}, is_active=True)
     has_role = Q(groups__name__in=[MODERATORS, ADMINISTRATORS]) | Q(is_superuser=True)

@@ -407,6 +407,27 @@ async def test_a_ban_closes_every_socket_of_that_person_and_keeps_them_out(
     assert await close_code_of(path_of(stream, await ticket_for(stream, alice))) == 4003
 
 
+async def test_whom_the_site_locks_out_leaves_the_room_with_what_they_said_and_comes_back_with_it(
+    stream: Stream, alice: User
+) -> None:
+    moderator = await sync_to_async(UserFactory)(is_superuser=True)
+    async with chatting(stream, alice) as one, chatting(stream) as reader:
+        await one.say("buy lamps")
+        said = await reader.hears("buy lamps")
+
+        decision = await sync_to_async(sanctions.decide_about)(alice, by=moderator, action="ban")
+        assert await reader.hears_type("user_cleared") == {"type": "user_cleared", "username": "alice"}
+        assert await one.close_code() == 4001
+        async with joined(path_of(stream)) as newcomer:
+            assert (await newcomer.frame())["history"] == []
+
+        await sync_to_async(sanctions.undo)(decision, by=moderator)
+        restored = await reader.hears_type("message_restored")
+        assert (restored["id"], restored["message"]["text"]) == (said["id"], "buy lamps")
+        async with joined(path_of(stream)) as newcomer:
+            assert [event["text"] for event in (await newcomer.frame())["history"]] == ["buy lamps"]
+
+
 @pytest.mark.parametrize(
     "frame",
     [

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import json
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from accounts import charts, moderation
 from accounts.models import User
 from accounts.tests.factories import UserFactory
-from live.models import Broadcast
+from live.chat import log
+from live.chat import moderation as chat
+from live.models import Broadcast, ChatMessage
 from live.tests.factories import BroadcastFactory, ChatMessageFactory, StreamFactory
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.redis]
@@ -36,6 +41,28 @@ def test_a_reported_message_is_removed_and_brought_back(moderator: User) -> None
 
     assert removed_at is not None
     assert message.deleted_at is None
+
+
+def test_what_somebody_said_today_leaves_rooms_and_replays_with_them_and_comes_back(moderator: User) -> None:
+    author, stream = UserFactory(), StreamFactory()
+    old, taken, first, last = (
+        ChatMessageFactory(user=author, stream=stream, **more)
+        for more in ({"sent_at": timezone.now() - timedelta(days=2)}, {"deleted_at": timezone.now()}, {}, {})
+    )
+    other = ChatMessageFactory(stream=stream)
+
+    decision = moderation.decide_about(author, by=moderator, action="ban")
+    shown_meanwhile = [event.id for event in chat.last_messages(stream.pk, 10)]
+    moderation.undo(decision, by=moderator)
+
+    cleared, *restored = [json.loads(entry.event) for entry in log.recent(stream)]
+    assert cleared == {"type": "user_cleared", "username": author.username}
+    assert [event["type"] for event in restored] == ["message_restored"] * 2
+    assert [event["message"]["text"] for event in restored] == [first.text, last.text]
+    assert shown_meanwhile == [other.public_id]
+    standing = ChatMessage.objects.filter(deleted_at=None)
+    assert set(standing) == {old, first, last, other}
+    assert taken not in standing
 
 
 def test_the_desk_shows_what_was_said_around_a_message() -> None:

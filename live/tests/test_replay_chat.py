@@ -84,8 +84,8 @@ async def test_what_a_moderator_takes_away_stops_flying_over_an_open_replay(
     assert broadcast.recording
 
     told = [
-        await heard(broadcast.recording, lambda: delete_message(message, moderator)),
-        await heard(broadcast.recording, lambda: restore_message(message, moderator)),
+        *await heard(broadcast.recording, lambda: delete_message(message, moderator)),
+        *await heard(broadcast.recording, lambda: restore_message(message, moderator)),
     ]
 
     about = {"kind": "danmaku", "ids": [message.public_id]}
