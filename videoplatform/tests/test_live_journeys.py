@@ -133,6 +133,41 @@ def test_people_watch_and_talk_and_a_moderator_takes_a_message_away(
             expect(page.get_by_role("log").get_by_text("welcome 欢迎")).to_be_visible()
 
 
+def test_a_page_that_waited_for_a_broadcast_shows_it_reports_it_and_sees_it_taken_off_the_air(
+    chromium: Browser, live_site: LiveSite, streamer: Stream
+) -> None:
+    moderator = UserFactory(username="moderator", is_superuser=True, is_staff=True)
+    key = services.rotate_stream_key(streamer)
+    with (
+        somebody(chromium, live_site, UserFactory(username="alice")) as alice,
+        somebody(chromium, live_site, moderator) as mod,
+    ):
+        watch(alice, live_site, streamer)
+        report = alice.locator(".about-actions").get_by_role("link", name="Report")
+        expect(alice.get_by_role("heading", name="Testing the air")).to_be_visible()
+        expect(report).to_be_hidden()
+        with publishing(live_site.rtmp_url, key):
+            wait_until_playing(alice)
+            report.click()
+            dialog = alice.get_by_role("dialog", name="Report")
+            dialog.get_by_label("Spam or a trick").check()
+            dialog.get_by_role("button", name="Send the report").click()
+            expect(alice.get_by_text("Thank you. Moderators look at it")).to_be_visible()
+
+            mod.goto(f"{live_site.url}/admin/accounts/case/")
+            mod.get_by_role("link", name="Begin").click()
+            expect(mod.get_by_role("heading", level=1, name="Testing the air")).to_be_visible()
+            mod.wait_for_load_state()
+            mod.keyboard.press("3")
+            mod.keyboard.press("Enter")
+            expect(mod.get_by_text("Removed: “Testing the air”.")).to_be_visible()
+
+            alice.wait_for_function("!document.querySelector('[data-player]')")
+        wait_for_status(streamer, Broadcast.Status.ENDED)
+        # What has been seen can still be reported.
+        expect(report).to_be_visible()
+
+
 def test_a_publisher_that_was_killed_comes_back_and_the_page_goes_on_by_itself(
     visitor: BrowserContext, live_site: LiveSite, streamer: Stream
 ) -> None:
