@@ -14,9 +14,15 @@ from django.apps import apps
 from django.conf import settings
 from django.db.models.signals import post_migrate
 from django.utils import translation
+from hypothesis import settings as hypothesis_settings
+from servestatic.middleware import ServeStaticMiddleware
 from xdist.scheduler import LoadFileScheduling  # type: ignore[import-untyped]
 
 from videoplatform import storage
+
+# How long something takes is asserted nowhere: benchmarks print it.
+hypothesis_settings.register_profile("untimed", deadline=None)
+hypothesis_settings.load_profile("untimed")
 
 
 class JourneysTogether(LoadFileScheduling):
@@ -37,6 +43,23 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if hasattr(config, "workerinput"):
         slow = {item.path for item in items if item.get_closest_marker("slow")}
         items.sort(key=lambda item: (not item.path.stem.endswith("_journeys"), item.path in slow))
+
+
+@pytest.fixture(autouse=True, scope="session")
+def static_files_once() -> Iterator[None]:
+    """Look at the static files once; to each test client's own middleware it is a third of a second."""
+    found: dict[str, Any] = {}
+    look = ServeStaticMiddleware.add_files_from_manifest
+
+    def look_once(middleware: ServeStaticMiddleware) -> None:
+        if not found:
+            look(middleware)
+            found.update(middleware.files)
+        middleware.files.update(found)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ServeStaticMiddleware, "add_files_from_manifest", look_once)
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -529,7 +529,7 @@ frames = st.text(max_size=100) | st.builds(
 )
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(said=st.lists(frames, min_size=5, max_size=15))
 async def test_no_frame_ends_a_socket(stream: Stream, alice: User, said: list[str]) -> None:
     async with chatting(stream, alice) as socket:

@@ -222,7 +222,6 @@ def test_whatever_an_operation_is_asked_its_answer_is_documented(label: str, wor
     @settings(
         max_examples=EXAMPLES,
         derandomize=True,
-        deadline=None,
         database=None,
         suppress_health_check=list(HealthCheck),
     )
