@@ -12,13 +12,13 @@ import Hls from "hls.js";
 import { backoff } from "#lib/backoff";
 import { Attempts } from "#player/attempts";
 import { Engine } from "#player/engine";
-import { CATCH_UP_EVERY_MS, dateAt, isBehind, positionAt } from "#player/live-timeline";
+import { CATCH_UP_EVERY_MS, dateAt, isBehind, positionAt, windowOf } from "#player/live-timeline";
 import { Pace } from "#player/pace";
 import { bufferedEnd } from "#player/timeline";
 
 const NEAR_RECORDED_EDGE_S = 6; // the recording's last segments are still on their way
 const STALL_COSTS_S = 0.25; // more distance after each stall, where hls.js would take a second
-const WINDOW_MARGIN_S = 3; // what the live window drops before we could load it
+const FIRST_S = 0.001; // hls.js takes 0 for "wherever you like"
 
 export class LiveEngine extends Engine {
   /**
@@ -79,7 +79,9 @@ export class LiveEngine extends Engine {
   /** Seconds between the camera and the screen, as far as the playlists tell; NaN before they do. */
   get latency() {
     if (this.isRecorded) return this.date ? (this.edgeDate - this.date) / 1000 : Number.NaN;
-    return this.hls?.latency || Number.NaN;
+    // hls.js's own figure is as old as the last "timeupdate": after a seek, wrong.
+    const details = this.hls?.latestLevelDetails;
+    return details ? details.edge + details.age - this.video.currentTime : Number.NaN;
   }
 
   get target() {
@@ -118,7 +120,7 @@ export class LiveEngine extends Engine {
   seekToDate(date) {
     this.isAtEdge = false;
     const position = this._positionAt(date);
-    const isAtHand = this.isRecorded ? this._isRecordedAt(position) : position >= this._windowStart;
+    const isAtHand = this.isRecorded ? this._isRecordedAt(position) : position >= this._window.start;
     if (isAtHand) {
       this.video.currentTime = position;
     } else if (this.isRecorded || !this.dvr) {
@@ -130,39 +132,37 @@ export class LiveEngine extends Engine {
     }
   }
 
-  /** From here on the live window still has what a player asks for. */
-  get _windowStart() {
-    const { fragments = [], startSN } = this.hls?.latestLevelDetails ?? {};
-    const first = fragments[0]?.start ?? Infinity;
-    return startSN === 0 ? first : first + WINDOW_MARGIN_S;
+  get _window() {
+    return windowOf(this.hls?.latestLevelDetails);
   }
 
   /**
-   * Where ``date`` plays; before everything there is, -Infinity.
+   * Where ``date`` plays; before the live window, where the recording has it, -Infinity.
    * @param {number} date
    */
   _positionAt(date) {
-    if (!this.isRecorded) return positionAt(this.fragments, date) ?? this._beforeAll();
+    if (!this.isRecorded) {
+      const { start, isWhole } = this._window;
+      const position = positionAt(this.fragments, date) ?? -Infinity;
+      return isWhole || !this.dvr ? Math.max(position, start) : position;
+    }
     const isDated = this.fragments.some((fragment) => fragment?.programDateTime);
     return isDated ? (positionAt(this.fragments, date) ?? 0) : this._sinceStart(date);
   }
 
-  /** What is asked for came before the window: its beginning, where that is the broadcast's. */
-  _beforeAll() {
-    return this.hls?.latestLevelDetails?.startSN === 0 ? this._windowStart : -Infinity;
+  /** @param {number} date */
+  _nearest(date) {
+    return positionAt(this.fragments, date) ?? this._window.start;
   }
 
   /** @param {number} date */
-  _nearest(date) {
-    return positionAt(this.fragments, date) ?? this._windowStart;
+  _sinceStart(date) {
+    return Math.max(FIRST_S, (date - this.startedAt) / 1000);
   }
 
-  /**
-   * hls.js takes 0 for "wherever you like".
-   * @param {number} date
-   */
-  _sinceStart(date) {
-    return Math.max(0.001, (date - this.startedAt) / 1000);
+  /** Where to go on after trouble: at the edge, unless somebody is elsewhere. */
+  get _here() {
+    return this.isRecorded ? Math.max(FIRST_S, this.video.currentTime) : -1;
   }
 
   /** @param {number} position */
@@ -192,7 +192,7 @@ export class LiveEngine extends Engine {
 
   /** Going on after a pause: what was on the screen may have left the live window. */
   goOn() {
-    const isGone = !this.isRecorded && this.fragments.length > 0 && this.video.currentTime < this._windowStart;
+    const isGone = !this.isRecorded && this.fragments.length > 0 && this.video.currentTime < this._window.start;
     const date = this.date;
     if (isGone && this.dvr && date) this.seekToDate(date);
     else if (isGone) this.goLive();
@@ -283,7 +283,7 @@ export class LiveEngine extends Engine {
     }
     if (video.readyState < HTMLMediaElement.HAVE_FUTURE_DATA) return;
     // What still counts as live is kept live; after a short pause, too.
-    this.isAtEdge ||= !this.isBehind;
+    this.isAtEdge ||= Number.isFinite(this.latency) && !this.isBehind;
     const { rate, jumps } = this.isAtEdge ? this.pace.decide(this) : { rate: 1, jumps: false };
     if (jumps && hls.liveSyncPosition) video.currentTime = hls.liveSyncPosition;
     if (video.playbackRate !== rate) video.playbackRate = rate;
@@ -304,12 +304,12 @@ export class LiveEngine extends Engine {
     if (!error.fatal) return undefined;
     if (error.type === Hls.ErrorTypes.NETWORK_ERROR) return this._wait(() => this._resume());
     if (error.type === Hls.ErrorTypes.MEDIA_ERROR) return this._recover();
-    return this._wait(() => this._open(this.src, -1));
+    return this._wait(() => this._open(this.src, this._here));
   }
 
   /** One broken part must not end a broadcast: leave it behind, but not for ever. */
   _giveUp(word) {
-    if (this.rebuilds.allow()) this._wait(() => this._open(this.src, this.isRecorded ? this.video.currentTime : -1));
+    if (this.rebuilds.allow()) this._wait(() => this._open(this.src, this._here));
     else super._giveUp(word);
   }
 
@@ -325,8 +325,8 @@ export class LiveEngine extends Engine {
   _resume() {
     if (!this.hls) return;
     // Playlists that were refused once are not asked for again by themselves.
-    if (this.hls.levels.length && (this.isInterrupted || this.tries < 4)) this.hls.startLoad(this.isAtEdge ? -1 : this.video.currentTime);
-    else this._open(this.src, this.isRecorded ? this.video.currentTime : -1);
+    if (this.hls.levels.length && (this.isInterrupted || this.tries < 4)) this.hls.startLoad(this.isAtEdge ? -1 : Math.max(FIRST_S, this.video.currentTime));
+    else this._open(this.src, this._here);
   }
 
   _onNativeError() {

@@ -31,6 +31,20 @@ export function positionAt(fragments, date) {
   return isGap ? known[at + 1].start : known[at].start + inside;
 }
 
+const MARGIN_S = 3; // what the window drops before we could load it
+const YOUNG_S = 12; // it drops nothing for at least as long again
+
+/**
+ * From where on the live window still has what a player asks for, in seconds, and
+ * whether that is everything since the broadcast began. NaN before it is known.
+ * @param {?{fragments: Fragment[], startSN: number, edge: number}} details
+ */
+export function windowOf(details) {
+  const first = details?.fragments[0]?.start ?? Number.NaN;
+  const isWhole = details?.startSN === 0 && details.edge - first < YOUNG_S;
+  return { start: isWhole ? first : first + MARGIN_S, isWhole };
+}
+
 export const CATCH_UP_EVERY_MS = 200;
 const TOLERATED_S = 0.08;
 const NEEDED_S = 0.35; // buffered; with less, hurrying would stall

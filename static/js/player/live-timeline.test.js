@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { catchUpRate, dateAt, delayFigure, isBehind, positionAt } from "#player/live-timeline";
+import { catchUpRate, dateAt, delayFigure, isBehind, positionAt, windowOf } from "#player/live-timeline";
 
 // Two seconds, a signal that was gone for eight, two seconds more.
 const FRAGMENTS = [
@@ -26,6 +26,14 @@ test("a date is found where it plays, and one in a gap where the picture comes b
 test("what is older than the window is not in it", () => {
   assert.equal(positionAt(FRAGMENTS, 99_999), null);
   assert.equal(positionAt([], 1), null);
+});
+
+test("a young window has everything, and an older one loses its beginning before it could be loaded", () => {
+  const fragments = [{ start: 0, duration: 1, programDateTime: 100_000 }];
+  assert.deepEqual(windowOf({ fragments, startSN: 0, edge: 11 }), { start: 0, isWhole: true });
+  assert.deepEqual(windowOf({ fragments, startSN: 0, edge: 25 }), { start: 3, isWhole: false });
+  assert.deepEqual(windowOf({ fragments, startSN: 5, edge: 11 }), { start: 3, isWhole: false });
+  assert.deepEqual(windowOf(null), { start: Number.NaN, isWhole: false });
 });
 
 test("the player hurries by how late it is, at most a tenth, and only with something in hand", () => {
