@@ -60,14 +60,12 @@ class NotificationConsumer(AsyncJsonWebsocketConsumer):
 
     async def _send_count(self) -> None:
         count = await self._count()
-        if count is None:
-            await self.close(code=NOBODY)
-        elif count != self.last_count:
+        if count is not None and count != self.last_count:
             self.last_count = count
             await self.send_json({"type": "unread", "count": count})
 
     @database_sync_to_async
     def _count(self) -> int | None:
-        """None when the person has been locked out since: what locks out also notifies."""
+        """None while the person is locked out: the page hears again once they are back."""
         user = services.as_of_now(self.scope["user"])
         return notifications.unread_count(user) if user.is_authenticated else None

@@ -307,7 +307,7 @@ def listening(user: Any) -> WebsocketCommunicator:
 
 
 @pytest.mark.django_db(transaction=True)
-async def test_the_bell_falls_silent_for_who_is_locked_out() -> None:
+async def test_the_bell_is_silent_while_its_person_is_locked_out() -> None:
     person = await sync_to_async(UserFactory)()
     moderator = await sync_to_async(UserFactory)(is_superuser=True)
     socket = listening(person)
@@ -315,8 +315,11 @@ async def test_the_bell_falls_silent_for_who_is_locked_out() -> None:
     await socket.receive_json_from()
 
     await sync_to_async(moderation.decide_about)(person, by=moderator, action="ban")
+    assert await socket.receive_nothing(timeout=1.5)
+    await sync_to_async(moderation.forgive)(person, by=moderator)
 
-    assert await socket.receive_output(timeout=5) == {"type": "websocket.close", "code": 4001}
+    assert await socket.receive_json_from(timeout=5) == {"type": "unread", "count": 2}
+    await socket.disconnect()
 
 
 @pytest.mark.django_db(transaction=True)
