@@ -92,6 +92,13 @@ def run_bucket() -> str:
     return str(settings.S3_BUCKET)
 
 
+@pytest.fixture(autouse=True)
+def storage_is_there(request: pytest.FixtureRequest) -> None:
+    """Whoever is marked as needing storage finds this worker's bucket, whatever ran before."""
+    if request.node.get_closest_marker("storage"):
+        request.getfixturevalue("run_bucket")
+
+
 @pytest.fixture
 def bucket(run_bucket: str) -> str:
     """The name of an empty bucket; ``videoplatform.storage`` writes to it."""
