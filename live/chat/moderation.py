@@ -106,7 +106,8 @@ def switch_author(author: User) -> None:
     said = ChatMessage.objects.filter(user=author, deleted_at=None, sent_at__gte=since)
     _refresh_replays(said, authors.change_for(author))
     by_stream: dict[Stream, list[ChatMessage]] = {}
-    for message in said.select_related("user__channel", "stream__channel").order_by("-sent_at"):
+    newest_first = said.select_related("user__channel", "stream__channel").order_by("-sent_at")
+    for message in newest_first[: MOST_ROOMS * MOST_MESSAGES]:
         by_stream.setdefault(message.stream, []).append(message)
     is_moderator = author.is_moderator
     for stream, newest in islice(by_stream.items(), MOST_ROOMS):

@@ -102,3 +102,8 @@ async def chatting(stream: Stream, user: User | None = None) -> AsyncIterator[So
     async with joined(path_of(stream, ticket)) as socket:
         assert (await socket.frame())["type"] == "hello"
         yield socket
+
+
+async def close_code_of(path: str) -> int:
+    async with joined(path) as socket:
+        return await socket.close_code()

@@ -45,7 +45,7 @@ const report = document.querySelector("[data-report=broadcast]");
 // It is about what is on air, and once that has ended still about what one has just seen.
 document.addEventListener("live-state", ({ detail }) => {
   if (!report || !detail.broadcast_id) return;
-  report.href = report.href.replace(encodeURIComponent(report.dataset.reportId), encodeURIComponent(detail.broadcast_id));
+  report.pathname = `/report/broadcast/${encodeURIComponent(detail.broadcast_id)}/`;
   report.dataset.reportId = detail.broadcast_id;
   report.hidden = false;
 });

@@ -1,0 +1,149 @@
+"""What moderators do through the chat socket, and what the others see of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from asgiref.sync import sync_to_async
+
+from accounts import moderation as sanctions
+from accounts.models import User
+from accounts.tests.factories import UserFactory
+from live.chat import store
+from live.models import ChatMessage, Stream
+from live.tests.chat_clients import chatting, close_code_of, joined, path_of, ticket_for
+from live.tests.factories import StreamFactory
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.redis]
+
+
+@pytest.fixture
+def stream() -> Stream:
+    made: Stream = StreamFactory()
+    return made
+
+
+@pytest.fixture
+def owner(stream: Stream) -> User:
+    return stream.channel.owner
+
+
+@pytest.fixture
+def alice() -> User:
+    return UserFactory(username="alice")
+
+
+@pytest.fixture
+def bob() -> User:
+    return UserFactory(username="Bob")
+
+
+async def test_a_deleted_message_is_gone_for_everyone_and_after_a_reload(
+    stream: Stream, alice: User, owner: User
+) -> None:
+    async with chatting(stream, alice) as socket, chatting(stream, owner) as own:
+        await socket.say("regrettable")
+        said = await own.hears("regrettable")
+        await own.send({"type": "delete", "id": said["id"]})
+        assert await socket.hears_type("message_deleted") == {"type": "message_deleted", "id": said["id"]}
+        async with joined(path_of(stream)) as late:
+            assert (await late.frame())["history"] == []
+    async with joined(path_of(stream)) as later:
+        assert (await later.frame())["history"] == []
+    await sync_to_async(store.store_chat)()
+    row = await ChatMessage.objects.aget(public_id=said["id"])
+    assert row.deleted_at is not None
+    assert row.deleted_by_id == owner.pk
+
+
+async def test_whoever_is_timed_out_is_cleared_and_silent_for_a_while(
+    stream: Stream, alice: User, owner: User
+) -> None:
+    async with chatting(stream, alice) as socket, chatting(stream, owner) as own:
+        await socket.say("spam")
+        await own.hears("spam")
+        await own.send({"type": "timeout", "username": "ALICE", "seconds": 60})
+        assert await socket.hears_type("user_cleared") == {"type": "user_cleared", "username": "alice"}
+        await socket.say("more spam", nonce="m")
+        error = await socket.error()
+        assert (error["code"], error["nonce"]) == ("timed_out", "m")
+        assert 50 < error["retry_after_s"] <= 60
+    async with joined(path_of(stream, await ticket_for(stream, alice))) as back:
+        assert (await back.frame())["history"] == []
+        await back.say("again")
+        assert (await back.error())["code"] == "timed_out"
+        async with chatting(stream, owner) as own:
+            await own.send({"type": "unban", "username": "alice"})
+            await own.say("welcome back")
+            await back.hears("welcome back")
+            await back.say("thank you")
+            await own.hears("thank you")
+
+
+async def test_a_ban_closes_every_socket_of_that_person_and_keeps_them_out(
+    stream: Stream, alice: User, owner: User
+) -> None:
+    async with (
+        chatting(stream, alice) as one,
+        chatting(stream, alice) as other,
+        chatting(stream) as reader,
+        chatting(stream, owner) as own,
+    ):
+        await own.send({"type": "ban", "username": "alice"})
+
+        assert await one.close_code() == 4003
+        assert await other.close_code() == 4003
+        assert await reader.hears_type("user_cleared") == {"type": "user_cleared", "username": "alice"}
+        assert await close_code_of(path_of(stream, await ticket_for(stream, alice))) == 4003
+    assert await close_code_of(path_of(stream, await ticket_for(stream, alice))) == 4003
+
+
+async def test_whom_the_site_locks_out_leaves_the_room_with_what_they_said_and_comes_back_with_it(
+    stream: Stream, alice: User
+) -> None:
+    moderator = await sync_to_async(UserFactory)(is_superuser=True)
+    async with chatting(stream, alice) as one, chatting(stream) as reader:
+        await one.say("buy lamps")
+        said = await reader.hears("buy lamps")
+
+        decision = await sync_to_async(sanctions.decide_about)(alice, by=moderator, action="ban")
+        assert await reader.hears_type("user_cleared") == {"type": "user_cleared", "username": "alice"}
+        assert await one.close_code() == 4001
+        async with joined(path_of(stream)) as newcomer:
+            assert (await newcomer.frame())["history"] == []
+
+        await sync_to_async(sanctions.undo)(decision, by=moderator)
+        restored = await reader.hears_type("message_restored")
+        assert (restored["id"], restored["message"]["text"]) == (said["id"], "buy lamps")
+        async with joined(path_of(stream)) as newcomer:
+            assert [event["text"] for event in (await newcomer.frame())["history"]] == ["buy lamps"]
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        {"type": "delete", "id": "x"},
+        {"type": "timeout", "username": "Bob", "seconds": 5},
+        {"type": "ban", "username": "Bob"},
+        {"type": "unban", "username": "Bob"},
+        {"type": "mode", "slow_s": 1},
+    ],
+    ids=lambda frame: frame["type"],
+)
+async def test_only_moderators_moderate(
+    stream: Stream, alice: User, bob: User, frame: dict[str, Any]
+) -> None:
+    async with chatting(stream, alice) as socket, chatting(stream) as reader:
+        await socket.send(frame)
+        assert (await socket.error())["code"] == "forbidden"
+        await reader.send(frame)
+        assert (await reader.error())["code"] == "sign_in_required"
+
+
+async def test_what_does_not_exist_cannot_be_moderated(stream: Stream, owner: User) -> None:
+    async with chatting(stream, owner) as own:
+        await own.send({"type": "delete", "id": "nothing"})
+        assert (await own.error())["code"] == "not_found"
+        await own.send({"type": "ban", "username": "nobody"})
+        assert (await own.error())["code"] == "not_found"
