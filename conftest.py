@@ -1,53 +1,94 @@
-"""What every test may ask for: real Redis and real S3, clean each time.
+"""Fixtures for all tests: a real Redis and a real S3, emptied for each test.
 
 ``bin/test`` starts both for the run; they are never a developer's own.
 """
 
 import os
 from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 import redis
+from asgiref.testing import ApplicationCommunicator
 from botocore.exceptions import ClientError
-from django.apps import apps
+from channels.testing import ApplicationCommunicator as ChannelsCommunicator
 from django.conf import settings
-from django.db.models.signals import post_migrate
 from django.utils import translation
 from hypothesis import settings as hypothesis_settings
 from servestatic.middleware import ServeStaticMiddleware
 from xdist.scheduler import LoadFileScheduling  # type: ignore[import-untyped]
 
-from videoplatform import storage
+from common import buckets, rates, storage
+from videoplatform.embedded import django_steps
+from videos.tests.clips import clip_directory
 
-# How long something takes is asserted nowhere: benchmarks print it.
+pytest_plugins = ["videoplatform.tests.databases", "videoplatform.tests.sites"]
+
+# No test fails for a slow example on a busy machine; benchmarks measure durations.
 hypothesis_settings.register_profile("untimed", deadline=None)
 hypothesis_settings.load_profile("untimed")
 
 
-class JourneysTogether(LoadFileScheduling):
-    """Whole files side by side, but journeys one after the other: two browsers would starve each other."""
+# Files that wait more than they compute, by the end of their names: journeys in browsers, and
+# broadcasts in real time. Two of a kind side by side would slow each other down.
+WAITING = ("_journeys.py", "_paced.py")
+
+
+class WaitingTogether(LoadFileScheduling):
+    """A scheduler that distributes whole files, but keeps all waiting files of a kind on one worker."""
 
     def _split_scope(self, nodeid: str) -> str:
         path = nodeid.partition("::")[0]
-        return "journeys" if path.endswith("_journeys.py") else path
+        return next((kind for kind in WAITING if path.endswith(kind)), path)
 
 
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> JourneysTogether:
-    return JourneysTogether(config, log)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> WaitingTogether:
+    return WaitingTogether(config, log)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--only-sql",
+        action="store_true",
+        help="only tests that use the database, without browsers and FFmpeg",
+    )
+
+
+def uses_sql(item: pytest.Item) -> bool:
+    """Return whether a test belongs to the second run, on PostgreSQL."""
+    names = set(getattr(item, "fixturenames", ()))
+    asks = bool(item.get_closest_marker("django_db") or names & {"db", "transactional_db", "live_server"})
+    return asks and not any(item.get_closest_marker(mark) for mark in ("browser", "ffmpeg"))
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Where tests run side by side: journeys begin, beside what is quick, and slow tests share the end."""
+    """Deselect tests without SQL for ``--only-sql``, and sort the tests of parallel workers.
+
+    Journeys and broadcasts wait more than they compute, so they run first, beside quick
+    tests. Slow tests at the end keep every worker busy until then.
+    """
+    if config.getoption("only_sql"):
+        left_out = [item for item in items if not uses_sql(item)]
+        items[:] = [item for item in items if uses_sql(item)]
+        config.hook.pytest_deselected(items=left_out)
     if hasattr(config, "workerinput"):
         slow = {item.path for item in items if item.get_closest_marker("slow")}
-        items.sort(key=lambda item: (not item.path.stem.endswith("_journeys"), item.path in slow))
+
+        def turn(item: pytest.Item) -> int:
+            for place, kind in enumerate(WAITING):
+                if item.path.name.endswith(kind):
+                    return place
+            return len(WAITING) + (item.path in slow)
+
+        items.sort(key=turn)
 
 
 @pytest.fixture(autouse=True, scope="session")
 def static_files_once() -> Iterator[None]:
-    """Look at the static files once; to each test client's own middleware it is a third of a second."""
+    """Read the static files once; each test client's middleware would take a third of a second."""
     found: dict[str, Any] = {}
     look = ServeStaticMiddleware.add_files_from_manifest
 
@@ -62,46 +103,76 @@ def static_files_once() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(autouse=True, scope="session")
+def sockets_close_their_connections() -> Iterator[None]:
+    """Let ``channels.testing`` close database connections as production does.
+
+    Its communicator replaces ``channels.db.close_old_connections`` while it waits. Two
+    concurrent ones restore it in the wrong order, and then every thread of all later tests
+    leaks a connection.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("send_input", "receive_output"):
+            patch.setattr(ChannelsCommunicator, name, getattr(ApplicationCommunicator, name))
+        yield
+
+
 @pytest.fixture(autouse=True)
 def clean_redis() -> None:
-    """Each test begins with an empty Redis: cache, broker, presence.
+    """Empty Redis (cache, broker, presence) and reset the rate limits before each test.
 
-    Only on the server that bin/test started: elsewhere it may be somebody's.
+    This applies only to the server that bin/test started: another one may hold somebody's
+    data.
     """
     if os.environ.get("TEST_SERVICES"):
         with redis.Redis.from_url(settings.REDIS_URL) as client:
             client.flushdb()
+    buckets.local_buckets.clear()
 
 
 @pytest.fixture(autouse=True)
 def default_language() -> None:
-    """Each test begins in the default language: a test client's request leaves its own active."""
+    """Reset the language to the default: a test client's request leaves its own active."""
     translation.deactivate()
+
+
+@pytest.fixture(scope="session")
+def clips() -> Path:
+    """Return the folder of test clips. Each is generated once, for all workers and later runs."""
+    return clip_directory(Path(settings.DATA_DIR))
+
+
+@pytest.fixture
+def slow_limits(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Set rate limits whose buckets do not refill during a test, even on a slow machine."""
+    settings.RATE_LIMITS = True
+    for name, rate in rates.RATES.items():
+        monkeypatch.setitem(rates.RATES, name, replace(rate, period_s=365 * 86_400))
 
 
 @pytest.fixture
 def redis_prefix(request: pytest.FixtureRequest) -> str:
-    """A prefix for keys that no other test uses."""
+    """Return a key prefix that no other test uses."""
     return f"{request.node.nodeid}:"
 
 
 @pytest.fixture(scope="session")
 def run_bucket() -> str:
-    """This worker's bucket, with the rules that production has."""
-    storage.prepare_bucket()
+    """Return the name of this worker's bucket, created with the rules of production."""
+    django_steps.bucket()
     return str(settings.S3_BUCKET)
 
 
 @pytest.fixture(autouse=True)
 def storage_is_there(request: pytest.FixtureRequest) -> None:
-    """Whoever is marked as needing storage finds this worker's bucket, whatever ran before."""
+    """Create this worker's bucket before tests marked ``storage``, in any order of tests."""
     if request.node.get_closest_marker("storage"):
         request.getfixturevalue("run_bucket")
 
 
 @pytest.fixture
 def bucket(run_bucket: str) -> str:
-    """The name of an empty bucket; ``videoplatform.storage`` writes to it."""
+    """Return the name of an empty bucket, which ``common.storage`` uses."""
     client = storage.client()
     storage.delete_keys(storage.keys_under(""))
     for upload in client.list_multipart_uploads(Bucket=run_bucket).get("Uploads", []):
@@ -111,32 +182,3 @@ def bucket(run_bucket: str) -> str:
             if error.response["Error"]["Code"] != "NoSuchUpload":
                 raise
     return run_bucket
-
-
-@pytest.fixture(scope="session")
-def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
-    """Keep the roles that migrations made: a transactional test empties every table behind itself.
-
-    Django then makes content types and permissions anew, by ``post_migrate`` of
-    each app; when the last of ours has its own, the groups get theirs back.
-    """
-    from django.contrib.auth.models import Group, Permission
-
-    def named(permission: Permission) -> tuple[str, str, str]:
-        return (permission.content_type.app_label, permission.content_type.model, permission.codename)
-
-    with django_db_blocker.unblock():
-        granted = {
-            group.name: {named(one) for one in group.permissions.select_related("content_type")}
-            for group in Group.objects.all()
-        }
-
-    def restore(**_kwargs: Any) -> None:
-        known = {named(one): one for one in Permission.objects.select_related("content_type")}
-        for name, names in granted.items():
-            Group.objects.get_or_create(name=name)[0].permissions.set(known[one] for one in names)
-
-    last = apps.get_app_config("live")
-    post_migrate.connect(restore, sender=last, weak=False)
-    yield
-    post_migrate.disconnect(restore, sender=last)

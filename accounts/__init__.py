@@ -1,1 +1,1 @@
-"""Who people are: users, their channels, follows, API tokens."""
+"""People: users, their channels, follows, API tokens."""

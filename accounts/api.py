@@ -1,51 +1,85 @@
-"""People over the API: the same services as the pages."""
+"""API of accounts, through the same services as the pages."""
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import Any
 
+from allauth.account.internal.flows.email_verification import send_verification_email_for_user
 from django.core.exceptions import ValidationError as DjangoValidationError
 from django.http import HttpRequest
 from django.shortcuts import get_object_or_404
+from django.utils import timezone
+from django.utils.translation import get_language
 from drf_spectacular.utils import extend_schema
 from rest_framework import generics, serializers, status
-from rest_framework.exceptions import AuthenticationFailed, NotFound, Throttled
+from rest_framework.exceptions import AuthenticationFailed, NotFound, PermissionDenied, Throttled
 from rest_framework.fields import get_error_detail
 from rest_framework.permissions import AllowAny, IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts import moderation, notifications, services
+from accounts import moderation, notifications, services, sign_up, tokens
 from accounts.authentication import SCHEME, person_of
 from accounts.errors import (
     AccountError,
     FollowsItself,
     NoSuchTarget,
+    ProofInvalid,
+    ProofRequired,
     SecondFactorRequired,
+    SignUpClosed,
+    TooManyAttempts,
     TooManyReports,
+    TooManySignUps,
     WrongCode,
     WrongCredentials,
 )
 from accounts.models import Channel, ChannelQuerySet, Notification, Reason, Report, User
 from accounts.models.moderation import MAX_DETAIL
 from accounts.models.notifications import NotificationQuerySet
+from accounts.proof import LIFETIME_S, MAX_PROOF, Challenge
 from accounts.throttling import SignInAccountThrottle, SignInAddressThrottle
-from videoplatform.openapi import refusal
-from videoplatform.pagination import CursorPagination
-from videoplatform.throttling import ScopedThrottle
+from common.openapi import refusal
+from common.pagination import CursorPagination
+from common.throttling import ScopedThrottle
 
 REPORT_AGAIN_AFTER_S = 3600
-
-# --- Shapes ---------------------------------------------------------------------
+ATTEMPTS_AGAIN_AFTER_S = 300
 
 
 class RegisterSerializer(serializers.Serializer[Any]):
-    """Lengths only: which names and passwords will do is for :func:`accounts.services.register` to say."""
+    """Registration with the lengths of its fields; :func:`accounts.services.register` checks the rest."""
 
     username = serializers.CharField(max_length=30)
     email = serializers.EmailField(max_length=254)
     password = serializers.CharField(max_length=1024, write_only=True, trim_whitespace=False)
+    invitation = serializers.CharField(
+        max_length=40,
+        required=False,
+        allow_blank=True,
+        default="",
+        help_text="required by sites with invitations",
+    )
+    proof = serializers.CharField(
+        max_length=MAX_PROOF,
+        required=False,
+        allow_blank=True,
+        default="",
+        help_text="“{challenge}:{n}” for a challenge of `accounts/register/challenge/`",
+    )
+
+
+class ChallengeSerializer(serializers.Serializer[Any]):
+    challenge = serializers.CharField(source="text")
+    bits = serializers.IntegerField(
+        help_text="find n so that the SHA-256 of “{challenge}:{n}” begins with so many zero bits"
+    )
+    expires_at = serializers.SerializerMethodField()
+
+    def get_expires_at(self, _challenge: Challenge) -> datetime:
+        return timezone.now() + timedelta(seconds=LIFETIME_S)
 
 
 class RegisteredSerializer(serializers.Serializer[Any]):
@@ -54,10 +88,14 @@ class RegisteredSerializer(serializers.Serializer[Any]):
 
 
 class SignInSerializer(serializers.Serializer[Any]):
-    username = serializers.CharField(max_length=254, help_text="user name or e-mail address")
+    username = serializers.CharField(max_length=254, help_text="username or email address")
     password = serializers.CharField(max_length=1024, write_only=True, trim_whitespace=False)
     code = serializers.CharField(
-        max_length=20, required=False, allow_blank=True, default="", help_text="where a second factor is set"
+        max_length=20,
+        required=False,
+        allow_blank=True,
+        default="",
+        help_text="required by accounts with two-factor authentication",
     )
 
 
@@ -81,7 +119,7 @@ class MeSerializer(serializers.ModelSerializer[User]):
 
 
 class ChannelProfileSerializer(serializers.ModelSerializer[Channel]):
-    """A channel as everyone sees it; ``display_name`` is never empty."""
+    """Channel as everyone sees it; ``display_name`` is never empty."""
 
     display_name = serializers.CharField(source="name", read_only=True)
     follower_count = serializers.IntegerField(read_only=True)
@@ -103,12 +141,12 @@ class ChannelProfileSerializer(serializers.ModelSerializer[Channel]):
         read_only_fields = fields
 
     def get_live(self, channel: Channel) -> bool:
-        """Whether the channel is on air, which this app cannot know: the app that does overrides this."""
+        """Return false; a subclass in an app that knows about broadcasts overrides this."""
         return False
 
 
 class TargetTypeField(serializers.ChoiceField):
-    """Whatever the apps have registered, asked for anew by every serializer that is made."""
+    """Choice of the registered kinds, read anew for each serializer."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(moderation.choices(), **kwargs)
@@ -136,7 +174,7 @@ class ReportedSerializer(serializers.ModelSerializer[Report]):
 
 class NotificationSerializer(serializers.ModelSerializer[Notification]):
     id = serializers.CharField(source="pk")
-    sentence = serializers.SerializerMethodField(help_text="in the language that was asked for")
+    sentence = serializers.SerializerMethodField(help_text="in the requested language")
     detail = serializers.SerializerMethodField()
     is_read = serializers.SerializerMethodField()
 
@@ -159,7 +197,7 @@ class ReadSerializer(serializers.Serializer[Any]):
         child=serializers.RegexField(r"\A[0-9]{1,18}\Z"),
         required=False,
         max_length=notifications.KEPT,
-        help_text="without it, all of them",
+        help_text="all of them by default",
     )
 
 
@@ -167,17 +205,14 @@ class UnreadSerializer(serializers.Serializer[Any]):
     unread_count = serializers.IntegerField()
 
 
-# --- Joining and signing in -------------------------------------------------------
-
-
 class EntranceView(APIView):
-    """Open to strangers, blind to whatever identity they send along."""
+    """Base view for anonymous requests; it ignores credentials."""
 
     authentication_classes = ()
     permission_classes = (AllowAny,)
 
     def get_authenticate_header(self, request: Request) -> str:
-        """Without this a refusal would be a 403, for want of a scheme to name."""
+        """Return the scheme to name; without one, a refusal would be a 403."""
         return SCHEME
 
 
@@ -185,17 +220,46 @@ class RegisterView(EntranceView):
     throttle_classes = (ScopedThrottle,)
     throttle_scope = "sign_up"
 
-    @extend_schema(request=RegisterSerializer, responses={201: RegisteredSerializer})
+    @extend_schema(
+        request=RegisterSerializer,
+        responses={
+            201: RegisteredSerializer,
+            400: refusal(ProofInvalid.code),
+            403: refusal(ProofRequired.code, SignUpClosed.code),
+            429: refusal(TooManySignUps.code),
+        },
+    )
     def post(self, request: Request) -> Response:
-        """Join: makes the account and its channel, and signs in."""
+        """Create an account with its channel, and sign in.
+
+        After some accounts from one network within an hour, 403 `proof_required` asks for a
+        proof of work: solve the challenge of `accounts/register/challenge/`, send `proof`.
+        """
         form = RegisterSerializer(data=request.data)
         form.is_valid(raise_exception=True)
         try:
-            user = services.register(**form.validated_data, request=django_request(request))
+            user = services.sign_up(**form.validated_data, request=django_request(request))
         except DjangoValidationError as error:
             raise serializers.ValidationError(get_error_detail(error)) from error
-        _token, secret = services.create_token(user=user)
+        except ProofInvalid as error:
+            raise serializers.ValidationError({"proof": [str(error)]}, error.code) from error
+        except TooManySignUps as error:
+            raise Throttled(wait=error.wait_s, detail=str(error), code=error.code) from error
+        except AccountError as error:
+            raise PermissionDenied(str(error), error.code) from error
+        send_verification_email_for_user(django_request(request), user)
+        _token, secret = tokens.create_token(user=user)
         return Response({"username": user.username, "token": secret}, status.HTTP_201_CREATED)
+
+
+class ChallengeView(EntranceView):
+    throttle_classes = (ScopedThrottle,)
+    throttle_scope = "sign_up"
+
+    @extend_schema(responses=ChallengeSerializer)
+    def get(self, request: Request) -> Response:
+        """Get a challenge, as hard as the next sign-up from this network needs."""
+        return Response(ChallengeSerializer(sign_up.challenge(django_request(request))).data)
 
 
 class TokenView(EntranceView):
@@ -207,10 +271,11 @@ class TokenView(EntranceView):
         responses={
             200: TokenSerializer,
             401: refusal(WrongCredentials.code, SecondFactorRequired.code, WrongCode.code),
+            429: refusal(TooManyAttempts.code),
         },
     )
     def post(self, request: Request) -> Response:
-        """Sign in: name or e-mail, password, and the code where a second factor is set."""
+        """Sign in with name or e-mail, password, and the code if a second factor is set."""
         form = SignInSerializer(data=request.data)
         form.is_valid(raise_exception=True)
         try:
@@ -220,23 +285,24 @@ class TokenView(EntranceView):
                 code=form.validated_data["code"],
                 request=django_request(request),
             )
+            if not user.language:
+                services.remember_language(user=user, language=get_language())
+            _token, secret = tokens.create_token(user=user)
+        except TooManyAttempts as error:
+            raise Throttled(wait=ATTEMPTS_AGAIN_AFTER_S, detail=str(error), code=error.code) from error
         except AccountError as error:
             raise AuthenticationFailed(str(error), error.code) from error
-        _token, secret = services.create_token(user=user)
         return Response({"token": secret})
 
 
 def django_request(request: Request) -> HttpRequest:
-    """What Django and allauth know a request as."""
+    """Return Django's own request, for Django and allauth."""
     plain: HttpRequest = request._request
     return plain
 
 
-# --- Oneself and others -----------------------------------------------------------
-
-
 class MeView(generics.RetrieveUpdateAPIView[User]):
-    """Whoever asks."""
+    """Profile of the requester."""
 
     serializer_class = MeSerializer
     permission_classes = (IsAuthenticated,)
@@ -262,7 +328,7 @@ class FollowView(APIView):
 
     @extend_schema(request=None, responses={204: None, 400: refusal(FollowsItself.code)})
     def put(self, request: Request, username: str) -> Response:
-        """Follow a channel; twice is once."""
+        """Follow a channel; a second call does nothing."""
         try:
             services.follow(user=person_of(request), channel=self.channel(username))
         except AccountError as error:
@@ -271,15 +337,12 @@ class FollowView(APIView):
 
     @extend_schema(request=None, responses={204: None})
     def delete(self, request: Request, username: str) -> Response:
-        """Stop following it."""
+        """Unfollow a channel."""
         services.unfollow(user=person_of(request), channel=self.channel(username))
         return Response(status=status.HTTP_204_NO_CONTENT)
 
     def channel(self, username: str) -> Channel:
         return get_object_or_404(Channel.objects.public().named(username))
-
-
-# --- Reports and notifications ------------------------------------------------------
 
 
 class PaceExceeded(Throttled):
@@ -299,7 +362,7 @@ class ReportView(APIView):
         },
     )
     def post(self, request: Request) -> Response:
-        """Report something to the moderators; again, while it is open, is the same report."""
+        """Report something to the moderators; a second report returns the open one."""
         form = ReportSerializer(data=request.data)
         form.is_valid(raise_exception=True)
         try:
@@ -313,7 +376,7 @@ class ReportView(APIView):
 
 
 class NotificationPagination(CursorPagination):
-    """With how many are unread, for whoever has no socket."""
+    """Pagination with the number of unread notifications, for clients without a socket."""
 
     request: Request
 
@@ -333,9 +396,9 @@ class NotificationPagination(CursorPagination):
 
 
 class NotificationsView(generics.ListAPIView[Notification]):
-    """What whoever asks was told, newest first."""
+    """Notifications of the requester, newest first."""
 
-    queryset = Notification.objects.none()  # for the OpenAPI document, which knows nobody
+    queryset = Notification.objects.none()  # for the OpenAPI document, which has no user
     serializer_class = NotificationSerializer
     permission_classes = (IsAuthenticated,)
     pagination_class = NotificationPagination
@@ -349,7 +412,7 @@ class NotificationsReadView(APIView):
 
     @extend_schema(request=ReadSerializer, responses=UnreadSerializer)
     def post(self, request: Request) -> Response:
-        """Mark notifications read: these, or all."""
+        """Mark the given notifications read, or all."""
         form = ReadSerializer(data=request.data)
         form.is_valid(raise_exception=True)
         ids = form.validated_data.get("ids")

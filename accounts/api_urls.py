@@ -1,4 +1,4 @@
-"""The API addresses of this app, below ``/api/v1/``; a channel itself is ``videoplatform.api``'s."""
+"""API addresses of this app, below ``/api/v1/``; ``videoplatform.api`` serves channels."""
 
 from django.urls import path
 
@@ -6,6 +6,7 @@ from accounts import api
 
 urlpatterns = [
     path("accounts/register/", api.RegisterView.as_view(), name="api-register"),
+    path("accounts/register/challenge/", api.ChallengeView.as_view(), name="api-register-challenge"),
     path("accounts/token/", api.TokenView.as_view(), name="api-token"),
     path("accounts/me/", api.MeView.as_view(), name="api-me"),
     path("channels/<str:username>/follow/", api.FollowView.as_view(), name="api-follow"),

@@ -4,11 +4,12 @@ from django.utils.translation import gettext_lazy as _
 
 class AccountsConfig(AppConfig):
     name = "accounts"
-    verbose_name = _("People")
+    verbose_name = _("Users")
 
     def ready(self) -> None:
-        from accounts import figures
+        from accounts import figures, outbox, tasks
         from accounts.moderation import kinds
 
         kinds.register_channel()
         figures.register_charts()
+        outbox.outbox_wakeup.inject(tasks.work_outbox)

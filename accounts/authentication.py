@@ -1,7 +1,4 @@
-"""Who somebody is: by password, by session, or by ``Authorization: Token …``.
-
-Of a token, knox keeps a digest and an expiry.
-"""
+"""Authentication by password, by session and by ``Authorization: Token …``."""
 
 from __future__ import annotations
 
@@ -9,11 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 from allauth.account.auth_backends import AuthenticationBackend
 from django.utils.translation import gettext_lazy as _
+from drf_spectacular.authentication import SessionScheme
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from knox.auth import TokenAuthentication
-from rest_framework.exceptions import AuthenticationFailed, NotAuthenticated
+from rest_framework.authentication import SessionAuthentication
+from rest_framework.exceptions import AuthenticationFailed, NotAuthenticated, PermissionDenied
 
-from accounts import moderation
+from accounts import moderation, tokens
 
 if TYPE_CHECKING:
     from rest_framework.request import Request
@@ -24,7 +23,7 @@ SCHEME = "Token"
 
 
 def person_of(request: Request) -> User:
-    """Whoever is signed in; 401 where nobody is."""
+    """Return the signed-in person; raise ``NotAuthenticated`` (401) if there is none."""
     if not request.user.is_authenticated:
         raise NotAuthenticated
     person: User = request.user
@@ -32,17 +31,17 @@ def person_of(request: Request) -> User:
 
 
 class PersonBackend(AuthenticationBackend):
-    """allauth's, by name or e-mail address; whose suspension is over may come in at once."""
+    """Backend of allauth, by name or e-mail address; a lapsed suspension is lifted at sign-in."""
 
     def user_can_authenticate(self, user: Any) -> bool:
         return user.is_active or moderation.restore_if_lapsed(user)
 
 
 class ApiTokenAuthentication(TokenAuthentication):
-    """A person's API token; unknown, expired and suspended people's are all answered with 401."""
+    """Authentication by API token; unknown, expired and suspended people's tokens get 401."""
 
     def authenticate_credentials(self, token: bytes) -> Any:
-        # Tokens are hexadecimal; anything else would only trouble the database.
+        # Tokens are hexadecimal; other characters are not looked up.
         if not token.isalnum():
             raise AuthenticationFailed(_("Invalid token."))
         return super().authenticate_credentials(token)
@@ -50,11 +49,30 @@ class ApiTokenAuthentication(TokenAuthentication):
     def validate_user(self, auth_token: Any) -> Any:
         if not auth_token.user.is_active:
             moderation.restore_if_lapsed(auth_token.user)
-        return super().validate_user(auth_token)
+        answer = super().validate_user(auth_token)
+        tokens.note_use(auth_token)
+        return answer
+
+
+class ApiSessionAuthentication(SessionAuthentication):
+    """Authentication by browser session; a request without its CSRF token gets 403."""
+
+    def enforce_csrf(self, request: Request) -> None:
+        try:
+            super().enforce_csrf(request)
+        except PermissionDenied as error:
+            # The library's sentence is in English only, and for programmers.
+            raise PermissionDenied(_("This page has expired. Reload it and try again.")) from error
+
+
+class ApiSessionScheme(SessionScheme):  # type: ignore[no-untyped-call]
+    """OpenAPI description of session authentication."""
+
+    target_class = "accounts.authentication.ApiSessionAuthentication"
 
 
 class ApiTokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
-    """How the OpenAPI document names it."""
+    """OpenAPI description of token authentication."""
 
     target_class = "accounts.authentication.ApiTokenAuthentication"
     name = "token"

@@ -1,52 +1,64 @@
-"""Pictures of channels: whatever was uploaded comes out as a small square WebP.
+"""Pictures of channels: every upload is converted to a small square WebP.
 
-Decoding and encoding anew leaves metadata, trailing payloads and the original's
-size behind; what Pillow cannot read whole is refused.
+Decoding and encoding drop metadata, trailing payloads and the original size.  A
+separate process does it (:mod:`accounts.decoding`); each of its failures becomes one
+clear error here.
 """
 
-import io
-import warnings
+from __future__ import annotations
+
+import logging
+import subprocess
+import sys
+from threading import BoundedSemaphore
 from typing import IO
 
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
-from PIL import Image, ImageOps
+
+from accounts import decoding
+
+logger = logging.getLogger(__name__)
 
 MAX_BYTES = 5 * 1024**2
-MAX_SIDE_PX = 4096
-SIDE_PX = 512
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF")
-
-# What Pillow's decoders raise for damaged or hostile files.
-DAMAGED = (OSError, SyntaxError, ValueError, EOFError, IndexError, Image.DecompressionBombError)
+TIMEOUT_S = 20
+# Decoders of one web process that run side by side; other requests wait.
+MAX_DECODERS = 2
+_turns = BoundedSemaphore(MAX_DECODERS)
 
 
 def to_square_webp(file: IO[bytes]) -> bytes:
-    """Return ``file`` as a square WebP of ``SIDE_PX``; ``ValidationError`` says what is wrong with it."""
+    """Return ``file`` as a square WebP of 512 pixels; raise ``ValidationError`` if it is refused."""
     data = file.read(MAX_BYTES + 1)
     if len(data) > MAX_BYTES:
-        raise ValidationError(_("This picture is larger than 5 MB. Choose a smaller one."), code="too_large")
+        raise ValidationError(_("This image is larger than 5 MB. Choose a smaller one."), code="too_large")
+    if not _turns.acquire(timeout=TIMEOUT_S):
+        raise ValidationError(_("Too many image uploads right now. Try again in a minute."), code="busy")
     try:
-        return _encode(_open(data))
-    except DAMAGED as error:
-        sentence = _("We cannot read this picture. Save it as JPEG or PNG and try again.")
-        raise ValidationError(sentence, code="invalid_image") from error
+        return _decode(data)
+    finally:
+        _turns.release()
 
 
-def _open(data: bytes) -> Image.Image:
-    """Read the header only: the size is known before a pixel is decoded."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # the sides are checked below
-        image = Image.open(io.BytesIO(data), formats=FORMATS)
-    if max(image.size) > MAX_SIDE_PX:
-        sentence = _("This picture is larger than %(side)d × %(side)d pixels. Choose a smaller one.")
-        raise ValidationError(sentence, code="too_large", params={"side": MAX_SIDE_PX})
-    return image
+def _decode(data: bytes) -> bytes:
+    # -I ignores the environment and the working folder for imports.
+    command = [sys.executable, "-I", decoding.__file__]
+    try:
+        done = subprocess.run(
+            command, input=data, capture_output=True, timeout=TIMEOUT_S, env={}, cwd="/", check=False
+        )
+    except subprocess.TimeoutExpired as error:
+        raise unreadable() from error
+    if done.returncode == decoding.TOO_LARGE:
+        sentence = _("This image is larger than %(side)d × %(side)d pixels. Choose a smaller one.")
+        raise ValidationError(sentence, code="too_large", params={"side": decoding.MAX_SIDE_PX})
+    if done.returncode != decoding.DONE:
+        last = done.stderr.decode(errors="replace").strip().rpartition("\n")[2]
+        logger.info("Image not decoded", extra={"code": done.returncode, "error": last[:200]})
+        raise unreadable()
+    return done.stdout
 
 
-def _encode(image: Image.Image) -> bytes:
-    upright = ImageOps.exif_transpose(image).convert("RGBA")
-    square = ImageOps.fit(upright, (SIDE_PX, SIDE_PX), Image.Resampling.LANCZOS)
-    out = io.BytesIO()
-    square.save(out, "WEBP", quality=85, method=4)
-    return out.getvalue()
+def unreadable() -> ValidationError:
+    sentence = _("Cannot read this image. Save it as JPEG or PNG and try again.")
+    return ValidationError(sentence, code="invalid_image")

@@ -1,6 +1,6 @@
-"""The charts of the admin's first page: each app registers, at start-up, what it can count by day.
+"""Charts of the admin's first page; each app registers its own at start-up.
 
-A chart answers one question, with one line for each kind of answer::
+A chart answers one question, with one line for each series::
 
     charts.register(
         charts.Chart(
@@ -35,7 +35,7 @@ Counts = dict[date, int]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chart:
-    """``count`` gets the moment to begin at and returns the counts by day of each line."""
+    """Chart of daily counts; ``count`` takes the first moment and returns each line's counts by day."""
 
     name: str
     title: str | Promise
@@ -53,13 +53,13 @@ def register(chart: Chart) -> None:
 
 
 def per_day(rows: Manager[Any] | QuerySet[Any], moment: str, since: datetime) -> Counts:
-    """How many rows have their ``moment`` on each day since, in one query; days without any are left out."""
+    """Count the rows by the day of their ``moment``, in one query; days without rows are left out."""
     counted = rows.filter(**{f"{moment}__gte": since}).order_by().annotate(day=TruncDate(moment))
     return dict(counted.values_list("day").annotate(count=Count("pk")))
 
 
 def read(may: Callable[[str], bool], now: datetime | None = None) -> dict[str, Any]:
-    """The charts that somebody with those permissions may see, ready to be drawn; cached for a minute."""
+    """Return the charts that ``may`` permits, ready to draw; counts are cached for a minute."""
     today = timezone.localtime(now).date()
     days = [today - timedelta(days=ago) for ago in reversed(range(DAYS))]
     charts = [chart for chart in _charts.values() if may(chart.permission)]

@@ -1,4 +1,4 @@
-"""The bell: how many notifications somebody has not read, while a page is open."""
+"""WebSocket of the bell: the number of unread notifications while a page is open."""
 
 from __future__ import annotations
 
@@ -6,23 +6,46 @@ import asyncio
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from channels.db import database_sync_to_async
-from channels.generic.websocket import AsyncJsonWebsocketConsumer
-
-from accounts import notifications, services
+from accounts import access, notifications, services
+from common.page_sockets import PageConsumer
+from common.threads import for_sockets
 
 if TYPE_CHECKING:
+    from django.contrib.auth.models import AnonymousUser
+
     from accounts.models import User
 
-MIN_INTERVAL_S = 0.5  # a burst of news is one message
+MIN_INTERVAL_S = 0.5  # a burst of notifications becomes one message
 NOBODY = 4001
+COME_BACK = 1012  # the code of a restarting server
 
 
-class NotificationConsumer(AsyncJsonWebsocketConsumer):
-    """Sends the count at once and after every change; ignores whatever it is sent.
+class SignedInConsumer(PageConsumer):
+    """Base consumer of a session's socket: it closes after the person's access is revoked.
 
-    An announcement carries nothing: the truth is read from SQL when it is sent,
-    so a late or a lost announcement never shows something old.
+    Pages reconnect, and are signed in again if their session still is.
+    """
+
+    async def hear_revocation(self) -> None:
+        """Join the person's group; call it before reading the first data from SQL."""
+        user: User | AnonymousUser = self.scope["user"]
+        if user.is_authenticated:
+            await self.channel_layer.group_add(access.group_name(user.pk), self.channel_name)
+
+    async def forget_revocation(self) -> None:
+        user: User | AnonymousUser = self.scope["user"]
+        if user.is_authenticated:
+            await self.channel_layer.group_discard(access.group_name(user.pk), self.channel_name)
+
+    async def access_revoked(self, _event: dict[str, Any]) -> None:
+        await self.close(code=COME_BACK)
+
+
+class NotificationConsumer(SignedInConsumer):
+    """Consumer that sends the count at once and after every change; it ignores client messages.
+
+    An announcement carries no data: the count is read from SQL at the time of sending,
+    so a late or lost announcement never shows an old count.
     """
 
     group: str = ""
@@ -35,6 +58,7 @@ class NotificationConsumer(AsyncJsonWebsocketConsumer):
         if not user.is_authenticated:
             await self.close(code=NOBODY)
             return
+        await self.hear_revocation()
         self.group = notifications.group_name(user.pk)
         await self.channel_layer.group_add(self.group, self.channel_name)
         await self._send_count()
@@ -44,11 +68,12 @@ class NotificationConsumer(AsyncJsonWebsocketConsumer):
             self.sending.cancel()
             with suppress(asyncio.CancelledError):
                 await self.sending
+        await self.forget_revocation()
         if self.group:
             await self.channel_layer.group_discard(self.group, self.channel_name)
 
     async def receive(self, *_args: Any, **_kwargs: Any) -> None:
-        """Nothing a client says here means anything."""
+        """Ignore client messages."""
 
     async def notifications_changed(self, _event: dict[str, Any]) -> None:
         if self.sending is None or self.sending.done():
@@ -59,13 +84,12 @@ class NotificationConsumer(AsyncJsonWebsocketConsumer):
         await self._send_count()
 
     async def _send_count(self) -> None:
-        count = await self._count()
+        count = await for_sockets.run(self._count)
         if count is not None and count != self.last_count:
             self.last_count = count
             await self.send_json({"type": "unread", "count": count})
 
-    @database_sync_to_async
     def _count(self) -> int | None:
-        """None while the person is locked out: the page hears again once they are back."""
+        """Return the unread count, or ``None`` while the person is locked out."""
         user = services.as_of_now(self.scope["user"])
         return notifications.unread_count(user) if user.is_authenticated else None

@@ -1,4 +1,4 @@
-"""What this app counts for the admin's first page."""
+"""Charts of this app for the admin's first page."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def register_charts() -> None:
         Chart(
             name="reports",
             title=_("Reports"),
-            question=_("Do decisions keep up with reports?"),
+            question=_("Reports and decisions per day"),
             lines={"reports": _("Reports"), "decisions": _("Decisions")},
             permission="accounts.view_report",
             count=_reports,
@@ -35,8 +35,8 @@ def register_charts() -> None:
     register(
         Chart(
             name="people",
-            title=_("New people"),
-            question=_("How many join?"),
+            title=_("New users"),
+            question=_("New accounts per day"),
             lines={"people": _("Accounts")},
             permission="accounts.add_user",
             count=_people,

@@ -1,6 +1,6 @@
-"""Names nobody may take at sign-up, because they would speak for the site.
+"""Names that are reserved at sign-up, because they would seem to speak for the site.
 
-Operators may: ``createsuperuser`` and the admin ask only for a valid, free name.
+Operators may use them: ``createsuperuser`` and the admin require only a valid, free name.
 """
 
 _WORDS = """
@@ -17,5 +17,5 @@ RESERVED_NAMES = frozenset(_WORDS.split())
 
 
 def is_reserved(username: str) -> bool:
-    """Whether a name reads like one of ours, in any case and behind dots, dashes or underscores."""
+    """Return whether a name looks reserved, in any case and behind dots, dashes or underscores."""
     return username.lower().strip("._-") in RESERVED_NAMES

@@ -1,20 +1,20 @@
-"""Telling people what happened: kept in SQL, announced over the socket, read under the bell.
+"""Notifications: stored in SQL, announced over the socket, listed under the bell.
 
-Others call :func:`notify` for one person, :func:`tell` for several, and
-:func:`tell_followers` for everyone who follows a channel.  ``data`` holds what
-the sentence is made of:
+Call :func:`notify` for one person, :func:`tell` for several, and
+:func:`tell_followers` for all followers of a channel.  ``data`` holds the values of
+the sentence:
 
 =============== ===================================================================
-reply, mention  ``name`` of who wrote, ``title`` of what it is under, ``text``
+reply, mention  ``name`` of the author, ``title`` of the target, ``text``
 follow          ``name``, ``username``
 video_ready     ``title``
-video_failed    ``title``; why, says the page
+video_failed    ``title``; the page has the reason
 channel_live    ``name``, ``title``
 moderation      ``action``, ``content``, ``reason``, ``note``, ``until``, ``title``
 report_decided  ``title``, ``upheld``
 =============== ===================================================================
 
-``key`` names the event: whoever tells of it twice tells it once.
+``key`` is the idempotency key: a second notification with the same key is dropped.
 """
 
 from __future__ import annotations
@@ -29,12 +29,15 @@ from asgiref.sync import async_to_sync
 from channels.layers import get_channel_layer
 from django.db import transaction
 from django.db.models import Count
-from django.utils import formats, timezone
+from django.utils import timezone
 from django.utils.functional import Promise
+from django.utils.html import conditional_escape
+from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext_lazy as _
 
+from accounts import outbox, sweeps
 from accounts.models import Channel, Follow, Notification, Reason, User
-from videoplatform.celery import app
+from common.templatetags.human import in_utc, moment
 
 logger = logging.getLogger(__name__)
 
@@ -42,22 +45,18 @@ KEPT = 200  # for each person
 KEPT_FOR = timedelta(days=90)
 PRUNED_AT_ONCE = 500
 FOLLOWERS_AT_ONCE = 500
-HAND_OVER_EXPIRES_S = 24 * 3600
 
 Kind = Notification.Kind
 
 
-# --- Telling ----------------------------------------------------------------------
-
-
 def notify(*, person: User, kind: str, data: dict[str, Any], url: str = "", key: str = "") -> None:
-    """Tell one person; their oldest notifications make room."""
+    """Notify one person; their oldest notifications beyond ``KEPT`` are deleted."""
     tell([person.pk], kind=kind, data=data, url=url, key=key)
     _make_room(person.pk)
 
 
 def tell(person_ids: Sequence[int], *, kind: str, data: dict[str, Any], url: str = "", key: str = "") -> None:
-    """Tell several people the same; what is too much for one of them, :func:`prune` takes later."""
+    """Notify several people; :func:`prune` later deletes their notifications beyond ``KEPT``."""
     if not person_ids:
         return
     told = [Notification(person_id=pk, kind=kind, data=data, url=url, key=key) for pk in person_ids]
@@ -65,28 +64,29 @@ def tell(person_ids: Sequence[int], *, kind: str, data: dict[str, Any], url: str
     announce_on_commit(list(person_ids))
 
 
+def withdraw(person_ids: Iterable[int], *, key: str) -> None:
+    """Delete the notifications of several people about an event that was undone."""
+    told = Notification.objects.filter(person__in=list(person_ids), key=key)
+    withdrawn_from = list(told.values_list("person", flat=True))
+    told.delete()
+    announce_on_commit(withdrawn_from)
+
+
 def tell_followers(channel: Channel, *, kind: str, data: dict[str, Any], url: str, key: str) -> None:
-    """Have a worker tell everyone who follows ``channel``, in batches."""
-    hand_over("tell_followers", channel.pk, kind, data, url, key)
+    """Have a worker notify the followers of ``channel`` in batches; inside a transaction."""
+    outbox.add(tell_some_followers, channel.pk, kind, data, url, key, 0)
 
 
 def tell_some_followers(
-    channel_id: int, after: int, *, kind: str, data: dict[str, Any], url: str, key: str
-) -> int | None:
-    """Tell the next batch behind the follow ``after``; return where to go on, or None at the end."""
+    channel_id: int, kind: str, data: dict[str, Any], url: str, key: str, after: int
+) -> outbox.Again:
+    """Notify the batch after the follow ``after``; return the arguments for the next batch, if any."""
     follows = Follow.objects.filter(channel=channel_id, pk__gt=after, follower__is_active=True)
     batch = list(follows.order_by("pk").values_list("pk", "follower_id")[:FOLLOWERS_AT_ONCE])
     tell([follower_id for _pk, follower_id in batch], kind=kind, data=data, url=url, key=key)
-    return batch[-1][0] if len(batch) == FOLLOWERS_AT_ONCE else None
-
-
-def hand_over(task: str, *arguments: Any) -> None:
-    """Have a worker do one of ``accounts.tasks``, once what it will read is committed."""
-
-    def send() -> None:  # no partial: Django wants to name what failed
-        app.send_task(f"accounts.tasks.{task}", arguments, expires=HAND_OVER_EXPIRES_S)
-
-    transaction.on_commit(send, robust=True)
+    if len(batch) < FOLLOWERS_AT_ONCE:
+        return None
+    return [channel_id, kind, data, url, key, batch[-1][0]]
 
 
 def group_name(person_id: int) -> str:
@@ -98,12 +98,12 @@ def announce_on_commit(person_ids: Sequence[int]) -> None:
 
 
 def announce(person_ids: Iterable[int]) -> None:
-    """Say to their open pages that there is something new, or less; what it is, they read from SQL."""
+    """Announce a change to the people's open pages, which then read the count from SQL."""
     try:
         async_to_sync(_announce)(person_ids)
     except (redis.RedisError, OSError):
-        # Telling is decoration: what is told stands in SQL.
-        logger.warning("Notifications not announced: Redis does not answer")
+        # The notifications are stored in SQL; only their announcement is lost.
+        logger.warning("Notifications not published: Redis does not answer")
 
 
 async def _announce(person_ids: Iterable[int]) -> None:
@@ -112,15 +112,12 @@ async def _announce(person_ids: Iterable[int]) -> None:
         await layer.group_send(group_name(person_id), {"type": "notifications.changed"})
 
 
-# --- Reading ----------------------------------------------------------------------
-
-
 def unread_count(person: User) -> int:
     return Notification.objects.of(person).unread().count()
 
 
 def mark_read(person: User, ids: Iterable[int] | None = None) -> int:
-    """Mark these of the person's notifications read, or all of them; how many are unread then."""
+    """Mark the given notifications of the person read, or all; return the number of unread ones."""
     unread = Notification.objects.of(person).unread()
     if ids is not None:
         unread = unread.filter(pk__in=list(ids))
@@ -130,29 +127,44 @@ def mark_read(person: User, ids: Iterable[int] | None = None) -> int:
 
 
 SENTENCES: dict[str, Promise] = {
-    Kind.REPLY: _("%(name)s replied to you under “%(title)s”"),
-    Kind.MENTION: _("%(name)s mentioned you under “%(title)s”"),
-    Kind.FOLLOW: _("%(name)s follows you"),
-    Kind.VIDEO_READY: _("“%(title)s” is ready"),
-    Kind.VIDEO_FAILED: _("“%(title)s” could not be prepared"),
+    Kind.REPLY: _("%(name)s replied to you on “%(title)s”"),
+    Kind.MENTION: _("%(name)s mentioned you on “%(title)s”"),
+    Kind.FOLLOW: _("%(name)s followed you"),
+    Kind.VIDEO_READY: _("“%(title)s” is ready to watch"),
+    Kind.VIDEO_FAILED: _("“%(title)s” could not be processed"),
     Kind.CHANNEL_LIVE: _("%(name)s is live: %(title)s"),
 }
-UPHELD = _("You reported “%(title)s”: we looked at it and did something about it. Thank you.")
-DISMISSED = _("You reported “%(title)s”: we looked at it and left it as it is. Thank you for telling us.")
+UPHELD = _("Moderators reviewed your report of “%(title)s” and took action.")
+DISMISSED = _("Moderators reviewed your report of “%(title)s” and found no violation.")
 DECIDED: dict[str, Promise] = {
     "hide": _("Moderators hid “%(title)s”: %(reason)s"),
     "remove": _("Moderators removed “%(title)s”: %(reason)s"),
-    "time_out": _("You may not write or upload until %(until)s: %(reason)s"),
+    "time_out": _("You cannot post or upload until %(until)s: %(reason)s"),
     "suspend": _("Your account is suspended until %(until)s: %(reason)s"),
-    "ban": _("Your account is closed: %(reason)s"),
-    "undo": _("Moderators took back what they had decided about “%(title)s”"),
-    "forgiven": _("Moderators opened your account again. Welcome back."),
-    "over": _("Your suspension is over. Welcome back."),
+    "ban": _("Your account is banned: %(reason)s"),
+    "undo": _("Moderators reversed their decision about “%(title)s”"),
+    "forgiven": _("Moderators restored your account. Welcome back."),
+    "over": _("Your suspension has ended. Welcome back."),
 }
 
 
 def sentence(notification: Notification) -> str:
-    """What a notification says, in the reader's language."""
+    """Return a notification's sentence in the reader's language; times in it are marked as UTC."""
+    template, values = _said(notification)
+    until = values["until"]
+    return str(template) % {**values, "until": in_utc(until) if until else ""}
+
+
+def sentence_html(notification: Notification) -> SafeString:
+    """Return a notification's sentence as HTML, with times that the browser shows in local time."""
+    template, values = _said(notification)
+    safe = {name: conditional_escape(value) for name, value in values.items()}
+    return mark_safe(  # noqa: S308 -- every value is escaped
+        conditional_escape(str(template)) % {**safe, "until": moment(values["until"])}
+    )
+
+
+def _said(notification: Notification) -> tuple[Promise, dict[str, Any]]:
     data = notification.data
     template: Promise
     if notification.kind == Kind.REPORT_DECIDED:
@@ -161,37 +173,29 @@ def sentence(notification: Notification) -> str:
         template = DECIDED.get(_outcome(data), DECIDED["undo"])
     else:
         template = SENTENCES[notification.kind]
-    return str(template) % {
+    until = data.get("until")
+    return template, {
         "name": data.get("name", ""),
         "title": data.get("title", ""),
         "reason": _reason(data.get("reason")),
-        "until": _moment(data.get("until")),
+        "until": datetime.fromisoformat(until) if until else None,
     }
 
 
 def _outcome(data: dict[str, Any]) -> str:
-    """The decision; one that was taken back and was about nothing in particular is forgiveness."""
+    """Return the action; an undone decision without a title is ``forgiven``."""
     action = str(data.get("action", ""))
     return "forgiven" if action == "undo" and not data.get("title") else action
 
 
 def detail(notification: Notification) -> str:
-    """The second line: what was written, or what a moderator has to say."""
+    """Return the second line: the comment's text, or the moderator's note."""
     said = (notification.data.get(name) for name in ("text", "note"))
     return str(next(filter(None, said), ""))
 
 
 def _reason(value: str | None) -> str:
     return str(Reason(value).label) if value in Reason.values else str(Reason.OTHER.label)
-
-
-def _moment(value: str | None) -> str:
-    if not value:
-        return ""
-    return formats.date_format(timezone.localtime(datetime.fromisoformat(value)), "DATETIME_FORMAT")
-
-
-# --- Bounds -----------------------------------------------------------------------
 
 
 def _make_room(person_id: int) -> None:
@@ -202,9 +206,9 @@ def _make_room(person_id: int) -> None:
 
 
 def prune() -> None:
-    """Forget what is old, and what is too much for one person; run now and then."""
+    """Delete notifications that are old or exceed ``KEPT`` for a person; run now and then."""
     old = Notification.objects.filter(created_at__lt=timezone.now() - KEPT_FOR)
     Notification.objects.filter(pk__in=list(old.values_list("pk", flat=True)[: 10 * PRUNED_AT_ONCE])).delete()
     counted = Notification.objects.order_by().values("person").annotate(count=Count("pk"))
-    for person_id in counted.filter(count__gt=KEPT).values_list("person", flat=True)[:PRUNED_AT_ONCE]:
-        _make_room(person_id)
+    crowded = User.objects.filter(pk__in=counted.filter(count__gt=KEPT).values("person")).order_by("pk")
+    sweeps.each("prune notifications", crowded, lambda each: _make_room(each.pk), at_most=PRUNED_AT_ONCE)

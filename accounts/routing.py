@@ -1,4 +1,4 @@
-"""The WebSocket addresses of this app."""
+"""WebSocket addresses of this app."""
 
 from django.urls import path
 

@@ -1,27 +1,15 @@
-"""Celery's front door, one line each into the modules that do the work."""
+"""Celery tasks, one line each into the modules that do the work."""
 
 from __future__ import annotations
 
-from typing import Any
-
 from celery import shared_task
 
-from accounts import mail, moderation, notifications
+from accounts import expiry, moderation, notifications, outbox
 
 
 @shared_task
-def tell_followers(
-    channel_id: int, kind: str, data: dict[str, Any], url: str, key: str, after: int = 0
-) -> None:
-    """One batch, and the next as a task of its own: told twice, everybody is told once."""
-    last = notifications.tell_some_followers(channel_id, after, kind=kind, data=data, url=url, key=key)
-    if last is not None:
-        tell_followers.delay(channel_id, kind, data, url, key, last)
-
-
-@shared_task
-def mail_decision(decision_id: int) -> None:
-    mail.mail_decision(decision_id)
+def work_outbox() -> None:
+    outbox.work()
 
 
 @shared_task
@@ -32,3 +20,8 @@ def restore_lapsed() -> None:
 @shared_task
 def prune_notifications() -> None:
     notifications.prune()
+
+
+@shared_task
+def remove_expired() -> None:
+    expiry.remove_expired()

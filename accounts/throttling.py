@@ -1,11 +1,10 @@
-"""Guessing passwords is slow for one account from anywhere, and for one address whatever the account."""
+"""Throttles of sign-in attempts: by account from any address, and by address for any account."""
 
 from __future__ import annotations
 
-from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from videoplatform.throttling import AnonymousThrottle, ScopedThrottle
+from common.throttling import AddressThrottle, ScopedThrottle
 
 if TYPE_CHECKING:
     from rest_framework.request import Request
@@ -13,14 +12,15 @@ if TYPE_CHECKING:
 
 
 class SignInAccountThrottle(ScopedThrottle):
-    def get_cache_key(self, request: Request, view: APIView) -> str | None:
-        """One key for a name in any case; hashed, because it is whatever a stranger sent."""
+    """Throttle of attempts for one account, from any address."""
+
+    def who(self, request: Request, view: APIView) -> str | None:
+        """Return the user name of the attempt, in lower case."""
         name = request.data.get("username") if isinstance(request.data, dict) else None
-        if not isinstance(name, str):
-            return None
-        ident = sha256(name.strip().lower().encode(errors="surrogatepass")).hexdigest()
-        return self.cache_format % {"scope": self.scope, "ident": ident}
+        return f"name-{name.strip().lower()}" if isinstance(name, str) else None
 
 
-class SignInAddressThrottle(AnonymousThrottle):
+class SignInAddressThrottle(AddressThrottle):
+    """Throttle of attempts from one address, for any account."""
+
     scope = "sign_in_address"

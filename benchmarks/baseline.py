@@ -1,4 +1,4 @@
-"""What everything is compared with: one FFmpeg that makes the same ladder from a local file."""
+"""The baseline of encoding benchmarks: one FFmpeg that encodes the same ladder from a local file."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def _started(path: Path, folder: Path) -> Iterator[tuple[subprocess.Popen[bytes]
 
 
 def whole_ladder_s(path: Path) -> float:
-    """Seconds for the picture of ``path`` in every rung and then its sound, nothing else running."""
+    """Return the seconds to encode all rungs and then all audio tracks of ``path``, one after the other."""
     with tempfile.TemporaryDirectory() as folder, _started(path, Path(folder) / "video") as (process, _):
         started = time.monotonic()
         process.wait()
@@ -51,7 +51,7 @@ def whole_ladder_s(path: Path) -> float:
 
 
 def first_segment_s(path: Path) -> float:
-    """Seconds until the first segment lies on disk in every rung."""
+    """Return the seconds until the first segment of every rung is on disk."""
     with tempfile.TemporaryDirectory() as folder:
         started = time.monotonic()
         with _started(path, Path(folder) / "video") as (_, outputs):

@@ -1,13 +1,13 @@
-"""Chat: how late 1,000 sockets hear, and how many deliveries a process makes beside Channels' own layers.
+"""Chat: delivery delay to 1,000 sockets, and deliveries per second, against Channels' own layers.
 
-.venv/bin/python -m benchmarks.chat [seconds]
+    .venv/bin/python -m benchmarks.chat [seconds]
 
-Clients live in a process of their own, which only reads and notes the time.
-What is said at once is the same number of messages for all; the hub joins what is
-waiting for a socket into one frame, which the layers cannot.
-The baseline is the least that Channels asks for, a consumer in a group, in the
-same uvicorn; its layers keep whatever they are given (``capacity``), so that
-nothing is lost for being early.
+The clients run in a separate process, which only reads and records the time. In a burst,
+each way sends the same number of messages; the hub joins messages that wait for a socket
+into one frame, and the layers cannot.
+
+The baseline is the minimum that Channels needs, a consumer in a group, in the same uvicorn.
+Its layers have a large ``capacity``, so that no message is dropped.
 """
 
 from __future__ import annotations
@@ -38,10 +38,10 @@ PER_S = 10
 FAN_OUT_SOCKETS = 500
 SPEAKERS = 10
 BURST = 200
-# Channels' layers, and the hub, in the order they are asked.
+# The hub, and Channels' layers, in the order of measurement.
 WAYS = ("hub", "pubsub", "core")
 PATIENCE_S = 120
-# A big buffer costs more than a small message: made, and mostly given back.
+# A large buffer is expensive for small messages: it is allocated, and mostly returned.
 READ_BYTES = {True: 16 * 1024, False: 1024 * 1024}
 MARK = b'"type":"message"'
 SAID = re.compile(rb'"text":"(\d+)"')
@@ -51,11 +51,8 @@ HANDSHAKE = (
 )
 
 
-# --- The server: the hub, and Channels' own way beside it ------------------------------------
-
-
 def baseline(layer: str) -> Any:
-    """A consumer in a group of ``layer`` ("core" or "pubsub"), which sends on what each client says."""
+    """Return a consumer in a group of ``layer`` ("core" or "pubsub"), which repeats all messages."""
     import channels.layers
     from channels.generic.websocket import AsyncWebsocketConsumer
     from channels_redis.core import RedisChannelLayer
@@ -83,7 +80,7 @@ def baseline(layer: str) -> Any:
 
 
 def make_application() -> Any:
-    """For uvicorn's ``--factory``."""
+    """Return the application for uvicorn's ``--factory``."""
     from channels.routing import URLRouter
     from django.urls import path, re_path
 
@@ -100,7 +97,7 @@ def make_application() -> Any:
 
 @contextlib.contextmanager
 def server(on: harness.Platform) -> Iterator[tuple[str, int]]:
-    """One more web process of ``on``, with the baseline beside the chat: its address and process id."""
+    """Run another web process of ``on``, with the baseline beside the chat; yield its address and pid."""
     port = str(harness.free_port())
     argv = [
         sys.executable, "-m", "uvicorn", "benchmarks.chat:make_application", "--factory", "--port", port,
@@ -125,11 +122,8 @@ def wait_until_open(port: int) -> None:
     raise SystemExit("the server did not start")
 
 
-# --- The clients, in a process of their own ----------------------------------------------------
-
-
 def listen(url: str, sockets: int, messages: int, keeps_times: bool) -> None:
-    """Open ``sockets`` sockets, say so, and read until each has had ``messages`` or nothing more comes."""
+    """Open ``sockets`` sockets, print "ready", and read until each has ``messages`` or no more arrive."""
     to = urlsplit(url)
     readers = [open_socket(to.hostname or "", to.port or 0, to.path) for _ in range(sockets)]
     print("ready", flush=True)
@@ -160,12 +154,12 @@ def read_all(readers: list[socket.socket], messages: int, keeps_times: bool) -> 
     last: dict[int, int] = dict.fromkeys(by_fd, 0)
     wanted, received, last_at = messages * len(readers), 0, time.monotonic()
     while received < wanted and (ready := poll.poll(PATIENCE_S if not received else 10)):
-        # What is ready has arrived by now; how long we take over it is not the server's.
+        # These frames have arrived by now; the time to read them is not the server's.
         now = time.monotonic_ns()
         for fd, _ in ready:
             fresh = by_fd[fd].recv(READ_BYTES[keeps_times])
             if not fresh:
-                poll.unregister(fd)  # the server has hung up
+                poll.unregister(fd)  # the server has closed the socket
                 continue
             data = tails[fd] + fresh
             if keeps_times:
@@ -188,7 +182,7 @@ def read_all(readers: list[socket.socket], messages: int, keeps_times: bool) -> 
 
 @contextlib.contextmanager
 def listening(url: str, sockets: int, messages: int, *, keeps_times: bool) -> Iterator[Any]:
-    """Clients that are connected; calling what is given waits for them and tells what they got."""
+    """Start connected clients; yield a function that waits for them and returns their results."""
     argv = [sys.executable, "-m", "benchmarks.chat", "listen", url]
     argv += [str(sockets), str(messages), str(int(keeps_times))]
     with subprocess.Popen(argv, cwd=harness.BASE_DIR, stdout=subprocess.PIPE, text=True) as process:
@@ -199,12 +193,9 @@ def listening(url: str, sockets: int, messages: int, *, keeps_times: bool) -> It
         yield lambda: json.loads(output.readline())
 
 
-# --- Who speaks ---------------------------------------------------------------------------------
-
-
 @contextlib.asynccontextmanager
 async def speaking(url: str) -> AsyncIterator[ClientConnection]:
-    """A socket that can speak, and whose own ears are cheap."""
+    """Yield a socket for sending, which discards received frames cheaply."""
     async with connect(url, compression=None, ping_interval=None, max_size=None) as client:
 
         async def ignore() -> None:
@@ -221,7 +212,7 @@ def frame(text: str) -> str:
 
 
 async def speak_steadily(url: str, seconds: int, result: Any) -> Any:
-    """Say ``PER_S`` messages a second; return what the listeners got, staying until they did."""
+    """Send ``PER_S`` messages a second; return the listeners' results, staying connected until then."""
     async with speaking(url) as client:
         began = time.monotonic()
         for number in range(seconds * PER_S):
@@ -231,7 +222,7 @@ async def speak_steadily(url: str, seconds: int, result: Any) -> Any:
 
 
 async def speak_at_once(urls: list[str], messages: int, text: str, result: Any) -> tuple[float, Any]:
-    """Say ``messages`` through all of ``urls``; return when that began, and what the listeners got."""
+    """Send ``messages`` through all ``urls``; return the start time and the listeners' results."""
     async with contextlib.AsyncExitStack() as stack:
         clients = [await stack.enter_async_context(speaking(url)) for url in urls]
         began = time.monotonic()
@@ -239,9 +230,6 @@ async def speak_at_once(urls: list[str], messages: int, text: str, result: Any) 
             for client in clients:
                 await client.send(text)
         return began, await asyncio.to_thread(result)
-
-
-# --- Figures ------------------------------------------------------------------------------------
 
 
 def channel_of(on: harness.Platform, token: str) -> str:
@@ -265,7 +253,7 @@ def query_of(way: str, on: harness.Platform, token: str, name: str) -> str:
 
 
 def steady(on: harness.Platform, seconds: int, way: str) -> None:
-    """1,000 sockets of one uvicorn process, ten messages a second."""
+    """Measure 1,000 sockets of one uvicorn process, with ten messages a second."""
     token = harness.register(on)
     name = channel_of(on, token)
     with server(on) as (address, web):
@@ -299,7 +287,7 @@ def memory_mb(pid: int) -> float:
 
 
 def fan_out(on: harness.Platform) -> None:
-    """How many of the same 200 messages reach 500 sockets in a second when they come all at once."""
+    """Measure the deliveries per second of a burst of 200 messages to 500 sockets."""
     token = harness.register(on)
     name = channel_of(on, token)
     rates = {}

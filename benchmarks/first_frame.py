@@ -1,4 +1,4 @@
-"""From "upload complete" to a picture that moves in a browser, for one minute and for fifteen.
+"""The time from "upload complete" to playback in a browser, for one minute and for fifteen.
 
 .venv/bin/python -m benchmarks.first_frame [seconds ...]
 """
@@ -19,18 +19,18 @@ ROUNDS = 3
 
 
 def measure(page: Page, on: harness.Platform, token: str, seconds: int) -> float:
-    """Seconds from completing the upload to ``currentTime`` > 0; the video is deleted again."""
+    """Return the seconds from completing the upload to ``currentTime`` > 0.05; delete the video again."""
     video, parts = harness.send(on, token, harness.clip(seconds))
     started = time.monotonic()
     harness.complete(on, token, video, parts)
-    # As the upload page does: go there once it says that the video plays.
+    # Like the upload page: open the video once it is playable.
     harness.wait_for(on, token, video, "is_playable", True)
     page.goto(f"{on.url}/watch/{video}/")
     page.wait_for_function(MOVES, polling=50, timeout=60_000)
     taken_s = time.monotonic() - started
     page.goto("about:blank")
     on.api(token).delete(f"videos/{video}/").raise_for_status()
-    time.sleep(3)  # until its workers have noticed
+    time.sleep(3)  # until the workers have noticed
     return taken_s
 
 
@@ -42,7 +42,7 @@ def main(lengths: list[int]) -> None:
         )
         page = browser.new_page()
         token = harness.register(on)
-        page.goto(on.url)  # the browser itself is warm, as a viewer's is
+        page.goto(on.url)  # warms up the browser, as a viewer's is
         for seconds in lengths:
             taken_s = statistics.median(measure(page, on, token, seconds) for _ in range(ROUNDS))
             floor_s = baseline.first_segment_s(harness.clip(seconds))

@@ -1,4 +1,4 @@
-"""A worker's peak memory and disk against the video's length: both should stay flat.
+"""A worker's peak memory and disk by the length of the video: both should be constant.
 
 .venv/bin/python -m benchmarks.footprint [seconds ...]
 """
@@ -16,7 +16,7 @@ AT_MOST_S = 150
 
 
 class Peak:
-    """Samples what the encoding processes and their folder take, four times a second."""
+    """A sampler of the memory and disk of the encoding processes, four times a second."""
 
     def __init__(self, data_dir: Path) -> None:
         self.work = data_dir / "work"
@@ -38,14 +38,14 @@ class Peak:
             self.disk_mb = max(self.disk_mb, _folder_mb(self.work))
 
     def _processes(self) -> list[Path]:
-        """The FFmpegs that write below our folder."""
+        """Return the FFmpeg processes that write below the work folder."""
         found = []
         for process in Path("/proc").glob("[0-9]*"):
             try:
                 if str(self.work) in (process / "cmdline").read_text():
                     found.append(process)
             except OSError:
-                continue  # it has ended since we listed it
+                continue  # it has ended in the meantime
         return found
 
 
@@ -63,12 +63,12 @@ def _folder_mb(folder: Path) -> float:
         try:
             total += path.stat().st_size
         except OSError:
-            continue  # published and deleted since we listed it
+            continue  # it was published and deleted in the meantime
     return total / 1024**2
 
 
 def watch(on: harness.Platform, token: str, video: str) -> None:
-    """Until the encode is over, or has run long enough to know its peak."""
+    """Wait until the encode ends, or has run long enough to reach its peak."""
     until = time.monotonic() + AT_MOST_S
     while time.monotonic() < until:
         if on.api(token).get(f"videos/{video}/").json()["status"] != "processing":

@@ -1,4 +1,4 @@
-"""What the benchmarks share: a platform of their own, people, uploads, clips, and figures as ratios."""
+"""Shared parts of the benchmarks: a separate platform, accounts, uploads, clips, and output of figures."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def free_port() -> int:
 
 @dataclass(slots=True)
 class Platform:
-    """A running platform and the address it answers at."""
+    """A running platform and its address."""
 
     url: str
     data_dir: Path
@@ -51,7 +51,7 @@ class Platform:
 
 @contextlib.contextmanager
 def platform(checkout: Path = BASE_DIR, **environment: str) -> Iterator[Platform]:
-    """``bin/run`` in a data folder of its own, stopped afterwards."""
+    """Run ``bin/run`` in a new data folder, and stop it afterwards."""
     with tempfile.TemporaryDirectory() as folder:
         ports = {name: str(free_port()) for name in ("PORT", "RTMP_PORT", "S3_PORT", "REDIS_PORT")}
         process = subprocess.Popen(
@@ -82,7 +82,7 @@ def _ready_url(process: subprocess.Popen[str]) -> str:
 
 
 def register(on: Platform) -> str:
-    """A new person's API token."""
+    """Register a new person and return their API token."""
     name = f"bench{secrets.token_hex(4)}"
     answer = on.api().post(
         "accounts/register/",
@@ -94,7 +94,7 @@ def register(on: Platform) -> str:
 
 
 def send(on: Platform, token: str, path: Path) -> tuple[str, list[dict[str, Any]]]:
-    """Upload every part of ``path``; return the video's id and what completes the upload."""
+    """Upload every part of ``path``; return the video's id and the parts to complete it."""
     api = on.api(token)
     size = path.stat().st_size
     created = api.post("videos/", json={"title": path.stem, "filename": path.name, "size_bytes": size})
@@ -119,7 +119,7 @@ def complete(on: Platform, token: str, video: str, parts: list[dict[str, Any]]) 
 def wait_for(
     on: Platform, token: str, video: str, key: str, value: object, timeout_s: float = 3600
 ) -> dict[str, Any]:
-    """Ask for the video until ``key`` is ``value``."""
+    """Poll the video until ``key`` is ``value``, and return it."""
     api, deadline = on.api(token), time.monotonic() + timeout_s
     while True:
         answer: dict[str, Any] = api.get(f"videos/{video}/").json()
@@ -131,7 +131,7 @@ def wait_for(
 
 
 def clip(seconds: int, *, size: str = "1920x1080", rate: int = 30) -> Path:
-    """A moving 1080p30 clip with sound of any length: real footage if there is any, else drawn."""
+    """Return a 1080p30 clip with audio of any length, from real footage if given, else generated."""
     CACHE.mkdir(exist_ok=True)
     path = CACHE / f"{size}-{rate}-{seconds}.mp4"
     if path.exists():
@@ -151,7 +151,7 @@ def clip(seconds: int, *, size: str = "1920x1080", rate: int = 30) -> Path:
 
 
 def _draw(path: Path, size: str, rate: int) -> None:
-    """A minute that is work for a codec: footage named by BENCHMARK_SOURCE, or a test card under noise."""
+    """Write a minute that is hard to encode: footage from BENCHMARK_SOURCE, or a test card with noise."""
     source = os.environ.get("BENCHMARK_SOURCE")
     picture = (
         ["-stream_loop", "-1", "-i", source]
@@ -172,7 +172,7 @@ def _draw(path: Path, size: str, rate: int) -> None:
 
 
 def say(name: str, **figures: object) -> None:
-    """Print one line of figures, for a person and for a program."""
+    """Print one line of figures, readable for people and programs."""
     print(
         name,
         *(

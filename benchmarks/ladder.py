@@ -1,4 +1,4 @@
-"""From "upload complete" to "ready", beside one FFmpeg that makes the same ladder from a local file.
+"""The time from "upload complete" to "ready", against one FFmpeg that encodes the same ladder.
 
 .venv/bin/python -m benchmarks.ladder [seconds ...]
 """

@@ -1,10 +1,10 @@
-"""Glass to glass: from the moment a picture is made until it stands on the screen of a browser.
+"""Glass-to-glass latency: from the creation of a frame to its display in a browser.
 
-.venv/bin/python -m benchmarks.latency [seconds]
+    .venv/bin/python -m benchmarks.latency [seconds]
 
-Everything runs on this one machine: publisher, RTMP, one FFmpeg with the whole
-ladder, web, and Chromium.  The baseline beside it is ordinary HLS: the same
-publisher, FFmpeg's own muxer with 2 s segments, hls.js as it comes.
+Everything runs on one machine: publisher, RTMP, one FFmpeg with the whole ladder, web, and
+Chromium. The baseline is ordinary HLS: the same publisher, FFmpeg's own muxer with 2 s
+segments, and hls.js with default settings.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ document.querySelector('video').play();
 @contextlib.contextmanager
 def publisher(seconds: float, *output: str) -> Iterator[None]:
     argv = [sys.executable, "-m", "benchmarks.stamped", str(seconds), *output]
-    # A group of its own: its FFmpeg would go on with the sound alone.
+    # In its own process group: otherwise its FFmpeg would continue with the audio only.
     with subprocess.Popen(argv, cwd=harness.BASE_DIR, start_new_session=True) as process:
         try:
             yield
@@ -68,7 +68,7 @@ def publisher(seconds: float, *output: str) -> Iterator[None]:
 
 
 def sample(page: Page, seconds: int) -> dict[str, object]:
-    """What stands on the screen over ``seconds``, after the player has settled."""
+    """Return the latency of the frames displayed in ``seconds``, after a warm-up."""
     page.wait_for_function(PLAYS, timeout=60_000)
     page.wait_for_timeout(WARM_UP_S * 1000)
     found = page.evaluate(SAMPLE, seconds)
@@ -131,7 +131,7 @@ def baseline(browser: Browser, seconds: int) -> dict[str, object]:
 
 class QuietHandler(http.server.SimpleHTTPRequestHandler):
     def log_message(self, *_args: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 def main(seconds: int) -> None:

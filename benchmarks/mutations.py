@@ -1,9 +1,10 @@
-"""Two thousand files that chance has damaged: what becomes of them, and what they cost beside the whole ones.
+"""Two thousand randomly damaged files: the outcome and the time of each, against the undamaged files.
 
-.venv/bin/python -m benchmarks.mutations [number of files]
-.venv/bin/python -m benchmarks.mutations media SEED     one again, or `captions SEED`
+    .venv/bin/python -m benchmarks.mutations [number of files]
+    .venv/bin/python -m benchmarks.mutations media SEED     one again, or `captions SEED`
 
-The sources are the small files of ``MEDIA_CORPUS`` and ``CAPTION_CORPUS``, or clips that are drawn for it.
+The sources are the small files of ``MEDIA_CORPUS`` and ``CAPTION_CORPUS``, or generated
+clips.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from pathlib import Path
 
 from benchmarks import harness
 from videos.tests.damaged import caption_outcome, caption_sources, damaged, media_outcome, media_sources
-from videos.tests.outcomes import Outcome
+from videos.tests.outcomes import UploadOutcome
 from videos.tests.trap import listening
 
 SEED_OF_THE_WHOLE = -1
@@ -31,8 +32,8 @@ SOURCES: dict[str, Callable[[Path], list[Path]]] = {"media": media_sources, "cap
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
-    """One file to try: damaged by ``seed``, or whole for SEED_OF_THE_WHOLE."""
+class MutatedFile:
+    """One file to try: damaged by ``seed``, or undamaged for SEED_OF_THE_WHOLE."""
 
     kind: str
     path: Path
@@ -42,14 +43,14 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """What became of it, in which time, and the most memory any child of its process ever took."""
+    """The outcome and duration of a case, and the peak memory of any child of its process so far."""
 
-    outcome: Outcome
+    outcome: UploadOutcome
     took_s: float
     memory_mb: float
 
 
-def attempt(case: Case) -> Trial:
+def attempt(case: MutatedFile) -> Trial:
     whole = case.seed == SEED_OF_THE_WHOLE
     data = case.path.read_bytes() if whole else damaged(case.sources, case.seed)
     began = time.monotonic()
@@ -62,8 +63,8 @@ def attempt(case: Case) -> Trial:
     return Trial(outcome, time.monotonic() - began, memory_mb)
 
 
-def try_all(name: str, cases: Sequence[Case]) -> float:
-    """Try ``cases`` in processes of their own and say what became of them; returns the seconds they took."""
+def try_all(name: str, cases: Sequence[MutatedFile]) -> float:
+    """Try ``cases`` in parallel processes and print the outcomes; return the sum of their seconds."""
     with listening() as visitors, ProcessPoolExecutor(os.cpu_count(), get_context("spawn")) as pool:
         futures = [pool.submit(attempt, case) for case in cases]
         trials = [_result(future) for future in futures]
@@ -93,19 +94,21 @@ def try_all(name: str, cases: Sequence[Case]) -> float:
 
 
 def _result(future: Future[Trial]) -> Trial:
-    """A trial, or what escaped from it as its fault."""
+    """Return the trial, or a trial whose fault is the escaped exception."""
     escaped = future.exception()
     if escaped is None:
         return future.result()
-    return Trial(Outcome("escaped", faults=(f"{type(escaped).__name__}: {escaped}",)), 0.0, 0.0)
+    return Trial(UploadOutcome("escaped", faults=(f"{type(escaped).__name__}: {escaped}",)), 0.0, 0.0)
 
 
 def main(count: int, folder: Path) -> None:
     counts = {"media": count * 9 // 10, "captions": count - count * 9 // 10}
     for kind, make_sources in SOURCES.items():
         sources = make_sources(folder / kind)
-        whole = [Case(kind, path, SEED_OF_THE_WHOLE, sources) for path in sources]
-        cases = [Case(kind, sources[seed % len(sources)], seed, sources) for seed in range(counts[kind])]
+        whole = [MutatedFile(kind, path, SEED_OF_THE_WHOLE, sources) for path in sources]
+        cases = [
+            MutatedFile(kind, sources[seed % len(sources)], seed, sources) for seed in range(counts[kind])
+        ]
         baseline_s = try_all(f"mutations {kind} whole", whole) / max(1, len(whole))
         mean_s = try_all(f"mutations {kind} damaged", cases) / max(1, len(cases))
         harness.say(f"mutations {kind}", time_ratio=mean_s / baseline_s)
@@ -116,7 +119,7 @@ if __name__ == "__main__":
         match sys.argv[1:]:
             case [("media" | "captions") as only, seed]:
                 found = SOURCES[only](Path(clips))
-                one = Case(only, found[int(seed) % len(found)], int(seed), found)
+                one = MutatedFile(only, found[int(seed) % len(found)], int(seed), found)
                 print(one.path.name, attempt(one))
             case arguments:
                 main(int(arguments[0]) if arguments else 2000, Path(clips))

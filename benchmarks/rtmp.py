@@ -1,10 +1,10 @@
-"""What the RTMP server takes of a core, beside a server that only reads the same bytes.
+"""The CPU use of the RTMP server, against a server that only reads the same bytes.
 
-.venv/bin/python -m benchmarks.rtmp [publishers [seconds]]
+    .venv/bin/python -m benchmarks.rtmp [publishers [seconds]]
 
-Each publisher replays a clip of 3 Mb/s as OBS does: a write for every tag when its
-time has come, in chunks of 4,096 bytes.  Publishers share one process, the server
-has one of its own, under uvloop like ``manage.py ingest``; its sink discards.
+Each publisher replays a clip of 3 Mb/s as OBS does: one write for every tag at its time, in
+chunks of 4,096 bytes. The publishers share one process; the server has its own, under
+uvloop like ``manage.py ingest``, and its sink discards the data.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from typing import Any, Literal
 import uvloop
 
 from benchmarks import harness
-from live.ingest.server import Publisher, RtmpServer, Sink
+from live.ingest.server import MediaSink, Publisher, RtmpServer
 from live.rtmp.session import MediaTag
 from live.tests.rtmp_client import Speech
 from videos.transcoding.tools import ffmpeg_path
@@ -35,16 +35,13 @@ SETTLE_S = 3
 GOAL_PERCENT = 30
 
 
-# --- The two servers ------------------------------------------------------------------
-
-
 class Counting:
-    """Admits everybody, and counts what arrives."""
+    """A sink that admits every publisher, and counts tags and bytes."""
 
     def __init__(self) -> None:
         self.tags = self.bytes = 0
 
-    async def admit(self, stream_key: str, publisher: Publisher) -> Sink:
+    async def admit(self, stream_key: str, publisher: Publisher) -> MediaSink:
         return self
 
     async def tag(self, tag: MediaTag) -> None:
@@ -83,11 +80,8 @@ def run_server(serve: Callable[[Connection], Coroutine[Any, Any, None]], pipe: C
     uvloop.run(serve(pipe))
 
 
-# --- Publishers -----------------------------------------------------------------------
-
-
 def make_clip(seconds: int) -> bytes:
-    """FLV of exactly 3 Mb/s, as streamers are told to send it."""
+    """Return an FLV file of exactly 3 Mb/s, the constant bitrate that streamers are advised to use."""
     path = harness.CACHE / f"rtmp-{seconds}.flv"
     harness.CACHE.mkdir(exist_ok=True)
     if not path.exists():
@@ -108,7 +102,7 @@ def make_clip(seconds: int) -> bytes:
 
 
 def script_of(clip: bytes) -> list[tuple[float, bytes]]:
-    """What a publisher says and when, in seconds from its start."""
+    """Return the messages of a publisher, with their times in seconds from its start."""
     speech = Speech()
     opening = [
         speech.hello(),
@@ -145,7 +139,7 @@ async def replay(port: int, script: list[tuple[float, bytes]], start: float) -> 
 
 
 async def publish(port: int, script: list[tuple[float, bytes]], publishers: int) -> None:
-    """Replay it in all of them at once, their keyframes spread over two seconds."""
+    """Replay ``script`` in all publishers in parallel, with their keyframes spread over two seconds."""
     now = asyncio.get_running_loop().time()
     starts = [now + 2 * number / publishers for number in range(publishers)]
     await asyncio.gather(*(replay(port, script, start) for start in starts))
@@ -155,11 +149,8 @@ def run_publishers(port: int, script: list[tuple[float, bytes]], publishers: int
     uvloop.run(publish(port, script, publishers))
 
 
-# --- Measuring ------------------------------------------------------------------------
-
-
 def cpu_s(pid: int) -> float:
-    """What a process has taken so far, its own time and the kernel's for it."""
+    """Return the CPU time of a process so far, in user and kernel mode."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / TICKS_A_SECOND
 
@@ -170,7 +161,7 @@ def measure(
     publishers: int,
     seconds: int,
 ) -> tuple[float, int, int]:
-    """Percent of a core while everybody publishes, and the tags and bytes that arrived."""
+    """Return the percentage of a core while all publish, and the numbers of tags and bytes received."""
     ours, theirs = multiprocessing.Pipe()
     server = multiprocessing.Process(target=run_server, args=(serve, theirs), daemon=True)
     server.start()

@@ -1,10 +1,9 @@
-"""A moving picture in which every frame carries the time at which it was made.
+"""A moving video in which every frame carries the time of its creation.
 
-python -m benchmarks.stamped SECONDS FFMPEG-OUTPUT-OPTIONS …
+    python -m benchmarks.stamped SECONDS FFMPEG-OUTPUT-OPTIONS …
 
-The top strip of the picture is 40 blocks, white for 1: ``1010``, 32 bits of
-milliseconds since 1970 modulo 2³², ``0101``.  :data:`READ` reads them back in a
-browser from whatever rung is playing.
+The top strip of each frame is 40 blocks, white for 1: ``1010``, 32 bits of milliseconds
+since 1970 modulo 2³², ``0101``. :data:`READ` reads them in a browser from any rung.
 """
 
 from __future__ import annotations
@@ -35,7 +34,7 @@ READ = """(video) => {
 
 
 def frames() -> list[bytearray]:
-    """A second of a moving test picture, raw 4:2:0, its top strip without colour."""
+    """Return the frames of one second of a moving test card, raw 4:2:0, with the top strip without colour."""
     argv = [
         ffmpeg_path(), "-v", "error", "-f", "lavfi",
         "-i", f"testsrc2=s={WIDTH_PX}x{HEIGHT_PX}:r={RATE},noise=alls=6:allf=t",
@@ -59,7 +58,7 @@ def stamp(frame: bytearray, now_ms: int) -> None:
 
 
 def publish(seconds: float, output: list[str]) -> None:
-    """Make frames in real time and have FFmpeg encode and send them, as an encoder with a camera does."""
+    """Make frames in real time, and let FFmpeg encode and send them like an encoder with a camera."""
     pictures = frames()
     argv = [
         ffmpeg_path(), "-v", "error", "-nostdin",

@@ -1,4 +1,4 @@
-"""From ``bin/run`` to ``ready``: in a fresh clone, and again with everything in place.
+"""The time from ``bin/run`` to ``ready``: in a fresh clone, and again with everything installed.
 
 .venv/bin/python -m benchmarks.start
 """

@@ -1,7 +1,7 @@
-"""Threads and danmaku under anything.
+"""Threads of comments and danmaku, attached to any object.
 
 A *comment* belongs to a thread: a root and its replies, one level deep.  A
-*danmaku* is a short message at a moment of what is played, shown flying over it.
-Both hang on a *target*, found by content type: this app knows no other above
-``accounts``, and asks its target the questions of :class:`comments.targets.Target`.
+*danmaku* is a short message at a moment of a video, which flies over it.  Both
+belong to a *target*, found by content type.  This app imports no other app than
+``accounts`` and uses its target through :class:`comments.targets.Target`.
 """

@@ -1,4 +1,4 @@
-"""Comments and danmaku at the moderators' desk: read, hidden and brought back, never rewritten."""
+"""Admin of comments and danmaku: moderators read, hide and restore them, but do not edit them."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ if TYPE_CHECKING:
 
 
 class SaidAdmin(admin.ModelAdmin[Any]):
-    """What people said: not written, rewritten or erased here, but decided about as at the desk."""
+    """Base admin of comments and danmaku: read-only, with the decisions of the desk as actions."""
 
     list_select_related = ("author", "target_type")
     list_per_page = 50
     show_full_result_count = False
     search_fields = ("text", "public_id", "author__username")
-    date_hierarchy = "created_at"
+    sortable_by = ("created_at",)
     action_form = BulkDecisionForm
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -66,7 +66,7 @@ class SaidAdmin(admin.ModelAdmin[Any]):
     def remove(self, request: HttpRequest, rows: QuerySet[Any]) -> None:
         self._decide(request, rows, Decision.Action.REMOVE)
 
-    @admin.action(description=_("Take the last decision back"), permissions=["decide"])
+    @admin.action(description=_("Undo last decision"), permissions=["decide"])
     def put_back(self, request: HttpRequest, rows: QuerySet[Any]) -> None:
         by = cast("User", request.user)
         self._each(request, rows, lambda said: moderation.put_back(kind_of(said), said.public_id, by=by))
@@ -81,7 +81,7 @@ class SaidAdmin(admin.ModelAdmin[Any]):
         self._each(request, rows, decide)
 
     def _each(self, request: HttpRequest, rows: QuerySet[Any], act: Callable[[Any], object]) -> None:
-        """Let ``act`` act on every row it can; the others are named, and why."""
+        """Call ``act`` for each row, and show the rows that it refuses with their reasons."""
         done = 0
         for said in rows:
             try:
@@ -110,7 +110,7 @@ class CommentAdmin(SaidAdmin):
     def words(self, comment: Comment) -> str:
         return comment.text if len(comment.text) <= 120 else f"{comment.text[:119]}…"
 
-    @admin.action(description=_("Let through what is held"), permissions=["change"])
+    @admin.action(description=_("Approve held comments"), permissions=["change"])
     def approve(self, request: HttpRequest, rows: Any) -> None:
         by = cast("User", request.user)
         self._each(request, rows.waiting(), lambda comment: services.approve(comment=comment, by=by))
@@ -127,7 +127,7 @@ class DanmakuAdmin(SaidAdmin):
     readonly_fields = fields
     actions = ("hide", "remove", "put_back")
 
-    @admin.display(description=_("moment"), ordering="offset_ms")
+    @admin.display(description=_("time"), ordering="offset_ms")
     def moment(self, flying: Danmaku) -> str:
         seconds = flying.offset_ms // 1000
         return f"{seconds // 60}:{seconds % 60:02}"

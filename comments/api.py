@@ -1,7 +1,7 @@
-"""Comments over the API.
+"""API of comments.
 
-Lists hang below their target, which the app that owns it binds by subclassing
-:class:`CommentsView`; one comment is found by its own id.
+The app that owns a target subclasses :class:`CommentsView` for the target's list.
+A single comment is found by its own id.
 """
 
 from __future__ import annotations
@@ -36,15 +36,13 @@ from comments.errors import (
 )
 from comments.models import MAX_COMMENT, Comment, CommentQuerySet
 from comments.throttling import CommentThrottle
-from videoplatform.openapi import refusals
-from videoplatform.pagination import CursorPagination
+from common.openapi import refusals
+from common.pagination import CursorPagination
 
 if TYPE_CHECKING:
     from rest_framework.request import Request
 
     from comments.targets import Target
-
-# --- Shapes -----------------------------------------------------------------------
 
 
 class AuthorSerializer(serializers.Serializer[Any]):
@@ -54,7 +52,7 @@ class AuthorSerializer(serializers.Serializer[Any]):
 
 
 class CommentSerializer(serializers.ModelSerializer[Comment]):
-    """A comment as its reader sees it; of one that is no longer to be read, only its place."""
+    """Comment as its reader sees it: a comment that may not be read keeps only its place."""
 
     id = serializers.CharField(source="public_id", read_only=True)
     author = serializers.SerializerMethodField()
@@ -104,7 +102,7 @@ class CommentSerializer(serializers.ModelSerializer[Comment]):
 
 
 class TextSerializer(serializers.Serializer[Any]):
-    """Lengths beyond any that is meant; what is too long is for the service to say."""
+    """Text field with a generous limit: the service checks the real one and names it."""
 
     text = serializers.CharField(
         max_length=2 * MAX_COMMENT, allow_blank=True, help_text=f"{MAX_COMMENT} characters at most"
@@ -117,11 +115,8 @@ class PostSerializer(TextSerializer):
     )
 
 
-# --- Below a target -----------------------------------------------------------------
-
-
 class ThreadPagination(CursorPagination):
-    """Roots in the order that was asked for, what is pinned first; replies as they were written."""
+    """Pagination of a thread: roots in the requested order, the pinned one first, or replies by age."""
 
     page_size = 20
     ORDERINGS = {"best": ("-score", "-id"), "newest": ("-created_at", "-id")}
@@ -167,7 +162,7 @@ class CommentsView(TargetView, generics.ListAPIView[Comment]):
         responses=CommentSerializer(many=True),
     )
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """Roots, or with ``parent`` its replies."""
+        """Return the roots, or the replies to ``parent``."""
         return self.list(request, *args, **kwargs)
 
     @extend_schema(
@@ -175,7 +170,7 @@ class CommentsView(TargetView, generics.ListAPIView[Comment]):
         responses={201: CommentSerializer, **refusals(*BAD_TEXT, *MAY_NOT_POST, TooManyLinks, NoSuchParent)},
     )
     def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """Say something; ``is_held`` tells whether it waits for somebody to look at it."""
+        """Post a comment; ``is_held`` is true if it waits for review."""
         target, person = self.target(), person_of(request)
         asked = PostSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
@@ -202,11 +197,8 @@ def _seen(target: Target, request: Request) -> CommentQuerySet:
     return Comment.objects.of(target).seen_by(request.user, can_moderate=can_moderate)
 
 
-# --- One of them ----------------------------------------------------------------------
-
-
 class OneCommentView(CommentApiView):
-    """Base: the comment of this address, for whoever sees it."""
+    """Base view of the comment at this address, if the requester may see it."""
 
     permission_classes: Any = (IsAuthenticated,)
 
@@ -235,7 +227,7 @@ class CommentView(OneCommentView):
         },
     )
     def patch(self, request: Request, id: str) -> Response:  # noqa: A002
-        """Change one's own words."""
+        """Edit your own comment."""
         comment = self.comment()
         asked = TextSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
@@ -244,7 +236,7 @@ class CommentView(OneCommentView):
 
     @extend_schema(responses={204: None, **TAKEN_AWAY_BEFORE})
     def delete(self, request: Request, id: str) -> Response:  # noqa: A002
-        """Take it away: one's own, or where one may moderate any."""
+        """Delete your own comment, or any comment that you may moderate."""
         moderation.take_away(self.comment(), person_of(request))
         return Response(status=status.HTTP_204_NO_CONTENT)
 
@@ -264,7 +256,7 @@ class CommentLikeView(OneCommentView):
 class CommentPinView(OneCommentView):
     @extend_schema(request=None, responses={204: None, **refusals(NotAllowed, OnlyRoots)})
     def put(self, request: Request, id: str) -> Response:  # noqa: A002
-        """Put it above all others; the creator's."""
+        """Pin the comment above all others; creators only."""
         services.pin(comment=self.comment(), by=person_of(request))
         return Response(status=status.HTTP_204_NO_CONTENT)
 
@@ -277,7 +269,7 @@ class CommentPinView(OneCommentView):
 class CommentHeartView(OneCommentView):
     @extend_schema(request=None, responses={204: None})
     def put(self, request: Request, id: str) -> Response:  # noqa: A002
-        """The creator's heart."""
+        """Give the comment the creator's heart."""
         services.give_heart(comment=self.comment(), by=person_of(request))
         return Response(status=status.HTTP_204_NO_CONTENT)
 
@@ -290,6 +282,6 @@ class CommentHeartView(OneCommentView):
 class CommentApproveView(OneCommentView):
     @extend_schema(request=None, responses={204: None})
     def put(self, request: Request, id: str) -> Response:  # noqa: A002
-        """Let a held comment through."""
+        """Approve a held comment."""
         services.approve(comment=self.comment(), by=person_of(request))
         return Response(status=status.HTTP_204_NO_CONTENT)

@@ -1,4 +1,4 @@
-"""What the API of comments and that of danmaku share: refusals, who speaks, what it is about."""
+"""Shared parts of the comment and danmaku APIs: refusals and the lookup of the target."""
 
 from __future__ import annotations
 
@@ -20,48 +20,45 @@ from comments.errors import (
     TextTooLong,
     TooFast,
 )
-from videoplatform.openapi import refusal
-from videoplatform.refusals import refused
+from common.openapi import refusal
+from common.refusals import refused
 
 if TYPE_CHECKING:
     from comments.models import Comment, Danmaku
     from comments.targets import Target
 
-# What the OpenAPI document names.
+# Refusals as the OpenAPI document lists them.
 BAD_TEXT = (NoText, TextTooLong, ForbiddenCharacters)
 MAY_NOT_POST = (CommentsClosed, MayNotSpeak, SaidBefore, TooFast)
 TAKEN_AWAY_BEFORE = {409: refusal(AlreadyDecided.code, InOtherHands.code)}
 
 
-# --- Errors -----------------------------------------------------------------------
-
-
 def as_api_error(error: CommentError) -> APIException:
-    """A service's error in the API's shape, with its own status and code."""
+    """Return a service's error in the API's shape, with its own status and code."""
     return refused(
         str(error), code=error.code, status_code=error.status, attr=error.attr, wait_s=error.retry_after_s
     )
 
 
 class CommentApiView(APIView):
-    """Base of all: a service's refusal becomes the API's."""
+    """Base view that turns a service's refusal into the API's."""
 
     def handle_exception(self, exc: Exception) -> Response:
-        if isinstance(exc, AccountError):  # a moderator's decision that somebody else has made
+        if isinstance(exc, AccountError):  # another moderator has decided already
             exc = refused(str(exc), code=exc.code, status_code=status.HTTP_409_CONFLICT)
         return super().handle_exception(as_api_error(exc) if isinstance(exc, CommentError) else exc)
 
 
 class TargetView(CommentApiView):
-    """Base: the app that owns the target says which one it is."""
+    """Base view of a target; the app that owns the target looks it up."""
 
     def target(self) -> Target:
-        """The target of this address, for whoever may know of it; else raises ``NotFound``."""
+        """Return the target of this address; raise ``NotFound`` if the requester may not know of it."""
         raise NotImplementedError
 
 
 def found_target(row: Comment | Danmaku | None, user: Any) -> Target:
-    """What ``row`` is about; 404 where ``user`` may not know that it exists."""
+    """Return the target of ``row``; raise ``NotFound`` if ``user`` may not know that it exists."""
     target: Any = row.target if row else None
     if target is None or not target.can_watch(user):
         raise NotFound

@@ -1,4 +1,4 @@
-"""One comment, one danmaku; the lists are where the targets are."""
+"""Addresses of single comments and danmaku; the lists are below their targets."""
 
 from django.urls import path
 

@@ -1,7 +1,7 @@
-"""What somebody said, on every open page, when their account is locked or restored.
+"""Live updates of an author's comments and danmaku after their account is locked or restored.
 
-Nothing of it changes in SQL, where readers find only what was said by people who
-may be here: this is about the pages that show it already.
+Nothing changes in SQL: readers already find only texts of active authors.  These
+functions update the pages that are open.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 from comments import changes, danmaku
-from comments.changes import Change, Kind
+from comments.changes import Change, TextKind
 from comments.models import Comment, Danmaku
 
 if TYPE_CHECKING:
@@ -19,20 +19,20 @@ if TYPE_CHECKING:
     from accounts.models import User
     from comments.targets import Target
 
-MOST = 200  # the newest; what is older stands on few pages, until they are loaded again
+MOST = 200  # the newest; older texts are on few open pages, and go with the next reload
 
 
 def switch_comments(author: User) -> None:
     said = Comment.objects.filter(author=author, deleted_at=None, is_hidden=False, is_held=False)
     for target, ids in _by_target(said).items():
-        changes.tell_on_commit(target, Kind.COMMENT, ids, change_for(author))
+        changes.tell_on_commit(target, TextKind.COMMENT, ids, change_for(author))
 
 
 def switch_danmaku(author: User) -> None:
     said = Danmaku.objects.filter(author=author, deleted_at=None, is_hidden=False)
     for target, ids in _by_target(said).items():
         danmaku.forget(target)
-        changes.tell_on_commit(target, Kind.DANMAKU, ids, change_for(author))
+        changes.tell_on_commit(target, TextKind.DANMAKU, ids, change_for(author))
 
 
 def change_for(author: User) -> Change:

@@ -1,7 +1,7 @@
-"""What is taken away or brought back, told at once to every open page that may show it.
+"""Removed and restored texts, announced at once to every open page that may show them.
 
-An announcement names ids and carries no words: a page drops what it shows, and
-asks for what came back as its reader may see it.  See ``consumers.py`` for who hears it.
+An announcement carries ids and no text.  A page drops removed texts, and requests
+restored ones as its reader may see them.  ``consumers.py`` says who receives it.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ logger = logging.getLogger(__name__)
 MOST_AT_ONCE = 500
 
 
-class Kind(StrEnum):
+class TextKind(StrEnum):
     COMMENT = "comment"
-    DANMAKU = "danmaku"  # and whatever else flies over the picture
+    DANMAKU = "danmaku"  # and other texts that fly over the video
 
 
 class Change(StrEnum):
@@ -41,19 +41,19 @@ def group_name(target: Target) -> str:
     return "said-{target_type.pk}.{target_id}".format(**about(target))
 
 
-def tell_on_commit(target: Target, kind: Kind, ids: Sequence[str], change: Change) -> None:
-    """Tell of the first ``MOST_AT_ONCE`` of ``ids``; who comes later finds all of it in SQL."""
+def tell_on_commit(target: Target, kind: TextKind, ids: Sequence[str], change: Change) -> None:
+    """Announce the first ``MOST_AT_ONCE`` of ``ids``; pages loaded later read them all from SQL."""
     if ids:
         transaction.on_commit(lambda: _tell(target, kind, ids[:MOST_AT_ONCE], change))
 
 
-def _tell(target: Target, kind: Kind, ids: Sequence[str], change: Change) -> None:
+def _tell(target: Target, kind: TextKind, ids: Sequence[str], change: Change) -> None:
     told: dict[str, Any] = {"type": change.value, "kind": kind.value, "ids": list(ids)}
-    if kind is Kind.COMMENT:
-        told["count"] = Comment.objects.of(target).spoken().count()
+    if kind is TextKind.COMMENT:
+        told["count"] = Comment.objects.of(target).spoken_count()
     layer: Any = get_channel_layer()
     try:
         async_to_sync(layer.group_send)(group_name(target), {"type": "said.changed", "told": told})
     except (redis.RedisError, OSError):
-        # Whoever loads the page reads SQL, and there it is done.
-        logger.warning("Change not announced: Redis does not answer", extra={"change": change.value})
+        # A page that loads reads SQL, and the change is stored there.
+        logger.warning("Change not published: Redis does not answer", extra={"change": change.value})

@@ -1,72 +1,79 @@
-"""The socket of a page that shows a conversation: what of it is taken away, and what comes back."""
+"""WebSocket of a page with comments: announces removed and restored texts."""
 
 from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING, Any
 
-from channels.db import database_sync_to_async
-from channels.generic.websocket import AsyncJsonWebsocketConsumer
-
+from accounts.consumers import SignedInConsumer
+from accounts.services import as_of_now
 from comments import changes
 from comments.models import Comment
 from comments.thread import is_id
+from common.threads import for_sockets
 
 if TYPE_CHECKING:
+    from django.contrib.auth.models import AnonymousUser
+
     from accounts.models import User
     from comments.targets import Target
 
 NO_SUCH_TARGET = 4004
 MOST_SHOWN = 500
+MAX_SHOWING_BYTES = 16 * 1024
 
 
-class ConversationConsumer(AsyncJsonWebsocketConsumer):
-    """Base: the app that owns the target says which it is.
+class ConversationConsumer(SignedInConsumer):
+    """Base consumer of a conversation; the app that owns the target looks it up.
 
-    A page that was away, or was kept by the browser, says once what it shows
-    (``{"type": "showing", "comments": [id, …]}``) and hears what of it is gone.
+    A page that was offline, or was kept by the browser, sends once the ids that it
+    shows (``{"type": "showing", "comments": [id, …]}``) and gets those that are gone.
     """
 
     group: str = ""
     has_asked = False
 
-    def target_for(self, user: User) -> Target | None:
-        """The target of this address, if ``user`` may know of it."""
+    def target_for(self, user: User | AnonymousUser) -> Target | None:
+        """Return the target of this address, or ``None`` if ``user`` may not know of it."""
         raise NotImplementedError
 
     async def connect(self) -> None:
         await self.accept()
-        self.group = await self._find_group()
+        await self.hear_revocation()
+        self.group = await for_sockets.run(self._find_group)
         if not self.group:
             await self.close(code=NO_SUCH_TARGET)
             return
         await self.channel_layer.group_add(self.group, self.channel_name)
 
     async def disconnect(self, code: int) -> None:
+        await self.forget_revocation()
         if self.group:
             await self.channel_layer.group_discard(self.group, self.channel_name)
 
     async def receive(self, text_data: str | None = None, **_more: Any) -> None:
-        """One question a connection; whatever else is said means nothing."""
+        """Answer one question for each connection, and ignore everything else."""
+        if self.has_asked or len(text_data or "") > MAX_SHOWING_BYTES:
+            return
         shown = ids_in(text_data or "")
-        if self.has_asked or not shown:
+        if not shown:
             return
         self.has_asked = True
-        if gone := await self._gone(shown):
-            await self.send_json({"type": changes.Change.TAKEN, "kind": changes.Kind.COMMENT, "ids": gone})
+        if gone := await for_sockets.run(self._gone, shown):
+            await self.send_json(
+                {"type": changes.Change.TAKEN, "kind": changes.TextKind.COMMENT, "ids": gone}
+            )
 
     async def said_changed(self, event: dict[str, Any]) -> None:
         await self.send_json(event["told"])
 
-    @database_sync_to_async
     def _find_group(self) -> str:
-        target = self.target_for(self.scope["user"])
+        target = self.target_for(as_of_now(self.scope["user"]))
         return changes.group_name(target) if target else ""
 
-    @database_sync_to_async
     def _gone(self, shown: list[str]) -> list[str]:
-        """Those of ``shown`` that this reader may not read."""
-        user = self.scope["user"]
+        """Return the ids of ``shown`` that this reader may not read."""
+        user = as_of_now(self.scope["user"])
         target = self.target_for(user)
         if target is None:
             return shown
@@ -76,7 +83,7 @@ class ConversationConsumer(AsyncJsonWebsocketConsumer):
 
 
 def ids_in(frame: str) -> list[str]:
-    """The ids of a ``showing`` frame, as far as they can be any of ours."""
+    """Return the ids of a ``showing`` frame; drop those that cannot be ids."""
     try:
         said = json.loads(frame)
     except (ValueError, RecursionError):

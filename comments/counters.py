@@ -1,6 +1,6 @@
-"""How often, and whether before: what :mod:`comments.spam` decides by, counted in the cache.
+"""Counters of posts and repetitions in the cache, on which :mod:`comments.spam` decides.
 
-Where rate limits are switched off nothing is counted.
+Nothing is counted if rate limits are switched off.
 """
 
 from __future__ import annotations
@@ -21,19 +21,22 @@ if TYPE_CHECKING:
 
 REPEATED_COMMENT_S = 600
 REPEATED_DANMAKU_S = 10
-# Shorter ones are exclamations: everybody says them, and everywhere.
+# Shorter texts are exclamations, which many people write in many places.
 LONG_TEXT = 20
 
 
 def recent(kind: str, author: User) -> int:
-    """Count one more of ``kind``; how many it are in this window."""
+    """Count one more post of ``kind``, and return their number in this window."""
     if not settings.RATE_LIMITS:
         return 0
     return _increased(f"said:{kind}:{author.pk}", WINDOW_S)
 
 
 def is_repeated(kind: str, author: User, target: Target, text: str, within_s: int) -> bool:
-    """Whether ``author`` said the same within the time; long texts anywhere, short ones here."""
+    """Return whether ``author`` posted this text in the last ``within_s`` seconds.
+
+    Long texts count anywhere on the site, short ones only at ``target``.
+    """
     if not settings.RATE_LIMITS:
         return False
     place = "anywhere" if is_long(text) else _place(target)
@@ -41,7 +44,7 @@ def is_repeated(kind: str, author: User, target: Target, text: str, within_s: in
 
 
 def others(author: User, text: str) -> int:
-    """How many people besides ``author`` said this long text lately."""
+    """Return how many other people posted this long text in the last ten minutes."""
     if not settings.RATE_LIMITS or not is_long(text):
         return 0
     key = f"said-by:{_digest(text)}"
@@ -55,11 +58,11 @@ def is_long(text: str) -> bool:
 
 
 def _increased(key: str, ttl_s: int) -> int:
-    """One more; the window begins with its first."""
+    """Increment the counter and return it; the first increment opens the window."""
     cache.add(key, 0, ttl_s)
     try:
         return int(cache.incr(key))
-    except ValueError:  # the window closed in between
+    except ValueError:  # the window ended in between
         return 1
 
 

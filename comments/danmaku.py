@@ -1,9 +1,8 @@
-"""Danmaku: posting at the playhead, reading by buckets of half a minute.
+"""Danmaku: posted at the playhead, read in buckets of 30 seconds.
 
-Readers ask for buckets by fixed addresses, so browsers and CDNs share them; we
-keep each one ready in the cache until somebody writes into it.  Other apps may
-add what was said elsewhere at its time, as the chat of a broadcast to its
-replay: see :func:`register`.
+Readers request buckets at fixed addresses, so browsers and CDNs share them.  Each
+bucket stays in the cache until a message is posted into it.  Other apps may add
+their own messages, as a replay adds the chat of its broadcast: see :func:`register`.
 """
 
 from __future__ import annotations
@@ -24,10 +23,18 @@ from django.db.models import F, Window
 from django.db.models.functions import RowNumber
 from django.utils import timezone
 
-from accounts import moderation
+from accounts import moderation, sign_up
 from comments import changes, counters, spam
 from comments.changes import Change
-from comments.errors import BadColor, CommentsClosed, DanmakuClosed, MayNotSpeak, NotAllowed, PastTheEnd
+from comments.errors import (
+    BadColor,
+    CommenterNotConfirmed,
+    CommentsClosed,
+    DanmakuClosed,
+    MayNotSpeak,
+    NotAllowed,
+    PastTheEnd,
+)
 from comments.models import MAX_DANMAKU, Danmaku, about
 from comments.services import cleaned
 from comments.text import clean_line, link_count
@@ -40,17 +47,17 @@ logger = logging.getLogger(__name__)
 
 BUCKET_S = 30
 MAX_WINDOW_S = 600
-MOST_A_SECOND = 8  # of eight seconds in flight, as many as a picture can hold
+MOST_A_SECOND = 8  # a message flies for eight seconds, and a frame has room for so many lines
 LATEST_OFFSET_MS = 48 * 3600 * 1000
-# The length that we know may be a little short of what a player shows.
+# The stored length may be a little shorter than the one that a player shows.
 END_SLACK_MS = 1000
 KEPT_S = 60
-STAMP_KEPT_S = 24 * 3600  # much longer than anything kept under it
+STAMP_KEPT_S = 24 * 3600  # much longer than any bucket stored under it
 
 
 @dataclass(frozen=True, slots=True)
 class Flying:
-    """One message over the picture, as players read it."""
+    """Message that flies over the video, as players read it."""
 
     id: str
     offset_ms: int
@@ -58,11 +65,11 @@ class Flying:
     mode: str
     color: str
     created_at: datetime
-    kind: str = "danmaku"  # what it is reported as
+    kind: str = "danmaku"  # its type in a report
 
 
 class Provider(Protocol):
-    """What was said elsewhere between two moments of ``target``; empty where nothing was."""
+    """Source of other messages between two moments of ``target``; it may have none."""
 
     def __call__(self, target: Any, from_ms: int, to_ms: int) -> Iterable[Flying]: ...
 
@@ -71,16 +78,13 @@ _providers: list[Provider] = []
 
 
 def register(provider: Provider) -> None:
-    """Let what ``provider`` knows fly as well; an app calls this once, when it is ready."""
+    """Add ``provider`` as a source; an app calls this once, from ``ready()``."""
     if provider not in _providers:
         _providers.append(provider)
 
 
-# --- Saying something ---------------------------------------------------------------
-
-
 def is_open(target: Target) -> bool:
-    """Where comments are looked at first there is no danmaku: its moment would be gone."""
+    """Return whether danmaku may be posted: not if comments are held, as a held moment would pass."""
     return target.comments_open and not target.comments_held
 
 
@@ -94,11 +98,13 @@ def post(
     color: str = "#ffffff",
     length_ms: int | None = None,
 ) -> Danmaku:
-    """Say something at a moment.  ``length_ms`` is the target's, where it is known."""
+    """Post a message at ``offset_ms``.  ``length_ms`` is the target's length, if it is known."""
     if not is_open(target):
         raise DanmakuClosed if target.comments_open else CommentsClosed
     if not moderation.may_speak(author):
         raise MayNotSpeak
+    if not sign_up.may_take_part(author):
+        raise CommenterNotConfirmed
     latest_ms = LATEST_OFFSET_MS if length_ms is None else length_ms + END_SLACK_MS
     if not 0 <= offset_ms <= latest_ms:
         raise PastTheEnd
@@ -125,7 +131,7 @@ def _facts(target: Target, author: User, words: str) -> spam.Facts:
 
 
 def delete(*, danmaku: Danmaku, by: User) -> None:
-    """Take it away: its author may, and who may moderate.  Twice is once."""
+    """Delete a message as its author or a moderator of the target; a second call does nothing."""
     target: Any = danmaku.target
     if not danmaku.is_by(by) and not target.can_moderate(by):
         raise NotAllowed
@@ -142,7 +148,7 @@ def hide(*, danmaku: Danmaku, by: User) -> None:
 
 
 def restore(*, danmaku: Danmaku, by: User) -> None:
-    """Undo hiding, and deleting unless its author did it."""
+    """Undo hiding and deleting, but not the author's own deletion."""
     if not by.is_moderator:
         raise NotAllowed
     is_theirs = danmaku.deleted_by_id == danmaku.author_id
@@ -157,14 +163,11 @@ def _change(danmaku: Danmaku, change: Change, /, **fields: Any) -> None:
     danmaku.save(update_fields=list(fields))
     target: Any = danmaku.target
     _forget_bucket(target, danmaku.offset_ms)
-    changes.tell_on_commit(target, changes.Kind.DANMAKU, [danmaku.public_id], change)
-
-
-# --- Reading ------------------------------------------------------------------------
+    changes.tell_on_commit(target, changes.TextKind.DANMAKU, [danmaku.public_id], change)
 
 
 def between(target: Target, from_ms: int, to_ms: int) -> list[dict[str, Any]]:
-    """What flies from ``from_ms`` until before ``to_ms``, in order; one query, or none."""
+    """Return the messages with ``from_ms <= offset_ms < to_ms``, in order, with one query at most."""
     numbers = range(from_ms // _BUCKET_MS, -(-to_ms // _BUCKET_MS))
     keys = _keys(target, numbers)
     known: dict[str, list[dict[str, Any]]] = cache.get_many(keys.values())
@@ -182,7 +185,7 @@ _BUCKET_MS = BUCKET_S * 1000
 
 
 def _read(target: Target, first: int, end: int) -> dict[int, list[dict[str, Any]]]:
-    """The buckets from ``first`` until before ``end``, as far as there is something in them."""
+    """Return the non-empty buckets with numbers from ``first`` until before ``end``."""
     from_ms, to_ms = first * _BUCKET_MS, end * _BUCKET_MS
     found = _stored(target, from_ms, to_ms)
     for provider in _providers:
@@ -194,7 +197,7 @@ def _read(target: Target, first: int, end: int) -> dict[int, list[dict[str, Any]
 
 
 def _stored(target: Target, from_ms: int, to_ms: int) -> list[Flying]:
-    """The newest of each second: who posts sees their own, however much was said before."""
+    """Return the newest of each second, so an author always sees their own message."""
     newest_first = Window(RowNumber(), partition_by=[F("offset_ms") / 1000], order_by=F("id").desc())
     rows = (
         Danmaku.objects.of(target)
@@ -210,7 +213,7 @@ def _stored(target: Target, from_ms: int, to_ms: int) -> list[Flying]:
 
 
 def thinned(flying: Iterable[Flying], most: int) -> list[Flying]:
-    """In order of their moments, the ``most`` newest of each second."""
+    """Return the ``most`` newest messages of each second, ordered by moment."""
     seconds: dict[int, list[Flying]] = defaultdict(list)
     for one in flying:
         seconds[one.offset_ms // 1000].append(one)
@@ -222,11 +225,8 @@ def _age(one: Flying) -> datetime:
     return one.created_at
 
 
-# --- What is kept ready ---------------------------------------------------------------
-
-
 def forget(target: Target) -> None:
-    """Read everything of ``target`` anew: something that a provider told has changed."""
+    """Drop all buckets of ``target``, because a provider's messages have changed."""
     _stamp(_target_stamp(target))
 
 
@@ -235,16 +235,17 @@ def _forget_bucket(target: Any, offset_ms: int) -> None:
 
 
 def _stamp(key: str) -> None:
-    """Now, and once more when the change is committed: who reads in between finds what was."""
+    """Change the stamp now and on commit: a reader in between may store the old rows."""
     fresh = partial(cache.set, timeout=STAMP_KEPT_S)
     fresh(key, _new_stamp())
     transaction.on_commit(lambda: fresh(key, _new_stamp()))
 
 
 def _keys(target: Target, numbers: Iterable[int]) -> dict[int, str]:
-    """Under which key each bucket is kept: it carries stamps that change with every change.
+    """Return the cache key of each bucket.
 
-    So whoever read the rows before a change keeps them under a key that nobody asks for again.
+    A key contains stamps that change with every change of the bucket.  Rows that were
+    read before a change are therefore stored under a key that is not read again.
     """
     wanted = {number: _bucket_stamp(target, number) for number in numbers}
     whole = _target_stamp(target)

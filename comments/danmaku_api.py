@@ -1,4 +1,4 @@
-"""Danmaku over the API: windows of a target's time, which the app that owns it binds by subclassing."""
+"""API of danmaku: windows of a target's time; the app that owns the target subclasses the views."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from comments.api_base import (
 from comments.errors import BadColor, DanmakuClosed, NoLinks, PastTheEnd
 from comments.models import MAX_DANMAKU, Danmaku
 from comments.throttling import DanmakuThrottle, ReaderThrottle
-from videoplatform.openapi import refusals
+from common.openapi import refusals
 
 if TYPE_CHECKING:
     from django.http import HttpResponseBase
@@ -39,9 +39,6 @@ if TYPE_CHECKING:
 DANMAKU_FRESH_S = 5
 
 
-# --- Shapes -----------------------------------------------------------------------
-
-
 class FlyingSerializer(serializers.Serializer[Any]):
     id = serializers.CharField()
     offset_ms = serializers.IntegerField()
@@ -49,7 +46,7 @@ class FlyingSerializer(serializers.Serializer[Any]):
     mode = serializers.ChoiceField(choices=Danmaku.Mode.choices)
     color = serializers.CharField()
     created_at = serializers.DateTimeField()
-    kind = serializers.CharField(help_text="what it is reported as: danmaku, or chat_message on replays")
+    kind = serializers.CharField(help_text="target_type of a report: danmaku, or chat_message on replays")
 
 
 class DanmakuPageSerializer(serializers.Serializer[Any]):
@@ -68,17 +65,14 @@ class DanmakuPostSerializer(serializers.Serializer[Any]):
 
 
 class WindowSerializer(serializers.Serializer[Any]):
-    """Seconds; without an end, as much as one answer holds."""
+    """Window in seconds; without an end it is as long as one response allows."""
 
     from_s = serializers.FloatField(min_value=0, max_value=danmaku.LATEST_OFFSET_MS / 1000, default=0)
     to_s = serializers.FloatField(min_value=0, required=False)
 
 
-# --- Endpoints ---------------------------------------------------------------------
-
-
 class DanmakuView(TargetView):
-    """Fixed addresses of half-minute buckets are shared by browsers and CDNs, so reading asks for nobody."""
+    """Danmaku of a target; public buckets are read anonymously, so browsers and CDNs share them."""
 
     def get_throttles(self) -> list[Any]:
         if self.request.method != "POST":
@@ -86,18 +80,18 @@ class DanmakuView(TargetView):
         return [*super().get_throttles(), DanmakuThrottle()]
 
     def perform_authentication(self, request: Request) -> None:
-        """Who asks is looked up where it matters: an answer that depends on it cannot be shared."""
+        """Do nothing: authentication happens on first use, as a personal response cannot be shared."""
 
     def check_permissions(self, request: Request) -> None:
         if request.method not in {"GET", "HEAD", "OPTIONS"}:
             super().check_permissions(request)
 
     def length_ms(self, target: Target) -> int | None:
-        """How long the target is, where that is known."""
+        """Return the length of the target, or ``None`` if it is unknown."""
         return None
 
     def target_for(self, user: Any) -> Target:
-        """The same as :meth:`target` for somebody else than who asks."""
+        """Return the target as :meth:`target` does, but for ``user`` instead of the requester."""
         raise NotImplementedError
 
     def target(self) -> Target:
@@ -115,9 +109,9 @@ class DanmakuView(TargetView):
         responses={200: DanmakuPageSerializer, 304: None, 412: OpenApiResponse(description="for `If-Match`")},
     )
     def get(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        """What flies from ``from_s`` until before ``to_s``, in order; ten minutes at most.
+        """Return the messages from ``from_s`` until before ``to_s``, in order; ten minutes at most.
 
-        Best asked in windows of 30 s that begin at multiples of 30 s.
+        Best requested in windows of 30 s that begin at multiples of 30 s.
         """
         try:
             target, is_shared = self.target_for(AnonymousUser()), True
@@ -126,7 +120,7 @@ class DanmakuView(TargetView):
         return self._answer(request, target, is_shared=is_shared and self.may_be_shared(target))
 
     def may_be_shared(self, target: Target) -> bool:
-        """Whether caches between us and the reader may keep answers about ``target``."""
+        """Return whether shared caches may store responses about ``target``."""
         return True
 
     def _answer(self, request: Request, target: Target, *, is_shared: bool) -> HttpResponseBase:
@@ -142,13 +136,13 @@ class DanmakuView(TargetView):
         }
         etag = f'"{sha256(JSONRenderer().render(page)).hexdigest()[:32]}"'
         answer = get_conditional_response(request._request, etag=etag, response=Response(page))
-        assert answer is not None  # noqa: S101 -- it was given one
+        assert answer is not None  # noqa: S101 -- it was given a response
         answer["ETag"] = etag
         patch_cache_control(answer, max_age=DANMAKU_FRESH_S, **{"public" if is_shared else "private": True})
         return answer
 
     def _next(self, request: Request, target: Target, from_ms: int, to_ms: int) -> str | None:
-        """The window after this one, until the end."""
+        """Return the address of the next window, or ``None`` at the end."""
         length_ms = self.length_ms(target)
         if to_ms <= from_ms or length_ms is None or to_ms >= length_ms:
             return None
@@ -163,7 +157,7 @@ class DanmakuView(TargetView):
         },
     )
     def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """Let a message fly at a moment."""
+        """Post a message at a moment."""
         target, person = self.target(), person_of(request)
         asked = DanmakuPostSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
@@ -187,7 +181,7 @@ class OneDanmakuView(CommentApiView):
 
     @extend_schema(responses={204: None, **TAKEN_AWAY_BEFORE})
     def delete(self, request: Request, id: str) -> Response:  # noqa: A002
-        """Take it away: one's own, or where one may moderate any."""
+        """Delete your own message, or any message that you may moderate."""
         known = Danmaku.objects.filter(deleted_at=None, is_hidden=False)
         row = known.filter(public_id=self.kwargs["id"]).first()
         target = found_target(row, request.user)

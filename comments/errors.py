@@ -1,4 +1,4 @@
-"""What can be wrong with what somebody says: ``code`` for programs, the sentence for people."""
+"""Refusals of comments and danmaku: ``code`` for programs, the sentence for people."""
 
 from __future__ import annotations
 
@@ -6,24 +6,23 @@ from typing import TYPE_CHECKING
 
 from django.utils.translation import gettext_lazy as _
 
+from accounts.errors import EmailNotConfirmed
+
 if TYPE_CHECKING:
     from django.utils.functional import Promise
 
 
 class CommentError(Exception):
-    """Base; ``attr`` is the field that is wrong, ``retry_after_s`` how long to wait."""
+    """Base error; ``attr`` is the wrong field, ``retry_after_s`` the time to wait."""
 
     code = "invalid"
     status = 400
     attr: str | None = None
     retry_after_s: int | None = None
-    sentence: str | Promise = _("That did not work.")
+    sentence: str | Promise = _("Something went wrong.")
 
     def __str__(self) -> str:
         return str(self.sentence)
-
-
-# --- The text -------------------------------------------------------------------
 
 
 class TextError(CommentError):
@@ -32,7 +31,7 @@ class TextError(CommentError):
 
 class NoText(TextError):
     code = "blank"
-    sentence = _("Write something first.")
+    sentence = _("Enter some text.")
 
 
 class TextTooLong(TextError):
@@ -40,89 +39,86 @@ class TextTooLong(TextError):
 
     def __init__(self, most: int) -> None:
         super().__init__()
-        self.sentence = _("This is too long: %(most)d characters at most.") % {"most": most}
+        self.sentence = _("Too long: use at most %(most)d characters.") % {"most": most}
 
 
 class ForbiddenCharacters(TextError):
     code = "forbidden_characters"
-    sentence = _("There are characters in this text that cannot be shown. Remove them and try again.")
-
-
-# --- Who --------------------------------------------------------------------------
+    sentence = _("Your text contains characters that cannot be displayed. Remove them and try again.")
 
 
 class NotAllowed(CommentError):
     code = "permission_denied"
     status = 403
-    sentence = _("This is not yours to decide.")
+    sentence = _("You do not have permission to do this.")
+
+
+class CommenterNotConfirmed(CommentError):
+    code = EmailNotConfirmed.code
+    status = 403
+    sentence = EmailNotConfirmed.sentence
 
 
 class MayNotSpeak(CommentError):
     code = "may_not_speak"
     status = 403
-    sentence = _("You may not write at the moment. Your notifications say until when.")
-
-
-# --- Where and when ---------------------------------------------------------------
+    sentence = _("You are currently not allowed to post. See your notifications for details.")
 
 
 class CommentsClosed(CommentError):
     code = "comments_closed"
     status = 403
-    sentence = _("Comments are closed here.")
+    sentence = _("Comments are turned off.")
 
 
 class DanmakuClosed(CommentsClosed):
     code = "danmaku_closed"
-    sentence = _("Danmaku is off here: comments are looked at before they appear.")
+    sentence = _("Danmaku is off because comments on this video are reviewed before they appear.")
 
 
 class NoSuchParent(CommentError):
     code = "does_not_exist"
     attr = "parent"
-    sentence = _("What you reply to is no longer here.")
+    sentence = _("The comment you replied to was deleted.")
 
 
 class PastTheEnd(CommentError):
     code = "max_value"
     attr = "offset_ms"
-    sentence = _("This moment is after the end.")
+    sentence = _("This time is after the end of the video.")
 
 
 class BadColor(CommentError):
     code = "invalid"
     attr = "color"
-    sentence = _("A colour is written #rrggbb.")
+    sentence = _("Write the color as #rrggbb.")
 
 
 class OnlyRoots(CommentError):
     code = "not_a_root"
     status = 409
-    sentence = _("Only a comment can be pinned, not a reply.")
-
-
-# --- Spam -------------------------------------------------------------------------
+    sentence = _("Only comments can be pinned, not replies.")
 
 
 class SaidBefore(TextError):
     code = "said_before"
-    sentence = _("You have just said this. Give it a moment, or say something else.")
+    sentence = _("You just posted this. Wait a moment or write something else.")
 
 
 class TooManyLinks(TextError):
     code = "too_many_links"
-    sentence = _("There are too many links in this. Leave a few out.")
+    sentence = _("Too many links. Remove some and try again.")
 
 
 class NoLinks(TextError):
     code = "no_links"
-    sentence = _("Links cannot fly. Put them in a comment.")
+    sentence = _("Danmaku cannot contain links. Post them in a comment.")
 
 
 class TooFast(CommentError):
     code = "too_fast"
     status = 429
-    sentence = _("You are very quick. Wait a moment and send it again.")
+    sentence = _("You are posting too fast. Wait a moment and try again.")
 
     def __init__(self, retry_after_s: int) -> None:
         super().__init__()

@@ -1,8 +1,8 @@
 """Comments, their likes, and danmaku.
 
-Nothing that was said is erased while its account lives: it is *deleted* (by its
-author or whoever may moderate), *hidden* (by the site's moderators) or *held*
-(until somebody has looked at it), and every one of these can be undone.
+No text is erased while its author's account exists.  It is *deleted* (by its author
+or a moderator of its target), *hidden* (by the site's moderators) or *held* (until
+a moderator approves it), and each of these can be undone.
 """
 
 from __future__ import annotations
@@ -36,23 +36,32 @@ _ID_ALPHABET = "23456789bcdfghjkmnpqrstvwxzBCDFGHJKMNPQRSTVWXZ"
 
 
 def new_public_id() -> str:
-    """Eleven characters, 60 bits: opaque, and not to be guessed."""
+    """Return a random id of 11 characters (60 bits): opaque and not guessable."""
     return "".join(secrets.choice(_ID_ALPHABET) for _ in range(11))
 
 
 def about(target: Target) -> dict[str, Any]:
-    """The two columns that name ``target``."""
+    """Return the two columns that identify ``target``."""
     model: Any = type(target)
     return {"target_type": ContentType.objects.get_for_model(model), "target_id": target.pk}
 
 
+# Neither deleted, hidden nor held.
+STANDING = Q(deleted_at=None, is_hidden=False, is_held=False)
+ROOT = Q(parent=None)
+
+
 def is_spoken() -> Q:
-    """What everybody reads: not deleted, hidden or held, of an account that is there and active."""
-    return Q(deleted_at=None, is_hidden=False, is_held=False, author__is_active=True)
+    """Return the filter of public comments: not deleted, hidden or held, with an active author."""
+    return STANDING & Q(author__is_active=True)
 
 
 def is_readable(user: User | AnonymousUser, *, can_moderate: bool) -> Q:
-    """What ``user`` reads: of what is held their own, or all who may moderate; what is hidden, moderators."""
+    """Return the filter of the comments that ``user`` may read.
+
+    Everybody reads public comments; authors also their own held ones; moderators of the
+    target all held ones; the site's moderators also hidden ones.
+    """
     readable = is_spoken()
     if not user.is_authenticated:
         return readable
@@ -71,19 +80,27 @@ class CommentQuerySet(models.QuerySet["Comment"]):
     def spoken(self) -> Self:
         return self.filter(is_spoken())
 
+    def spoken_count(self) -> int:
+        """Return the number of public comments, from an index alone.
+
+        Inactive authors are few, so they are excluded instead of joining each author.
+        """
+        standing = self.filter(STANDING).exclude(author=None)
+        return standing.exclude(author__in=User.objects.filter(is_active=False).values("pk")).count()
+
     def roots(self) -> Self:
         return self.filter(parent=None)
 
     def waiting(self) -> Self:
-        """Held, and somebody ought to look at it."""
+        """Return the held comments that wait for review."""
         return self.filter(is_held=True, deleted_at=None, is_hidden=False, author__is_active=True)
 
     def seen_by(self, user: User | AnonymousUser, *, can_moderate: bool) -> Self:
-        """What ``user`` sees, with all that is shown of it.
+        """Return the comments that ``user`` sees, with the annotations that pages show.
 
-        A root that may not be read stays, without its words, while there are
-        replies to read under it.  ``is_readable`` tells the two apart;
-        ``reply_count`` counts what unfolding would show; ``is_liked`` is the user's.
+        A root that may not be read stays, without its text, while it has readable
+        replies: ``is_readable`` is then false.  ``reply_count`` counts the readable
+        replies; ``is_liked`` is true if ``user`` likes the comment.
         """
         readable = is_readable(user, can_moderate=can_moderate)
         replies = Comment.objects.filter(readable, parent=OuterRef("pk"))
@@ -101,7 +118,9 @@ class CommentQuerySet(models.QuerySet["Comment"]):
 
 
 class Comment(models.Model):
-    public_id = models.CharField(max_length=16, unique=True, default=new_public_id, editable=False)
+    public_id = models.CharField(
+        _("public ID"), max_length=16, unique=True, default=new_public_id, editable=False
+    )
     target_type = models.ForeignKey(ContentType, models.CASCADE, related_name="+", editable=False)
     target_id = models.PositiveBigIntegerField(editable=False)
     target = GenericForeignKey("target_type", "target_id")
@@ -109,17 +128,24 @@ class Comment(models.Model):
         User, models.SET_NULL, null=True, related_name="comments", verbose_name=_("author")
     )
     parent = models.ForeignKey(
-        "self", models.CASCADE, null=True, related_name="replies", help_text="a root; roots have none"
+        "self",
+        models.CASCADE,
+        null=True,
+        related_name="replies",
+        verbose_name=_("reply to"),
+        help_text=_("top-level comment of a reply"),
     )
     text = models.TextField(_("text"), max_length=MAX_COMMENT)
-    # The user names among its @names that were somebody's when it was written, as they are spelt.
+    # The existing user names that ``text`` mentioned at the time of writing, as they are spelt.
     mentions = models.JSONField(default=list, editable=False)
-    created_at = models.DateTimeField(_("written"), default=timezone.now, editable=False)
+    created_at = models.DateTimeField(_("posted"), default=timezone.now, editable=False)
     edited_at = models.DateTimeField(_("edited"), null=True, editable=False)
     deleted_at = models.DateTimeField(_("deleted"), null=True, editable=False)
-    deleted_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+", editable=False)
-    is_hidden = models.BooleanField(_("hidden"), default=False, help_text=_("Only moderators see it."))
-    is_held = models.BooleanField(_("held"), default=False, help_text=_("Waits for somebody to look at it."))
+    deleted_by = models.ForeignKey(
+        User, models.SET_NULL, null=True, related_name="+", editable=False, verbose_name=_("deleted by")
+    )
+    is_hidden = models.BooleanField(_("hidden"), default=False, help_text=_("Visible to moderators only."))
+    is_held = models.BooleanField(_("held"), default=False, help_text=_("Waiting for review."))
     is_pinned = models.BooleanField(_("pinned"), default=False)
     has_heart = models.BooleanField(_("heart"), default=False)
     like_count = models.PositiveIntegerField(_("likes"), default=0)
@@ -127,7 +153,7 @@ class Comment(models.Model):
 
     objects = CommentQuerySet.as_manager()
 
-    # What ``seen_by`` adds for one reader.
+    # Annotations of ``seen_by``, for one reader.
     is_readable: bool
     reply_count: int
     is_liked: bool
@@ -137,12 +163,37 @@ class Comment(models.Model):
         verbose_name_plural = _("comments")
         ordering = ["-created_at", "-pk"]
         indexes = [
-            models.Index(fields=["target_type", "target_id", "parent", "-score", "-id"], name="comment_best"),
+            # Roots only: PostgreSQL cannot read an index that starts with the parent in this
+            # order, because IS NULL is not an equality.
             models.Index(
-                fields=["target_type", "target_id", "parent", "-created_at", "-id"], name="comment_newest"
+                fields=["target_type", "target_id", "-score", "-id"], condition=ROOT, name="comment_best"
+            ),
+            models.Index(
+                fields=["target_type", "target_id", "-created_at", "-id"],
+                condition=ROOT,
+                name="comment_newest",
             ),
             models.Index(fields=["parent", "created_at", "id"], name="comment_replies"),
             models.Index(fields=["author", "-created_at"], name="comment_of_author"),
+            models.Index(
+                fields=["target_type", "target_id", "author"], condition=STANDING, name="comment_spoken"
+            ),
+            models.Index(
+                fields=["target_type", "target_id", "-created_at", "-id"],
+                condition=Q(is_held=True),
+                name="comment_held",
+            ),
+            # For the lists of the admin: all comments, and the rare states among them.
+            models.Index(fields=["-created_at", "-id"], name="comment_created"),
+            models.Index(fields=["-created_at", "-id"], condition=Q(is_held=True), name="comment_all_held"),
+            models.Index(
+                fields=["-created_at", "-id"], condition=Q(is_hidden=True), name="comment_all_hidden"
+            ),
+            models.Index(
+                fields=["-created_at", "-id"],
+                condition=Q(deleted_at__isnull=False),
+                name="comment_all_deleted",
+            ),
         ]
         constraints = [
             models.UniqueConstraint(
@@ -157,7 +208,7 @@ class Comment(models.Model):
         return self.text[:60]
 
     def get_absolute_url(self) -> str:
-        """The page it is on, which shows it first."""
+        """Return the address of the page that shows this comment first."""
         target: Any = self.target
         return f"{target.get_absolute_url()}?comment={self.public_id}#comment-{self.public_id}"
 
@@ -190,31 +241,35 @@ class DanmakuQuerySet(models.QuerySet["Danmaku"]):
 
 
 class Danmaku(models.Model):
-    """A message at a moment of what is played; who wrote it is for moderators to know."""
+    """Message at a moment of a video; only moderators see its author."""
 
     class Mode(models.TextChoices):
-        SCROLL = "scroll", _("Flying")
-        TOP = "top", _("At the top")
-        BOTTOM = "bottom", _("At the bottom")
+        SCROLL = "scroll", _("Scrolling")
+        TOP = "top", _("Top")
+        BOTTOM = "bottom", _("Bottom")
 
-    public_id = models.CharField(max_length=16, unique=True, default=new_public_id, editable=False)
+    public_id = models.CharField(
+        _("public ID"), max_length=16, unique=True, default=new_public_id, editable=False
+    )
     target_type = models.ForeignKey(ContentType, models.CASCADE, related_name="+", editable=False)
     target_id = models.PositiveBigIntegerField(editable=False)
     target = GenericForeignKey("target_type", "target_id")
     author = models.ForeignKey(User, models.CASCADE, related_name="danmaku", verbose_name=_("author"))
-    offset_ms = models.PositiveIntegerField(_("at (ms)"))
+    offset_ms = models.PositiveIntegerField(_("time (ms)"))
     text = models.CharField(_("text"), max_length=MAX_DANMAKU)
     mode = models.CharField(_("mode"), max_length=8, choices=Mode.choices, default=Mode.SCROLL)
     color = models.CharField(
-        _("colour"),
+        _("color"),
         max_length=7,
         default="#ffffff",
-        validators=[RegexValidator(r"\A#[0-9a-f]{6}\Z", _("A colour is written #rrggbb."))],
+        validators=[RegexValidator(r"\A#[0-9a-f]{6}\Z", _("Write the color as #rrggbb."))],
     )
-    created_at = models.DateTimeField(_("written"), default=timezone.now, editable=False)
+    created_at = models.DateTimeField(_("posted"), default=timezone.now, editable=False)
     deleted_at = models.DateTimeField(_("deleted"), null=True, editable=False)
-    deleted_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+", editable=False)
-    is_hidden = models.BooleanField(_("hidden"), default=False, help_text=_("Only moderators see it."))
+    deleted_by = models.ForeignKey(
+        User, models.SET_NULL, null=True, related_name="+", editable=False, verbose_name=_("deleted by")
+    )
+    is_hidden = models.BooleanField(_("hidden"), default=False, help_text=_("Visible to moderators only."))
 
     objects = DanmakuQuerySet.as_manager()
 
@@ -225,13 +280,22 @@ class Danmaku(models.Model):
         indexes = [
             models.Index(fields=["target_type", "target_id", "offset_ms", "id"], name="danmaku_at"),
             models.Index(fields=["author", "-created_at"], name="danmaku_of_author"),
+            models.Index(fields=["-created_at", "-id"], name="danmaku_created"),
+            models.Index(
+                fields=["-created_at", "-id"], condition=Q(is_hidden=True), name="danmaku_all_hidden"
+            ),
+            models.Index(
+                fields=["-created_at", "-id"],
+                condition=Q(deleted_at__isnull=False),
+                name="danmaku_all_deleted",
+            ),
         ]
 
     def __str__(self) -> str:
         return self.text
 
     def get_absolute_url(self) -> str:
-        """What it flies over, at its moment."""
+        """Return the address of the target at this moment."""
         target: Any = self.target
         return f"{target.get_absolute_url()}?t={self.offset_ms // 1000}"
 

@@ -1,7 +1,7 @@
-"""Comments and danmaku as moderators deal with them: found, shown at the desk, decided about.
+"""Moderation of comments and danmaku: lookup, context for the desk, and decisions.
 
-What a moderator does from a page of ours is a decision like those of the desk:
-it stands in the audit trail, and its author is told.
+A moderator's act on a page is a decision like those of the desk: it is recorded in
+the audit trail, and the author is notified.
 """
 
 from __future__ import annotations
@@ -20,11 +20,8 @@ if TYPE_CHECKING:
     from accounts.models import User
 
 
-# --- What the desk asks ---------------------------------------------------------------
-
-
 def find_comment(public_id: str, asker: User) -> Comment | None:
-    """Moderators find every comment; others what they read."""
+    """Return the comment: any for moderators, a readable one for others; else ``None``."""
     comment = Comment.objects.select_related("author__channel", "parent").filter(public_id=public_id).first()
     target: Any = comment and comment.target
     if comment is None or target is None or not target.can_watch(asker):
@@ -43,7 +40,7 @@ def find_danmaku(public_id: str, asker: User) -> Danmaku | None:
 
 
 def context_of(said: Comment | Danmaku) -> dict[str, Any]:
-    """What it is about, shown as the desk shows that; where the two meet nobody but the desk knows."""
+    """Return the preview of the target as the desk shows it; the desk's registry links the two apps."""
     target: Any = said.target
     kind = moderation.kind_named(target._meta.model_name)
     below = {"about_preview": kind.preview, **kind.context(target)} if kind else {}
@@ -95,21 +92,27 @@ def register_danmaku() -> None:
     )
 
 
-# --- What pages ask ------------------------------------------------------------------------
-
-
 def take_away(said: Comment | Danmaku, by: User) -> None:
-    """Delete as author or creator; of anybody else's, a moderator's removal.
+    """Delete a text as its author; for texts of others, record the removal as a decision.
 
-    Raises ``CommentError``, and for moderators ``accounts.errors.AccountError``.
+    If the creator of the target removes it, reports about it stay open for the site's
+    moderators.  Raise ``CommentError``, and for others' texts
+    ``accounts.errors.AccountError``.
     """
     target: Any = said.target
-    if by.is_moderator and not said.is_by(by) and not target.channel.is_owned_by(by):
-        moderation.act(kind_of(said), said.public_id, by=by, action=Decision.Action.REMOVE)
-    elif isinstance(said, Comment):
-        services.delete(comment=said, by=by)
+    if not said.is_by(by) and not target.can_moderate(by):
+        raise NotAllowed
+    if said.is_by(by):
+        if isinstance(said, Comment):
+            services.delete(comment=said, by=by)
+        else:
+            danmaku.delete(danmaku=said, by=by)
+    elif said.deleted_at is not None:
+        return
+    elif target.channel.is_owned_by(by):
+        moderation.take_down(kind_of(said), said.public_id, by=by)
     else:
-        danmaku.delete(danmaku=said, by=by)
+        moderation.act(kind_of(said), said.public_id, by=by, action=Decision.Action.REMOVE)
 
 
 def hide(said: Comment | Danmaku, by: User) -> None:
@@ -119,7 +122,7 @@ def hide(said: Comment | Danmaku, by: User) -> None:
 
 
 def put_back(said: Comment | Danmaku, by: User) -> None:
-    """Take the latest decision back."""
+    """Undo the latest decision."""
     if not by.is_moderator:
         raise NotAllowed
     moderation.put_back(kind_of(said), said.public_id, by=by)

@@ -1,6 +1,6 @@
-"""What people do with comments; pages, API and admin all call these.
+"""Writes of comments; pages, API and admin all call these.
 
-Each checks whether ``by`` may, and raises a class of :mod:`comments.errors`.
+Each checks the permission of ``by``, and raises a class of :mod:`comments.errors`.
 """
 
 from __future__ import annotations
@@ -12,11 +12,12 @@ from django.db import transaction
 from django.db.models.functions import Lower
 from django.utils import timezone
 
-from accounts import moderation
+from accounts import moderation, sign_up
 from accounts.models import User
 from comments import changes, counters, spam
 from comments.changes import Change
 from comments.errors import (
+    CommenterNotConfirmed,
     CommentsClosed,
     ForbiddenCharacters,
     MayNotSpeak,
@@ -39,20 +40,19 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 
-# --- Saying something -------------------------------------------------------------
-
-
 def post(*, target: Target, author: User, text: str, parent: Comment | None = None) -> Comment:
-    """Say something; a reply to a reply joins the thread of its root.  It may be held, see ``is_held``."""
+    """Post a comment; it may be held (``is_held``).  A reply to a reply joins the thread of its root."""
     if not target.comments_open:
         raise CommentsClosed
     if not moderation.may_speak(author):
         raise MayNotSpeak
+    if not sign_up.may_take_part(author):
+        raise CommenterNotConfirmed
     root = _root_for(parent, target) if parent else None
     words = cleaned(text, MAX_COMMENT)
     is_trusted = target.can_moderate(author)
     verdict = spam.judge_comment(_facts(target, author, words, is_trusted=is_trusted))
-    is_held = verdict is spam.Verdict.HOLD or (target.comments_held and not is_trusted)
+    is_held = verdict is spam.SpamVerdict.HOLD or (target.comments_held and not is_trusted)
     with transaction.atomic():
         comment = Comment.objects.create(
             **about(target),
@@ -70,7 +70,7 @@ def post(*, target: Target, author: User, text: str, parent: Comment | None = No
 
 
 def _root_for(parent: Comment, target: Target) -> Comment:
-    """Raises :class:`NoSuchParent` for what is elsewhere, or no longer to be read."""
+    """Return the root of the thread; raise :class:`NoSuchParent` for a foreign or unreadable parent."""
     place = about(target)
     is_here = (parent.target_type_id, parent.target_id) == (place["target_type"].pk, target.pk)
     if not is_here or not Comment.objects.spoken().filter(pk=parent.pk).exists():
@@ -91,7 +91,7 @@ def _facts(target: Target, author: User, words: str, *, is_trusted: bool) -> spa
 
 
 def cleaned(text: str, most: int, clean: Callable[[str], str] = clean) -> str:
-    """``text`` as it is stored.  Raises :class:`comments.errors.TextError`."""
+    """Return ``text`` as it is stored.  Raise :class:`comments.errors.TextError`."""
     try:
         words = clean(text)
     except Unshowable as error:
@@ -104,7 +104,7 @@ def cleaned(text: str, most: int, clean: Callable[[str], str] = clean) -> str:
 
 
 def existing_names(text: str) -> list[str]:
-    """The people mentioned in ``text`` who exist, as their names are spelt."""
+    """Return the user names mentioned in ``text`` that exist, as they are spelt."""
     names = mentioned(text)
     if not names:
         return []
@@ -113,7 +113,7 @@ def existing_names(text: str) -> list[str]:
 
 
 def edit(*, comment: Comment, by: User, text: str) -> Comment:
-    """Change one's own words; where comments are held, they are looked at again."""
+    """Change the text of ``by``'s own comment; it may be held again."""
     target: Any = comment.target
     if not comment.is_by(by) or comment.deleted_at or comment.is_hidden:
         raise NotAllowed
@@ -121,25 +121,29 @@ def edit(*, comment: Comment, by: User, text: str) -> Comment:
         raise CommentsClosed
     if not moderation.may_speak(by):
         raise MayNotSpeak
+    if not sign_up.may_take_part(by):
+        raise CommenterNotConfirmed
     words = cleaned(text, MAX_COMMENT)
     if words == comment.text:
         return comment
     is_trusted = target.can_moderate(by)
     age = timezone.now() - by.date_joined
     verdict = spam.judge_links(spam.Facts(link_count(words), age, is_trusted=is_trusted))
-    is_doubtful = verdict is spam.Verdict.HOLD or (target.comments_held and not is_trusted)
+    is_doubtful = verdict is spam.SpamVerdict.HOLD or (target.comments_held and not is_trusted)
     comment.text, comment.mentions = words, existing_names(words)
     comment.edited_at = timezone.now()
     comment.is_held = comment.is_held or is_doubtful
     comment.is_pinned = comment.is_pinned and not comment.is_held
     with transaction.atomic():
-        comment.save(update_fields=["text", "mentions", "edited_at", "is_held", "is_pinned"])
+        # Only the changed fields are written: the creator may have pinned another comment meanwhile.
+        unpinned = ["is_pinned"] if comment.is_held else []
+        comment.save(update_fields=["text", "mentions", "edited_at", "is_held", *unpinned])
         _rank(comment)
     return comment
 
 
 def delete(*, comment: Comment, by: User) -> None:
-    """Take it away: its author may, and who may moderate.  Twice is once."""
+    """Delete a comment as its author or a moderator of the target; a second call does nothing."""
     target: Any = comment.target
     if not comment.is_by(by) and not target.can_moderate(by):
         raise NotAllowed
@@ -148,12 +152,9 @@ def delete(*, comment: Comment, by: User) -> None:
         logger.info("Comment deleted", extra={"comment": comment.public_id, "by": by.pk})
 
 
-# --- What others think of it --------------------------------------------------------
-
-
 @transaction.atomic
 def like(*, comment: Comment, user: User) -> None:
-    """Like it; twice is once."""
+    """Like a comment; a second call does nothing."""
     if CommentLike.objects.get_or_create(comment=comment, user=user)[1]:
         _rank(comment, likes=1)
 
@@ -164,17 +165,14 @@ def unlike(*, comment: Comment, user: User) -> None:
         _rank(comment, likes=-1)
 
 
-# --- The creator --------------------------------------------------------------------
-
-
 @transaction.atomic
 def pin(*, comment: Comment, by: User) -> None:
-    """Put a comment above all others; it takes the place of the one that was there."""
+    """Pin a comment above all others, in place of the pinned one."""
     target: Any = comment.target
     _creator_only(comment, by)
     if comment.parent_id:
         raise OnlyRoots
-    # Two pins at once wait for each other here: only one can be on top.
+    # Concurrent pins wait for each other here: only one comment can be pinned.
     _lock(target)
     Comment.objects.of(target).filter(is_pinned=True).update(is_pinned=False)
     _change(comment, is_pinned=True)
@@ -196,7 +194,7 @@ def take_heart(*, comment: Comment, by: User) -> None:
 
 
 def _creator_only(comment: Comment, by: User) -> None:
-    """Raises :class:`NotAllowed` for everybody else, and for what nobody reads."""
+    """Raise :class:`NotAllowed` unless ``by`` is the creator and the comment is public."""
     target: Any = comment.target
     is_silent = comment.deleted_at or comment.is_hidden or comment.is_held
     if is_silent or not target.channel.is_owned_by(by):
@@ -207,11 +205,8 @@ def _lock(target: Any) -> None:
     type(target)._default_manager.select_for_update().filter(pk=target.pk).first()
 
 
-# --- Whoever moderates ----------------------------------------------------------------
-
-
 def approve(*, comment: Comment, by: User) -> None:
-    """Let a held comment through."""
+    """Approve a held comment."""
     target: Any = comment.target
     if not target.can_moderate(by):
         raise NotAllowed
@@ -223,14 +218,14 @@ def approve(*, comment: Comment, by: User) -> None:
 
 
 def hide(*, comment: Comment, by: User) -> None:
-    """Show it to moderators only."""
+    """Hide a comment from everybody but moderators."""
     _moderators_only(by)
     _change(comment, Change.TAKEN, is_hidden=True, is_pinned=False)
     logger.info("Comment hidden", extra={"comment": comment.public_id, "by": by.pk})
 
 
 def restore(*, comment: Comment, by: User) -> None:
-    """Undo hiding, and deleting unless its author did it."""
+    """Undo hiding and deleting, but not the author's own deletion."""
     _moderators_only(by)
     is_theirs = comment.deleted_by_id is not None and comment.deleted_by_id == comment.author_id
     back = {} if is_theirs else {"deleted_at": None, "deleted_by": None}
@@ -243,25 +238,22 @@ def _moderators_only(by: User) -> None:
         raise NotAllowed
 
 
-# --- How it is stored ---------------------------------------------------------------------
-
-
 @transaction.atomic
 def _change(comment: Comment, change: Change | None = None, /, **fields: Any) -> None:
-    """Set ``fields``; ``change`` is what that means to those who have it before their eyes."""
+    """Set ``fields``; ``change`` is the announcement for open pages, if any."""
     for name, value in fields.items():
         setattr(comment, name, value)
     comment.save(update_fields=list(fields))
     _rank(comment)
     if change:
         target: Any = comment.target
-        changes.tell_on_commit(target, changes.Kind.COMMENT, [comment.public_id], change)
+        changes.tell_on_commit(target, changes.TextKind.COMMENT, [comment.public_id], change)
 
 
 def _rank(comment: Comment, *, likes: int = 0) -> None:
-    """Count ``likes`` more, and find its place and its root's anew; inside a transaction."""
+    """Add ``likes``, and score the comment and its root again; inside a transaction."""
     changes = {comment.pk: likes} | ({comment.parent_id: 0} if comment.parent_id else {})
-    for pk, more in sorted(changes.items()):  # always in this order: nobody waits for each other
+    for pk, more in sorted(changes.items()):  # locked in a fixed order, against deadlocks
         row = Comment.objects.select_for_update().get(pk=pk)
         row.like_count = max(0, row.like_count + more)
         replies = Comment.objects.spoken().filter(parent=row).count()

@@ -1,4 +1,4 @@
-"""What may be said, from the facts about it: nothing here counts or stores."""
+"""Spam rules for comments and danmaku: pure decisions, without counters or storage."""
 
 from __future__ import annotations
 
@@ -14,31 +14,31 @@ DANMAKU_A_WINDOW = 20
 MAX_LINKS = 5
 HELD_FROM_LINKS = 3
 NEW_ACCOUNT = timedelta(days=1)
-# The same text of so many people in ten minutes is one machine with many names.
+# If so many people post the same text in ten minutes, it is one machine with many names.
 CHORUS = 4
 
 
-class Verdict(Enum):
+class SpamVerdict(Enum):
     PUBLISH = "publish"
     HOLD = "hold"
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """About one text and who sends it; the counters are zero where rate limits are off."""
+    """Facts about one text and its author; the counters are zero if rate limits are off."""
 
     links: int
     account_age: timedelta
-    is_trusted: bool = False  # decides about the place anyway
-    recent: int = 0  # sent in the last window, this one included
-    is_repeated: bool = False  # by the same person
-    others: int = 0  # who said the same
+    is_trusted: bool = False  # moderates the target
+    recent: int = 0  # posts in the last window, this one included
+    is_repeated: bool = False  # by the same author
+    others: int = 0  # other authors of the same text
 
 
-def judge_comment(facts: Facts) -> Verdict:
-    """Publish or hold; raises what is refused."""
+def judge_comment(facts: Facts) -> SpamVerdict:
+    """Return the verdict on a comment; raise a ``CommentError`` if it is refused."""
     if facts.is_trusted:
-        return Verdict.PUBLISH
+        return SpamVerdict.PUBLISH
     if facts.recent > COMMENTS_A_WINDOW:
         raise TooFast(WINDOW_S)
     if facts.is_repeated:
@@ -46,20 +46,20 @@ def judge_comment(facts: Facts) -> Verdict:
     return judge_links(facts)
 
 
-def judge_links(facts: Facts) -> Verdict:
-    """The part that an edit has to pass as well."""
+def judge_links(facts: Facts) -> SpamVerdict:
+    """Return the verdict of the rules that edits have to pass as well."""
     if facts.is_trusted:
-        return Verdict.PUBLISH
+        return SpamVerdict.PUBLISH
     if facts.links > MAX_LINKS:
         raise TooManyLinks
     is_new = facts.account_age < NEW_ACCOUNT
     if facts.links >= HELD_FROM_LINKS or (facts.links and is_new) or facts.others >= CHORUS:
-        return Verdict.HOLD
-    return Verdict.PUBLISH
+        return SpamVerdict.HOLD
+    return SpamVerdict.PUBLISH
 
 
 def judge_danmaku(facts: Facts) -> None:
-    """Raises what is refused: what flies is never held, its moment would be gone."""
+    """Raise a ``CommentError`` if it is refused: danmaku is never held, as its moment would pass."""
     if facts.links:
         raise NoLinks
     if facts.is_trusted:

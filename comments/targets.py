@@ -1,4 +1,4 @@
-"""What can be commented on, as this app sees it."""
+"""Interface of objects that have comments."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ if TYPE_CHECKING:
 
 
 class Target(Protocol):
-    """A model instance that answers these; whose row and whose rules they are is not our business."""
+    """Model instance with comments; its own app decides the answers."""
 
     pk: Any
 
     @property
     def channel(self) -> Channel:
-        """Whose it is: the creator, who pins and gives hearts."""
+        """Return the creator's channel, which pins comments and gives hearts."""
 
     @property
     def comments_open(self) -> bool:
-        """Whether new comments and danmaku are taken."""
+        """Return whether new comments and danmaku are accepted."""
 
     @property
     def comments_held(self) -> bool:
-        """Whether new comments wait until somebody who may moderate has let them through."""
+        """Return whether new comments are held until a moderator approves them."""
 
     def get_absolute_url(self) -> str:
-        """The page that shows it; ``str()`` is its title."""
+        """Return the address of its page; ``str()`` is its title."""
 
     def can_watch(self, user: User | AnonymousUser) -> bool:
-        """Whether ``user`` may know that it exists."""
+        """Return whether ``user`` may know that it exists."""
 
     def can_moderate(self, user: User | AnonymousUser) -> bool:
-        """Whether ``user`` decides about what is said here: the creator, or a moderator."""
+        """Return whether ``user`` moderates its comments: the creator or a moderator."""

@@ -1,4 +1,4 @@
-"""Whom a comment is told to: who is answered, and who is mentioned."""
+"""Notifications about a comment, for the person it answers and the people it mentions."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SHOWN = 140
 
 
 def tell_of(comment: Comment, target: Target, *, answered: User | None) -> None:
-    """Tell each of them once, and nobody who may not know of ``target``; inside a transaction."""
+    """Notify each person once, and only those who may see ``target``; inside a transaction."""
     told = [comment.author, answered]
     if answered and answered != comment.author:
         _tell(comment, target, answered, Notification.Kind.REPLY)

@@ -1,6 +1,6 @@
-"""What people write: cleaned before it is stored, made safe HTML when it is shown.
+"""Text of comments: cleaned before it is stored, turned into safe HTML when it is shown.
 
-Text is stored as it was meant, plain.  Nothing here knows Django or a database.
+Text is stored plain, as the author wrote it.  Nothing here uses Django or a database.
 """
 
 from __future__ import annotations
@@ -14,30 +14,33 @@ from html import escape
 _URL = re.compile(r"(?<![A-Za-z0-9])https?://[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]+", re.IGNORECASE)
 _TIME = re.compile(r"(?<![A-Za-z0-9_:：./])(\d{1,3})[:：]([0-5]\d)(?:[:：]([0-5]\d))?(?![A-Za-z0-9_:：/])")
 _MENTION = re.compile(r"(?<![A-Za-z0-9_@＠./-])[@＠]([A-Za-z0-9][A-Za-z0-9_.-]{1,28}[A-Za-z0-9_])")
-# What readers would take for an address although nothing makes it a link.
+# Addresses without a scheme: readers recognise them, although they do not become links.
 _BARE_LINK = re.compile(
     r"(?<![A-Za-z0-9@/.-])(?:www\.[a-z0-9-]+\.|(?:[a-z0-9-]+\.)+[a-z]{2,12}/)\S", re.IGNORECASE
 )
 _INVISIBLE = dict.fromkeys(
-    # Zero-width marks, and those that turn the direction of whatever follows;
+    # Zero-width characters and direction marks;
     # the joiner stays, because emoji are made with it.
     [0x00AD, 0x180E, 0x200B, 0x2060, 0xFEFF, *range(0x202A, 0x202F), *range(0x2066, 0x206A)]
 )
+# Characters that fonts draw as nothing although Unicode calls them letters or symbols:
+# fillers of Hangul and Khmer, the empty Braille pattern, and a musical null.
+_BLANK = frozenset("\u115f\u1160\u3164\uffa0\u17b4\u17b5\u2800\U0001d159\ufffc")
+# Unassigned, and ignored by programs that do not know them (Default_Ignorable_Code_Point).
+_IGNORED = (range(0x2065, 0x2066), range(0xFFF0, 0xFFF9), range(0xE0000, 0xE1000))
+_INVISIBLE_CATEGORIES = frozenset({"Cc", "Cf", "Cs"})
 _MARKS_IN_A_ROW = 4
 _MAX_MENTIONS = 20
 
 
 class Unshowable(ValueError):
-    """There are characters in the text that no reader can be shown."""
-
-
-# --- Before it is stored ----------------------------------------------------------
+    """Error for text with characters that cannot be shown."""
 
 
 def clean(text: str) -> str:
-    """``text`` as it is stored: lines kept, spaces squeezed, nothing invisible.
+    """Return ``text`` as it is stored: lines kept, spaces squeezed, no invisible characters.
 
-    Raises :class:`Unshowable` for NUL, control characters and halves of letters.
+    Raise :class:`Unshowable` for NUL, control characters and surrogates.
     """
     text = unicodedata.normalize("NFC", text.replace("\r\n", "\n").replace("\r", "\n").replace("\t", " "))
     if any(unicodedata.category(letter) in {"Cc", "Cs"} and letter != "\n" for letter in text):
@@ -46,16 +49,29 @@ def clean(text: str) -> str:
     lines = (re.sub(r"[ \u00a0\u2028\u2029]+", " ", line).strip() for line in text.split("\n"))
     # Two line breaks make a paragraph; more only push others off the screen.
     cleaned = re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip()
-    return cleaned if any(unicodedata.category(letter)[0] not in "ZCM" for letter in cleaned) else ""
+    return cleaned if has_visible(cleaned) else ""
+
+
+def has_visible(text: str) -> bool:
+    """Return whether ``text`` has a visible character: not only spaces, marks, fillers and tags."""
+    return any(map(_is_visible, text))
+
+
+def _is_visible(letter: str) -> bool:
+    category = unicodedata.category(letter)
+    if category in _INVISIBLE_CATEGORIES or category[0] in "ZM" or letter in _BLANK:
+        return False
+    # An emoji may be newer than our tables, so unassigned characters count as visible.
+    return category != "Cn" or not any(ord(letter) in ignored for ignored in _IGNORED)
 
 
 def clean_line(text: str) -> str:
-    """The same for a text of one line."""
+    """Return ``text`` cleaned as a single line."""
     return re.sub(r"\s+", " ", clean(text))
 
 
 def _without_towers(text: str) -> str:
-    """At most four marks over one letter: more climb over the lines above."""
+    """Return ``text`` with at most four marks on a letter: more would cover the lines above."""
     kept: list[str] = []
     marks = 0
     for letter in text:
@@ -66,28 +82,25 @@ def _without_towers(text: str) -> str:
 
 
 def mentioned(text: str) -> tuple[str, ...]:
-    """The names behind ``@``, in lower case, each once; whose they are is not known here."""
+    """Return the distinct names after ``@``, in lower case; they need not exist."""
     names = (match[1].lower() for match in _MENTION.finditer(_URL.sub(" ", text)))
     return tuple(dict.fromkeys(names))[:_MAX_MENTIONS]
 
 
 def link_count(text: str) -> int:
-    """Addresses in ``text``, including those that only look like one."""
+    """Return the number of links in ``text``, including addresses without a scheme."""
     return len(_URL.findall(text)) + len(_BARE_LINK.findall(_URL.sub(" ", text)))
 
 
 def gist(text: str) -> str:
-    """What is left when case, spaces and signs are taken away: equal for the same thing said twice."""
+    """Return ``text`` without case, spaces and signs, to compare texts."""
     folded = unicodedata.normalize("NFKC", text).casefold()
     words = "".join(letter for letter in folded if letter.isalnum())
     return words or folded
 
 
-# --- When it is shown ---------------------------------------------------------------
-
-
 def to_html(text: str, mentions: Collection[str] = ()) -> str:
-    """Safe HTML: everything escaped; links, times and the names of ``mentions`` are links."""
+    """Return safe HTML: everything escaped; URLs, times and the names in ``mentions`` are links."""
     known = {name.lower(): name for name in mentions}
     return "".join(_pieces(text, known)).replace("\n", "<br>")
 
@@ -103,7 +116,7 @@ def _pieces(text: str, known: Mapping[str, str]) -> Iterator[str]:
 
 
 def _words(text: str, known: Mapping[str, str]) -> Iterator[str]:
-    """Times and names; a time never touches a name, so one pass finds both."""
+    """Yield text with times and names as links; they never overlap, so one pass finds both."""
     at = 0
     found = sorted([*_TIME.finditer(text), *_MENTION.finditer(text)], key=lambda match: match.start())
     for match in found:
@@ -116,7 +129,7 @@ def _words(text: str, known: Mapping[str, str]) -> Iterator[str]:
 
 
 def _time(match: re.Match[str]) -> str:
-    """``1:23`` is minutes and seconds, ``1:02:03`` begins with hours."""
+    """Return a link to a time: ``1:23`` is minutes and seconds, ``1:02:03`` begins with hours."""
     first, second, third = match.groups()
     if third is None:
         seconds = int(first) * 60 + int(second)
@@ -132,7 +145,7 @@ def _mention(match: re.Match[str], known: Mapping[str, str]) -> str:
 
 def _link(url: str) -> str:
     host = url.split("//", 1)[1].split("/", 1)[0].split("?", 1)[0].split("#", 1)[0]
-    # A name before the host makes one site look like another.
+    # A user name before the host makes one site look like another.
     if not re.match(r"[A-Za-z0-9\[]", host) or "@" in host:
         return escape(url)
     safe = escape(url)
@@ -140,7 +153,7 @@ def _link(url: str) -> str:
 
 
 def _without_closing(url: str) -> str:
-    """``url`` without what closes the sentence around it."""
+    """Return ``url`` without the punctuation that ends the sentence around it."""
     while url[-1] in ".,;:!?'*_~" or (url[-1] in ")]" and _is_unopened(url)):
         url = url[:-1]
     return url

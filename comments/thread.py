@@ -1,4 +1,4 @@
-"""What one reader sees of the comments under one target: the pages' side of the QuerySets."""
+"""Comments under one target as one reader sees them, for pages."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ PAGE_SIZE = 20
 REPLIES_PAGE_SIZE = 20
 MOST_REPLIES_AT_ONCE = 200
 
-ORDERS = {"best": _("Best"), "newest": _("Newest")}
+ORDERS = {"best": _("Top comments"), "newest": _("Newest")}
 HELD = "held"
 COLUMNS = {"best": "score", "newest": "created_at", HELD: "created_at"}
 
 
 def is_id(text: str) -> bool:
-    """Whether ``text`` can be an id of ours; databases are not asked for anything else."""
+    """Return whether ``text`` can be a public id; other texts are not looked up."""
     return 0 < len(text) <= 16 and text.isascii() and text.isalnum()
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A target, the page that shows it, and the address of its comments (with a slash at the end)."""
+    """Target, the page that shows it, and the address of its comments (with a slash at the end)."""
 
     target: Target
     page_url: str
@@ -44,13 +44,13 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class CommentPage:
     comments: Sequence[Comment]
     next_query: str = ""  # empty on the last page
 
 
 class Thread:
-    """The comments of ``place`` for ``user``."""
+    """Comments of ``place`` for ``user``."""
 
     def __init__(self, place: Place, user: User | AnonymousUser) -> None:
         self.place = place
@@ -75,11 +75,11 @@ class Thread:
 
     @cached_property
     def count(self) -> int:
-        return Comment.objects.of(self.target).spoken().count()
+        return Comment.objects.of(self.target).spoken_count()
 
     @cached_property
     def held_count(self) -> int:
-        """How many wait for whoever may let them through."""
+        """Return the number of held comments, for people who may approve them."""
         return self._held().count() if self.can_moderate else 0
 
     def _held(self) -> CommentQuerySet:
@@ -93,25 +93,30 @@ class Thread:
             comment.target = self.target
         return comment
 
-    def page(self, order: str, after: str = "") -> Page:
-        """Roots after ``after``, the id of the last one shown; the first page begins with what is pinned."""
+    def page(self, order: str, after: str = "") -> CommentPage:
+        """Return the roots after ``after``, the id of the last one shown.
+
+        The first page begins with the pinned comment, which has a query of its own: no
+        index has both orders, and a sort would read every comment.
+        """
         if order == HELD:
             rows = self._held() if self.can_moderate else self.seen.none()
         else:
             rows = self.seen.roots()
         column = COLUMNS[order]
-        ordering = [f"-{column}", "-pk"]
         last = self._row(after)
-        if last is None:
-            ordering.insert(0, "-is_pinned")
-        else:
+        pinned = list(rows.filter(is_pinned=True)) if last is None else []
+        rows = rows.filter(is_pinned=False)
+        if last is not None and not last.is_pinned:
             value = getattr(last, column)
-            further = Q(**{f"{column}__lt": value}) | Q(**{column: value}, pk__lt=last.pk)
-            rows = rows.filter(further, is_pinned=False) if not last.is_pinned else rows.exclude(pk=last.pk)
-        return self._cut(rows.order_by(*ordering), PAGE_SIZE, order=order)
+            rows = rows.filter(
+                Q(**{f"{column}__lt": value}) | Q(**{column: value}, pk__lt=last.pk),
+                **{f"{column}__lte": value},
+            )
+        return self._cut(rows.order_by(f"-{column}", "-pk"), PAGE_SIZE, first=pinned, order=order)
 
-    def replies(self, root: Comment, after: str = "", least: Comment | None = None) -> Page:
-        """As they were written; ``least`` is one of them that has to be on the page."""
+    def replies(self, root: Comment, after: str = "", least: Comment | None = None) -> CommentPage:
+        """Return the replies to ``root``, oldest first; the page includes ``least`` if it is given."""
         rows = self.seen.filter(parent=root)
         size = REPLIES_PAGE_SIZE
         if least is not None:
@@ -120,31 +125,31 @@ class Thread:
         last = self._row(after)
         if last is not None:
             later = Q(created_at__gt=last.created_at) | Q(created_at=last.created_at, pk__gt=last.pk)
-            rows = rows.filter(later)
+            rows = rows.filter(later, created_at__gte=last.created_at)
         return self._cut(rows.order_by("created_at", "pk"), size, show="replies")
 
     def _row(self, public_id: str) -> Comment | None:
-        """Where the last page ended; what was deleted since still marks its place."""
+        """Return the last comment of the previous page, even if it was deleted since."""
         if not is_id(public_id):
             return None
         return Comment.objects.of(self.target).filter(public_id=public_id).first()
 
-    def _cut(self, rows: CommentQuerySet, size: int, **query: str) -> Page:
-        found = list(rows[: size + 1])
+    def _cut(
+        self, rows: CommentQuerySet, size: int, first: Sequence[Comment] = (), **query: str
+    ) -> CommentPage:
+        found = [*first, *rows[: size + 1 - len(first)]]
         shown = found[:size]
         for comment in shown:
             comment.target = self.target
         if len(found) <= size:
-            return Page(shown)
-        return Page(shown, "?" + urlencode({**query, "after": shown[-1].public_id}))
-
-    # --- For templates --------------------------------------------------------------
+            return CommentPage(shown)
+        return CommentPage(shown, "?" + urlencode({**query, "after": shown[-1].public_id}))
 
     def context(self, **more: Any) -> dict[str, Any]:
         return {"thread": self, "place": self.place, "most": MAX_COMMENT, **more}
 
     def section(self, order: str = "best", after: str = "", chosen: str = "") -> dict[str, Any]:
-        """The whole section; ``chosen`` is a comment that an address points to, and comes first, unfolded."""
+        """Return the context of the section; ``chosen``, a linked comment, comes first with its replies."""
         order = order if order in ORDERS or (order == HELD and self.can_moderate) else "best"
         page = self.page(order, after)
         context = self.context(order=order, orders=ORDERS, page=page)
@@ -157,7 +162,7 @@ class Thread:
         others = [shown for shown in page.comments if shown.pk != root.pk]
         return {
             **context,
-            "page": Page(others, page.next_query),
+            "page": CommentPage(others, page.next_query),
             "chosen": comment,
             "chosen_root": root,
             "chosen_replies": self.replies(root, least=comment if comment.parent_id else None),

@@ -1,10 +1,10 @@
-"""Rate limits of what is said over the API; ``comments.spam`` looks at what it is."""
+"""Rate limits of posts over the API; ``comments.spam`` judges their content."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from videoplatform.throttling import AnonymousThrottle, PersonThrottle
+from common.throttling import AddressThrottle, PersonThrottle
 
 if TYPE_CHECKING:
     from rest_framework.request import Request
@@ -12,20 +12,21 @@ if TYPE_CHECKING:
 
 
 class CommentThrottle(PersonThrottle):
+    """Throttle of comments by person; each comment is one unit."""
+
     scope = "comment"
-    rate = "200/hour"
+
+    def price(self, request: Request, view: APIView) -> int:
+        return 1
 
 
 class DanmakuThrottle(PersonThrottle):
+    """Throttle of danmaku by person."""
+
     scope = "danmaku"
-    rate = "600/hour"
 
 
-class ReaderThrottle(AnonymousThrottle):
-    """By address, whoever it is: a shared answer must not ask who reads."""
+class ReaderThrottle(AddressThrottle):
+    """Throttle by address for readers of danmaku: a shared response must not depend on the user."""
 
     scope = "danmaku_reader"
-    rate = "1200/min"
-
-    def get_cache_key(self, request: Request, view: APIView) -> str | None:
-        return self.cache_format % {"scope": self.scope, "ident": self.get_ident(request)}

@@ -1,7 +1,7 @@
-"""Comments on pages: fragments for htmx, and the same by redirect without JavaScript.
+"""Comments on pages: fragments for htmx, and redirects without JavaScript.
 
-The app that owns the target binds these to its addresses, having asked whether
-the person may know of the target at all.
+The app that owns the target binds these to its addresses, and first checks that
+the person may know of the target.
 """
 
 from __future__ import annotations
@@ -33,12 +33,9 @@ __all__ = ["Place", "comment", "comments"]
 UNPROCESSABLE = 422
 
 
-# --- The section ------------------------------------------------------------------
-
-
 @require_http_methods(["GET", "HEAD", "POST"])
 def comments(request: HttpRequest, place: Place) -> HttpResponse:
-    """The list in another order, more of it, or something new to say."""
+    """Return the list in another order or more of it, or post a comment."""
     thread = Thread(place, request.user)
     if request.method == "POST":
         return _post(request, thread)
@@ -63,10 +60,10 @@ def _post(request: HttpRequest, thread: Thread) -> HttpResponse:
         return _composer(request, thread, parent=parent, text=text, error=str(error), status=UNPROCESSABLE)
     new = thread.one(posted.public_id)
     if new is None:
-        raise Http404  # deleted within the same moment
+        raise Http404  # deleted in the same moment
     if not is_htmx(request):
         return redirect(_permalink(thread.place, new))
-    said = _("It is being looked at before others see it.") if new.is_held else _("It is said.")
+    said = _("Your comment will appear after review.") if new.is_held else _("Comment posted.")
     root = thread.one(new.root.public_id) if new.parent_id else None
     context = thread.context(new=new, root=root)
     template = "comments/replied.html" if root else "comments/posted.html"
@@ -85,19 +82,16 @@ def _composer(
     status: int = 200,
     **more: Any,
 ) -> HttpResponse:
-    """The form to write in: as a fragment, or on a page of its own."""
+    """Return the form for a comment: as a fragment, or on a page of its own."""
     context = thread.context(parent=parent, edited=edited, is_open=True, **more)
     template = "comments/includes/composer.html" if is_htmx(request) else "comments/form.html"
     response = render(request, template, context, status=status)
     return _varying(response)
 
 
-# --- One of them --------------------------------------------------------------------
-
-
 @require_http_methods(["GET", "HEAD", "POST"])
 def comment(request: HttpRequest, place: Place, comment_id: str) -> HttpResponse:
-    """One comment, its replies, a form for it, or something done to it."""
+    """Return one comment, its replies or a form for it, or act on it."""
     thread = Thread(place, request.user)
     found = thread.one(comment_id)
     if found is None:
@@ -124,13 +118,13 @@ def _form(request: HttpRequest, thread: Thread, found: Comment, show: str) -> Ht
         if not found.is_by(request.user):
             raise Http404
         return _composer(request, thread, edited=found, text=found.text)
-    # A reply to a reply stands under the root: its first word says whom it answers.
+    # A reply to a reply is shown under the root, so its first word names the person it answers.
     text = f"@{found.author.username} " if found.parent_id and found.author else ""
     return _composer(request, thread, parent=found, text=text)
 
 
 def _do(request: HttpRequest, thread: Thread, found: Comment) -> HttpResponse:
-    """What ``do`` says; the service decides whether the person may."""
+    """Run the action ``do``; the service checks the permission."""
     if not request.user.is_authenticated:
         return _sign_in_first(request, thread.place)
     do = request.POST.get("do", "")
@@ -185,9 +179,6 @@ def _refused(request: HttpRequest, thread: Thread, sentence: str) -> HttpRespons
         messages.error(request, sentence)
         return redirect(_page(thread.place, "comments"))
     return HttpResponse(status=204, headers={"HX-Trigger": json.dumps({"toast": sentence})})
-
-
-# --- Answers --------------------------------------------------------------------------
 
 
 def is_htmx(request: HttpRequest) -> bool:

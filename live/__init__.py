@@ -1,1 +1,1 @@
-"""Everything that happens now: streams, broadcasts, chat (arrives with its own issue)."""
+"""Live streaming: streams, broadcasts and their chat."""

@@ -1,4 +1,4 @@
-"""Where encoders send to."""
+"""Address of the ingest, as shown to streamers."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from django.conf import settings
 
 
 def ingest_url(requested_host: str = "") -> str:
-    """``RTMP_PUBLIC_URL``, or the host under which we were asked with RTMP's port.
+    """Return ``RTMP_PUBLIC_URL``, or a URL of the requested host and RTMP's port.
 
-    ``requested_host`` is as in the Host header; empty means the host that RTMP listens on.
+    ``requested_host`` is a Host header; if it is empty, the host that RTMP listens on is used.
     """
     if settings.RTMP_PUBLIC_URL:
         return str(settings.RTMP_PUBLIC_URL).rstrip("/")

@@ -1,30 +1,40 @@
-"""Streams, broadcasts and chat at the moderators' desk.  Keys are revoked here and never shown."""
+"""Admin of streams, broadcasts and chat.  Moderators can revoke stream keys, but never see them."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, cast
 
 from django.contrib import admin, messages
 from django.http import HttpRequest
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import mark_safe
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
+from accounts.admin.ranked import Ranked
+from accounts.models import User
+from common.templatetags.human import clock
 from live import broadcasting, services
+from live.chat import room_moderation as chat
 from live.models import Broadcast, ChatMessage, ChatRestriction, Stream
+from videos.services.errors import ServiceError
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
 
 
 class NothingToAdd:
-    """What people make themselves is not made at this desk."""
+    """Mixin that forbids adding: only users create these rows, on the site itself."""
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
 
 @admin.register(Stream)
-class StreamAdmin(NothingToAdd, admin.ModelAdmin[Stream]):
+class StreamAdmin(NothingToAdd, Ranked):
     list_display = ("__str__", "title", "category", "visibility", "has_key", "key_used_at", "is_suspended")
     list_filter = ("is_suspended", "visibility", "category")
     list_select_related = ("channel__owner",)
@@ -34,30 +44,36 @@ class StreamAdmin(NothingToAdd, admin.ModelAdmin[Stream]):
     actions = ("revoke_keys", "suspend", "restore")
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """A stream goes with its channel."""
+        """Return False: a stream is deleted only with its channel."""
         return False
+
+    def owner_of(self, row: Stream) -> User:
+        return row.channel.owner
 
     @admin.display(boolean=True, description=_("key"))
     def has_key(self, stream: Stream) -> bool:
         return stream.key_digest is not None
 
-    @admin.action(description=_("Revoke the stream key"), permissions=["change"])
+    @admin.action(description=_("Revoke stream key"), permissions=["change"])
     def revoke_keys(self, request: HttpRequest, streams: QuerySet[Stream]) -> None:
-        for stream in streams:
+        reached = self.within_reach(request, streams)
+        for stream in reached:
             services.revoke_stream_key(stream)
-        self._say(request, len(streams))
+        self._say(request, len(reached))
 
-    @admin.action(description=_("Suspend, and end what is live"), permissions=["change"])
+    @admin.action(description=_("Suspend and end the broadcast"), permissions=["change"])
     def suspend(self, request: HttpRequest, streams: QuerySet[Stream]) -> None:
-        for stream in streams:
+        reached = self.within_reach(request, streams)
+        for stream in reached:
             services.suspend_stream(stream, is_suspended=True)
-        self._say(request, len(streams))
+        self._say(request, len(reached))
 
-    @admin.action(description=_("Allow to go live again"), permissions=["change"])
+    @admin.action(description=_("Allow going live"), permissions=["change"])
     def restore(self, request: HttpRequest, streams: QuerySet[Stream]) -> None:
-        for stream in streams:
+        reached = self.within_reach(request, streams)
+        for stream in reached:
             services.suspend_stream(stream, is_suspended=False)
-        self._say(request, len(streams))
+        self._say(request, len(reached))
 
     def _say(self, request: HttpRequest, count: int) -> None:
         sentence = ngettext("%(n)d stream was changed.", "%(n)d streams were changed.", count)
@@ -68,46 +84,95 @@ class StreamAdmin(NothingToAdd, admin.ModelAdmin[Stream]):
 
 
 @admin.register(Broadcast)
-class BroadcastAdmin(NothingToAdd, admin.ModelAdmin[Broadcast]):
-    list_display = ("stream", "status", "started_at", "ended_at", "ending", "peak_viewer_count")
+class BroadcastAdmin(NothingToAdd, Ranked):
+    list_display = ("stream", "status", "started_at", "lasted", "ending", "peak_viewer_count")
     list_filter = ("status", "ending", "started_at")
     list_select_related = ("stream__channel__owner",)
     search_fields = ("public_id", "stream__channel__owner__username")
-    date_hierarchy = "started_at"
+    sortable_by = ("started_at",)
+    fields = (
+        "stream", "status", "ending", "started_at", "ended_at", "lasted", "peak_viewer_count", "arrives",
+        "leaves", "replay", "public_id",
+    )  # fmt: skip
+    readonly_fields = fields
     actions = ("end",)
 
+    def owner_of(self, row: Broadcast) -> User:
+        return row.stream.channel.owner
+
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """What happened is not edited; it can be ended."""
+        """Return False: a broadcast is a fact; moderators can only end it."""
         return False
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Nor forgotten: its ingest still writes to it.  Its replay is a video, and deleted as one."""
+        """Return False: the ingest may still write to it.  Its replay is deleted as a video."""
         return False
+
+    @admin.display(description=_("length"))
+    def lasted(self, broadcast: Broadcast) -> str:
+        end = broadcast.ended_at or timezone.now()
+        return clock((end - broadcast.started_at).total_seconds())
+
+    @admin.display(description=_("incoming signal"))
+    def arrives(self, broadcast: Broadcast) -> str:
+        return _in_words(broadcast.source_json or {})
+
+    @admin.display(description=_("qualities"))
+    def leaves(self, broadcast: Broadcast) -> str:
+        """Return one line per rendition, best first."""
+        lines = [(_in_words(rendition),) for rendition in broadcast.renditions_json]
+        return format_html_join(mark_safe("<br>"), "{}", lines)
+
+    @admin.display(description=_("replay"))
+    def replay(self, broadcast: Broadcast) -> str:
+        video = broadcast.recording
+        if video is None:
+            return ""
+        return format_html(
+            '<a href="{}">{}</a>', reverse("admin:videos_video_change", args=[video.pk]), video
+        )
 
     def has_end_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("live.change_broadcast")
 
-    @admin.action(description=_("End"), permissions=["end"])
+    @admin.action(description=_("End broadcast"), permissions=["end"])
     def end(self, request: HttpRequest, broadcasts: QuerySet[Broadcast]) -> None:
         running = broadcasts.running().select_related("stream__channel__owner")  # type: ignore[attr-defined]
-        ended = sum(broadcasting.end(broadcast, Broadcast.Ending.SUSPENDED) for broadcast in running)
+        reached = self.within_reach(request, running)
+        ended = sum(broadcasting.end(broadcast, Broadcast.Ending.SUSPENDED) for broadcast in reached)
         sentence = ngettext("%(n)d broadcast was ended.", "%(n)d broadcasts were ended.", ended)
         self.message_user(request, sentence % {"n": ended}, messages.SUCCESS)
+
+
+def _in_words(track: Mapping[str, Any]) -> str:
+    """Return size, frame rate, bitrate, codecs and encoder of a source or rendition, as far as known."""
+    width, height, rate = track.get("width_px"), track.get("height_px"), track.get("frame_rate")
+    bitrate_bps = track.get("bitrate_bps") or track.get("video_bitrate_bps")
+    facts = [
+        f"{width} × {height}" if width and height else "",
+        f"{rate:.4g} fps" if rate else "",
+        f"{bitrate_bps / 1e6:.1f} Mb/s" if bitrate_bps else "",
+        str(track.get("codecs") or ""),
+        str(track.get("encoder") or ""),
+    ]
+    return " · ".join(filter(None, facts))
 
 
 @admin.register(ChatMessage)
 class ChatMessageAdmin(NothingToAdd, admin.ModelAdmin[ChatMessage]):
     list_display = ("text", "user", "stream", "sent_at", "deleted_at")
     list_filter = ("sent_at", ("deleted_at", admin.EmptyFieldListFilter))
+    fields = ("text", "user", "stream", "broadcast", "sent_at", "deleted_at", "deleted_by", "public_id")
     list_select_related = ("user", "stream__channel__owner")
     search_fields = ("text", "user__username", "stream__channel__owner__username")
-    show_full_result_count = False
+    ordering = ("-pk",)
+    sortable_by = ()
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """A message is taken away in its room; what was said stays on record."""
+        """Return False: a message is removed through moderation, and its row stays."""
         return False
 
 
@@ -120,3 +185,14 @@ class ChatRestrictionAdmin(NothingToAdd, admin.ModelAdmin[ChatRestriction]):
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
+
+    def delete_model(self, request: HttpRequest, obj: ChatRestriction) -> None:
+        """Lift the restriction through the chat, which tells the person and records a decision."""
+        try:
+            chat.unban(stream=obj.stream, by=cast(User, request.user), username=obj.user.username)
+        except ServiceError as error:
+            self.message_user(request, f"{obj.user}: {error.sentence}", messages.WARNING)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[ChatRestriction]) -> None:
+        for restriction in queryset.select_related("stream__channel__owner", "user"):
+            self.delete_model(request, restriction)

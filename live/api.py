@@ -1,4 +1,4 @@
-"""Live over the API: the same services and QuerySets as the pages."""
+"""API of live streams, on the same services and QuerySets as the pages."""
 
 from __future__ import annotations
 
@@ -16,22 +16,26 @@ from rest_framework.response import Response
 
 from accounts.api import ChannelProfileSerializer, ChannelView
 from accounts.authentication import person_of
+from accounts.errors import NotTheirs
 from accounts.models import Channel
-from live import liveness, services, state, viewers
+from accounts.ranks import reaches
+from common.openapi import refusal, refusals
+from common.pagination import CursorPagination
+from common.throttling import ScopedThrottle
+from live import ingest_presence, services, stream_state, viewers
 from live.addresses import ingest_url
 from live.chat import tickets
 from live.errors import NotOnAir, StreamSuspended
+from live.ingest import turns
+from live.ingest.health import GOOD
 from live.models import Broadcast, ChatMessage, Stream
-from videoplatform.openapi import refusal, refusals
-from videoplatform.pagination import CursorPagination
-from videoplatform.throttling import ScopedThrottle
-from videos.api import AnswersServiceErrors, ChannelSerializer, viewer_of
+from videos.api import AnswersServiceErrors, viewer_of
 from videos.models import Category, Video
+from videos.serializers import ChannelSerializer
 
 CHAT_PAGE = 50
-STATUSES = [*Broadcast.Status.choices[:2], (state.OFFLINE, state.OFFLINE)]
-
-# --- Shapes ---------------------------------------------------------------------
+RIVAL = "rival_encoder"  # advice: another encoder has connected with the same key
+STATUSES = [*Broadcast.Status.choices[:2], (stream_state.OFFLINE, stream_state.OFFLINE)]
 
 
 class LivePlaybackSerializer(serializers.Serializer[Any]):
@@ -40,7 +44,7 @@ class LivePlaybackSerializer(serializers.Serializer[Any]):
     poster_url = serializers.CharField(allow_null=True)
 
     def to_representation(self, playback: dict[str, str | None]) -> dict[str, Any]:
-        """Addresses in full, for players that are no browser."""
+        """Return absolute URLs, for players outside a browser."""
         absolute = self.context["request"].build_absolute_uri
         return {name: url and absolute(url) for name, url in playback.items()}
 
@@ -50,7 +54,7 @@ class ChatSerializer(serializers.Serializer[Any]):
 
 
 class LiveSerializer(serializers.Serializer[Any]):
-    """What ``live.state`` says of a stream."""
+    """A stream's state, as built by ``live.stream_state``."""
 
     username = serializers.CharField()
     channel = ChannelSerializer()
@@ -66,6 +70,7 @@ class LiveSerializer(serializers.Serializer[Any]):
     chat = ChatSerializer()
     broadcast_id = serializers.CharField(allow_null=True)
     replay_id = serializers.CharField(allow_null=True)
+    replay_broadcast_id = serializers.CharField(allow_null=True)
 
 
 class StreamEditSerializer(serializers.Serializer[Any]):
@@ -79,6 +84,7 @@ class StreamEditSerializer(serializers.Serializer[Any]):
 class StreamKeySerializer(serializers.Serializer[Any]):
     ingest_url = serializers.CharField()
     stream_key = serializers.CharField(help_text="shown this once")
+    key_id = serializers.CharField(help_text="identifies the key without revealing it")
 
 
 class HeartbeatSerializer(serializers.Serializer[Any]):
@@ -126,22 +132,19 @@ class ChatPageSerializer(serializers.Serializer[Any]):
     previous = serializers.CharField(allow_null=True)
 
 
-# --- Endpoints --------------------------------------------------------------------
-
-
 class LiveProfileSerializer(ChannelProfileSerializer):
     def get_live(self, channel: Channel) -> bool:
         return Stream.objects.on_air().filter(channel=channel).exists()
 
 
 class LiveChannelView(ChannelView):
-    """A channel, and whether it is on air."""
+    """A channel, with a flag that tells if it is on air."""
 
     serializer_class = LiveProfileSerializer
 
 
 class LivePagination(CursorPagination):
-    """Newest on air first; what was paged through stays put while others begin."""
+    """Newest broadcasts first; pages stay stable while further broadcasts begin."""
 
     ordering = ("-on_air_since", "-id")
 
@@ -161,12 +164,12 @@ class LiveListView(generics.ListAPIView[Stream]):
 
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         page = self.paginate_queryset(self.get_queryset()) or []
-        shown = LiveSerializer(state.states(page), many=True, context=self.get_serializer_context())
+        shown = LiveSerializer(stream_state.states(page), many=True, context=self.get_serializer_context())
         return self.get_paginated_response(shown.data)
 
 
 class StreamView(AnswersServiceErrors):
-    """Base: the stream of ``username``, for whoever may know that it exists."""
+    """Base of views on the stream of ``username``; 404 for people who may not watch it."""
 
     permission_classes: Any = (IsAuthenticated,)
 
@@ -191,11 +194,11 @@ class StreamView(AnswersServiceErrors):
         return stream
 
     def answer(self, stream: Stream) -> Response:
-        return Response(LiveSerializer(state.state(stream), context={"request": self.request}).data)
+        return Response(LiveSerializer(stream_state.state(stream), context={"request": self.request}).data)
 
 
 class LiveView(StreamView):
-    """One stream: whether it is on air, and how to watch it."""
+    """A stream: its status and its playback addresses."""
 
     def get_permissions(self) -> list[Any]:
         return [AllowAny()] if self.request.method == "GET" else [IsAuthenticated()]
@@ -220,8 +223,13 @@ class StreamKeyView(StreamView):
     @extend_schema(request=None, responses={201: StreamKeySerializer, **refusals(StreamSuspended)})
     def post(self, request: Request, username: str) -> Response:
         """Make a new key; the old one stops working at once."""
-        stream_key = services.rotate_stream_key(self.own())
-        body = {"ingest_url": ingest_url(request.get_host()), "stream_key": stream_key}
+        stream = self.own()
+        stream_key = services.rotate_stream_key(stream)
+        body = {
+            "ingest_url": ingest_url(request.get_host()),
+            "stream_key": stream_key,
+            "key_id": stream.key_id,
+        }
         return Response(body, status.HTTP_201_CREATED, headers={"Cache-Control": "no-store"})
 
     @extend_schema(request=None, responses={204: None})
@@ -235,7 +243,10 @@ class EndView(StreamView):
     @extend_schema(request=None, responses={204: None, **refusals(NotOnAir)})
     def post(self, request: Request, username: str) -> Response:
         """End the broadcast; the encoder is disconnected."""
-        services.end_broadcast(self.moderated())
+        stream = self.moderated()
+        if not reaches(person_of(request), stream.channel.owner):
+            raise PermissionDenied(str(NotTheirs()))
+        services.end_broadcast(stream)
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
@@ -246,7 +257,7 @@ class HeartbeatView(StreamView):
         request=HeartbeatSerializer, responses={200: HeartbeatAnswerSerializer, **refusals(NotOnAir)}
     )
     def post(self, request: Request, username: str) -> Response:
-        """Fifteen more seconds were watched; send the session back with the next."""
+        """Report a playing viewer, every 15 seconds; send the returned session with the next report."""
         stream = self.watchable()
         asked = HeartbeatSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
@@ -259,7 +270,7 @@ class HeartbeatView(StreamView):
 class TicketView(StreamView):
     @extend_schema(request=None, responses=TicketSerializer)
     def post(self, request: Request, username: str) -> Response:
-        """A ticket that signs a chat connection in; good for about a minute."""
+        """Return a ticket that signs a chat connection in; it is valid for 60 seconds."""
         ticket, expires_at = tickets.issue(self.watchable(), person_of(request))
         return Response({"ticket": ticket, "expires_at": expires_at})
 
@@ -273,11 +284,14 @@ class HealthView(StreamView):
         }
     )
     def get(self, request: Request, username: str) -> Response:
-        """How the signal arrives, for its owner; 409 while there is none."""
+        """Return the health of the incoming signal, for the owner and moderators; 409 while off air."""
         broadcast = services.current_broadcast(self.moderated())
-        health = broadcast and liveness.health_of(broadcast.public_id)
-        if not health:
+        health = broadcast and ingest_presence.health_of(broadcast.public_id)
+        if not broadcast or not health:
             raise NotOnAir
+        if turns.is_contested(broadcast):
+            verdict = RIVAL if health["verdict"] == GOOD else health["verdict"]
+            health |= {"verdict": verdict, "advice": [RIVAL, *health["advice"]]}
         return Response(HealthSerializer(health).data)
 
 
@@ -289,7 +303,7 @@ class ChatView(StreamView):
         responses=ChatPageSerializer,
     )
     def get(self, request: Request, username: str) -> Response:
-        """What was said, newest first; the last seconds are in the room's socket before they are here."""
+        """List chat messages, newest first; the room's socket has the last seconds earlier."""
         stream = self.watchable()
         messages = stream.messages.filter(deleted_at=None).select_related("user__channel__owner")
         before = request.query_params.get("before", "")

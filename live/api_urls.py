@@ -1,4 +1,4 @@
-"""The API addresses of this app, below ``/api/v1/``."""
+"""API addresses of this app, below ``/api/v1/``."""
 
 from django.urls import path
 

@@ -7,9 +7,13 @@ class LiveConfig(AppConfig):
     verbose_name = _("Live")
 
     def ready(self) -> None:
-        from live import moderation, replay_chat
+        from accounts import access
+        from live import moderation
+        from live.chat import log
+        from live.recording import replay_chat
 
         moderation.register_message()
         moderation.register_broadcast()
         moderation.register_charts()
         replay_chat.register()
+        access.on_revoked(log.sign_out)

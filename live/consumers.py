@@ -1,7 +1,7 @@
-"""The chat socket: who comes in, what their frames ask for, and how they leave.
+"""Chat socket: admission, handling of the client's frames, and disconnection.
 
-Channels routes; from there the socket is a plain ASGI application, because what
-is said reaches it through the hub and no channel layer.
+Channels only routes.  The socket is a plain ASGI application, because messages
+reach it through the hub and not through a channel layer.
 """
 
 from __future__ import annotations
@@ -13,18 +13,18 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import parse_qs
 
-from channels.db import database_sync_to_async
 from django.conf import settings
 from django.db import DatabaseError
 from django.utils import timezone, translation
-from django.utils.translation.trans_real import parse_accept_lang_header
 from redis.exceptions import RedisError
 
-from live.chat import log, messages, moderation, rules, tickets
+from common.languages import language_of
+from live.chat import log, messages, room_moderation, rules, stored, threads, tickets
+from live.chat.client import Client, TokenBucket
 from live.chat.errors import SENTENCES
-from live.chat.hub import Hub, NoSuchRoom, Unavailable, open_room
+from live.chat.hub import Hub, HubUnavailable, NoSuchRoom, open_room
 from live.chat.messages import BadFrame
-from live.chat.room import BANNED, NO_SUCH_ROOM, TICKET_INVALID, TOO_SLOW, Allowance, Client, Room
+from live.chat.room import BANNED, NO_SUCH_ROOM, TICKET_INVALID, TOO_SLOW, Room
 from live.chat.transports import Send, sink_for
 from videos.models import new_public_id
 from videos.services.errors import ServiceError
@@ -34,18 +34,18 @@ logger = logging.getLogger(__name__)
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 
 RESTARTING = 1012
-# A person's own messages, through all of their sockets.
+# Limit of a person's messages, through all of their sockets.
 MESSAGES_IN_WINDOW, WINDOW_S = 20, 30
-# What was refused; whoever is refused more than that is not listening.
+# Refusals that one client may cause before its socket is closed.
 REFUSALS_PER_S, REFUSALS_AT_ONCE = 5, 100
 FOLLOWING_BELIEVED_FOR_S = 30
 SANCTIONS_BELIEVED_FOR_S = 15
 
 
 async def chat(scope: dict[str, Any], receive: Receive, send: Send) -> None:
-    """``/ws/live/{username}/chat/``, from the handshake to the end."""
+    """Serve ``/ws/live/{username}/chat/``, from the handshake to the disconnect."""
     await receive()  # websocket.connect
-    # Browsers learn a close code only from a socket that was open.
+    # Browsers see a close code only if the socket was open.
     await send({"type": "websocket.accept"})
     username = scope["url_route"]["kwargs"]["username"]
     if not username.isprintable() or len(username) > messages.MAX_NAME:
@@ -56,7 +56,10 @@ async def chat(scope: dict[str, Any], receive: Receive, send: Send) -> None:
             await _visit(hub, room, scope, receive, send)
     except NoSuchRoom:
         await send({"type": "websocket.close", "code": NO_SUCH_ROOM})
-    except Unavailable:
+    except HubUnavailable:
+        with translation.override(language_of(scope)):
+            detail = str(SENTENCES["unavailable"])
+        await send({"type": "websocket.send", "text": messages.error("unavailable", detail)})
         await send({"type": "websocket.close", "code": RESTARTING})
 
 
@@ -74,7 +77,7 @@ async def _visit(hub: Hub, room: Room, scope: dict[str, Any], receive: Receive, 
     if not room.state.admits(visitor):
         await send({"type": "websocket.close", "code": NO_SUCH_ROOM})
         return
-    conversation = Conversation(hub, room, Client(sink_for(send), visitor), language_of(scope))
+    conversation = ChatSession(hub, room, Client(sink_for(send), visitor), language_of(scope))
     try:
         room.join(conversation.client)
         while (message := await receive())["type"] != "websocket.disconnect":
@@ -86,35 +89,24 @@ async def _visit(hub: Hub, room: Room, scope: dict[str, Any], receive: Receive, 
         room.leave(conversation.client)
 
 
-def language_of(scope: dict[str, Any]) -> str:
-    """The language of the page behind a socket: the cookie of the switch, else what the browser prefers."""
-    headers: dict[bytes, bytes] = dict(scope["headers"])
-    for pair in headers.get(b"cookie", b"").decode("latin-1").split(";"):
-        name, _, value = pair.strip().partition("=")
-        if name == settings.LANGUAGE_COOKIE_NAME and value in dict(settings.LANGUAGES):
-            return value
-    for wanted, _ in parse_accept_lang_header(headers.get(b"accept-language", b"").decode("latin-1")[:200]):
-        try:
-            return translation.get_supported_language_variant(wanted)
-        except LookupError:
-            continue
-    return str(settings.LANGUAGE_CODE)
-
-
-class Conversation:
-    """One client's frames, one after the other."""
+class ChatSession:
+    """Session of one client, which handles its frames one after the other."""
 
     def __init__(self, hub: Hub, room: Room, client: Client, language: str) -> None:
         self.hub = hub
         self.room = room
         self.client = client
         self.language = language
-        self._refusals = Allowance(REFUSALS_PER_S, REFUSALS_AT_ONCE, REFUSALS_AT_ONCE)
-        self._follows = (0.0, False)  # until when we believe it, and what
-        self._may_speak = (0.0, False)
+        self._refusals = TokenBucket(REFUSALS_PER_S, REFUSALS_AT_ONCE, REFUSALS_AT_ONCE)
+        self._follows = (0.0, False)  # cached answer: expiry (monotonic), follows
+        self._heard_until = 0.0  # expiry of the cached answer that no sanction is in force
 
     async def hear(self, text: str | None) -> None:
-        """Do what a frame asks for; whatever cannot be done is answered, and ends nothing."""
+        """Execute a frame.  An invalid one gets an error, and the socket stays open."""
+        if self.client not in self.room.clients:
+            return  # The room has disconnected it; frames sent before are ignored.
+        # Servers deliver buffered frames without a pause; let other tasks run in between.
+        await asyncio.sleep(0)
         try:
             frame = messages.parse(text)
         except BadFrame as error:
@@ -124,7 +116,8 @@ class Conversation:
             case messages.Say():
                 await self._say(frame)
             case messages.Resume(after):
-                self.room.resume(self.client, after)
+                if not self.room.resume(self.client, after, time.monotonic()):
+                    self._refuse("rate_limited")
             case _:
                 await self._moderate(frame)
 
@@ -138,36 +131,36 @@ class Conversation:
                     or await self._log(said)
                 )
             except (RedisError, OSError, DatabaseError) as error:
-                logger.warning("Chat message not taken", extra={"error": repr(error)})
-                refusal = rules.Refusal("unavailable")
+                logger.warning("Chat message not accepted", extra={"error": repr(error)})
+                refusal = rules.MessageRefusal("unavailable")
         if refusal is not None:
             self._refuse(refusal.code, nonce=said.nonce, retry_after_s=refusal.retry_after_s)
 
-    async def _refusal_by_sanction(self) -> rules.Refusal | None:
-        """What the site's moderators have silenced is silent in every room."""
+    async def _refusal_by_sanction(self) -> rules.MessageRefusal | None:
+        """Return the refusal of a person who may not post in any room, or None."""
         visitor = self.client.visitor
         assert visitor is not None  # noqa: S101 -- rules.check asks first
-        until, may_speak = self._may_speak
-        if until < time.monotonic() or not may_speak:
-            may_speak = await database_sync_to_async(moderation.may_speak)(visitor.user_id)
-            self._may_speak = (time.monotonic() + SANCTIONS_BELIEVED_FOR_S, may_speak)
-        return None if may_speak else rules.Refusal("silenced")
+        if self._heard_until < time.monotonic():
+            if code := await threads.reading.run(stored.silence, visitor):
+                return rules.MessageRefusal(code)
+            self._heard_until = time.monotonic() + SANCTIONS_BELIEVED_FOR_S
+        return None
 
-    async def _refusal_by_following(self) -> rules.Refusal | None:
+    async def _refusal_by_following(self) -> rules.MessageRefusal | None:
         visitor = self.client.visitor
         if visitor is None or visitor.can_moderate or not self.room.state.mode.followers_only:
             return None
         until, follows = self._follows
         if until < time.monotonic() or not follows:
-            follows = await database_sync_to_async(moderation.follows)(self.room.stream_id, visitor.user_id)
+            follows = await threads.reading.run(stored.follows, self.room.stream_id, visitor.user_id)
             self._follows = (time.monotonic() + FOLLOWING_BELIEVED_FOR_S, follows)
-        return None if follows else rules.Refusal("followers_only")
+        return None if follows else rules.MessageRefusal("followers_only")
 
-    async def _log(self, said: messages.Say) -> rules.Refusal | None:
+    async def _log(self, said: messages.Say) -> rules.MessageRefusal | None:
         visitor = self.client.visitor
         assert visitor is not None  # noqa: S101 -- rules.check asks first
-        public_id, sent_at = new_public_id(), moderation.sent_at_text(timezone.now())
-        limits = log.Limits(
+        public_id, sent_at = new_public_id(), stored.sent_at_text(timezone.now())
+        limits = log.SayLimits(
             messages=MESSAGES_IN_WINDOW if settings.RATE_LIMITS else 0,
             window_s=WINDOW_S,
             slow_s=0 if visitor.can_moderate else self.room.state.mode.slow_s,
@@ -186,14 +179,16 @@ class Conversation:
             entry={"id": public_id, "text": said.text, "sent_at": sent_at},
             limits=limits,
         )
-        return None if answer.verdict == "said" else rules.Refusal(answer.verdict, answer.retry_after_s)
+        return (
+            None if answer.verdict == "said" else rules.MessageRefusal(answer.verdict, answer.retry_after_s)
+        )
 
-    async def _moderate(self, frame: messages.Frame) -> None:
-        if self.client.user_id is None:
+    async def _moderate(self, frame: messages.ClientFrame) -> None:
+        if self.client.visitor is None:
             self._refuse("sign_in_required")
             return
         try:
-            await database_sync_to_async(moderation.act)(self.client.user_id, self.room.stream_id, frame)
+            await threads.moderating.run(room_moderation.act, self.client.visitor, self.room.stream_id, frame)
         except ServiceError as error:
             with translation.override(self.language):
                 self._refuse(error.code, detail=str(error.sentence))
@@ -209,7 +204,10 @@ class Conversation:
         nonce: str | None = None,
         retry_after_s: float | None = None,
     ) -> None:
-        """Tell the client why not; one that goes on regardless is ended."""
+        """Send an error to the client; disconnect it if it does not read or floods with refused frames."""
+        if self.client.sink.buffered() > self.client.unread_bound:
+            self.room.end(self.client)
+            return
         if not self._refusals.take(time.monotonic(), 1):
             self.room.close(self.client, TOO_SLOW)
             return

@@ -1,4 +1,4 @@
-"""What can be refused, each with the code a program reads and the sentence a person reads."""
+"""Refusals of live services, each with a code for programs and a sentence for people."""
 
 from __future__ import annotations
 
@@ -16,4 +16,4 @@ class NotOnAir(ServiceError):
 class StreamSuspended(ServiceError):
     code = "suspended"
     status = 403
-    sentence = _("This channel may not go live at the moment. Ask a moderator.")
+    sentence = _("This channel is suspended from going live. Contact a moderator.")

@@ -1,4 +1,4 @@
-"""The form a stream is described with."""
+"""Form for a stream's settings."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ class StreamForm(forms.ModelForm[Stream]):
         labels = {
             "title": _("Title"),
             "category": _("Category"),
-            "visibility": _("Who may watch"),
-            "latency": _("Delay"),
-            "record": _("Keep a replay: the broadcast becomes a video when it ends"),
+            "visibility": _("Visibility"),
+            "latency": _("Latency"),
+            "record": _("Save a replay: the broadcast becomes a video when it ends"),
         }
         widgets = {"latency": forms.RadioSelect, "title": forms.TextInput(attrs={"autocomplete": "off"})}
 
@@ -29,5 +29,5 @@ class StreamForm(forms.ModelForm[Stream]):
         self.label_suffix = ""
 
     def apply(self) -> Stream:
-        """Change the stream through its service."""
+        """Save the stream through its service."""
         return services.edit_stream(self.instance, **self.cleaned_data)

@@ -1,9 +1,9 @@
-"""What happens now: a channel's place to go live, its broadcasts, and what is said there.
+"""Models of live streaming: streams, their broadcasts, and chat messages.
 
-A *stream* is the place, which a channel keeps; a *broadcast* is one session on
+A *stream* is a channel's permanent live address; a *broadcast* is one session on
 air.  A publisher that drops and returns within the grace period continues the
-same broadcast.  What a broadcast recorded is a ``videos.Video`` from its first
-segment on, so rewinding and the replay need no other store.
+same broadcast.  The recording is a ``videos.Video`` from its first segment on,
+so rewinding and the replay need no other store.
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any
 from django.db import models
 from django.db.models import Q
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from accounts.models import Channel, User
+from accounts.models import Channel, Decision, User
 from videos.models import Category, Video, new_public_id
 
 if TYPE_CHECKING:
@@ -30,11 +31,11 @@ def new_access_key() -> str:
 
 class StreamQuerySet(models.QuerySet["Stream"]):
     def named(self, username: str) -> StreamQuerySet:
-        """The stream behind ``/@username/live/``, in whatever case it was typed."""
+        """Return the stream behind ``/@username/live/``, ignoring case."""
         return self.filter(channel__owner__username__iexact=username)
 
     def on_air(self) -> StreamQuerySet:
-        """Public streams with a running broadcast: what lists show."""
+        """Return the streams for lists: public, with a running broadcast."""
         return self.filter(
             pk__in=Broadcast.objects.running().values("stream_id"),
             visibility=Video.Visibility.PUBLIC,
@@ -47,7 +48,7 @@ class StreamQuerySet(models.QuerySet["Stream"]):
 
 
 class Stream(models.Model):
-    """Where a channel goes live: its key, and what the next broadcast will be called."""
+    """A channel's live address: its key, and the settings of its broadcasts."""
 
     class Latency(models.TextChoices):
         LOW = "low", _("Low")
@@ -62,20 +63,20 @@ class Stream(models.Model):
         _("visibility"), max_length=12, choices=Video.Visibility.choices, default=Video.Visibility.PUBLIC
     )
     latency = models.CharField(_("latency"), max_length=8, choices=Latency.choices, default=Latency.LOW)
-    record = models.BooleanField(_("keep a replay"), default=True)
+    record = models.BooleanField(_("save a replay"), default=True)
     is_suspended = models.BooleanField(
-        _("suspended"), default=False, help_text=_("May not go live until a moderator allows it again.")
+        _("suspended"), default=False, help_text=_("Cannot go live until a moderator allows it again.")
     )
 
-    # SHA-256 of the key: 160 random bits need no salt, and looking one up needs no scan.
+    # SHA-256 of the key: 160 random bits need no salt, and a lookup uses the index.
     # NULL: many streams have no key, and unique columns allow only NULL more than once.
     key_digest = models.CharField(max_length=64, unique=True, null=True, editable=False)  # noqa: DJ001
-    key_created_at = models.DateTimeField(null=True, editable=False)
-    key_used_at = models.DateTimeField(null=True, editable=False)
+    key_created_at = models.DateTimeField(_("key created"), null=True, editable=False)
+    key_used_at = models.DateTimeField(_("key last used"), null=True, editable=False)
 
     slow_s = models.PositiveSmallIntegerField(_("seconds between messages"), default=0)
     followers_only = models.BooleanField(_("followers only"), default=False)
-    emotes_only = models.BooleanField(_("emotes only"), default=False)
+    emotes_only = models.BooleanField(_("emoji only"), default=False)
 
     objects = StreamQuerySet.as_manager()
 
@@ -92,8 +93,13 @@ class Stream(models.Model):
 
     @property
     def room(self) -> str:
-        """Names the chat room: user names differ by more than case."""
+        """Return the chat room's name: the username in lower case, which is unique."""
         return self.username.lower()
+
+    @property
+    def key_id(self) -> str:
+        """Return an identifier of the current key that does not reveal it; empty without a key."""
+        return (self.key_digest or "")[:12]
 
     @property
     def shown_title(self) -> str:
@@ -106,11 +112,14 @@ class Stream(models.Model):
         return self.channel.is_owned_by(user)
 
     def can_moderate(self, user: User | AnonymousUser) -> bool:
-        """Who may act in its chat and end its broadcast."""
+        """Return True if ``user`` may moderate the chat and end the broadcast."""
         return self.is_owned_by(user) or (user.is_authenticated and user.is_moderator)
 
     def can_watch(self, user: User | AnonymousUser) -> bool:
-        """The one place that decides who may see and hear, read the chat, and know that it exists."""
+        """Return True if ``user`` may watch, read the chat and know that the stream exists.
+
+        Pages, API and chat all decide by this method.
+        """
         if self.can_moderate(user):
             return True
         is_open = self.visibility != Video.Visibility.PRIVATE and not self.is_suspended
@@ -120,13 +129,18 @@ class Stream(models.Model):
         return self.channel.owner.is_active and not self.is_suspended
 
 
+def recording_title(stream: Stream, started_at: datetime) -> str:
+    """Return a replay's title: the stream's, or channel name and date if it has none."""
+    return stream.title or f"{stream.channel.name} · {started_at:%Y-%m-%d}"
+
+
 class BroadcastQuerySet(models.QuerySet["Broadcast"]):
     def running(self) -> BroadcastQuerySet:
         return self.filter(status__in=[Broadcast.Status.LIVE, Broadcast.Status.RECONNECTING])
 
 
 class Broadcast(models.Model):
-    """One session on air, however many times its publisher had to come back."""
+    """One session on air, including all reconnections of its publisher."""
 
     class Status(models.TextChoices):
         LIVE = "live", _("Live")
@@ -134,36 +148,53 @@ class Broadcast(models.Model):
         ENDED = "ended", _("Ended")
 
     class Ending(models.TextChoices):
-        """Why a broadcast ended; only a publisher that said goodbye may come back."""
+        """Reason of a broadcast's end; only an unpublished one can continue, within the grace period."""
 
-        UNPUBLISHED = "unpublished", _("The encoder stopped.")
-        STOPPED = "stopped", _("Ended in the studio.")
-        TIMED_OUT = "timed_out", _("The encoder did not come back.")
+        UNPUBLISHED = "unpublished", _("The encoder stopped streaming.")
+        STOPPED = "stopped", _("Ended from the live studio.")
+        TIMED_OUT = "timed_out", _("The encoder did not reconnect.")
         SUSPENDED = "suspended", _("Ended by a moderator.")
 
-    public_id = models.CharField(max_length=16, unique=True, default=new_public_id, editable=False)
-    stream = models.ForeignKey(Stream, models.CASCADE, related_name="broadcasts")
-    status = models.CharField(max_length=12, choices=Status.choices, default=Status.LIVE, editable=False)
-    ending = models.CharField(max_length=12, choices=Ending.choices, blank=True, editable=False)
-    started_at = models.DateTimeField()
-    ended_at = models.DateTimeField(null=True)
+    public_id = models.CharField(
+        _("public ID"), max_length=16, unique=True, default=new_public_id, editable=False
+    )
+    stream = models.ForeignKey(Stream, models.CASCADE, related_name="broadcasts", verbose_name=_("stream"))
+    status = models.CharField(
+        _("status"), max_length=12, choices=Status.choices, default=Status.LIVE, editable=False
+    )
+    ending = models.CharField(_("ending"), max_length=12, choices=Ending.choices, blank=True, editable=False)
+    started_at = models.DateTimeField(_("began"))
+    ended_at = models.DateTimeField(_("ended"), null=True)
     interrupted_at = models.DateTimeField(null=True, help_text="since when we wait for the publisher")
 
-    # Whose bytes count: the newest valid publisher's.  Everything an ingest writes
-    # names its connection, so that what an older one still says is ignored.
+    # Last heartbeat of the ingest that publishes or still stores; in SQL, because a
+    # full or restarted Redis must not end a broadcast.
+    heard_at = models.DateTimeField(null=True)
+
+    # The newest valid publisher's connection.  Every write of an ingest names its
+    # connection, so that writes of an older one are ignored.
     connection_id = models.CharField(max_length=32)
-    # Names the way to the media of a broadcast that is not for everyone; a new one
-    # turns away whoever holds the old.
+    # Number of the publisher, by which Redis refuses edge writes of an older one.
+    generation = models.PositiveIntegerField(default=1)
+    # First segment of the newest publisher; None until it has opened the edge.
+    # Segments that an older one still records lie before it.
+    first_msn = models.BigIntegerField(null=True)
+    # Secret path segment of a private broadcast's media; a new value invalidates
+    # URLs with the old one.
     access_key = models.CharField(max_length=24, default=new_access_key, editable=False)
 
+    # Chosen once: another host continues with the rungs that suited the first host's cores.
+    rungs_json = models.JSONField(null=True, help_text="short sides encoded below the source")
     source_json = models.JSONField(null=True, help_text="what arrives: codec, size, rate")
     renditions_json = models.JSONField(default=list, help_text="what leaves, best first")
-    recording = models.OneToOneField(Video, models.SET_NULL, null=True, related_name="broadcast")
-    # Changed only together with the recording's list, by whoever saw it last: so
-    # that no segment is listed twice or left out when an ingest dies.
+    recording = models.OneToOneField(
+        Video, models.SET_NULL, null=True, related_name="broadcast", verbose_name=_("replay")
+    )
+    # Changed only together with the recording's segment list, compared with the value
+    # read before: so no segment is listed twice or left out if an ingest dies.
     recorded_msn = models.BigIntegerField(default=-1, help_text="the last live segment that it lists")
     poster_key = models.CharField(max_length=200, blank=True)
-    peak_viewer_count = models.PositiveIntegerField(default=0)
+    peak_viewer_count = models.PositiveIntegerField(_("peak viewers"), default=0)
 
     objects = BroadcastQuerySet.as_manager()
 
@@ -174,6 +205,7 @@ class Broadcast(models.Model):
         indexes = [
             models.Index(fields=["status", "-started_at"], name="broadcast_status"),
             models.Index(fields=["stream", "-started_at"], name="broadcast_of_stream"),
+            models.Index(fields=["-started_at", "-id"], name="broadcast_started"),
         ]
         constraints = [
             models.UniqueConstraint(
@@ -182,7 +214,7 @@ class Broadcast(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.stream_id}: {self.started_at:%Y-%m-%d %H:%M}"
+        return f"{self.stream} · {self.started_at:%Y-%m-%d %H:%M}"
 
     @property
     def is_running(self) -> bool:
@@ -190,13 +222,13 @@ class Broadcast(models.Model):
 
     @property
     def access(self) -> str:
-        """The path segment that opens its media: ``open`` for what anyone may watch."""
+        """Return the path segment that opens the media: ``open``, or the secret one if it is private."""
         is_private = self.stream.visibility == Video.Visibility.PRIVATE
         return self.access_key if is_private else "open"
 
     @property
     def media_path(self) -> str:
-        """Where its playlists and parts are served, with a slash at the end."""
+        """Return the path of its playlists and parts, with a slash at the end."""
         return f"/live-media/{self.public_id}/{self.access}/"
 
     @property
@@ -205,24 +237,31 @@ class Broadcast(models.Model):
 
 
 class ChatMessage(models.Model):
-    """What was said, kept for the replay and for moderators; the room itself lives in Redis."""
+    """Chat message, kept for the replay and for moderators; the live room is in Redis."""
 
-    public_id = models.CharField(max_length=16, unique=True)
-    stream = models.ForeignKey(Stream, models.CASCADE, related_name="messages")
-    broadcast = models.ForeignKey(Broadcast, models.SET_NULL, null=True, related_name="messages")
-    user = models.ForeignKey(User, models.CASCADE, related_name="chat_messages")
+    public_id = models.CharField(_("public ID"), max_length=16, unique=True)
+    stream = models.ForeignKey(Stream, models.CASCADE, related_name="messages", verbose_name=_("stream"))
+    broadcast = models.ForeignKey(
+        Broadcast, models.SET_NULL, null=True, related_name="messages", verbose_name=_("broadcast")
+    )
+    user = models.ForeignKey(User, models.CASCADE, related_name="chat_messages", verbose_name=_("person"))
     seq = models.PositiveBigIntegerField(help_text="its place among all events of the room")
-    text = models.CharField(max_length=500)
-    sent_at = models.DateTimeField()
-    deleted_at = models.DateTimeField(null=True)
-    deleted_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
+    text = models.CharField(_("text"), max_length=500)
+    sent_at = models.DateTimeField(_("sent"))
+    deleted_at = models.DateTimeField(_("removed"), null=True)
+    deleted_by = models.ForeignKey(
+        User, models.SET_NULL, null=True, related_name="+", verbose_name=_("removed by")
+    )
 
     class Meta:
         verbose_name = _("chat message")
         verbose_name_plural = _("chat messages")
         ordering = ["-seq"]
         constraints = [models.UniqueConstraint(fields=["stream", "seq"], name="chat_seq_once")]
-        indexes = [models.Index(fields=["broadcast", "sent_at"], name="chat_of_broadcast")]
+        indexes = [
+            models.Index(fields=["broadcast", "sent_at"], name="chat_of_broadcast"),
+            models.Index(fields=["sent_at"], name="chat_sent"),
+        ]
 
     def __str__(self) -> str:
         return self.text[:50]
@@ -234,13 +273,17 @@ class ChatRestrictionQuerySet(models.QuerySet["ChatRestriction"]):
 
 
 class ChatRestriction(models.Model):
-    """Somebody may not speak in a room: for a time, or (``until`` empty) at all."""
+    """Restriction of a person in one room: a time-out, or a ban if ``until`` is empty."""
 
-    stream = models.ForeignKey(Stream, models.CASCADE, related_name="restrictions")
-    user = models.ForeignKey(User, models.CASCADE, related_name="chat_restrictions")
-    until = models.DateTimeField(null=True, blank=True)
-    created_at = models.DateTimeField(auto_now_add=True)
-    created_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
+    stream = models.ForeignKey(Stream, models.CASCADE, related_name="restrictions", verbose_name=_("stream"))
+    user = models.ForeignKey(User, models.CASCADE, related_name="chat_restrictions", verbose_name=_("person"))
+    until = models.DateTimeField(_("until"), null=True, blank=True)
+    created_at = models.DateTimeField(_("since"), auto_now_add=True)
+    created_by = models.ForeignKey(
+        User, models.SET_NULL, null=True, related_name="+", verbose_name=_("moderator")
+    )
+    # The decision that made it; restrictions older than the trail have none.
+    decision = models.OneToOneField(Decision, models.PROTECT, null=True, related_name="chat_restriction")
 
     objects = ChatRestrictionQuerySet.as_manager()
 
@@ -251,6 +294,10 @@ class ChatRestriction(models.Model):
 
     def __str__(self) -> str:
         return f"{self.stream_id}: {self.user_id}"
+
+    @property
+    def is_in_force(self) -> bool:
+        return self.until is None or self.until > timezone.now()
 
     def as_json(self) -> dict[str, Any]:
         return {"username": self.user.username, "until": self.until and self.until.isoformat()}

@@ -1,4 +1,4 @@
-"""Streams, broadcasts and what was said in chat, as moderators deal with them; and the charts of both."""
+"""Moderation of broadcasts and chat messages, and the charts of both."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts import charts, moderation
 from accounts.charts import Counts, per_day
 from live import broadcasting
-from live.chat import moderation as chat
+from live.chat import room_moderation as chat
 from live.chat import store
 from live.models import Broadcast, ChatMessage
 from videos.services.watching import playback
@@ -20,35 +20,24 @@ if TYPE_CHECKING:
     from accounts.models import User
 
 
-# --- Chat -------------------------------------------------------------------------
-
-
 def find_message(public_id: str, asker: User) -> ChatMessage | None:
-    """A message that ``asker`` could read; one that was said a moment ago is stored first."""
-    message = _stored(public_id)
-    if message is None:
-        store.store_chat()
-        message = _stored(public_id)
+    """Return a message that ``asker`` can read, storing the journal first if necessary; else None."""
+    message = chat.find_message(public_id)
     if message is None or asker.is_moderator:
         return message
     is_readable = message.deleted_at is None and message.stream.can_watch(asker)
     return message if is_readable else None
 
 
-def _stored(public_id: str) -> ChatMessage | None:
-    messages = ChatMessage.objects.select_related("user__channel", "stream__channel__owner", "broadcast")
-    return messages.filter(public_id=public_id).first()
-
-
 def moment_of(message: ChatMessage) -> float | None:
-    """Seconds into the broadcast it was said in."""
+    """Return the message's position in its broadcast, in seconds; None outside a broadcast."""
     if message.broadcast is None:
         return None
     return max(0.0, (message.sent_at - message.broadcast.started_at).total_seconds())
 
 
-def delete_message(message: ChatMessage, by: User) -> None:
-    chat.delete_message(stream=message.stream, by=by, message_id=message.public_id)
+def remove_message(message: ChatMessage, by: User) -> None:
+    chat.take_away(message=message, by=by)
 
 
 def restore_message(message: ChatMessage, by: User) -> None:
@@ -56,7 +45,10 @@ def restore_message(message: ChatMessage, by: User) -> None:
 
 
 def switch_author(author: User) -> None:
-    """Take today's messages out of every room, or bring them back; those said a moment ago too."""
+    """Remove the author's messages of the last day from rooms, or restore them, after the commit.
+
+    The journal is stored first, so that the newest messages are included.
+    """
 
     def switch() -> None:
         store.store_chat()
@@ -66,7 +58,7 @@ def switch_author(author: User) -> None:
 
 
 def conversation_around(message: ChatMessage) -> dict[str, Any]:
-    """What was said before and after, for the desk."""
+    """Return the messages before and after, for the desk."""
     said = message.stream.messages.select_related("user__channel")
     before = said.filter(seq__lt=message.seq).order_by("-seq")[:5]
     after = said.filter(seq__gt=message.seq).order_by("seq")[:5]
@@ -74,9 +66,11 @@ def conversation_around(message: ChatMessage) -> dict[str, Any]:
 
 
 def register_message() -> None:
+    """Make messages reportable.  They can be removed, but not hidden: rooms know no hidden messages."""
+    moderation.register_rooms(chat.take_back)
     moderation.register(
         moderation.Kind(
-            name="chat_message",
+            name=chat.KIND,
             label=_("Chat message"),
             preview="admin/previews/chat_message.html",
             find=find_message,
@@ -84,17 +78,13 @@ def register_message() -> None:
             title=lambda message: message.text[:80],
             text=lambda message: message.text,
             url=lambda message: message.stream.get_absolute_url(),
-            hide=delete_message,
-            remove=delete_message,
+            remove=remove_message,
             restore=restore_message,
             at=moment_of,
             context=conversation_around,
             author_switched=switch_author,
         )
     )
-
-
-# --- Broadcasts ---------------------------------------------------------------------
 
 
 def find_broadcast(public_id: str, asker: User) -> Broadcast | None:
@@ -104,12 +94,12 @@ def find_broadcast(public_id: str, asker: User) -> Broadcast | None:
 
 
 def end_broadcast(broadcast: Broadcast, _by: User) -> None:
-    """Take it off the air; its replay is a video, with decisions of its own."""
+    """End the broadcast; its replay is a video, which has its own decisions."""
     broadcasting.end(broadcast, Broadcast.Ending.SUSPENDED)
 
 
 def player_of(broadcast: Broadcast) -> dict[str, Any]:
-    """What was broadcast, as far as it can be played by now."""
+    """Return the recording and its playback for the desk's preview."""
     recording = broadcast.recording
     return {"video": recording, "playback": recording and playback(recording)}
 
@@ -131,9 +121,6 @@ def register_broadcast() -> None:
     )
 
 
-# --- Charts -------------------------------------------------------------------------
-
-
 def _broadcasts(since: datetime) -> dict[str, Counts]:
     return {"broadcasts": per_day(Broadcast.objects, "started_at", since)}
 
@@ -147,7 +134,7 @@ def register_charts() -> None:
         charts.Chart(
             name="live",
             title=_("Live"),
-            question=_("How often do people go live?"),
+            question=_("Broadcasts per day"),
             lines={"broadcasts": _("Broadcasts")},
             permission="live.view_broadcast",
             count=_broadcasts,
@@ -157,7 +144,7 @@ def register_charts() -> None:
         charts.Chart(
             name="chat",
             title=_("Chat"),
-            question=_("How much is said?"),
+            question=_("Chat messages per day"),
             lines={"messages": _("Messages")},
             permission="live.view_chatmessage",
             count=_messages,

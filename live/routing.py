@@ -1,4 +1,4 @@
-"""The WebSocket addresses of this app.  A chat's ticket says who comes in: it needs no session."""
+"""WebSocket addresses of this app.  A ticket signs a chat socket in, without a session."""
 
 from django.urls import path
 

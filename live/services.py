@@ -1,4 +1,4 @@
-"""What people ask for: a key, a title, an end.  Pages, API, admin and commands all call these."""
+"""Services for streams: key, settings, end.  Pages, API, admin and commands all call these."""
 
 from __future__ import annotations
 
@@ -9,12 +9,15 @@ import secrets
 from django.db import transaction
 from django.utils import timezone
 
+from accounts import sign_up
 from accounts.models import Channel
-from live import broadcasting
+from common.words import composed
+from live import broadcasting, stream_state
 from live.chat import log as chat_log
 from live.errors import NotOnAir, StreamSuspended
-from live.models import Broadcast, Stream
-from videos.models import Video
+from live.models import Broadcast, Stream, recording_title
+from videos.models import MAX_TITLE, Video
+from videos.services.errors import CreatorNotConfirmed
 
 logger = logging.getLogger(__name__)
 
@@ -23,7 +26,7 @@ EDITABLE = ("title", "category", "visibility", "latency", "record")
 
 
 def stream_of(channel: Channel) -> Stream:
-    """The channel's place to go live; made when first asked for."""
+    """Return the channel's stream, creating it on first use."""
     stream, _is_new = Stream.objects.get_or_create(channel=channel)
     stream.channel = channel
     return stream
@@ -36,24 +39,26 @@ def current_broadcast(stream: Stream) -> Broadcast | None:
     return broadcast
 
 
-# --- Keys -----------------------------------------------------------------------
-
-
 def digest_of(stream_key: str) -> str:
     return hashlib.sha256(stream_key.encode()).hexdigest()
 
 
 def rotate_stream_key(stream: Stream) -> str:
-    """Make a new key and return it, seen this once; whoever publishes with the old one is cut off."""
+    """Create and return a new key, and disconnect a publisher with the old one.
+
+    The key cannot be read again.  Raises StreamSuspended, CreatorNotConfirmed.
+    """
     if not stream.can_publish():
         raise StreamSuspended
+    if not sign_up.may_take_part(stream.channel.owner):
+        raise CreatorNotConfirmed
     key = KEY_PREFIX + secrets.token_urlsafe(20)
     _set_key(stream, digest_of(key))
     return key
 
 
 def revoke_stream_key(stream: Stream) -> None:
-    """Leave the stream without a key: nobody can go live until a new one is made."""
+    """Remove the stream's key and disconnect its publisher; going live needs a new key."""
     _set_key(stream, None)
 
 
@@ -69,57 +74,54 @@ def _set_key(stream: Stream, digest: str | None) -> None:
 
 
 def owner_of_key(stream_key: str) -> Stream | None:
-    """Whose key this is, whether or not they may go live; None for one that is wrong or revoked.
+    """Return the stream of a key, even if it may not go live; None for a wrong or revoked key.
 
-    The database compares digests of what was sent: how long that takes says
-    nothing about any key.
+    The database compares digests, so the duration of the query reveals nothing
+    about any key.
     """
     streams = Stream.objects.select_related("channel__owner")
     return streams.filter(key_digest=digest_of(stream_key)).first()
 
 
-def stream_with_key(stream_key: str) -> Stream | None:
-    """Who may go live with this key; None for one that is wrong, revoked or of somebody who may not."""
-    stream = owner_of_key(stream_key)
-    return stream if stream and stream.can_publish() else None
-
-
-# --- What is shown ----------------------------------------------------------------
-
-
 @transaction.atomic
 def edit_stream(stream: Stream, **fields: object) -> Stream:
-    """Change any of ``EDITABLE``; a running broadcast follows at once."""
+    """Change any of ``EDITABLE``, also on the running broadcast and its recording."""
     was = stream.visibility
     for name, value in fields.items():
         if name not in EDITABLE:
             raise ValueError(f"{name} cannot be edited")
-        setattr(stream, name, value)
+        setattr(stream, name, composed(str(value), MAX_TITLE) if name == "title" else value)
     if fields:
         stream.save(update_fields=list(fields))
     if stream.visibility != was:
         transaction.on_commit(lambda: chat_log.state_changed(stream))
+    if stream_state.DESCRIBED & fields.keys():
+        news = {"type": "stream", **stream_state.description(stream)}
+        transaction.on_commit(lambda: chat_log.announce(stream, news))
     broadcast = current_broadcast(stream)
     if broadcast is None:
         return stream
     if broadcast.recording_id:
         Video.objects.filter(pk=broadcast.recording_id).update(
-            title=str(stream.shown_title), category=stream.category, visibility=stream.visibility
+            title=recording_title(stream, broadcast.started_at),
+            category=stream.category,
+            visibility=stream.visibility,
         )
+        Video.objects.filter(pk=broadcast.recording_id).note_published()
     if stream.visibility != was:
         transaction.on_commit(lambda: broadcasting.change_access(broadcast))
     return stream
 
 
 def end_broadcast(stream: Stream) -> None:
-    """Take the stream off the air, for good.  Raises NotOnAir."""
+    """End the stream's running broadcast.  Raises NotOnAir."""
     broadcast = current_broadcast(stream)
     if broadcast is None or not broadcasting.end(broadcast, Broadcast.Ending.STOPPED):
         raise NotOnAir
 
 
 def suspend_stream(stream: Stream, *, is_suspended: bool) -> None:
-    """Forbid or allow going live; what is on air ends."""
+    """Forbid or allow going live; forbidding ends the running broadcast."""
     stream.is_suspended = is_suspended
     stream.save(update_fields=["is_suspended"])
     transaction.on_commit(lambda: chat_log.state_changed(stream))

@@ -1,4 +1,4 @@
-"""Celery's front door, one line each into the modules that do the work."""
+"""Celery tasks, one line each into the modules that do the work."""
 
 from celery import shared_task
 

@@ -1,4 +1,4 @@
-"""The pages of this app; its API is in ``api_urls``.  They stand before ``studio/<slug>/``."""
+"""Page addresses of this app, included before ``studio/<slug>/``; its API is in ``api_urls``."""
 
 from django.urls import path
 
@@ -6,6 +6,8 @@ from live import views
 
 urlpatterns = [
     path("@<str:username>/live/", views.live, name="live"),
+    path("@<str:username>/live/embed/", views.embed, name="live-embed"),
+    path("@<str:username>/live/poster.jpg", views.poster, name="live-poster"),
     path("live/", views.index, name="live-index"),
     path("studio/live/", views.studio, name="studio-live"),
     path("studio/live/key/", views.make_key, name="live-key"),

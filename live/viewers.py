@@ -1,7 +1,7 @@
-"""Viewers in Redis: players whose playhead moves, each known by a session that we signed.
+"""Viewers in Redis: players whose playhead moves, each identified by a signed session.
 
-A session counts for ``VIEWER_LIFETIME_S`` after its last heartbeat.  What is
-lost with Redis comes back with the next heartbeats.
+A session counts for ``VIEWER_LIFETIME_S`` after its last heartbeat.  Sessions
+lost with Redis return with their next heartbeats.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ import redis
 from django.conf import settings
 from django.core import signing
 
-from live.chat.clients import shared_client
 from live.models import Broadcast, Stream
+from live.redis_connections import shared_client
 
 logger = logging.getLogger(__name__)
 
-# Counted from one account or one address at a time: homes and schools share an
-# address, and nobody else should be able to invent an audience.
+# Counted at one time from one account or address: homes and schools share an
+# address, but nobody should be able to fake an audience.
 SESSIONS_OF_ACCOUNT = 3
 SESSIONS_OF_ADDRESS = 30
 SESSION_LIFETIME_S = 24 * 3600
@@ -54,14 +54,14 @@ def viewers_key(stream_id: int) -> str:
 
 
 def chatters_key(stream_id: int) -> str:
-    """A hash: for each web process, how many sockets it holds and until when to believe that."""
+    """Return the key of a hash: by web process, its number of sockets and the expiry of that number."""
     return f"live:chatters:{stream_id}"
 
 
 def heartbeat(stream: Stream, session: str | None, address: str) -> tuple[str, int]:
-    """Count a player for a while; return the session to send with the next, and how many watch.
+    """Count a player; return the session for its next heartbeat and the number of viewers.
 
-    ``address`` tells viewers apart as far as counting cares: ``user-…`` or ``address-…``.
+    ``address`` is ``user-…`` or ``address-…`` and limits the sessions counted from one source.
     """
     session_id = _session_id(stream, session) or secrets.token_urlsafe(9)
     most = SESSIONS_OF_ACCOUNT if address.startswith("user-") else SESSIONS_OF_ADDRESS
@@ -81,7 +81,7 @@ def heartbeat(stream: Stream, session: str | None, address: str) -> tuple[str, i
 
 
 def _session_id(stream: Stream, session: str | None) -> str:
-    """The id in a session that we signed for this stream; empty for any other."""
+    """Return the id in a session signed for this stream; empty for any other."""
     try:
         stream_id, _, session_id = _signer.unsign(session or "", max_age=SESSION_LIFETIME_S).partition(":")
     except signing.BadSignature:
@@ -90,7 +90,7 @@ def _session_id(stream: Stream, session: str | None) -> str:
 
 
 def _note_peak(stream: Stream, count: int) -> None:
-    """Keep the most that ever watched at once; looked at now and then, as sessions outlive heartbeats."""
+    """Update the broadcast's peak, at most every ``PEAK_EVERY_S``: a session outlives that interval."""
     if shared_client().set(f"live:peak:{stream.pk}", 1, nx=True, ex=PEAK_EVERY_S):
         higher = Broadcast.objects.running().filter(stream=stream, peak_viewer_count__lt=count)
         higher.update(peak_viewer_count=count)
@@ -101,7 +101,7 @@ def viewer_count(stream: Stream) -> int:
 
 
 def viewer_counts(streams: Sequence[Stream]) -> dict[int, int]:
-    """How many watch each of ``streams`` now, by primary key, in one round trip."""
+    """Return the current viewers of each of ``streams``, by primary key, in one round trip."""
     if not streams:
         return {}
     pipeline: Any = shared_client().pipeline(transaction=False)
@@ -116,17 +116,11 @@ def viewer_counts(streams: Sequence[Stream]) -> dict[int, int]:
 
 
 def alive_since_ms() -> float:
-    """A viewer's last heartbeat is at least this new; by our clock, as only seconds matter here."""
+    """Return the oldest heartbeat, in Unix ms, that counts; our clock is exact enough for this."""
     return (time.time() - settings.VIEWER_LIFETIME_S) * 1000
 
 
-def chatter_count(stream: Stream) -> int:
-    """How many sockets are open in its room, in all web processes."""
-    noted: Any = shared_client().hvals(chatters_key(stream.pk))
-    return sum_chatters(noted)
-
-
 def sum_chatters(noted: Iterable[str]) -> int:
-    """Add up what processes noted: ``count until``, the latter in Unix seconds."""
+    """Add up the processes' notes, ``count until`` each, skipping expired ones (Unix seconds)."""
     pairs = [note.split() for note in noted]
     return sum(int(count) for count, until in pairs if float(until) > time.time())

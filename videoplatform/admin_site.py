@@ -1,4 +1,4 @@
-"""What the admin's first page asks for: the charts that the apps have registered."""
+"""The URL of the figures on the admin's first page: the charts that the apps have registered."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from accounts import charts
 
 @require_safe
 def figures(request: HttpRequest) -> HttpResponse:
-    """The charts that whoever asks may see, as JSON."""
+    """Return the charts that the requester may see, as JSON."""
     answer = JsonResponse(charts.read(request.user.has_perm))
     answer["Cache-Control"] = "private, max-age=60"
     return answer

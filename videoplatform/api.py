@@ -1,4 +1,8 @@
-"""The API's root: each app brings its own addresses; a higher app may say more of a lower one's things."""
+"""The root of the API: the URLs of each app.
+
+``LiveChannelView`` replaces the channel view of ``accounts``, because it adds the live
+state.
+"""
 
 from django.urls import include, path
 

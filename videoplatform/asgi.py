@@ -1,5 +1,6 @@
-"""Everything that arrives: HTTP to Django or the live edge, WebSockets to the consumers."""
+"""The ASGI application: HTTP goes to Django or the live edge, WebSockets to the consumers."""
 
+import logging
 import os
 from typing import Any
 
@@ -7,6 +8,7 @@ from channels.routing import ProtocolTypeRouter, URLRouter
 from channels.security.websocket import AllowedHostsOriginValidator
 from django.core.asgi import get_asgi_application
 
+logger = logging.getLogger(__name__)
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "videoplatform.settings")
 django_application = get_asgi_application()
 
@@ -16,30 +18,43 @@ from django.conf import settings  # noqa: E402
 from django.urls import re_path  # noqa: E402
 
 from accounts.routing import websocket_urlpatterns as notification_urlpatterns  # noqa: E402
-from live.llhls import origin  # noqa: E402
+from common import garbage  # noqa: E402
+from common.descriptors import raise_descriptor_limit  # noqa: E402
+from live.edge import origin  # noqa: E402
 from live.routing import websocket_urlpatterns as chat_urlpatterns  # noqa: E402
 from videoplatform.bodies import BoundedBodies  # noqa: E402
+from videoplatform.openapi_view import render_ahead  # noqa: E402
+from videoplatform.sockets import BoundedSockets, no_such_socket  # noqa: E402
 from videos.routing import websocket_urlpatterns as progress_urlpatterns  # noqa: E402
 
-live_edge = origin.Origin(settings.REDIS_URL)
+logger.info("Limit of open files and connections: %d", raise_descriptor_limit())
+live_edge = origin.EdgeOrigin(settings.REDIS_URL, has_limits=settings.RATE_LIMITS)
 pages = BoundedBodies(django_application)
 
 
 async def http_application(scope: Any, receive: Any, send: Any) -> None:
-    """Media of running broadcasts pass Django by: no session, no database, nothing but the edge."""
+    """Send requests for live media to the edge, all others to Django.
+
+    Live media need no session and no database, so they bypass Django.
+    """
     is_media = scope["path"].startswith(origin.PREFIX)
     await (live_edge if is_media else pages)(scope, receive, send)
 
 
-# Cookies sign in to these, so the page has to be ours.  A chat's ticket is known to
-# its bearer alone: any page, and what is no page, may hold one.
+# These sockets authenticate by cookie, so the page's origin must be ours. The chat
+# authenticates by a ticket, which only its holder knows, so it accepts any origin and
+# clients that are no browsers.
+unknown: Any = no_such_socket
 with_session = AllowedHostsOriginValidator(
-    AuthMiddlewareStack(URLRouter([*progress_urlpatterns, *notification_urlpatterns]))
+    AuthMiddlewareStack(URLRouter([*progress_urlpatterns, *notification_urlpatterns, re_path("", unknown)]))
 )
 
 application = ProtocolTypeRouter(
     {
         "http": http_application,
-        "websocket": URLRouter([*chat_urlpatterns, re_path("", with_session)]),
+        "websocket": BoundedSockets(URLRouter([*chat_urlpatterns, re_path("", with_session)])),
     }
 )
+
+garbage.settle()
+schema_rendering = render_ahead()

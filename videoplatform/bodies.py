@@ -1,21 +1,26 @@
-"""A bound on what a request may carry, before anything is read: files that are large go to the bucket."""
+"""A limit on the size of request bodies, applied before Django reads them. Large files go to the bucket."""
 
 from __future__ import annotations
 
-import json
+from io import BytesIO
 from typing import Any
 
-from videoplatform.errors import TooLarge, client_error
+from django.core.handlers.asgi import ASGIRequest
+from django.utils.translation import gettext_lazy as _
 
-# Captions are the largest thing that comes through us (5 MiB, with a form around it).
+from common.error_pages import error_answer
+from common.errors import TooLarge
+
+# Captions are the largest upload that passes through Django (5 MiB, within a form).
 MAX_BODY_BYTES = 8 * 1024 * 1024
 
 
 class BoundedBodies:
-    """Answers 413 in place of ``application`` for a body of more than ``MAX_BODY_BYTES``.
+    """ASGI middleware that answers 413 to bodies of more than ``MAX_BODY_BYTES``.
 
-    Django writes whatever comes to disk before a view, or anyone's right to send it,
-    is asked; a length is claimed or, chunk by chunk, never mentioned.
+    Django writes the whole body to disk before a view can check permissions. The limit
+    applies to the ``Content-Length`` header, and to the bytes received if that header is
+    missing or wrong.
     """
 
     def __init__(self, application: Any) -> None:
@@ -23,7 +28,7 @@ class BoundedBodies:
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if _claimed(scope) > MAX_BODY_BYTES:
-            await _refuse(send)
+            await _refuse(scope, send)
             return
         received = 0
 
@@ -31,12 +36,12 @@ class BoundedBodies:
             nonlocal received
             message = await receive()
             received += len(message.get("body", b""))
-            # As if the client had gone: whatever was kept of it is given back.
+            # Django treats this as a disconnected client and deletes its temporary file.
             return {"type": "http.disconnect"} if received > MAX_BODY_BYTES else message
 
         await self.application(scope, bounded, send)
         if received > MAX_BODY_BYTES:
-            await _refuse(send)
+            await _refuse(scope, send)
 
 
 def _claimed(scope: Any) -> int:
@@ -44,12 +49,16 @@ def _claimed(scope: Any) -> int:
     return int(length[:18]) if length.isdigit() else 0
 
 
-async def _refuse(send: Any) -> None:
-    body = json.dumps(client_error(TooLarge.default_code, TooLarge.default_detail)).encode()
-    headers = [
-        (b"content-type", b"application/json"),
-        (b"content-length", str(len(body)).encode()),
-        (b"connection", b"close"),
-    ]
-    await send({"type": "http.response.start", "status": 413, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+async def _refuse(scope: Any, send: Any) -> None:
+    answer = error_answer(
+        ASGIRequest(scope, BytesIO()),
+        status=TooLarge.status_code,
+        code=TooLarge.default_code,
+        heading=_("Too large"),
+        sentence=TooLarge.default_detail,
+        headers={"Connection": "close"},
+    )
+    headers = [(name.lower().encode(), value.encode()) for name, value in answer.items()]
+    length = (b"content-length", str(len(answer.content)).encode())
+    await send({"type": "http.response.start", "status": answer.status_code, "headers": [*headers, length]})
+    await send({"type": "http.response.body", "body": answer.content})

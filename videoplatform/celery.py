@@ -1,4 +1,4 @@
-"""The Celery application: it wakes workers; SQL holds the queue (see ``videos.models.Job``)."""
+"""The Celery application. It only wakes workers: the queue is in SQL (see ``videos.models.Job``)."""
 
 import os
 
@@ -6,8 +6,8 @@ from celery import Celery
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "videoplatform.settings")
 
-app = Celery("videoplatform")
+app = Celery("videoplatform", task_cls="common.heartbeat:LivelyTask")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
-# By name: it needs the settings, which are not read yet here.
-app.steps["consumer"].add("videoplatform.health:Heartbeat")
+# Given by name, because the module needs the settings, which are not loaded yet.
+app.steps["consumer"].add("videoplatform.workers:WorkerLife")

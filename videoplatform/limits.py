@@ -1,76 +1,90 @@
-"""How often one address may ask for pages and playlists; the API has limits of its own.
+"""Rate limits of pages and playlists for each address; :mod:`common.throttling` limits the API.
 
-Wide enough for a school behind one address, and too narrow to make the database
-search without end.  Counted by minutes in the cache, so every web process counts
-together; a cache that is away counts nothing and refuses nobody.
+Nobody is refused because Redis is away; see :mod:`common.buckets`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from time import time
-from typing import Any, cast
+from typing import Any
 
-import redis
 from asgiref.sync import iscoroutinefunction, sync_to_async
-from django.conf import settings
-from django.core.cache import cache
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.utils import translation
 from django.utils.decorators import sync_and_async_middleware
-from django.utils.translation import gettext as _
-from rest_framework.request import Request
-from rest_framework.throttling import BaseThrottle
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 
-WINDOW_S = 60
-# Requests in a minute by the beginning of the path; the first that fits counts.
-LIMITS = (("/api/v1/", None), ("/search/", 240), ("/readyz", 300), ("/", 3000))
+from common.addresses import client_network
+from common.buckets import Charge, seconds_to_wait, take
+from common.error_pages import error_page
+from common.rates import PRICES, RATES, body_price, search_price
+
+API = "/api/v1/"
+# The price of a POST by the start of its path; the first match applies.
+POSTS = (
+    ("/accounts/login/", "password_form"),
+    ("/accounts/signup/", "password_form"),
+    ("/accounts/password/", "password_form"),
+    ("/accounts/reauthenticate/", "password_form"),
+    ("/accounts/settings/", "picture"),
+    ("/admin/login/", "password_form"),
+    ("/studio/", "captions"),
+)
 
 
 @sync_and_async_middleware
 def limits_middleware(
     get_response: Callable[[HttpRequest], Any],
 ) -> Callable[[HttpRequest], HttpResponseBase | Awaitable[HttpResponseBase]]:
-    """Answer 429 to an address that asks too often."""
+    """Answer 429 to an address that sends too many requests."""
     if iscoroutinefunction(get_response):
 
         async def answer_async(request: HttpRequest) -> HttpResponseBase:
-            limit = limit_of(request)
-            refused = limit and await sync_to_async(refusal)(request, *limit)
-            response: HttpResponseBase = refused or await get_response(request)
+            response: HttpResponseBase = await sync_to_async(refusal)(request) or await get_response(request)
             return response
 
         return answer_async
 
     def answer(request: HttpRequest) -> HttpResponseBase:
-        limit = limit_of(request)
-        response: HttpResponseBase = (limit and refusal(request, *limit)) or get_response(request)
+        response: HttpResponseBase = refusal(request) or get_response(request)
         return response
 
     return answer
 
 
-def limit_of(request: HttpRequest) -> tuple[str, int] | None:
-    """The limit that holds for a request: under which name, and how many in a minute."""
-    if not settings.RATE_LIMITS:
-        return None
-    prefix, most = next((prefix, most) for prefix, most in LIMITS if request.path.startswith(prefix))
-    return None if most is None else (prefix, most)
+def charges_of(request: HttpRequest) -> tuple[Charge, ...]:
+    """Return the price of a page request and the buckets to charge; nothing for the API."""
+    if request.path.startswith(API):
+        return ()
+    address = f"address-{client_network(request)}"
+    if request.path == "/readyz":
+        return (Charge("readyz", address, RATES["readyz"]),)
+    searched = 0 if request.path.startswith("/admin/") else search_price(request.GET.get("q", ""))
+    price = (PRICES["search_page"] if searched else _price_of_post(request)) + body_price(request.META)
+    charges = [Charge("pages", address, RATES["pages"], price)]
+    if searched:
+        charges.append(Charge("search", address, RATES["search"], searched))
+    return tuple(charges)
 
 
-def refusal(request: HttpRequest, name: str, most: int) -> HttpResponse | None:
-    """429, with how long to wait, for one request too many; None while there may be more."""
-    now = time()
-    # The address as the API's throttles know it, proxies of ours left out.
-    address = BaseThrottle().get_ident(cast("Request", request))
-    key = f"pages:{name}:{address}:{int(now // WINDOW_S)}"
-    try:
-        cache.add(key, 0, 2 * WINDOW_S)
-        if cache.incr(key) <= most:
-            return None
-    except (redis.RedisError, ValueError):  # ValueError: gone between the two
+def _price_of_post(request: HttpRequest) -> int:
+    if request.method != "POST":
+        return 1
+    return next((PRICES[name] for prefix, name in POSTS if request.path.startswith(prefix)), 1)
+
+
+def refusal(request: HttpRequest) -> HttpResponse | None:
+    """Return a 429 with the time to wait if the address is over its limit, else None."""
+    wait_s = take(*charges_of(request))
+    if not wait_s:
         return None
+    seconds = seconds_to_wait(wait_s)
     with translation.override(translation.get_language_from_request(request)):
-        sentence = _("Too many requests came from your address. Please wait a minute.")
-    headers = {"Retry-After": str(WINDOW_S - int(now % WINDOW_S))}
-    return HttpResponse(sentence, status=429, content_type="text/plain; charset=utf-8", headers=headers)
+        sentence = ngettext(
+            "Too many requests from your address. Try again in a second.",
+            "Too many requests from your address. Try again in %(seconds)d seconds.",
+            seconds,
+        ) % {"seconds": seconds}
+    headers = {"Retry-After": str(seconds)}
+    return error_page(request, status=429, heading=_("Too many requests"), sentence=sentence, headers=headers)

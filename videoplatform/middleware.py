@@ -1,4 +1,4 @@
-"""What every request passes: an address that can be one, and a page's policies."""
+"""Middleware for every request: refusal of impossible requests, and the policies of pages."""
 
 from __future__ import annotations
 
@@ -8,18 +8,20 @@ from typing import Any
 
 from asgiref.sync import iscoroutinefunction
 from django.conf import settings
-from django.http import HttpRequest, HttpResponseBase, JsonResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.utils.decorators import sync_and_async_middleware
-from django.utils.translation import gettext as _
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
 
-from videoplatform import assets
-from videoplatform.errors import TooLarge, client_error
-from videoplatform.storage import public_origin
+from common import assets
+from common.error_pages import NOT_UNDERSTOOD, error_answer
+from common.errors import TooLarge
+from common.storage import public_origin
 
 MAX_PATH = 2048
-# Python knows encodings that are none of text, and Django would try them.
+# Python has codecs that are no text encodings, and Django would try them.
 TEXT_ENCODINGS = {"utf-8", "ascii", "iso8859-1"}
-# What our pages do with a browser's powers: nothing, but play and fill the screen.
+# The browser features that our pages use: playback, full screen and the clipboard.
 PERMISSIONS_POLICY = ", ".join(
     [
         *(f"{power}=(self)" for power in ("autoplay", "clipboard-write", "fullscreen", "picture-in-picture")),
@@ -38,7 +40,7 @@ PERMISSIONS_POLICY = ", ".join(
 def refusing_middleware(
     get_response: Callable[[HttpRequest], Any],
 ) -> Callable[[HttpRequest], HttpResponseBase | Awaitable[HttpResponseBase]]:
-    """Turn away what nobody below need look at."""
+    """Answer requests that no view can handle."""
     if iscoroutinefunction(get_response):
 
         async def answer_async(request: HttpRequest) -> HttpResponseBase:
@@ -55,20 +57,25 @@ def refusing_middleware(
 
 
 def refusal(request: HttpRequest) -> HttpResponseBase | None:
-    """400 for an address with a NUL in it or longer than any of ours: databases refuse both, late.
+    """Return an error response to a request that no view can handle, or None.
 
-    413 for JSON beyond what a form may be: files never come as JSON.  415 for text
-    that is not Unicode.
+    400: an address with a NUL or longer than any of ours, which databases would refuse
+    late. 413: JSON above the limit of forms, as files never come as JSON. 415: text that is
+    not Unicode.
     """
     has_null = "\0" in request.path or "%00" in request.META.get("QUERY_STRING", "")
     if has_null or len(request.path) > MAX_PATH:
-        return JsonResponse(client_error("bad_address", _("This address cannot exist.")), status=400)
+        return _refused(request, 400, "bad_address", _("The link is invalid."))
     length = request.META.get("CONTENT_LENGTH") or "0"
     if request.content_type == "application/json" and not _is_at_most(length):
-        return JsonResponse(client_error(TooLarge.default_code, TooLarge.default_detail), status=413)
+        return _refused(request, 413, TooLarge.default_code, TooLarge.default_detail)
     if request.encoding and codecs.lookup(request.encoding).name not in TEXT_ENCODINGS:
-        return JsonResponse(client_error("unsupported_encoding", _("Text is sent as UTF-8.")), status=415)
+        return _refused(request, 415, "unsupported_encoding", _("Send text as UTF-8."))
     return None
+
+
+def _refused(request: HttpRequest, status: int, code: str, sentence: str | Promise) -> HttpResponse:
+    return error_answer(request, status=status, code=code, heading=NOT_UNDERSTOOD, sentence=sentence)
 
 
 def _is_at_most(length: str) -> bool:
@@ -79,12 +86,11 @@ def _is_at_most(length: str) -> bool:
 def page_policy_middleware(
     get_response: Callable[[HttpRequest], Any],
 ) -> Callable[[HttpRequest], HttpResponseBase | Awaitable[HttpResponseBase]]:
-    """Name the powers our pages need, and add to the Content-Security-Policy.
+    """Add the Permissions-Policy, and complete the Content-Security-Policy.
 
-    The import map by its hash, the bucket by its origin.
-
-    Stands below ``CSPMiddleware``, which writes the header, and below
-    ``request_origin_middleware``, which knows under which host we were asked.
+    The import map is added by its hash, the bucket by its origin. It stands below
+    ``CSPMiddleware``, which writes the header, and below ``request_origin_middleware``,
+    which knows the host of the request.
     """
     if iscoroutinefunction(get_response):
 
@@ -100,7 +106,7 @@ def page_policy_middleware(
 
 
 def allow(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
-    """Note the additions on ``response``; a page's own additions stay."""
+    """Add the policies to ``response``; additions of the view are kept."""
     response.setdefault("Permissions-Policy", PERMISSIONS_POLICY)
     if response.get("Content-Type", "").startswith("text/html"):
         bucket = public_origin(request)

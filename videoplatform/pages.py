@@ -1,34 +1,46 @@
-"""Home, search and channels, where several apps meet; and the pages for when something is wrong."""
+"""Home, search and channels, which combine several apps; and the error pages."""
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlsplit
 
-from django.conf import settings
-from django.db.models import F, Q
+from django.db.models import F
 from django.http import (
+    Http404,
     HttpRequest,
     HttpResponse,
-    HttpResponseBase,
     HttpResponsePermanentRedirect,
-    JsonResponse,
 )
 from django.shortcuts import get_object_or_404, render
-from django.template.loader import render_to_string
-from django.utils.translation import gettext as _
-from django.views import defaults
+from django.urls import Resolver404, resolve
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 
+import live.views
+import videos.views
 from accounts.models import Channel, Follow
-from live import state
+from common import outages
+from common.bounded import TooSlow, bounded
+from common.error_pages import API, NOT_UNDERSTOOD, error_answer, error_json, error_page
+from live import stream_state
 from live.models import Stream
 from live.views import live_now
-from videoplatform.errors import client_error
 from videos.listing import Listing
 from videos.models import Video
 
 CHANNELS_FOUND = 3
 LIVE_IN_A_ROW = 8
+# The view that answers oEmbed for a page, by the URL name of the page.
+QUOTED: dict[str, Callable[..., HttpResponse]] = {
+    "watch": videos.views.oembed,
+    "embed": videos.views.oembed,
+    "live": live.views.oembed,
+    "live-embed": live.views.oembed,
+}
 
 
 @require_safe
@@ -47,14 +59,32 @@ def home(request: HttpRequest) -> HttpResponse:
 def search(request: HttpRequest) -> HttpResponse:
     listing = Listing.of(request.GET)
     after = request.GET.get("after", "")
-    page = listing.page(Video.objects.listed().for_cards(), after)
-    channels = _channels_matching(listing.words) if listing.words and not after else []
+    try:
+        with bounded():
+            page = listing.page(Video.objects.listed().for_cards(), after)
+            channels = _channels_matching(listing.words) if listing.words and not after else []
+    except TooSlow as error:
+        return error_page(request, status=503, heading=_("The request took too long"), sentence=error.detail)
     return _list(request, "pages/search.html", {"listing": listing, "page": page, "channels": channels})
 
 
+@require_safe
+def oembed(request: HttpRequest) -> HttpResponse:
+    """Answer oEmbed for the address of a video or of a live page; 404 for any other."""
+    try:
+        parts = urlsplit(request.GET.get("url", ""))
+        match = resolve(parts.path)
+    except (Resolver404, ValueError):
+        raise Http404 from None
+    if parts.netloc != request.get_host() or match.url_name not in QUOTED:
+        raise Http404
+    response: HttpResponse = QUOTED[match.url_name](request, **match.kwargs)
+    response["Access-Control-Allow-Origin"] = "*"
+    return response
+
+
 def _channels_matching(words: str) -> list[Channel]:
-    is_named_so = Q(owner__username__icontains=words) | Q(display_name__icontains=words)
-    found = Channel.objects.public().select_related("owner").filter(is_named_so)
+    found = Channel.objects.public().matching(words).select_related("owner")
     return list(found.with_follower_count().order_by(F("follower_count").desc(), "pk")[:CHANNELS_FOUND])
 
 
@@ -81,41 +111,69 @@ def channel(request: HttpRequest, username: str) -> HttpResponse:
 
 
 def _live_state(channel: Channel) -> dict[str, Any] | None:
-    """The channel's stream while it is on air for everyone."""
+    """Return the state of the channel's stream while it is publicly on air, else None."""
     stream = Stream.objects.on_air().filter(channel=channel).first()
     if stream is None:
         return None
     stream.channel = channel
-    return state.state(stream)
+    return stream_state.state(stream)
 
 
 def _list(request: HttpRequest, template: str, context: dict[str, object]) -> HttpResponse:
-    """The whole page; for htmx, which asks for more of the same list, only the next cards."""
+    """Render the whole page, or only the next cards if htmx asks for more of the same list."""
     is_more = "HX-Request" in request.headers and "after" in request.GET
     response = render(request, "includes/tiles.html" if is_more else template, context)
     response["Vary"] = ", ".join(filter(None, [response.get("Vary", ""), "HX-Request"]))
     return response
 
 
-# --- When something is wrong ------------------------------------------------------
-
-
-def bad_request(request: HttpRequest, exception: Exception) -> HttpResponseBase:
-    if request.path.startswith("/api/"):
-        return JsonResponse(client_error("bad_request", _("This request cannot be understood.")), status=400)
-    return defaults.bad_request(request, exception)
+def bad_request(request: HttpRequest, *_args: object, **_kwargs: object) -> HttpResponse:
+    return error_answer(
+        request,
+        status=400,
+        code="bad_request",
+        heading=NOT_UNDERSTOOD,
+        sentence=_("The link is invalid or leads to another site."),
+    )
 
 
 def forbidden(request: HttpRequest, *_args: object, **_kwargs: object) -> HttpResponse:
     return render(request, "403.html", status=403)
 
 
+def csrf_failure(request: HttpRequest, **_kwargs: object) -> HttpResponse:
+    """Answer a form with a missing or old CSRF token. The log has the exact reason."""
+    referer = request.headers.get("Referer", "")
+    # The link leads to the form's page, not to the form's target, which may accept only
+    # POST.
+    is_ours = url_has_allowed_host_and_scheme(referer, {request.get_host()}, request.is_secure())
+    return error_page(
+        request,
+        status=403,
+        heading=_("This page has expired"),
+        sentence=_(
+            "The page was open for too long, you signed in or out in another window, or your "
+            "browser blocks cookies. Nothing was changed. Reload the page and submit the form "
+            "again."
+        ),
+        link=(referer if is_ours else "/", _("Reload the page")),
+    )
+
+
 def not_found(request: HttpRequest, *_args: object, **_kwargs: object) -> HttpResponse:
-    if request.path.startswith("/api/"):
-        return JsonResponse(client_error("not_found", _("There is nothing here")), status=404)
+    if request.path.startswith(API):
+        return error_json(request, status=404, code="not_found", sentence=_("Page not found"))
     return render(request, "404.html", status=404)
 
 
-def server_error(_request: HttpRequest) -> HttpResponse:
-    """Asks neither the database nor the session: they may be what is broken."""
-    return HttpResponse(render_to_string("500.html", {"site_name": settings.SITE_NAME}), status=500)
+def server_error(request: HttpRequest) -> HttpResponse:
+    """Answer an unexpected error, without database and session, which may be its cause."""
+    if outages.is_outage(sys.exception()):
+        return outages.unavailable(request)
+    return error_answer(
+        request,
+        status=500,
+        code="error",
+        heading=_("Something went wrong on our side"),
+        sentence=_("The error was recorded. Try again in a moment."),
+    )

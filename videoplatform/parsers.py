@@ -1,4 +1,4 @@
-"""Bodies of API requests."""
+"""Parsers of API request bodies."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from rest_framework.exceptions import ParseError
 
 
 class JSONParser(parsers.JSONParser):
-    """JSON as deep as requests are; deeper is no JSON of ours, and no failure of ours either."""
+    """A JSON parser that answers 400 to JSON nested too deeply for Python."""
 
     def parse(self, stream: IO[Any], media_type: str | None = None, parser_context: Any = None) -> Any:
         try:

@@ -1,18 +1,22 @@
-"""The settings, read from top to bottom; the environment chooses.
+"""The settings, read from top to bottom; the environment sets their values.
 
-``bin/run`` sets what a laptop needs, production names what it misses.  Every
-variable is described in ``docs/settings.md``, which a test holds complete.
+``bin/run`` sets the values for a laptop; in production, missing required values are
+reported. ``docs/settings.md`` describes every variable, and a test checks that it is
+complete.
 """
 
 import os
 from datetime import timedelta
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
 import django_stubs_ext
 import environ
 from csp.constants import NONE, SELF
+from django.core.exceptions import ImproperlyConfigured
 
+from common import redis_clients
 from videoplatform.embedded import environment
 
 django_stubs_ext.monkeypatch()  # admin.ModelAdmin[Video] at run time, too
@@ -20,19 +24,21 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 environment.load(BASE_DIR)
 env = environ.FileAwareEnv()  # SECRET_KEY_FILE=/run/secrets/key works as well
 
-# --- The site -----------------------------------------------------------------
 
 SITE_NAME = env.str("SITE_NAME", default="Zoetrope")
 DEBUG = env.bool("DEBUG", default=False)
 SECRET_KEY = env.str("SECRET_KEY", default="development" if DEBUG else env.NOTSET)
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["*"] if DEBUG else ["localhost", "127.0.0.1", "[::1]"])
+# The address of the site in mail. Empty: the request's host, if ALLOWED_HOSTS is exact.
+PUBLIC_URL = env.str("PUBLIC_URL", default="")
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 DATA_DIR = Path(env.str("DATA_DIR", default=str(BASE_DIR / "var")))
 PORT = env.int("PORT", default=8000)
 HTTPS = env.bool("HTTPS", default=False)  # true behind a proxy that speaks TLS
 RATE_LIMITS = env.bool("RATE_LIMITS", default=True)
-# How many proxies in front append to X-Forwarded-For; without one, the header is
-# whatever a client invents, and rate limits go by the connection's address.
+# Each open page holds up to three. An IPv6 address counts as its /64 network.
+MAX_SOCKETS_PER_ADDRESS = env.int("MAX_SOCKETS_PER_ADDRESS", default=300)
+# Number of proxies in front that append to X-Forwarded-For (common.addresses).
 TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", default=0)
 
 ROOT_URLCONF = "videoplatform.urls"
@@ -41,14 +47,15 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 APPEND_SLASH = True
 
 INSTALLED_APPS = [
-    "daphne",
+    # Only for runserver. It loads Twisted into every process.
+    *(["daphne"] if DEBUG else []),
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
     "django.contrib.messages",
     "servestatic.runserver_nostatic",
-    "videoplatform.staticfiles.AssetsConfig",  # django.contrib.staticfiles, collecting less
+    "videoplatform.staticfiles.AssetsConfig",  # django.contrib.staticfiles, collecting fewer files
     "django.contrib.humanize",
     "channels",
     "rest_framework",
@@ -61,6 +68,7 @@ INSTALLED_APPS = [
     "allauth",
     "allauth.account",
     "allauth.mfa",
+    "common",
     "accounts",
     "comments",
     "videos",
@@ -71,11 +79,12 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "videoplatform.health.healthz_middleware",
     "django.middleware.security.SecurityMiddleware",
-    "servestatic.middleware.ServeStaticMiddleware",
+    "videoplatform.cors.cors_middleware",
+    "videoplatform.staticfiles.AssetsMiddleware",
     "videoplatform.middleware.refusing_middleware",
     "videoplatform.limits.limits_middleware",
     "csp.middleware.CSPMiddleware",
-    "videoplatform.storage.request_origin_middleware",
+    "common.storage.request_origin_middleware",
     "videoplatform.middleware.page_policy_middleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
@@ -85,6 +94,9 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "common.outages.OutageMiddleware",
+    # Below those that add headers to its page, too.
+    "common.error_pages.MethodMiddleware",
 ]
 
 TEMPLATES = [
@@ -98,18 +110,22 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
                 "django.template.context_processors.i18n",
-                "videoplatform.context.site",
+                "common.context.site",
             ],
         },
     },
 ]
 
-# --- Data ---------------------------------------------------------------------
 
+DATABASE_POOL_SIZE = env.int("DATABASE_POOL_SIZE", default=20)  # connections of one process; 0: no pool
+POSTGRES_CONNECT_TIMEOUT_S = 5
+POSTGRES_SILENCE_S = 20  # before a connection to an unresponsive server is closed
+DATABASE_POOL_WAIT_S = env.float("DATABASE_POOL_WAIT_S", default=10)
 DATABASES = {"default": env.db_url("DATABASE_URL", default=f"sqlite:///{DATA_DIR / 'db.sqlite3'}")}
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
-    # A writer waits for its turn at BEGIN instead of failing in the middle, and
-    # readers never wait: one file serves several processes of one machine.
+    DATABASES["default"]["ENGINE"] = "common.sqlite"
+    # A writer waits at BEGIN instead of failing later, and readers never wait: one file
+    # serves several processes of one machine.
     DATABASES["default"]["OPTIONS"] = {
         "transaction_mode": "IMMEDIATE",
         "timeout": 20,
@@ -118,22 +134,51 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     # A file, as in production: tests start workers of their own on it.
     DATABASES["default"]["TEST"] = {"NAME": DATA_DIR / "test.sqlite3"}
 else:
-    # Under ASGI each request has a thread of its own: a connection that outlives
-    # it is never used again and only fills the server.
+    # Under ASGI each request has its own thread: a connection kept after the request would
+    # never be reused. It returns to the pool of its process.
     DATABASES["default"]["CONN_MAX_AGE"] = 0
+    if DATABASES["default"]["ENGINE"] == "django.db.backends.postgresql":
+        # A crashed machine sends no reset, and by default the kernel waits for a quarter of
+        # an hour.
+        DATABASES["default"]["OPTIONS"] = {
+            "connect_timeout": POSTGRES_CONNECT_TIMEOUT_S,
+            "tcp_user_timeout": POSTGRES_SILENCE_S * 1000,
+            "keepalives_idle": 20,
+            "keepalives_interval": 5,
+            "keepalives_count": 3,
+        } | DATABASES["default"].get("OPTIONS", {})
+        if DATABASE_POOL_SIZE:
+            # After a restart of the server, the pool contains dead connections.
+            DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+            DATABASES["default"]["OPTIONS"]["pool"] = {
+                "min_size": 0,
+                "max_size": DATABASE_POOL_SIZE,
+                "timeout": DATABASE_POOL_WAIT_S,
+                "max_idle": 60,
+                "max_lifetime": 1800,
+            }
 
 REDIS_URL = env.str("REDIS_URL", default="redis://127.0.0.1:6379/0")
 CACHES = {
     "default": {
-        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "BACKEND": "videoplatform.caching.ForgivingRedisCache",
         "LOCATION": env.str("CACHE_URL", default=REDIS_URL),
         "KEY_PREFIX": "cache",
+        "VERSION": 2,  # 1 held pickles
+        "OPTIONS": {
+            "serializer": "videoplatform.caching.MessagePackSerializer",
+            "pool_class": "common.redis_clients.GuardedPool",
+        },
     }
 }
+CHANNEL_LAYER_URL = env.str("CHANNEL_LAYER_URL", default=REDIS_URL)
 CHANNEL_LAYERS = {
     "default": {
-        "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
-        "CONFIG": {"hosts": [env.str("CHANNEL_LAYER_URL", default=REDIS_URL)]},
+        "BACKEND": "videoplatform.channel_layer.BoundedChannelLayer",
+        "CONFIG": {
+            "hosts": [{"address": CHANNEL_LAYER_URL, **redis_clients.async_options(CHANNEL_LAYER_URL)}],
+            "serializer_format": "msgpack",
+        },
     }
 }
 
@@ -143,30 +188,53 @@ CELERY_TASK_DEFAULT_QUEUE = "default"
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_BEAT_SCHEDULER = "common.heartbeat:LivelyScheduler"
+# Write access to the broker must not allow code execution in a worker.
+CELERY_TASK_SERIALIZER = "json"
+CELERY_RESULT_SERIALIZER = "json"
+CELERY_ACCEPT_CONTENT = ["json"]
+# A request that starts a task waits for the broker no longer than for other servers.
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "socket_connect_timeout": redis_clients.CONNECT_TIMEOUT_S,
+    "max_retries": 1,
+    "interval_start": 0,
+    "interval_step": 0,
+    "interval_max": 0,
+}
+CELERY_TASK_PUBLISH_RETRY = False
 
-# --- Storage: one private S3 bucket ---------------------------------------------
 
 S3_ENDPOINT_URL = env.str("S3_ENDPOINT_URL", default="")
 S3_BUCKET = env.str("S3_BUCKET", default="media")
 S3_REGION = env.str("AWS_REGION", default="us-east-1")
 S3_ACCESS_KEY_ID = env.str("AWS_ACCESS_KEY_ID", default="")
 S3_SECRET_ACCESS_KEY = env.str("AWS_SECRET_ACCESS_KEY", default="")
+# For temporary keys. Without any key, boto3 uses its default chain (a role of the host).
+S3_SESSION_TOKEN = env.str("AWS_SESSION_TOKEN", default="")
+# "path": https://host/bucket/key; "virtual": https://bucket.host/key.
+S3_ADDRESSING_STYLE = env.str("S3_ADDRESSING_STYLE", default="path")
+if S3_ADDRESSING_STYLE not in {"path", "virtual"}:
+    raise ImproperlyConfigured(f"S3_ADDRESSING_STYLE is {S3_ADDRESSING_STYLE!r}: set path or virtual.")
+# The data folder of an S3 server on this machine. Empty: S3 has its own disk.
+S3_DATA_DIR = env.str("S3_DATA_DIR", default="")
 S3_PORT = env.int("S3_PORT", default=8333)
-# As browsers reach it; empty means the request's own host with S3_PORT, so that
-# a phone on the same network works.
-S3_PUBLIC_URL = env.str("S3_PUBLIC_URL", default="")
+# The address of S3 for browsers. Empty: the request's own host with S3_PORT, so that a
+# phone on the same network works.
+S3_PUBLIC_URL = env.str("S3_PUBLIC_URL", default="").rstrip("/")
+# The address of S3 behind S3_PUBLIC_URL, used for signatures, if a proxy changes the host.
+# Empty: the proxy keeps the host.
+S3_SIGNED_URL = env.str("S3_SIGNED_URL", default="").rstrip("/")
 
 STORAGES = {
     "default": {
-        "BACKEND": "videoplatform.storage.MediaStorage",
+        "BACKEND": "common.storage.MediaStorage",
         "OPTIONS": {
             "bucket_name": S3_BUCKET,
             "endpoint_url": S3_ENDPOINT_URL or None,
             "region_name": S3_REGION,
-            "access_key": S3_ACCESS_KEY_ID,
-            "secret_key": S3_SECRET_ACCESS_KEY,
-            "addressing_style": "path",
-            "signature_version": "s3v4",
+            "access_key": S3_ACCESS_KEY_ID or None,
+            "secret_key": S3_SECRET_ACCESS_KEY or None,
+            "security_token": S3_SESSION_TOKEN or None,
             "file_overwrite": False,
         },
     },
@@ -177,9 +245,13 @@ STORAGES = {
     },
 }
 
+# Forms and JSON are parsed in the process that serves live and chat. Uploaded files are not
+# counted here (videoplatform.bodies).
+DATA_UPLOAD_MAX_MEMORY_SIZE = 1024**2
+
 STATIC_URL = "/static/"
 STATIC_ROOT = DATA_DIR / "static"
-SERVESTATIC_USE_ZSTD = False  # brotli for those who are asked over TLS, gzip for the rest
+SERVESTATIC_USE_ZSTD = False  # brotli over TLS, gzip otherwise
 STATICFILES_DIRS = [
     BASE_DIR / "static",
     ("vendor/hls.js", BASE_DIR / "node_modules/hls.js/dist"),
@@ -187,47 +259,75 @@ STATICFILES_DIRS = [
     ("vendor/htmx.org", BASE_DIR / "node_modules/htmx.org/dist"),
 ]
 
-# --- Videos ---------------------------------------------------------------------
 
 MAX_UPLOAD_BYTES = env.int("MAX_UPLOAD_BYTES", default=64 * 1024**3)
 MAX_UPLOAD_BYTES_PER_DAY = env.int("MAX_UPLOAD_BYTES_PER_DAY", default=256 * 1024**3)  # of one person
+# Sources, uploads and encoded videos of one person together; 0: no limit.
+MAX_BYTES_KEPT_PER_PERSON = env.int("MAX_BYTES_KEPT_PER_PERSON", default=1024**4)
+# Free space to keep, beside the open uploads, on the disk under S3_DATA_DIR.
+UPLOAD_MIN_FREE_BYTES = env.int("UPLOAD_MIN_FREE_BYTES", default=1024**3)
 MAX_DURATION_S = env.int("MAX_DURATION_S", default=12 * 3600)
 MAX_SHORT_SIDE_PX = env.int("MAX_SHORT_SIDE_PX", default=1080)  # 2160 allows 4K rungs
 UPLOAD_LIFETIME = timedelta(hours=env.int("UPLOAD_LIFETIME_HOURS", default=24))
 ENCODE_LEASE_S = env.int("ENCODE_LEASE_S", default=30)
+# A machine with less free space for its work folder starts no new work.
+WORK_FLOOR_BYTES = env.int("WORK_FLOOR_BYTES", default=1024**3)
+WORK_FLOOR_INODES = env.int("WORK_FLOOR_INODES", default=1000)
 ENCODE_PRESET = env.str("ENCODE_PRESET", default="veryfast")
 CELERY_BEAT_SCHEDULE = {
     "sweep": {"task": "videos.tasks.sweep", "schedule": 10.0, "options": {"expires": 10}},
     "clean-up": {"task": "videos.tasks.clean_up", "schedule": 600.0, "options": {"expires": 600}},
+    "work-outbox": {
+        "task": "accounts.tasks.work_outbox",
+        "schedule": 10.0,
+        "options": {"expires": 10},
+    },
+    "delete-pending": {
+        "task": "common.tasks.delete_pending",
+        "schedule": 60.0,
+        "options": {"expires": 60},
+    },
+    "finish-uploads": {
+        "task": "videoplatform.tasks.finish_interrupted_uploads",
+        "schedule": 60.0,
+        "options": {"expires": 60},
+    },
     "end-suspensions": {
         "task": "accounts.tasks.restore_lapsed",
         "schedule": 60.0,
         "options": {"expires": 60},
     },
     "prune-notifications": {"task": "accounts.tasks.prune_notifications", "schedule": 86_400.0},
+    "remove-expired": {"task": "accounts.tasks.remove_expired", "schedule": 86_400.0},
     "sweep-broadcasts": {"task": "live.tasks.sweep", "schedule": 5.0, "options": {"expires": 5}},
     "store-chat": {"task": "live.tasks.store_chat", "schedule": 2.0, "options": {"expires": 2}},
 }
 
-# --- Live -----------------------------------------------------------------------
 
 RTMP_HOST = env.str("RTMP_HOST", default=env.str("HOST", default="127.0.0.1"))
 RTMP_PORT = env.int("RTMP_PORT", default=1935)
-# As encoders reach it; empty means the host of the page that shows it, with RTMP_PORT.
+# Networks of balancers in front of it, whose connections begin with a PROXY header.
+RTMP_PROXY_TRUSTED = env.list("RTMP_PROXY_TRUSTED", cast=ip_network, default=[])
+# The address for encoders. Empty: the host of the page, with RTMP_PORT.
 RTMP_PUBLIC_URL = env.str("RTMP_PUBLIC_URL", default="")
-# How long a broadcast waits for a publisher that dropped.
+# A broadcast waits this long for its publisher to reconnect.
 LIVE_GRACE_S = env.int("LIVE_GRACE_S", default=60)
-# Short sides that are encoded below the source, as far as they are smaller.
+# Short sides of the renditions below the source; sizes that are not smaller are skipped.
 MANY_CORES = (os.cpu_count() or 1) > 3
 LIVE_RUNGS = env.list("LIVE_RUNGS", cast=int, default=[720, 480, 360] if MANY_CORES else [480, 360])
+# The disk space for recordings on this host while storage does not answer.
+LIVE_SPOOL_BYTES = env.int("LIVE_SPOOL_BYTES", default=8 * 1024**3)
+# No broadcast begins while more of Redis' maxmemory is used.
+LIVE_REDIS_MEMORY_SHARE = env.float("LIVE_REDIS_MEMORY_SHARE", default=0.8)
+# A publisher that exceeds it for five seconds is disconnected.
+LIVE_MAX_BITRATE_BPS = env.int("LIVE_MAX_BITRATE_BPS", default=60_000_000)
 LIVE_PRESET = env.str("LIVE_PRESET", default="veryfast")
-VIEWER_LIFETIME_S = 40  # a viewer counts for this long after a heartbeat, which comes every 15 s
+VIEWER_LIFETIME_S = 40  # after the last heartbeat of a viewer, which comes every 15 s
 
-# --- People ---------------------------------------------------------------------
 
 AUTH_USER_MODEL = "accounts.User"
-# allauth's backend, which accepts the e-mail address as well; ours lets a person in
-# from the moment a suspension has lapsed.
+# allauth's backend, which accepts the e-mail address as well. Ours also admits a person as
+# soon as a suspension has lapsed.
 AUTHENTICATION_BACKENDS = ["accounts.authentication.PersonBackend"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
@@ -242,6 +342,12 @@ LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "/"
 LOGOUT_REDIRECT_URL = "/"
 
+SIGN_UP = env.str("SIGN_UP", default="open")  # open, confirmed, invitation or closed: accounts.sign_up
+# Sign-ups of one network within an hour: without proof of work, and in total.
+SIGN_UP_FREE_PER_HOUR = env.int("SIGN_UP_FREE_PER_HOUR", default=20)
+SIGN_UP_PER_HOUR = env.int("SIGN_UP_PER_HOUR", default=100)
+SIGN_UP_PROOF_BITS = env.int("SIGN_UP_PROOF_BITS", default=18)  # about half a second on a laptop
+
 ACCOUNT_ADAPTER = "accounts.adapter.AccountAdapter"
 ACCOUNT_FORMS = {
     "login": "accounts.forms.SignInForm",
@@ -250,31 +356,38 @@ ACCOUNT_FORMS = {
 }
 ACCOUNT_LOGIN_METHODS = {"username", "email"}
 ACCOUNT_SIGNUP_FIELDS = ["username*", "email*", "password1*"]
-ACCOUNT_EMAIL_VERIFICATION = "optional"  # mail is sent; signing in does not wait for it
-ACCOUNT_CHANGE_EMAIL = True  # one address a person; a new one counts once it is confirmed
+ACCOUNT_EMAIL_VERIFICATION = "optional"  # mail is sent, but signing in does not require confirmation
+ACCOUNT_CHANGE_EMAIL = True  # one address for each person; a new one applies after confirmation
 ACCOUNT_EMAIL_NOTIFICATIONS = True
-ACCOUNT_EMAIL_SUBJECT_PREFIX = f"[{SITE_NAME}] "
+ACCOUNT_EMAIL_SUBJECT_PREFIX = ""  # templates/account/email names the site in subjects
+MAIL_LINK_DAYS = 3  # lifetime of links in mail
+ACCOUNT_EMAIL_CONFIRMATION_EXPIRE_DAYS = MAIL_LINK_DAYS
+PASSWORD_RESET_TIMEOUT = MAIL_LINK_DAYS * 86_400
 ACCOUNT_DEFAULT_HTTP_PROTOCOL = "https" if HTTPS else "http"
 ACCOUNT_SESSION_REMEMBER = True
-ACCOUNT_RATE_LIMITS: Any = {} if RATE_LIMITS else False  # {} means allauth's own
+# A new password, a new address and a second factor require the password or the code again.
+ACCOUNT_REAUTHENTICATION_REQUIRED = True
+# Added to allauth's own limits. Failed attempts count, and a school behind one address
+# needs room. Page and API together allow five attempts at one account in five minutes.
+ACCOUNT_RATE_LIMITS: Any = {"login_failed": "30/m/ip,5/300s/key"} if RATE_LIMITS else False
 MFA_RATE_LIMITS: Any = {} if RATE_LIMITS else False
 MFA_TOTP_ISSUER = SITE_NAME
 MFA_TOTP_TOLERANCE = 1  # one period (30 s) of clock drift either way
-MFA_ALLOW_UNVERIFIED_EMAIL = True  # confirming the address is optional, protecting the account is not less so
-ALLAUTH_TRUSTED_PROXY_COUNT = TRUSTED_PROXIES
+MFA_ALLOW_UNVERIFIED_EMAIL = True  # confirming the address is optional, but every account can be protected
 
 EMAIL_CONFIG = env.email_url("EMAIL_URL", default="filemail://")
 vars().update(EMAIL_CONFIG)
+EMAIL_TIMEOUT = env.int("EMAIL_TIMEOUT_S", default=20)  # of one connection attempt to the mail server
 EMAIL_FILE_PATH = str(DATA_DIR / "mail")
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default=f"{SITE_NAME} <noreply@localhost>")
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "accounts.authentication.ApiTokenAuthentication",
-        "rest_framework.authentication.SessionAuthentication",
+        "accounts.authentication.ApiSessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticatedOrReadOnly"],
-    "DEFAULT_PAGINATION_CLASS": "videoplatform.pagination.CursorPagination",
+    "DEFAULT_PAGINATION_CLASS": "common.pagination.CursorPagination",
     "DEFAULT_PARSER_CLASSES": [
         "videoplatform.parsers.JSONParser",
         "rest_framework.parsers.FormParser",
@@ -282,31 +395,26 @@ REST_FRAMEWORK = {
     ],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
-    "DEFAULT_SCHEMA_CLASS": "videoplatform.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "common.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "drf_standardized_errors.handler.exception_handler",
     "DEFAULT_THROTTLE_CLASSES": [
-        "videoplatform.throttling.AnonymousThrottle",
-        "videoplatform.throttling.PersonThrottle",
+        "common.throttling.AnonymousThrottle",
+        "common.throttling.PersonThrottle",
     ],
-    "DEFAULT_THROTTLE_RATES": {
-        "anonymous": "600/min",
-        "person": "1200/min",
-        "sign_in": "10/min",  # per account, from wherever
-        "sign_in_address": "60/min",
-        "sign_up": "30/min",
-        "upload": "300/hour",
-        "captions": "120/hour",
-        "stream_key": "30/hour",
-    },
-    "NUM_PROXIES": TRUSTED_PROXIES,
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
-DRF_STANDARDIZED_ERRORS = {"EXCEPTION_HANDLER_CLASS": "videoplatform.errors.ExceptionHandler"}
+DRF_STANDARDIZED_ERRORS = {"EXCEPTION_HANDLER_CLASS": "common.errors.ExceptionHandler"}
+# An unused token expires after the first. Use renews it until the second is over.
+API_TOKEN_IDLE_DAYS = env.int("API_TOKEN_IDLE_DAYS", default=90)
+API_TOKEN_MAX_DAYS = env.int("API_TOKEN_MAX_DAYS", default=365)
+API_TOKENS_PER_PERSON = env.int("API_TOKENS_PER_PERSON", default=50)
+KNOX_TOKEN_MODEL = "accounts.ApiToken"  # noqa: S105 -- the name of a model
 REST_KNOX = {
-    "TOKEN_TTL": timedelta(days=90),
-    "TOKEN_LIMIT_PER_USER": None,
+    "TOKEN_TTL": timedelta(days=min(API_TOKEN_IDLE_DAYS, API_TOKEN_MAX_DAYS)),
+    "TOKEN_LIMIT_PER_USER": None,  # accounts.tokens removes the least used token instead
     "AUTH_HEADER_PREFIX": "Token",
     "AUTO_REFRESH": True,
+    "AUTO_REFRESH_MAX_TTL": timedelta(days=API_TOKEN_MAX_DAYS),
     "MIN_REFRESH_INTERVAL": 3600,
 }
 SPECTACULAR_SETTINGS = {
@@ -321,7 +429,6 @@ SPECTACULAR_SETTINGS = {
     "REDOC_DIST": "SIDECAR",
 }
 
-# --- Language -------------------------------------------------------------------
 
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", "English"), ("zh-hans", "简体中文")]
@@ -329,15 +436,19 @@ LOCALE_PATHS = [BASE_DIR / "locale"]
 TIME_ZONE = "UTC"
 USE_TZ = True
 
-# --- Security -------------------------------------------------------------------
 
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
 SECURE_SSL_REDIRECT = HTTPS
 SECURE_REDIRECT_EXEMPT = [r"^readyz$"]
-SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
-SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
-SECURE_HSTS_PRELOAD = HTTPS
+# Browsers remember it for this long, even if it is withdrawn, so it begins short. Other
+# hosts of the operator's domain may have no TLS.
+SECURE_HSTS_SECONDS = env.int("HSTS_SECONDS", default=3600) if HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS and env.bool("HSTS_INCLUDE_SUBDOMAINS", default=False)
+SECURE_HSTS_PRELOAD = HTTPS and env.bool("HSTS_PRELOAD", default=False)
+# Django's checks ask for both of the latter; the operator decides.
+SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 SECURE_REFERRER_POLICY = "strict-origin-when-cross-origin"
+CSRF_FAILURE_VIEW = "videoplatform.pages.csrf_failure"
 SESSION_COOKIE_SECURE = HTTPS
 CSRF_COOKIE_SECURE = HTTPS
 X_FRAME_OPTIONS = "DENY"
@@ -345,10 +456,10 @@ X_FRAME_OPTIONS = "DENY"
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": [SELF],
-        # The import map is the only inline script; videoplatform.context adds its hash.
+        # The import map is the only inline script; page_policy_middleware adds its hash.
         "script-src": [SELF],
-        # Styles in attributes carry values (a person's colour, a progress), and
-        # the charts of the admin style themselves.
+        # Style attributes carry values (a person's colour, a progress), and the charts of
+        # the admin set inline styles.
         "style-src": [SELF, "'unsafe-inline'"],
         "img-src": [SELF, "data:", "blob:"],
         "media-src": [SELF, "blob:"],
@@ -361,12 +472,17 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 
-# --- Logs -----------------------------------------------------------------------
 
+LOG_LEVEL = env.str("LOG_LEVEL", default="INFO").upper()
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"()": "videoplatform.logs.LineFormatter"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
+    "root": {"handlers": ["console"], "level": LOG_LEVEL},
+    # Celery's "received" and "succeeded" lines, ten a second, would hide all others.
+    "loggers": {
+        name: {"level": "DEBUG" if LOG_LEVEL == "DEBUG" else "WARNING"}
+        for name in ("celery.app.trace", "celery.worker.strategy")
+    },
 }

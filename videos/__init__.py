@@ -1,6 +1,5 @@
-"""Everything that is played on demand.
+"""Videos on demand.
 
-A video travels once, in one direction: upload → probe → plan → encode →
-publish.  ``pipeline.py`` reads like that sentence; ``transcoding/`` and
-``hls/`` decide without knowing Django.
+A video takes one path: upload → probe → plan → encode → publish.  ``pipeline.py``
+has the steps in this order; ``transcoding/`` and ``hls/`` do not depend on Django.
 """

@@ -1,4 +1,4 @@
-"""Videos for moderators and administrators: what there is, what became of it, and why."""
+"""Admin pages of videos, for moderators and administrators."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from django.contrib import admin, messages
 from django.contrib.admin.views.main import ChangeList
+from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
@@ -14,7 +15,8 @@ from accounts import moderation
 from accounts.admin.forms import BulkDecisionForm
 from accounts.errors import AccountError
 from accounts.models import Decision, User
-from videoplatform.templatetags.human import clock
+from accounts.models.moderation import MAX_TITLE as MAX_DECISION_TITLE
+from common.templatetags.human import clock
 from videos import progress, services
 from videos.models import Job, Video
 from videos.services.errors import ServiceError
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class JobInline(admin.TabularInline[Job, Video]):
-    """The work on a video, to be read and not to be changed."""
+    """The jobs of a video, read-only."""
 
     model = Job
     extra = 0
@@ -35,6 +37,9 @@ class JobInline(admin.TabularInline[Job, Video]):
         "position",
         "status",
         "attempt",
+        "failures",
+        "losses",
+        "waits_for",
         "worker",
         "claimed_at",
         "finished_at",
@@ -47,7 +52,7 @@ class JobInline(admin.TabularInline[Job, Video]):
         return False
 
     def has_view_permission(self, request: HttpRequest, obj: Video | None = None) -> bool:
-        """Whoever may see a video in the admin may see what became of it."""
+        """Return whether the user may view videos; viewing jobs needs no other permission."""
         return request.user.has_perm("videos.view_video")
 
 
@@ -61,7 +66,7 @@ class VideoAdmin(admin.ModelAdmin[Video]):
     list_select_related = ("channel__owner",)
     list_per_page = 50
     search_fields = ("title", "public_id", "channel__owner__username", "channel__display_name")
-    date_hierarchy = "created_at"
+    sortable_by = ("created_at",)
     show_full_result_count = False
     fields = (
         "title", "description", "category", "visibility", "public_id", "channel", "status", "withheld",
@@ -86,23 +91,28 @@ class VideoAdmin(admin.ModelAdmin[Video]):
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
-        """With the player above the form."""
+        """Show the player above the form."""
         video = self.get_object(request, object_id)
         playback = services.playback(video) if video else None
         more = {"video": video, "playback": playback, **(extra_context or {})}
         return super().change_view(request, object_id, form_url, more)
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
-        """What was said about a video goes with it, though nobody may delete it alone."""
+        """Allow the deletion of a video's comments with it, although nobody may delete them alone."""
         to_delete, counts, _may_not_alone, protected = super().get_deleted_objects(objs, request)
         return to_delete, counts, set(), protected
 
     def delete_model(self, request: HttpRequest, obj: Video) -> None:
-        services.delete_video(obj)
+        """Delete the video for good; a decision records it, unless it is the administrator's own."""
+        by, owner = cast(User, request.user), obj.channel.owner
+        with transaction.atomic():
+            if owner != by:
+                moderation.note_removal(obj.title[:MAX_DECISION_TITLE], owner, by=by)
+            services.delete_video(obj)
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Video]) -> None:
-        for video in queryset:
-            services.delete_video(video)
+        for video in queryset.select_related("channel__owner"):
+            self.delete_model(request, video)
 
     @admin.display(description=_("progress"))
     def progress_percent(self, video: Any) -> str:
@@ -116,12 +126,13 @@ class VideoAdmin(admin.ModelAdmin[Video]):
     def failure(self, video: Video) -> str:
         return f"{video.failure_code}: {video.failure_sentence}" if video.failure_code else ""
 
-    # --- Work -----------------------------------------------------------------------
-
-    @admin.action(description=_("Try failed videos again"), permissions=["change"])
+    @admin.action(description=_("Retry failed videos"), permissions=["change"])
     def retry(self, request: HttpRequest, videos: QuerySet[Video]) -> None:
         retried = self._each(request, videos.filter(status=Video.Status.FAILED), services.retry_video)
-        said = ngettext("%d video is encoded again.", "%d videos are encoded again.", retried) % retried
+        said = (
+            ngettext("%d video is being encoded again.", "%d videos are being encoded again.", retried)
+            % retried
+        )
         self._say(request, said, retried)
 
     @admin.action(description=_("Stop the encode"), permissions=["change"])
@@ -131,8 +142,6 @@ class VideoAdmin(admin.ModelAdmin[Video]):
             request, ngettext("%d encode is stopped.", "%d encodes are stopped.", stopped) % stopped, stopped
         )
 
-    # --- Moderation -----------------------------------------------------------------
-
     @admin.action(description=_("Hide"), permissions=["decide"])
     def hide(self, request: HttpRequest, videos: QuerySet[Video]) -> None:
         self._decide(request, videos, Decision.Action.HIDE)
@@ -141,11 +150,11 @@ class VideoAdmin(admin.ModelAdmin[Video]):
     def remove(self, request: HttpRequest, videos: QuerySet[Video]) -> None:
         self._decide(request, videos, Decision.Action.REMOVE)
 
-    @admin.action(description=_("Take the last decision back"), permissions=["decide"])
+    @admin.action(description=_("Undo last decision"), permissions=["decide"])
     def put_back(self, request: HttpRequest, videos: QuerySet[Video]) -> None:
         by = cast(User, request.user)
         done = self._each(request, videos, lambda video: moderation.put_back("video", video.public_id, by=by))
-        self._say(request, ngettext("%d video is back.", "%d videos are back.", done) % done, done)
+        self._say(request, ngettext("%d video was restored.", "%d videos were restored.", done) % done, done)
 
     def _decide(self, request: HttpRequest, videos: QuerySet[Video], action: Decision.Action) -> None:
         by, reason = cast(User, request.user), BulkDecisionForm.reason_in(request.POST)
@@ -154,10 +163,10 @@ class VideoAdmin(admin.ModelAdmin[Video]):
             videos,
             lambda video: moderation.act("video", video.public_id, by=by, action=action, reason=reason),
         )
-        self._say(request, ngettext("%d video is withheld.", "%d videos are withheld.", done) % done, done)
+        self._say(request, ngettext("%d video was withheld.", "%d videos were withheld.", done) % done, done)
 
     def _each(self, request: HttpRequest, videos: QuerySet[Video], act: Callable[[Video], object]) -> int:
-        """Let ``act`` act on every video it can; how many that were.  The others are named, and why."""
+        """Call ``act`` for every video; return the number of successes and show the errors of the others."""
         done = 0
         for video in videos.select_related("channel__owner"):
             try:
@@ -172,7 +181,7 @@ class VideoAdmin(admin.ModelAdmin[Video]):
 
 
 class VideoList(ChangeList):
-    """Knows how far every encode on the page is, by one query."""
+    """The list of videos, with the progress of every encode on the page in one query."""
 
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)

@@ -7,7 +7,8 @@ class VideosConfig(AppConfig):
     verbose_name = _("Videos")
 
     def ready(self) -> None:
-        from videos import moderation
+        from videos import moderation, queue, tasks
 
         moderation.register_video()
         moderation.register_charts()
+        queue.job_wakeup.inject(tasks.work)

@@ -1,4 +1,4 @@
-"""Captions over the API: whoever may watch reads them, whoever owns the video changes them."""
+"""Captions over the API: viewers with access read them, the owner of the video changes them."""
 
 from __future__ import annotations
 
@@ -13,12 +13,15 @@ from rest_framework.permissions import IsAuthenticated, IsAuthenticatedOrReadOnl
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from videoplatform.openapi import refusals
-from videoplatform.throttling import ScopedThrottle
+from common.openapi import refusals
+from common.rates import PRICES
+from common.throttling import ScopedThrottle
 from videos import services
-from videos.api import AnswersServiceErrors, CaptionSerializer
+from videos.api import AnswersServiceErrors
 from videos.models import Video
+from videos.serializers import CaptionSerializer
 from videos.services.errors import (
+    CaptionsBusy,
     CaptionsTooLarge,
     CaptionsUnreadable,
     NoCaptions,
@@ -38,11 +41,11 @@ class CaptionFileSerializer(serializers.Serializer[Any]):
 
 class AddedCaptionSerializer(CaptionSerializer):
     cue_count = serializers.IntegerField()
-    skipped_cues = serializers.IntegerField(help_text="cues of the file that could not be used")
+    skipped_cues = serializers.IntegerField(help_text="unusable cues of the file")
 
 
 class CaptionPageSerializer(serializers.Serializer[Any]):
-    """A list as all lists are; a video has too few languages for a second page."""
+    """A list in the shape of all lists; captions never fill a second page."""
 
     results = CaptionSerializer(many=True)
     next = serializers.CharField(allow_null=True)
@@ -58,6 +61,9 @@ class CaptionsView(AnswersServiceErrors):
         usual = super().get_throttles()
         return [*usual, ScopedThrottle()] if self.request.method == "POST" else usual
 
+    def get_price(self, request: Request) -> int:
+        return PRICES["captions"] if request.method == "POST" else 1
+
     @extend_schema(responses=CaptionPageSerializer)
     def get(self, request: Request, id: str) -> Response:  # noqa: A002 -- the contract's word
         video = watchable(request.user, id)
@@ -69,12 +75,17 @@ class CaptionsView(AnswersServiceErrors):
         responses={
             201: AddedCaptionSerializer,
             **refusals(
-                UnknownLanguage, CaptionsTooLarge, CaptionsUnreadable, TooManyCaptions, StorageUnavailable
+                UnknownLanguage,
+                CaptionsBusy,
+                CaptionsTooLarge,
+                CaptionsUnreadable,
+                TooManyCaptions,
+                StorageUnavailable,
             ),
         },
     )
     def post(self, request: Request, id: str) -> Response:  # noqa: A002
-        """WebVTT, SubRip or SubStation, at most 5 MiB; takes the place of what the language had."""
+        """Add or replace captions in one language, from WebVTT, SubRip or SubStation of at most 5 MiB."""
         video = own(request.user, id)
         asked = CaptionFileSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
@@ -93,7 +104,7 @@ class CaptionView(AnswersServiceErrors):
 
 
 def watchable(user: Any, public_id: str) -> Video:
-    """404 where whoever asks may not know that it exists."""
+    """Return the video, or answer 404 if ``user`` may not know that it exists."""
     video = get_object_or_404(Video.objects.for_cards(), public_id=public_id)
     if not video.can_watch(user):
         raise NotFound

@@ -1,88 +1,76 @@
-"""What nobody needs any more: abandoned uploads, objects of deleted videos, folders of killed workers."""
+"""Removal of abandoned uploads, folders of deleted videos and old charges, and folding of old jobs.
+
+Each row is handled in a transaction of its own, and one that raises does not stop the
+others (``accounts.sweeps``).
+"""
 
 from __future__ import annotations
 
 import logging
-import shutil
 from datetime import timedelta
-from time import time
 
-from django.conf import settings
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 
-from videoplatform import storage
-from videos.models import DoomedPrefix, Upload, Video
+from accounts import sweeps
+from common import deletion
+from videos import folding
+from videos.models import Upload, UploadCharge, Video, VideoFolder
 
 logger = logging.getLogger(__name__)
 
-WORK_FOLDER_MAX_AGE_S = 3 * 24 * 3600  # longer than any encode may take
-PASSES_AT_ONCE = 200
+ROWS_AT_ONCE = 200
+COMPLETED_WITHIN = timedelta(days=30)  # even if storage is away or refuses for longer
+CHARGES_KEPT_FOR = timedelta(days=2)  # limits count one day
 
 
-def doom(prefix: str) -> None:
-    """Have what lies under ``prefix`` deleted, soon and again when no late worker can still write there."""
-    last_pass_at = timezone.now() + timedelta(seconds=3 * settings.ENCODE_LEASE_S)
-    DoomedPrefix.objects.create(prefix=prefix, last_pass_at=last_pass_at)
+@transaction.atomic
+def delete_with_objects(video: Video) -> None:
+    """Delete a video and, soon after, its objects and its unfinished upload."""
+    deletion.delete_later(video.prefix)
+    VideoFolder.objects.filter(video=video).delete()
+    video.delete()
 
 
 def clean_up() -> None:
-    """Everything that waits to be cleaned; run every few minutes."""
+    """Remove everything that is due; to be run every few minutes."""
     abandon_expired_uploads()
-    empty_doomed_prefixes()
-    remove_old_work_folders()
+    delete_orphaned_folders()
+    forget_old_charges()
+    folding.fold_old_jobs()
 
 
 def abandon_expired_uploads() -> None:
-    expired = Upload.objects.filter(expires_at__lt=timezone.now()).select_related("video")
-    for upload in expired[:PASSES_AT_ONCE]:
-        # The row first: an upload that its owner completes at this moment is no
-        # longer uploading, and nothing of it may be touched.
-        with transaction.atomic():
-            abandoned = Video.objects.filter(pk=upload.video_id, status=Video.Status.UPLOADING)
-            if not abandoned.delete()[0]:
-                continue
-            doom(upload.video.prefix)
-        try:
-            abort_multipart(upload)
-        except storage.StorageError:
-            # The bucket's lifecycle rule frees the parts in its time.
-            logger.warning(
-                "Parts of an abandoned upload stay for now", extra={"video": upload.video.public_id}
-            )
-        logger.info("Abandoned upload removed", extra={"video": upload.video.public_id})
+    """Delete expired uploads; an upload with parts being joined has ``COMPLETED_WITHIN``."""
+    now = timezone.now()
+    is_left = Q(expires_at__lt=now, completing_at=None) | Q(created_at__lt=now - COMPLETED_WITHIN)
+    left = Upload.objects.filter(is_left).select_related("video")
+    sweeps.each("remove uploads", left, _abandon, at_most=ROWS_AT_ONCE)
 
 
-def abort_multipart(upload: Upload) -> None:
-    """Give back the parts of an upload; one that S3 has forgotten is fine."""
-    try:
-        storage.client().abort_multipart_upload(
-            Bucket=settings.S3_BUCKET, Key=upload.video.source_key, UploadId=upload.multipart_id
-        )
-    except storage.ClientError as error:
-        if error.response.get("Error", {}).get("Code") not in {"NoSuchUpload", "404"}:
-            raise
+@transaction.atomic
+def _abandon(upload: Upload) -> None:
+    # If the owner completes the upload at this moment, the video must stay.
+    video = Video.objects.select_for_update().filter(pk=upload.video_id).first()
+    if video is None or video.status != Video.Status.UPLOADING:
+        return
+    delete_with_objects(video)
+    logger.info("Abandoned upload removed", extra={"video": upload.video.public_id})
 
 
-def empty_doomed_prefixes() -> None:
-    """Delete what lies under doomed prefixes; forget a prefix after its last pass."""
-    for doomed in DoomedPrefix.objects.order_by("pk")[:PASSES_AT_ONCE]:
-        is_last_pass = doomed.last_pass_at <= timezone.now()
-        try:
-            storage.delete_prefix(doomed.prefix)
-        except storage.StorageError:
-            logger.warning("Doomed objects stay for now", extra={"prefix": doomed.prefix})
-            continue
-        if is_last_pass:
-            doomed.delete()
+def delete_orphaned_folders() -> None:
+    """Delete the objects of videos that were deleted without :func:`delete_with_objects`."""
+    orphaned = VideoFolder.objects.filter(video=None)
+    sweeps.each("delete folders", orphaned, _delete_folder, at_most=ROWS_AT_ONCE)
 
 
-def remove_old_work_folders() -> None:
-    """A worker that was killed could not remove its folder."""
-    for folder in (settings.DATA_DIR / "work").glob("*"):
-        try:
-            is_old = folder.stat().st_mtime < time() - WORK_FOLDER_MAX_AGE_S
-        except FileNotFoundError:
-            continue  # its worker was faster
-        if is_old:
-            shutil.rmtree(folder, ignore_errors=True)
+@transaction.atomic
+def _delete_folder(folder: VideoFolder) -> None:
+    deletion.delete_later(folder.prefix)
+    folder.delete()
+
+
+def forget_old_charges() -> None:
+    """Delete charges that the daily limit no longer counts."""
+    UploadCharge.objects.filter(created_at__lt=timezone.now() - CHARGES_KEPT_FOR).delete()

@@ -1,4 +1,4 @@
-"""The sockets of a video: an encode's progress for its owner, what is said for everyone."""
+"""The sockets of a video: an encode's progress for its owner, and the conversation for viewers."""
 
 from __future__ import annotations
 
@@ -6,28 +6,32 @@ import asyncio
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from channels.db import database_sync_to_async
-from channels.generic.websocket import AsyncJsonWebsocketConsumer
+from django.utils import translation
 
+from accounts.consumers import SignedInConsumer
 from accounts.services import as_of_now
 from comments.consumers import ConversationConsumer
+from common.languages import language_of
+from common.threads import for_sockets
 from videos import progress
 from videos.conversation import is_discussed
 from videos.models import Video
 
 if TYPE_CHECKING:
+    from django.contrib.auth.models import AnonymousUser
+
     from accounts.models import User
 
-# Workers announce more often than anyone can read.
+# Workers announce progress more often than anyone can read.
 MIN_INTERVAL_S = 0.5
 NO_SUCH_VIDEO = 4004
 
 
-class ProgressConsumer(AsyncJsonWebsocketConsumer):
-    """Sends the state at once and after every change; ignores whatever it is sent.
+class ProgressConsumer(SignedInConsumer):
+    """The socket of an encode's progress: it sends the state at once and after every change.
 
-    An announcement carries no state: the truth is read from SQL when it is sent,
-    so a late or a lost announcement never shows something old.
+    An announcement carries no state.  The state is read from SQL before it is sent, so
+    a late or a lost announcement never shows an old state.
     """
 
     public_id: str
@@ -37,7 +41,8 @@ class ProgressConsumer(AsyncJsonWebsocketConsumer):
     async def connect(self) -> None:
         self.public_id = self.scope["url_route"]["kwargs"]["public_id"]
         await self.accept()
-        if await self._state() is None:
+        await self.hear_revocation()
+        if await for_sockets.run(self._state) is None:
             await self.close(code=NO_SUCH_VIDEO)
             return
         await self.channel_layer.group_add(progress.group_name(self.public_id), self.channel_name)
@@ -48,10 +53,11 @@ class ProgressConsumer(AsyncJsonWebsocketConsumer):
             self.sending.cancel()
             with suppress(asyncio.CancelledError):
                 await self.sending
+        await self.forget_revocation()
         await self.channel_layer.group_discard(progress.group_name(self.public_id), self.channel_name)
 
     async def receive(self, *_args: Any, **_kwargs: Any) -> None:
-        """Nothing a client says here means anything."""
+        """Ignore all messages of the client."""
 
     async def progress_changed(self, _event: dict[str, Any]) -> None:
         if self.sending is None or self.sending.done():
@@ -62,24 +68,26 @@ class ProgressConsumer(AsyncJsonWebsocketConsumer):
         await self._send_state()
 
     async def _send_state(self) -> None:
-        state = await self._state()
+        state = await for_sockets.run(self._state)
         if state is None:
             await self.close(code=NO_SUCH_VIDEO)
         elif state != self.last_state:
             self.last_state = state
             await self.send_json({"type": "progress", **state})
 
-    @database_sync_to_async
     def _state(self) -> dict[str, Any] | None:
         user = as_of_now(self.scope["user"])
         video = Video.objects.select_related("channel__owner").filter(public_id=self.public_id).first()
-        return progress.state(video) if video and video.can_moderate(user) else None
+        if video is None or not video.can_moderate(user):
+            return None
+        with translation.override(language_of(self.scope)):
+            return progress.state(video)
 
 
 class VideoConversationConsumer(ConversationConsumer):
-    """What is taken away below a video, or from over its picture, or comes back."""
+    """The socket of a video's comments and danmaku: it sends removals and restorations."""
 
-    def target_for(self, user: User) -> Video | None:
+    def target_for(self, user: User | AnonymousUser) -> Video | None:
         public_id = self.scope["url_route"]["kwargs"]["public_id"]
         video = Video.objects.select_related("channel__owner").filter(public_id=public_id).first()
         return video if video and is_discussed(video, user) else None

@@ -1,4 +1,4 @@
-"""What is said about a video: binds ``comments`` to videos, for pages and the API."""
+"""Comments and danmaku of videos: the link to the ``comments`` app, for pages and the API."""
 
 from __future__ import annotations
 
@@ -17,9 +17,6 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser
 
     from accounts.models import User
-
-
-# --- Pages --------------------------------------------------------------------------
 
 
 def comments(request: HttpRequest, public_id: str) -> HttpResponse:
@@ -42,11 +39,8 @@ def place_of(video: Video) -> Place:
 
 
 def is_discussed(video: Video, user: User | AnonymousUser) -> bool:
-    """There is nothing to say of an upload under way, and nothing to read for who may not watch."""
+    """Return whether ``user`` may read the conversation: they may watch, and the upload is complete."""
     return video.status != Video.Status.UPLOADING and video.can_watch(user)
-
-
-# --- API ----------------------------------------------------------------------------
 
 
 def video_for(user: Any, public_id: str) -> Video:
@@ -69,5 +63,5 @@ class VideoDanmakuView(danmaku_api.DanmakuView):
         return round(target.duration_s * 1000) if target.duration_s else None
 
     def may_be_shared(self, target: Any) -> bool:
-        """Whoever has not got the link of an unlisted video shall not find it in a cache."""
+        """Return whether a shared cache may keep the answer; an unlisted video's must not be found there."""
         return bool(target.visibility == Video.Visibility.PUBLIC)

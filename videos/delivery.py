@@ -1,37 +1,54 @@
-"""Playlists for players: who may watch is asked here, for every playlist, every time.
+"""Playlists for players, with a check of access for every request.
 
-Segments lie in a private bucket; a playlist that someone may read carries
-presigned URLs.  Taking a video away stops every playlist at once and moves no
-bytes; URLs that were issued before live on for at most ``storage.lifetime``.
+Segments lie in a private bucket, and playlists carry presigned URLs.  Withholding a
+video stops every playlist at once and moves no bytes.  URLs issued before stay valid
+until they expire (:func:`_signing_window`).
 """
 
 from __future__ import annotations
 
-import hashlib
+from datetime import timedelta
+from math import inf
 from typing import TYPE_CHECKING
 
 from django.contrib.auth.models import AnonymousUser
+from django.db.models import Count, Q, Sum
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404
 from django.urls import path
 from django.utils import timezone
+from django.utils.cache import patch_vary_headers
+from django.utils.http import parse_etags
 from django.views.decorators.http import require_safe
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
 from accounts.authentication import ApiTokenAuthentication
-from videoplatform import storage
-from videos.models import Video
+from common import signing, storage
+from videos.models import Job, Video
 from videos.publishing import Encode, NothingPublished, media_playlist, multivariant_playlist
+from videos.rendered import Rendered, playlists
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
     from accounts.models import User
+    from videos.rendered import Key
 
 HLS_CONTENT_TYPE = "application/vnd.apple.mpegurl"
+# A growing media playlist is rendered again after this time at the latest, a
+# multivariant playlist after RENDITIONS_KEPT_S, because its bitrates may change.
+GROWING_KEPT_S = 10.0
+COMPLETE = "complete"
+RENDITIONS_KEPT_S = 60.0
+# These cover the longest broadcast that a viewer rewinds to its beginning.
+RECORDING_WINDOW = timedelta(hours=6)
+RECORDING_LIFETIME = timedelta(hours=24)
 
 
 def person(request: HttpRequest) -> User | AnonymousUser:
-    """Whoever asks: by API token where one is sent, else by session."""
+    """Return the requester: by API token if one is sent, otherwise by session."""
     if "Authorization" not in request.headers:
         return request.user
     try:
@@ -42,7 +59,7 @@ def person(request: HttpRequest) -> User | AnonymousUser:
 
 
 def watchable(request: HttpRequest, public_id: str, encode_key: str) -> Video:
-    """The video, if this encode of it may be watched; 404 otherwise, as existence may be a secret."""
+    """Return the video, or raise Http404 if the requester may not watch this encode of it."""
     videos = Video.objects.select_related("channel__owner")
     video = get_object_or_404(videos, public_id=public_id, encode_key=encode_key, is_playable=True)
     if not video.can_watch(person(request)):
@@ -61,47 +78,116 @@ def media(request: HttpRequest, public_id: str, encode_key: str, rendition: str)
 
 
 def multivariant_answer(request: HttpRequest, video: Video) -> HttpResponse:
-    """The renditions of a video that whoever asks may watch; 404 while it has not begun."""
-    encode = Encode.of(video)
-    if not encode.is_playable:
-        raise Http404
-    return _answer(request, video, multivariant_playlist(encode, "{}.m3u8".format))
+    """Answer with the multivariant playlist of a video.  Raises Http404 if no segment can be played yet."""
+
+    def render(_before: Rendered | None) -> Rendered:
+        encode = Encode.of(video)
+        if not encode.is_playable:
+            raise Http404
+        return Rendered(state, multivariant_playlist(encode, "{}.m3u8".format))
+
+    state = _state(video)
+    key = (video.encode_prefix,)
+    return _answer(request, video, key, state, render, max_age_s=RENDITIONS_KEPT_S)
 
 
 def media_answer(request: HttpRequest, video: Video, rendition: str) -> HttpResponse:
-    """One rendition's segments, each with a URL of its own; 404 for one that does not exist or has none."""
-    encode = Encode.of(video)
-    found = next((r for r in [*encode.rungs, *encode.tracks] if r.name == rendition), None)
-    if found is None:
-        raise Http404
-    base, window = storage.public_base(), storage.window_start(timezone.now())
-    # What is still being recorded lasts as long as it does so far.
-    duration_s = video.duration_s or encode.duration_s
-    expires = storage.lifetime(duration_s) + storage.SIGNING_WINDOW
+    """Answer with one rendition's media playlist, with a signed URL for each segment.
 
-    def uri(name: str) -> str:
-        return storage.sign_get(f"{video.encode_prefix}{name}", base=base, signed_at=window, expires=expires)
+    Raises Http404 if the rendition does not exist or has no segment.
+    """
+    base, who = storage.public_base(), signing.credentials()
+    signed_at, expires = _signing_window(video)
+    state = _state(video)
 
-    try:
-        playlist = media_playlist(encode, found, uri)
-    except NothingPublished:
-        raise Http404 from None
-    return _answer(request, video, playlist)
+    def render(before: Rendered | None) -> Rendered:
+        encode = Encode.of(video)
+        found = next((r for r in [*encode.rungs, *encode.tracks] if r.name == rendition), None)
+        if found is None:
+            raise Http404
+        known, urls = before.urls if before else {}, {}
+
+        def uri(name: str) -> str:
+            urls[name] = known.get(name) or storage.sign_get(
+                f"{video.encode_prefix}{name}", base=base, signed_at=signed_at, expires=expires
+            )
+            return urls[name]
+
+        try:
+            playlist = media_playlist(encode, found, uri)
+        except NothingPublished:
+            raise Http404 from None
+        # A complete playlist is never rendered again, so its URLs are not kept.
+        return Rendered(state, playlist, {} if playlist.is_complete else urls)
+
+    key = (video.encode_prefix, rendition, base, signed_at, expires, who.access_key, who.token)
+    # A complete playlist never changes.
+    return _answer(request, video, key, state, render, max_age_s=inf if state == COMPLETE else GROWING_KEPT_S)
 
 
-def _answer(request: HttpRequest, video: Video, playlist: str) -> HttpResponse:
-    """A playlist that is asked for again every time, and sent again only if it changed."""
-    etag = f'"{hashlib.sha256(playlist.encode()).hexdigest()[:32]}"'
-    unchanged = request.headers.get("If-None-Match") == etag
-    response = HttpResponse(
-        b"" if unchanged else playlist, content_type=HLS_CONTENT_TYPE, status=304 if unchanged else 200
+def _signing_window(video: Video) -> tuple[datetime, timedelta]:
+    """Return the signing time of a playlist's URLs and their lifetime from then.
+
+    Both stay the same for an hour, or for ``RECORDING_WINDOW`` while a broadcast is
+    recorded: its playlist is requested every few seconds, and players that get delta
+    updates keep the first URLs to the end.
+    """
+    now = timezone.now()
+    if video.is_recording and video.status != Video.Status.READY:
+        began = storage.window_start(video.created_at)
+        windows = max(0, (now - began) // RECORDING_WINDOW)
+        return began + windows * RECORDING_WINDOW, RECORDING_LIFETIME + RECORDING_WINDOW
+    return storage.window_start(now), storage.lifetime(video.duration_s) + storage.SIGNING_WINDOW
+
+
+def _state(video: Video) -> object:
+    """Return a value that changes with every change of an encode's playlists, using one query."""
+    if video.status == Video.Status.READY:
+        return COMPLETE
+    jobs = video.jobs.filter(encode_key=video.encode_key, kind__in=[Job.Kind.VIDEO, Job.Kind.AUDIO])
+    done = Count("pk", filter=Q(status=Job.Status.DONE))
+    return tuple(jobs.aggregate(Count("pk"), Sum("attempt"), Sum("bytes_stored"), done=done).values())
+
+
+def _answer(
+    request: HttpRequest,
+    video: Video,
+    key: Key,
+    state: object,
+    render: Callable[[Rendered | None], Rendered],
+    *,
+    max_age_s: float,
+) -> HttpResponse:
+    """Answer with a playlist that clients revalidate on every use; send it again only if it changed."""
+    body = playlists.get(
+        key,
+        state,
+        render,
+        is_delta=request.GET.get("_HLS_skip") in {"YES", "v2"},
+        is_compressed=_accepts_gzip(request),
+        max_age_s=max_age_s,
     )
-    response["ETag"] = etag
+    known = {etag.removeprefix("W/") for etag in parse_etags(request.headers.get("If-None-Match", ""))}
+    is_unchanged = body.etag in known
+    response = HttpResponse(
+        b"" if is_unchanged else body.content,
+        content_type=HLS_CONTENT_TYPE,
+        status=304 if is_unchanged else 200,
+    )
+    if body.is_compressed:
+        response["Content-Encoding"] = "gzip"
+    response["ETag"] = body.etag
     response["Cache-Control"] = "private, no-cache"
-    if video.visibility != Video.Visibility.PRIVATE:
-        # Any site's player may play what anyone may watch.
+    patch_vary_headers(response, ["Accept-Encoding"])
+    if video.visibility != Video.Visibility.PRIVATE or "Authorization" in request.headers:
+        # Players on any site may play videos that anyone may watch, or that their token opens.
         response["Access-Control-Allow-Origin"] = "*"
     return response
+
+
+def _accepts_gzip(request: HttpRequest) -> bool:
+    codings = [coding.replace(" ", "") for coding in request.headers.get("Accept-Encoding", "").split(",")]
+    return any(coding.partition(";")[0] == "gzip" and not coding.endswith("q=0") for coding in codings)
 
 
 urlpatterns = [

@@ -1,4 +1,4 @@
-"""The forms of the studio: a video's words, and its captions."""
+"""Forms of the studio: a video's details, and its captions."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class VideoForm(forms.ModelForm[Video]):
         label=_("Tags"),
         required=False,
         max_length=500,
-        help_text=_("Separated by commas, twelve at most."),
+        help_text=_("Separate with commas, 12 at most."),
     )
 
     class Meta:
@@ -28,7 +28,7 @@ class VideoForm(forms.ModelForm[Video]):
             "title": _("Title"),
             "description": _("Description"),
             "category": _("Category"),
-            "visibility": _("Who may watch"),
+            "visibility": _("Visibility"),
             "comments_mode": _("Comments and danmaku"),
         }
         widgets = {
@@ -47,12 +47,12 @@ class VideoForm(forms.ModelForm[Video]):
         self.fields["comments_mode"].required = False
 
     def clean_tags(self) -> list[str]:
-        """Commas of either script divide."""
+        """Split the tags at Latin and Chinese commas."""
         typed = re.split("[,，、]", self.cleaned_data["tags"])
         return [name.strip() for name in typed if name.strip()]
 
     def clean_comments_mode(self) -> str:
-        """Not asked for is not changed."""
+        """Return the chosen mode, or the current one if the form was sent without it."""
         return self.cleaned_data["comments_mode"] or self.instance.comments_mode
 
     def apply(self) -> Video:
@@ -67,7 +67,7 @@ class CaptionForm(forms.Form):
     )
     file = forms.FileField(
         label=_("File"),
-        help_text=_("WebVTT, SRT or ASS, 5 MB at most. It replaces what the language had."),
+        help_text=_("WebVTT, SRT or ASS, up to 5 MB. Replaces existing captions in this language."),
         allow_empty_file=True,
         widget=forms.FileInput(attrs={"accept": ".vtt,.srt,.ass,.ssa,text/vtt,text/plain"}),
     )

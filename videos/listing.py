@@ -1,7 +1,7 @@
-"""Lists on pages: the filters a person may choose, and pages that do not shift.
+"""Lists on pages: their filters, and pages that do not shift.
 
-A page ends at a row, not at a number: ``after`` names the last row shown by its
-sort value and id, so nothing repeats while new videos arrive at the head.
+A page ends at a row, not at a number: ``after`` holds the sort value and the id of
+the last row shown, so no video repeats while new ones arrive at the head.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ COLUMNS = {"-published_at": "published_at", "-views": "view_count", "-likes": "l
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """One chip: what it says, where it leads, whether it is the present one."""
+    """One filter chip: its label, its query string, and whether it is selected."""
 
     label: str
     query: str
@@ -36,14 +36,14 @@ class Choice:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class VideoPage:
     videos: Sequence[Video]
     next_query: str  # empty on the last page
 
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """What a person asked a list for; anything unknown in the address is ignored."""
+    """The filters and the order of a list, as requested; unknown values in the address are ignored."""
 
     words: str = ""
     tag: str = ""
@@ -69,7 +69,7 @@ class Listing:
         return bool(self.words or self.tag or self.category or self.length)
 
     def query(self, **changes: str) -> str:
-        """The address of this list with ``changes``: ``?category=music&length=short``."""
+        """Return the query string of this list with ``changes``: ``?category=music&length=short``."""
         asked = {
             "q": self.words,
             "tag": self.tag,
@@ -85,15 +85,15 @@ class Listing:
         if self.words:
             videos = videos.matching(self.words)
         if self.tag:
-            videos = videos.filter(tags__name=self.tag)
+            videos = videos.tagged(self.tag)
         if self.category:
             videos = videos.filter(category=self.category)
         if self.length:
             videos = videos.of_length(self.length)
         return videos
 
-    def page(self, videos: VideoQuerySet, after: str = "", size: int = PAGE_SIZE) -> Page:
-        """The rows of ``videos`` that follow ``after``, and how to ask for the next ones."""
+    def page(self, videos: VideoQuerySet, after: str = "", size: int = PAGE_SIZE) -> VideoPage:
+        """Return the rows of ``videos`` after the position ``after``, and the query for the next page."""
         column = COLUMNS[self.ordering]
         rows = self.narrow(videos)
         if position := read_position(after, column):
@@ -104,9 +104,7 @@ class Listing:
         next_query = (
             "" if is_last else self.query(after=write_position(getattr(shown[-1], column), shown[-1].pk))
         )
-        return Page(shown, next_query)
-
-    # --- The chips ----------------------------------------------------------------
+        return VideoPage(shown, next_query)
 
     def category_choices(self) -> list[Choice]:
         everything = Choice(str(_("All")), self.query(category=""), not self.category)
@@ -142,7 +140,7 @@ def write_position(value: datetime | int, pk: int) -> str:
 
 
 def read_position(text: str, column: str) -> tuple[datetime | int, int] | None:
-    """The value of ``column`` and the id in ``text``; None for anything we did not write."""
+    """Return the value of ``column`` and the id in ``text``, or None if it is not a position."""
     if len(text) > MAX_POSITION:
         return None
     try:

@@ -1,4 +1,4 @@
-"""Videos as moderators deal with them: found, shown at the desk, hidden, removed, brought back."""
+"""Moderation of videos: find, show at the desk, hide, remove, restore; and the charts of videos."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def find_video(public_id: str, asker: User) -> Video | None:
     video = Video.objects.for_cards().prefetch_related("tags").filter(public_id=public_id).first()
     if video is None or not video.can_watch(asker):
         return None
-    # An upload under way is nobody's business but its owner's.
+    # Only owners and moderators may see an upload under way.
     is_there = video.status != Video.Status.UPLOADING or video.can_moderate(asker)
     return video if is_there else None
 
@@ -32,12 +32,12 @@ def text_of(video: Video) -> str:
 
 
 def withhold(video: Video, _by: User, *, state: str) -> None:
-    """Playlists stop with the next request; an empty ``state`` lets its owner's visibility count again."""
+    """Set the moderators' decision; it applies to the next playlist request, and ``""`` undoes it."""
     Video.objects.filter(pk=video.pk).update(withheld=state)
 
 
 def context_of(video: Video) -> dict[str, Any]:
-    """What the player include needs, under its own names."""
+    """Return the context of the player template."""
     return {"video": video, "playback": playback(video), "channel": video.channel}
 
 
@@ -60,15 +60,12 @@ def register_video() -> None:
     )
 
 
-# --- Charts -----------------------------------------------------------------------
-
-
 def _uploads(since: datetime) -> dict[str, Counts]:
     return {"uploads": per_day(Video.objects, "created_at", since)}
 
 
 def _encodes(since: datetime) -> dict[str, Counts]:
-    """By the day a job was last taken up, which is indexed; a job is done or given up within hours."""
+    """Count jobs by the day of their last claim, which is indexed; a claimed job ends within hours."""
     done, failed = (Job.objects.filter(status=status) for status in (Job.Status.DONE, Job.Status.FAILED))
     return {"done": per_day(done, "claimed_at", since), "failed": per_day(failed, "claimed_at", since)}
 
@@ -78,7 +75,7 @@ def register_charts() -> None:
         charts.Chart(
             name="uploads",
             title=_("Uploads"),
-            question=_("How many videos arrive?"),
+            question=_("Uploads per day"),
             lines={"uploads": _("Videos")},
             permission="videos.view_video",
             count=_uploads,
@@ -88,7 +85,7 @@ def register_charts() -> None:
         charts.Chart(
             name="encodes",
             title=_("Encodes"),
-            question=_("Does the work succeed?"),
+            question=_("Jobs per day"),
             lines={"done": _("Jobs done"), "failed": _("Jobs failed")},
             permission="videos.change_video",
             count=_encodes,

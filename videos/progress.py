@@ -1,4 +1,4 @@
-"""How far an encode is: what is published stands in SQL, what FFmpeg has in hand in the cache."""
+"""The progress of encodes: published segments are in SQL, FFmpeg's current position is in the cache."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 IN_HAND_TTL_S = 60
-# A second of picture costs about fifteen times a second of sound (measured:
+# A second of video costs about fifteen times as much as a second of audio (measured:
 # four rungs of 1080p30 against AAC stereo, 2 cores).
 WEIGHT = {Job.Kind.VIDEO: 15.0, Job.Kind.AUDIO: 1.0}
 
@@ -30,27 +30,27 @@ def group_name(public_id: str) -> str:
 
 
 def note(job: Job, encoded_s: float) -> None:
-    """Remember how many seconds FFmpeg has encoded in this attempt, published or not."""
+    """Cache and announce the seconds that FFmpeg has encoded in this attempt, published or not."""
     try:
         cache.set(_cache_key(job), encoded_s, IN_HAND_TTL_S)
     except redis.RedisError:
-        logger.warning("Progress not kept: Redis does not answer", extra={"video": job.video.public_id})
+        logger.warning("Progress not saved: Redis does not answer", extra={"video": job.video.public_id})
         return
     announce(job.video)
 
 
 def announce(video: Video) -> None:
-    """Tell whoever watches this video's progress that there is something new."""
+    """Notify the subscribers of this video's progress that it has changed."""
     layer = get_channel_layer()
     try:
         async_to_sync(layer.group_send)(group_name(video.public_id), {"type": "progress.changed"})
     except (redis.RedisError, OSError):
-        # Telling is decoration: the work itself must not fail for it.
-        logger.warning("Progress not told: Redis does not answer", extra={"video": video.public_id})
+        # The work itself must not fail because of a lost announcement.
+        logger.warning("Progress not published: Redis does not answer", extra={"video": video.public_id})
 
 
 def tell_owner(video: Video) -> None:
-    """Put the end of an encode under its owner's bell, once for each encode."""
+    """Notify the owner under the bell that an encode has ended, once for each encode and outcome."""
     is_ready = video.status == Video.Status.READY
     notifications.notify(
         person=video.channel.owner,
@@ -62,12 +62,12 @@ def tell_owner(video: Video) -> None:
 
 
 def percent(video: Video) -> int:
-    """0 to 100; 100 only when the video is ready."""
+    """Return the progress from 0 to 100; it is 100 only if the video is ready."""
     return percents([video])[video.pk]
 
 
 def percents(videos: Iterable[Video]) -> dict[int, int]:
-    """The progress of several videos, by primary key, in one query and one cache read."""
+    """Return the progress of several videos by primary key, with one query and one cache read."""
     videos = list(videos)
     busy = {video.pk: video for video in videos if video.status == Video.Status.PROCESSING}
     known = {video.pk: 100 if video.status == Video.Status.READY else 0 for video in videos}
@@ -90,11 +90,12 @@ def percents(videos: Iterable[Video]) -> dict[int, int]:
 
 
 def state(video: Video) -> dict[str, Any]:
-    """What the progress socket says and the API repeats."""
+    """Return the state that the progress socket sends."""
     return {
         "status": video.status,
         "progress_percent": percent(video),
         "is_playable": video.is_playable,
+        "waiting_for": waiting_for(video) or None,
         "failure": failure(video),
     }
 
@@ -103,6 +104,20 @@ def failure(video: Video) -> dict[str, str] | None:
     if video.status != Video.Status.FAILED:
         return None
     return {"code": video.failure_code, "detail": video.failure_sentence}
+
+
+def waiting_for(video: Video) -> str:
+    """Return the part of the platform that the encode waits for (``Job.WaitsFor``), or an empty string."""
+    if video.status != Video.Status.PROCESSING:
+        return ""
+    waiting = Job.objects.filter(video=video, encode_key=video.encode_key).exclude(waits_for="")
+    return waiting.values_list("waits_for", flat=True).order_by("kind", "position").first() or ""
+
+
+def waiting_sentence(video: Video) -> str:
+    """Return the reason for waiting in the reader's language, or an empty string."""
+    reason = waiting_for(video)
+    return str(Job.WaitsFor(reason).label) if reason else ""
 
 
 def _cache_key(job: Job) -> str:

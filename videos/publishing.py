@@ -1,17 +1,16 @@
-"""Finished segments and playlists, in the bucket and towards the player.
+"""Finished segments and playlists, in the bucket and as sent to players.
 
 Objects of an encode::
 
-    videos/<video>/source                                  what the person uploaded
+    videos/<video>/source                                  the uploaded file
     videos/<video>/<encode>/<rendition>/<job>-<attempt>/init.mp4
     videos/<video>/<encode>/<rendition>/<job>-<attempt>/<segment>.m4s
     videos/<video>/<encode>/<rendition>.m3u8               written when the encode is complete
     videos/<video>/<encode>/multivariant.m3u8
 
-The attempt is part of the key, so a worker that was thought dead cannot touch
-what its successor wrote.  A segment exists for players once its job's row lists
-it, which happens after the object was stored in every rung: whoever reads a
-playlist finds everything it names.
+The attempt is part of the key, so a worker that was thought dead cannot overwrite its
+successor's objects.  Players see a segment once its job's row lists it.  A row lists a
+segment after it is stored in every rung, so every object named in a playlist exists.
 """
 
 from __future__ import annotations
@@ -23,10 +22,12 @@ from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from videoplatform import storage
+from common import storage
+from videos.hls.bitrate import measured
 from videos.hls.media import MediaPlaylist, Segment
 from videos.hls.multivariant import AudioRendition, MultivariantPlaylist, Variant
-from videos.models import Job, Rendition, Video
+from videos.languages import spoken_tag
+from videos.models import FinishedEncode, Job, Rendition, Video
 from videos.transcoding.chunks import SEGMENT_S
 
 if TYPE_CHECKING:
@@ -35,17 +36,27 @@ if TYPE_CHECKING:
     from videos.transcoding.run import FinishedSegment
 
 AUDIO_GROUP = "audio"
-# A player buffers rungs by their declared peak; x264's maxrate is not exceeded
-# over its buffer, a single segment may be (RFC 8216, 4.3.4.2 allows 10 %).
-PEAK_FACTOR = 1.1
-# What is recorded is cut where its source has keyframes: at least SEGMENT_S, and
-# less than this.
+_ROUNDING_S = 0.05
+# For a rendition that is not measured yet: a segment holds at most its encoder's maxrate for
+# its duration and for the buffer of one second, plus 2 % for the container.
+PEAK_FACTOR = (SEGMENT_S + 1) / SEGMENT_S * 1.02
+# Recordings are cut at keyframes of their source: segments last at least SEGMENT_S
+# and less than this.
 RECORDING_TARGET_DURATION_S = 8
+
+
+def jobs_of(video: Video) -> list[Job]:
+    """Return the jobs that fill the renditions of ``video``, in order; folded ones are unsaved rows."""
+    jobs = video.jobs.filter(encode_key=video.encode_key, kind__in=[Job.Kind.VIDEO, Job.Kind.AUDIO])
+    if found := list(jobs.order_by("kind", "position")):
+        return found
+    finished = FinishedEncode.objects.filter(video=video, encode_key=video.encode_key).first()
+    return finished.unfolded() if finished else []
 
 
 @dataclass(slots=True)
 class Encode:
-    """An encode as it stands in SQL: its renditions, and the jobs that fill them."""
+    """An encode as stored in SQL: its renditions, and the jobs that fill them."""
 
     video: Video
     renditions: list[Rendition]
@@ -53,14 +64,13 @@ class Encode:
 
     @classmethod
     def of(cls, video: Video) -> Encode:
-        """Read the current encode of ``video`` in two queries."""
-        jobs = video.jobs.filter(encode_key=video.encode_key, kind__in=[Job.Kind.VIDEO, Job.Kind.AUDIO])
+        """Read the current encode of ``video`` in two queries, or three if its jobs are folded."""
         return cls(
             video=video,
             renditions=list(
                 video.renditions.filter(encode_key=video.encode_key).order_by("kind", "position")
             ),
-            jobs=list(jobs.order_by("kind", "position")),
+            jobs=jobs_of(video),
         )
 
     @property
@@ -72,7 +82,23 @@ class Encode:
 
     @property
     def is_complete(self) -> bool:
-        return bool(self.jobs) and all(job.status == Job.Status.DONE for job in self.jobs)
+        """Return whether all planned jobs are done and no chunk has a gap."""
+        return bool(self.jobs) and all(job.status == Job.Status.DONE for job in self.jobs) and not self.gap
+
+    @property
+    def gap(self) -> Job | None:
+        """Return the first chunk with too few segments although a later one has some, or None.
+
+        A source may end earlier than its header says; then every later chunk is empty.
+        """
+        ended: Job | None = None
+        for chunk in self.chunks:
+            if ended and chunk.segments:
+                return ended
+            is_done = chunk.status == Job.Status.DONE
+            if is_done and chunk.segment_count is not None and len(chunk.segments) < chunk.segment_count:
+                ended = ended or chunk
+        return None
 
     @property
     def rungs(self) -> list[Rendition]:
@@ -80,32 +106,35 @@ class Encode:
 
     @property
     def tracks(self) -> list[Rendition]:
-        """Audio renditions, without those whose source turned out to hold no sound."""
+        """Return the audio renditions, except those without decodable audio in the source."""
         tracks = [rendition for rendition in self.renditions if rendition.kind == Rendition.Kind.AUDIO]
         return [track for track in tracks if not _is_silent(self.track(track.position))]
 
     @property
     def is_playable(self) -> bool:
-        """At least one segment in every rendition that will have any."""
+        """Return whether every rendition has at least one segment."""
         listed = [self.segments(rendition) for rendition in [*self.rungs, *self.tracks]]
         return bool(listed) and all(listed)
 
     @property
     def duration_s(self) -> float:
-        """Seconds that are published, in the longest rendition."""
+        """Return the published duration (s) of the longest rendition."""
         return max(
             (sum(segment.duration_s for segment in self.segments(r)) for r in [*self.rungs, *self.tracks]),
             default=0.0,
         )
 
     def segments(self, rendition: Rendition) -> list[Placed]:
-        """The contiguous prefix of ``rendition`` that players may know of.
+        """Return the segments of ``rendition`` for its playlist: the first ones, without a gap.
 
-        While encoding, the picture stops where the slowest sound track stops, so
-        that playing never waits for sound.
+        During an encode, video stops at the end of the slowest audio track, so that
+        playback never waits for audio.  Audio stops with the last segment of video,
+        because players without MSE wait for both.  If a source holds less video than
+        its header announces, both end with the video.
         """
         if rendition.kind == Rendition.Kind.AUDIO:
-            return list(_place(rendition, [self.track(rendition.position)]))
+            placed = list(_place(rendition, [self.track(rendition.position)]))
+            return _beginning_before(self._video_end_s, placed)
         placed = list(_place(rendition, self.chunks, is_recording=self.video.is_recording))
         sound_s = min(
             (_listened_s(self.track(track.position)) for track in self.tracks), default=float("inf")
@@ -115,10 +144,26 @@ class Encode:
             segment for segment, end_s in zip(placed, ends, strict=True) if end_s <= sound_s + SEGMENT_S / 2
         ]
 
+    @property
+    def _video_end_s(self) -> float:
+        """Return the seconds of video without a gap, or infinity if there is no video rendition."""
+        if not self.rungs:
+            return float("inf")
+        return sum(segment.duration_s for segment in _place(self.rungs[0], self.chunks))
+
+
+def _beginning_before(end_s: float, placed: list[Placed]) -> list[Placed]:
+    """Return the segments that begin before ``end_s``."""
+    starts = accumulate((segment.duration_s for segment in placed), initial=0.0)
+    # Audio is cut between blocks of 21 ms: a segment that starts just before the end belongs after it.
+    return [
+        segment for segment, start_s in zip(placed, starts, strict=False) if start_s < end_s - _ROUNDING_S
+    ]
+
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """A published segment: its key relative to the encode, that of its init segment, and its length."""
+    """A published segment: its key and its init segment's, relative to the encode, and its duration."""
 
     name: str
     init_name: str
@@ -128,11 +173,11 @@ class Placed:
 
 
 def _place(rendition: Rendition, jobs: Sequence[Job], *, is_recording: bool = False) -> list[Placed]:
-    """Segments of consecutive jobs, up to the first gap.
+    """Return the segments of consecutive jobs, up to the first gap.
 
-    Jobs of one timeline begin with the same init segment, byte for byte, so
-    players need only the first.  A job at 0 s begins a timeline: an upload has
-    one, a recording as many as its broadcast was interrupted.
+    Jobs of one timeline have the same init segment, byte for byte, so players need
+    only the first.  A job at 0 s begins a timeline.  An upload has one timeline; a
+    recording begins another after each interruption of its timestamps.
     """
     placed: list[Placed] = []
     init_name = ""
@@ -143,7 +188,7 @@ def _place(rendition: Rendition, jobs: Sequence[Job], *, is_recording: bool = Fa
             init_name = f"{folder}init.mp4"
         for index, duration_s in enumerate(job.segments):
             name = f"{folder}{job.first_segment + index}.m4s"
-            # Only what was recorded happened at a moment that matters.
+            # The time of day matters only for recordings.
             taken_at = job.claimed_at if is_recording and index == 0 else None
             is_gap = is_new and bool(placed)
             placed.append(Placed(name, init_name, duration_s, is_discontinuous=is_gap, taken_at=taken_at))
@@ -163,23 +208,20 @@ def _is_silent(track: Job) -> bool:
 
 
 def attempt_folder(rendition_name: str, job: Job) -> str:
-    """Where one attempt of a job writes in one rendition, relative to the encode's prefix."""
+    """Return the folder of one attempt of a job in one rendition, relative to the encode's prefix."""
     return f"{rendition_name}/{job.position}-{job.attempt}/"
 
 
 class NothingPublished(Exception):
-    """A playlist was asked for that would name no segment."""
+    """The requested playlist would list no segment."""
 
 
-# --- Playlists ------------------------------------------------------------------
+def media_playlist(encode: Encode, rendition: Rendition, uri: Callable[[str], str]) -> MediaPlaylist:
+    """Return the media playlist of ``rendition``; ``uri`` maps an object's name to its URL.
 
-
-def media_playlist(encode: Encode, rendition: Rendition, uri: Callable[[str], str]) -> str:
-    """The media playlist of ``rendition``; ``uri`` turns an object's relative name into what players fetch.
-
-    ``EVENT`` while the encode runs, so a player keeps what it has and asks for
-    more; ``VOD`` with ``EXT-X-ENDLIST`` once it is complete.  Raises
-    NothingPublished while there is no segment.
+    It is an ``EVENT`` while the encode runs, so that players keep their segments and
+    ask for more.  It is a ``VOD`` with ``EXT-X-ENDLIST`` once the encode is complete.
+    Raises NothingPublished if there is no segment.
     """
     placed = encode.segments(rendition)
     if not placed:
@@ -198,47 +240,59 @@ def media_playlist(encode: Encode, rendition: Rendition, uri: Callable[[str], st
             for segment in placed
         ),
         is_complete=encode.is_complete,
-    ).render()
+    )
 
 
 def target_duration_s(encode: Encode) -> int:
-    """One value for all renditions and for the whole life of an encode (RFC 8216, 4.3.3.1)."""
+    """Return one value for all renditions and for the whole life of an encode (RFC 8216, 4.3.3.1)."""
     if encode.video.is_recording:
         return RECORDING_TARGET_DURATION_S
     longest_picture_s = max((1 / rung.frame_rate for rung in encode.rungs if rung.frame_rate), default=0)
-    # A segment ends with the picture that crosses the grid, and is compared rounded to whole seconds.
+    # A segment ends with the frame that crosses the grid; players compare durations in whole seconds.
     return int(SEGMENT_S + longest_picture_s + 0.5)
 
 
 def multivariant_playlist(encode: Encode, uri: Callable[[str], str]) -> str:
-    """The multivariant playlist; ``uri`` turns a rendition's name into its playlist's address."""
+    """Return the multivariant playlist; ``uri`` maps a rendition's name to the URL of its playlist."""
     tracks = encode.tracks
     if not encode.rungs:
         return MultivariantPlaylist(variants=tuple(_sound_alone(track, uri) for track in tracks[:1])).render()
     return MultivariantPlaylist(
         audio=tuple(_audio_rendition(track, tracks, uri) for track in tracks),
-        variants=tuple(_variant(rung, tracks, uri) for rung in encode.rungs),
+        variants=tuple(_variant(encode, rung, tracks, uri) for rung in encode.rungs),
     ).render()
 
 
 def _sound_alone(track: Rendition, uri: Callable[[str], str]) -> Variant:
-    return Variant(uri=uri(track.name), bandwidth_bps=_peak(track.bitrate_bps), codecs=track.codecs)
+    return Variant(
+        uri=uri(track.name),
+        bandwidth_bps=_peak_bps(track),
+        average_bandwidth_bps=track.average_bps,
+        codecs=track.codecs,
+        has_captions=False,
+    )
 
 
-def _variant(rung: Rendition, tracks: list[Rendition], uri: Callable[[str], str]) -> Variant:
-    sound_bps = max((track.bitrate_bps for track in tracks), default=0)
+def _variant(encode: Encode, rung: Rendition, tracks: list[Rendition], uri: Callable[[str], str]) -> Variant:
+    averages_bps = [rendition.average_bps for rendition in [rung, *tracks]]
+    average_bps = None
+    if None not in averages_bps:
+        average_bps = (rung.average_bps or 0) + max((track.average_bps or 0 for track in tracks), default=0)
     return Variant(
         uri=uri(rung.name),
-        bandwidth_bps=_peak(rung.bitrate_bps + sound_bps),
+        bandwidth_bps=_peak_bps(rung) + max(map(_peak_bps, tracks), default=0),
+        average_bandwidth_bps=average_bps,
         codecs=",".join([rung.codecs, *(track.codecs for track in tracks[:1])]),
         resolution=(rung.width_px, rung.height_px),
         frame_rate=rung.frame_rate,
         audio_group=AUDIO_GROUP if tracks else None,
+        # Segments copied from a broadcast may hold closed captions; encodes of uploads do not.
+        has_captions=encode.video.is_recording,
     )
 
 
-def _peak(bitrate_bps: int) -> int:
-    return round(bitrate_bps * PEAK_FACTOR)
+def _peak_bps(rendition: Rendition) -> int:
+    return rendition.peak_bps or round(rendition.bitrate_bps * PEAK_FACTOR)
 
 
 def _audio_rendition(track: Rendition, tracks: list[Rendition], uri: Callable[[str], str]) -> AudioRendition:
@@ -246,31 +300,54 @@ def _audio_rendition(track: Rendition, tracks: list[Rendition], uri: Callable[[s
     return AudioRendition(
         group_id=AUDIO_GROUP,
         name=track.label,
-        language=track.language,
+        language=spoken_tag(track.language),
         uri=uri(track.name),
         is_default=track == default,
         channels=track.channels,
     )
 
 
+def measure(encode: Encode) -> None:
+    """Store the peak and average bitrate of each rendition, measured on the stored segments.
+
+    A rendition with missing objects keeps the bound of its encoder as its peak.
+    """
+    prefix = encode.video.encode_prefix
+    sizes = storage.sizes_under(prefix)
+    renditions = [*encode.rungs, *encode.tracks]
+    for rendition in renditions:
+        placed = encode.segments(rendition)
+        stored = [sizes[key] for segment in placed if (key := f"{prefix}{segment.name}") in sizes]
+        durations_s = [segment.duration_s for segment in placed]
+        # A recording of a single frame may have no duration, and so no bitrate.
+        if not sum(durations_s) or len(stored) < len(placed):
+            rendition.peak_bps = _peak_bps(rendition)
+            continue
+        bitrate = measured(stored, durations_s, target_duration_s(encode))
+        rendition.peak_bps, rendition.average_bps = bitrate.peak_bps, bitrate.average_bps
+    Rendition.objects.bulk_update(renditions, ["peak_bps", "average_bps"])
+
+
 def write_playlists(encode: Encode) -> None:
-    """Leave the finished encode as a plain HLS tree with relative URIs, media playlists first."""
+    """Store the playlists of a finished encode, with relative URIs, media playlists first."""
     prefix = encode.video.encode_prefix
     for rendition in [*encode.rungs, *encode.tracks]:
-        storage.put_text(f"{prefix}{rendition.name}.m3u8", media_playlist(encode, rendition, str))
-    storage.put_text(f"{prefix}multivariant.m3u8", multivariant_playlist(encode, "{}.m3u8".format))
+        storage.put_text(f"{prefix}{rendition.name}.m3u8", media_playlist(encode, rendition, str).render())
+    write_multivariant_playlist(encode)
 
 
-# --- Segments -------------------------------------------------------------------
+def write_multivariant_playlist(encode: Encode) -> None:
+    name = f"{encode.video.encode_prefix}multivariant.m3u8"
+    storage.put_text(name, multivariant_playlist(encode, "{}.m3u8".format))
 
 
 class LeaseLost(Exception):
-    """Another attempt has this job now, or the video is gone: stop, and change nothing."""
+    """Another attempt holds this job, or the video is gone: the worker must stop and change nothing."""
 
 
 @dataclass(slots=True)
 class SegmentPublisher:
-    """Stores the segments of one attempt, and lists each number once it is stored in every rendition."""
+    """The writer of one attempt's segments; it lists a number once every rendition has stored it."""
 
     job: Job
     renditions: Sequence[Rendition]
@@ -283,7 +360,10 @@ class SegmentPublisher:
         return f"{self.job.video.encode_prefix}{attempt_folder(rendition.name, self.job)}{name}"
 
     def add(self, segment: FinishedSegment, init_path: Path) -> None:
-        """Store a segment of one output and delete its file; list its number if it was the last to come."""
+        """Store a segment of one output and delete its file; list its number if no rendition lacks it.
+
+        Raises LeaseLost.
+        """
         output = segment.output_index
         if output not in self.has_init:
             storage.put_file(self.key(output, "init.mp4"), init_path)
@@ -299,7 +379,8 @@ class SegmentPublisher:
             durations = self.waiting.pop(self._next_number)
             self.job.segments.append(round(max(durations.values()), 6))
         if len(self.job.segments) > listed_before:
-            if not self.job.renew_lease(segments=self.job.segments, bytes_stored=self.job.bytes_stored):
+            published = {"segments": self.job.segments, "bytes_stored": self.job.bytes_stored}
+            if not self.job.renew_lease(**published, waits_for="", waits=0):
                 raise LeaseLost
             self.on_listed()
 

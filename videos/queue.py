@@ -1,38 +1,38 @@
-"""The queue of record: claiming jobs fairly, and waking the workers that do.
+"""The queue of record: fair claims of jobs, and wake-ups for workers.
 
-A Celery message means only "there is work"; it may be lost or come twice.  What
-is done, by whom and until when stands in :class:`videos.models.Job`, and is
-changed by conditional UPDATEs whose row count tells who won.
+A Celery message means only "there is work"; it may be lost or arrive twice.  The
+state, worker and lease of a job are columns of :class:`videos.models.Job`.  They are
+changed by conditional UPDATEs; the row count decides between two workers.
 """
 
 from __future__ import annotations
 
-import logging
 import os
 import socket
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db.models import Case, Count, IntegerField, Max, Value, When
 from django.utils import timezone
-from kombu.exceptions import OperationalError
 
-from videoplatform.celery import app
+from common.wakeups import Wakeup
 from videos.models import Job
 
-logger = logging.getLogger(__name__)
-
-# A wake-up that no worker heard in this time is worthless: the sweeper sends new ones.
+# A wake-up that no worker received in this time is useless: the sweep sends new ones.
 WAKE_EXPIRES_S = 600
 CLAIM_TRIES = 8
-MAX_ATTEMPTS = 4
-# Work on whole films (their sound, or a source that cannot be cut) may hold at
-# most this many of a host's first-lane slots, so that a clip always finds one.
+# A job fails after this many claims that failed because of the media.
+MAX_FAILURES = 4
+# A job fails after this many claims that ended silently, for example with a killed worker.
+MAX_LOSSES = 6
+# Long jobs (the audio of a film, or a source that cannot be cut) may hold at most
+# this many of a host's first-lane slots, so that a clip always finds one.
 LONG_JOBS_PER_HOST = 2
 LONG_JOB_S = 600
-# Whoever was served within this time is behind those who were not.
+GIVEN_BACK_PAUSE = timedelta(seconds=10)
+# Channels served within this time come after the others.
 FAIRNESS_MEMORY = timedelta(hours=1)
 
 QUEUES = {Job.Lane.FIRST: "default", Job.Lane.BULK: "encode"}
@@ -46,6 +46,10 @@ FIRST_TO_LAST = Case(
 )
 
 
+# Injected: the task calls ``pipeline.work``, which claims from this queue.
+job_wakeup = Wakeup()
+
+
 def this_host() -> str:
     return socket.gethostname()
 
@@ -55,25 +59,15 @@ def this_worker() -> str:
 
 
 def wake(lane: Job.Lane, count: int = 1) -> None:
-    """Tell the workers of a lane that there is work, once for each of ``count`` jobs.
-
-    A message that cannot be sent is one that the sweeper sends later.
-    """
-    try:
-        _send(lane, count)
-    except (OperationalError, OSError):
-        logger.warning("Workers not woken: the broker does not answer", extra={"lane": lane})
-
-
-def _send(lane: Job.Lane, count: int) -> None:
-    for _ in range(count):
-        app.send_task("videos.tasks.work", [int(lane)], queue=QUEUES[lane], expires=WAKE_EXPIRES_S)
+    """Wake the workers of a lane, once for each of ``count`` jobs."""
+    job_wakeup.send(int(lane), queue=QUEUES[lane], count=count, expires_s=WAKE_EXPIRES_S)
 
 
 def claim(lanes: Sequence[Job.Lane], worker: str = "") -> Job | None:
-    """Take the fairest waiting job of ``lanes``, or None where nothing waits for us.
+    """Claim the fairest waiting job of ``lanes``; return None if no job waits for this worker.
 
-    Another worker may be faster between the look and the UPDATE; then we look again.
+    If another worker is faster between the SELECT and the UPDATE, the search is
+    repeated, up to ``CLAIM_TRIES`` times.
     """
     for _ in range(CLAIM_TRIES):
         job = _fairest(lanes)
@@ -85,15 +79,17 @@ def claim(lanes: Sequence[Job.Lane], worker: str = "") -> Job | None:
 
 
 def take(job: Job, worker: str) -> bool:
-    """Start the next attempt of ``job``; false if someone else did since we read it."""
+    """Start the next attempt of ``job``; return False if another worker did since the row was read."""
     now = timezone.now()
     taken = {
         "status": Job.Status.RUNNING,
         "attempt": job.attempt + 1,
+        # A row that is still running means that the previous worker ended silently.
+        "losses": job.losses + (job.status == Job.Status.RUNNING),
         "lease_until": now + timedelta(seconds=settings.ENCODE_LEASE_S),
         "claimed_at": now,
         "worker": worker,
-        # An attempt publishes under its own name and begins with nothing.
+        # An attempt publishes under its own name and begins without segments.
         "segments": [],
         "bytes_stored": 0,
     }
@@ -104,15 +100,26 @@ def take(job: Job, worker: str) -> bool:
     return True
 
 
-def _fairest(lanes: Sequence[Job.Lane]) -> Job | None:
-    """Choose between people first, then between a person's videos, then within the video.
+def give_back(pids: Collection[int]) -> int:
+    """Queue the running jobs of this host's processes again, without a loss; return their number.
 
-    First lanes come first.  People are served in turn; of one person's videos
-    the one that has had the least work done is next, so a clip overtakes a film.
+    They wait for ``GIVEN_BACK_PAUSE``, so that no process that is about to end claims them.
+    """
+    workers = [f"{this_host()}:{pid}" for pid in pids]
+    running = Job.objects.filter(status=Job.Status.RUNNING, worker__in=workers)
+    not_before = timezone.now() + GIVEN_BACK_PAUSE
+    return running.update(status=Job.Status.WAITING, not_before=not_before, lease_until=None)
+
+
+def _fairest(lanes: Sequence[Job.Lane]) -> Job | None:
+    """Return the next job: choose a channel first, then one of its videos, then a job of the video.
+
+    The first lane comes first.  Channels are served in turn.  Of one channel's videos,
+    the one with the fewest jobs begun is next, so a clip overtakes a film.
     """
     waiting = Job.objects.claimable().filter(lane__in=lanes)
-    # What killed its workers again and again is for the sweeper to give up.
-    waiting = waiting.exclude(status=Job.Status.RUNNING, attempt__gte=MAX_ATTEMPTS)
+    # The sweep fails jobs that killed their workers too often.
+    waiting = waiting.exclude(status=Job.Status.RUNNING, losses__gte=MAX_LOSSES)
     if _long_jobs_here() >= LONG_JOBS_PER_HOST:
         waiting = waiting.exclude(lane=Job.Lane.FIRST, length_s__gt=LONG_JOB_S)
     lane = waiting.order_by("lane").values_list("lane", flat=True).first()
@@ -121,7 +128,7 @@ def _fairest(lanes: Sequence[Job.Lane]) -> Job | None:
     waiting = waiting.filter(lane=lane)
     channels = list(waiting.values_list("video__channel_id", flat=True).distinct().order_by())
     if not channels:
-        return None  # all claimed between two looks
+        return None  # all claimed between two queries
     waiting = waiting.filter(video__channel_id=_next_channel(channels))
     waiting_videos = set(waiting.values_list("video_id", flat=True).distinct().order_by())
     if not waiting_videos:
@@ -131,20 +138,20 @@ def _fairest(lanes: Sequence[Job.Lane]) -> Job | None:
 
 
 def _least_served(videos: set[int]) -> int:
-    """Of videos with waiting work, the one that has had the least done, then the oldest."""
+    """Return the video with the fewest jobs begun; the oldest one wins a tie."""
     begun = Job.objects.filter(video__in=videos, attempt__gt=0).order_by()
     served: dict[int, int] = dict(begun.values_list("video_id").annotate(count=Count("pk")))
     return min(videos, key=lambda video: (served.get(video, 0), video))
 
 
 def _long_jobs_here() -> int:
-    """How many whole-film jobs this host runs in the first lane."""
+    """Return the number of long jobs that this host runs in the first lane."""
     running = Job.objects.filter(status=Job.Status.RUNNING, lane=Job.Lane.FIRST, length_s__gt=LONG_JOB_S)
     return running.filter(lease_until__gte=timezone.now(), worker__startswith=f"{this_host()}:").count()
 
 
 def _next_channel(channels: list[int]) -> int:
-    """Of channels with waiting work, the one with the least running, then the longest unserved."""
+    """Return the channel with the fewest running jobs; the longest unserved one wins a tie."""
     if len(channels) == 1:
         return channels[0]
     now = timezone.now()

@@ -1,8 +1,8 @@
-"""Celery's front door, one line each into the modules that do the work."""
+"""Celery tasks: one line each, calling the modules that do the work."""
 
 from celery import shared_task
 
-from videos import cleaning, pipeline
+from videos import cleaning, pipeline, sweeping
 from videos.models import Job
 
 
@@ -13,14 +13,10 @@ def work(lane: int) -> None:
 
 @shared_task
 def sweep() -> None:
-    pipeline.sweep()
+    sweeping.sweep()
 
 
 @shared_task
 def clean_up() -> None:
     cleaning.clean_up()
-
-
-@shared_task
-def empty_doomed_prefixes() -> None:
-    cleaning.empty_doomed_prefixes()
+    sweeping.measure_old_encodes()

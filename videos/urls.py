@@ -6,10 +6,10 @@ from videos import conversation, views
 
 urlpatterns = [
     path("watch/<slug:public_id>/", views.watch, name="watch"),
+    path("watch/<slug:public_id>/poster.jpg", views.poster, name="video-poster"),
     path("watch/<slug:public_id>/comments/", conversation.comments, name="video-comments"),
     path("watch/<slug:public_id>/comments/<slug:comment_id>/", conversation.comment, name="video-comment"),
     path("embed/<slug:public_id>/", views.embed, name="embed"),
-    path("oembed/", views.oembed, name="oembed"),
     path("upload/", views.upload, name="upload"),
     path("studio/", views.studio, name="studio"),
     path("studio/<slug:public_id>/", views.edit, name="studio-edit"),

@@ -1,9 +1,8 @@
-"""Pages: watching, embedding, uploading, and the studio."""
+"""Pages for watching, embedding and uploading, and the studio."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.contrib import messages
@@ -11,8 +10,7 @@ from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.template.loader import render_to_string
-from django.urls import Resolver404, resolve
+from django.urls import reverse
 from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
 from django.views.decorators.clickjacking import xframe_options_exempt
@@ -23,33 +21,26 @@ from videos import progress, services
 from videos.forms import CaptionForm, VideoForm
 from videos.languages import canonical_tag
 from videos.models import CaptionTrack, Category, Like, Upload, Video
+from videos.quoting import Quotable, poster_answer
 from videos.services.errors import ServiceError
 
 if TYPE_CHECKING:
     from django.forms import BaseForm
 
-    from accounts.models import User
-
-    class PersonRequest(HttpRequest):
-        """A request that ``login_required`` let through."""
-
-        user: User
+    from accounts.requests import PersonRequest
 
 
 RELATED = 16
 STUDIO_PAGE_SIZE = 20
-EMBED_WIDTH_PX, EMBED_HEIGHT_PX = 640, 360
-
-
-# --- Watching -----------------------------------------------------------------------
 
 
 @require_safe
 def watch(request: HttpRequest, public_id: str) -> HttpResponse:
-    """A video at every stage of its life; 404 for whoever may not know that it exists."""
+    """Show a video at any stage of its life, or answer 404 if the requester may not watch it."""
     video = _watchable(request, public_id)
     user = request.user
     channel = Channel.objects.with_follower_count().select_related("owner").get(pk=video.channel_id)
+    quoted = quotable(video)
     context = {
         "video": video,
         "playback": services.playback(video),
@@ -60,9 +51,11 @@ def watch(request: HttpRequest, public_id: str) -> HttpResponse:
         "is_following": user.is_authenticated
         and Follow.objects.filter(channel=channel, follower=user).exists(),
         "percent": progress.percent(video),
+        "waiting": progress.waiting_sentence(video),
         "related": related(video),
         "page_url": request.build_absolute_uri(video.get_absolute_url()),
-        "embed_code": embed_code(request, video),
+        "embed_code": quoted.embed_code(request),
+        "poster_path": quoted.poster_path,
     }
     return render(request, "videos/watch.html", context)
 
@@ -71,29 +64,31 @@ def _watchable(request: HttpRequest, public_id: str) -> Video:
     video = get_object_or_404(Video.objects.for_cards(), public_id=public_id)
     if not video.can_watch(request.user):
         raise Http404
-    # An upload under way is nobody's business but its owner's.
+    # Only owners and moderators may see an upload under way.
     if video.status == Video.Status.UPLOADING and not video.can_moderate(request.user):
         raise Http404
     return video
 
 
 def related(video: Video) -> list[Video]:
-    """What to watch next: the same category first, then the newest of everything."""
+    """Return the next videos to watch: the newest of the same category, then the newest of the others."""
     listed = Video.objects.listed().for_cards().exclude(pk=video.pk).order_by("-published_at", "-pk")
     alike = list(listed.filter(category=video.category)[:RELATED])
     others = listed.exclude(category=video.category)[: RELATED - len(alike)] if len(alike) < RELATED else []
     return [*alike, *others]
 
 
-# --- Embedding ------------------------------------------------------------------------
-
-
 @require_safe
 @xframe_options_exempt
 def embed(request: HttpRequest, public_id: str) -> HttpResponse:
-    """The player alone, for other people's pages; knows nobody, so shows what everybody may see."""
+    """Show the player alone, for other sites; it ignores the session and shows no private videos."""
     video = _embeddable(public_id)
-    context = {"video": video, "playback": services.playback(video), "autoplay": "autoplay" in request.GET}
+    context = {
+        "video": video,
+        "playback": services.playback(video),
+        "autoplay": "autoplay" in request.GET,
+        "is_framed": True,
+    }
     response = render(request, "videos/embed.html", context)
     response._csp_replace = {"frame-ancestors": ["*"]}  # type: ignore[attr-defined]
     return response
@@ -106,67 +101,31 @@ def _embeddable(public_id: str) -> Video:
     )
 
 
-def embed_code(
-    request: HttpRequest, video: Video, width_px: int = EMBED_WIDTH_PX, height_px: int = EMBED_HEIGHT_PX
-) -> str:
-    """The HTML to paste into another page."""
-    context = {"video": video, "width_px": width_px, "height_px": height_px}
-    return render_to_string("includes/embed_code.html", context, request).strip()
+def quotable(video: Video) -> Quotable:
+    """Return the data of a video that other pages may show."""
+    has_poster = video.poster_key and video.visibility != Video.Visibility.PRIVATE
+    return Quotable(
+        title=video.title,
+        channel=video.channel,
+        embed_path=reverse("embed", args=[video.public_id]),
+        poster_path=reverse("video-poster", args=[video.public_id]) if has_poster else None,
+        width_px=video.width_px,
+        height_px=video.height_px,
+    )
+
+
+def oembed(request: HttpRequest, public_id: str) -> JsonResponse:
+    """Answer oEmbed for a watch page, or 404 if the video may not be embedded."""
+    return quotable(_embeddable(public_id)).oembed(request)
 
 
 @require_safe
-def oembed(request: HttpRequest) -> JsonResponse:
-    """https://oembed.com: what a page that quotes a watch address shows in its place."""
-    video = _embeddable(_public_id_in(request.GET.get("url", ""), request.get_host()))
-    if request.GET.get("format", "json") != "json":
-        return JsonResponse({"detail": "Only JSON is offered."}, status=501)
-    width_px, height_px = _fitted(video, request.GET.get("maxwidth"), request.GET.get("maxheight"))
-    playback = services.playback(video)
-    answer = {
-        "version": "1.0",
-        "type": "video",
-        "title": video.title,
-        "author_name": video.channel.name,
-        "author_url": request.build_absolute_uri(video.channel.get_absolute_url()),
-        "provider_name": settings.SITE_NAME,
-        "provider_url": request.build_absolute_uri("/"),
-        "width": width_px,
-        "height": height_px,
-        "html": embed_code(request, video, width_px, height_px),
-    }
-    if playback and playback["poster_url"]:
-        answer |= {
-            "thumbnail_url": playback["poster_url"],
-            "thumbnail_width": width_px,
-            "thumbnail_height": height_px,
-        }
-    response = JsonResponse(answer)
-    response["Access-Control-Allow-Origin"] = "*"
-    return response
-
-
-def _public_id_in(url: str, host: str) -> str:
-    """The id in an address of ours; 404 for any other address."""
-    try:
-        parts = urlsplit(url)
-        match = resolve(parts.path)
-    except (Resolver404, ValueError):
-        raise Http404 from None
-    if parts.netloc != host or match.url_name not in {"watch", "embed"}:
+def poster(_request: HttpRequest, public_id: str) -> HttpResponse:
+    """Redirect to the poster of a video that may be embedded."""
+    video = _embeddable(public_id)
+    if not video.poster_key:
         raise Http404
-    return str(match.kwargs["public_id"])
-
-
-def _fitted(video: Video, max_width: str | None, max_height: str | None) -> tuple[int, int]:
-    """The video's shape within the bounds that were asked for."""
-    width_px, height_px = video.width_px or 16, video.height_px or 9
-    bounds = [int(asked) if asked and asked.isdecimal() and len(asked) < 6 and int(asked) else default
-              for asked, default in ((max_width, EMBED_WIDTH_PX), (max_height, EMBED_WIDTH_PX))]  # fmt: skip
-    scale = min(bounds[0] / width_px, bounds[1] / height_px)
-    return max(1, round(width_px * scale)), max(1, round(height_px * scale))
-
-
-# --- Uploading --------------------------------------------------------------------------
+    return poster_answer(video.poster_key)
 
 
 @login_required
@@ -180,13 +139,10 @@ def upload(request: PersonRequest) -> HttpResponse:
     return render(request, "videos/upload.html", context)
 
 
-# --- The studio --------------------------------------------------------------------------
-
-
 @login_required
 @require_safe
 def studio(request: PersonRequest) -> HttpResponse:
-    """Everything of one's own, whatever its state."""
+    """List the requester's own videos in every state, except those removed by moderators."""
     own = Video.objects.kept().filter(channel__owner=request.user)
     newest_first = own.for_cards().order_by("-created_at", "-pk")
     page = Paginator(newest_first, STUDIO_PAGE_SIZE).get_page(request.GET.get("page"))
@@ -201,13 +157,13 @@ def edit(request: PersonRequest, public_id: str) -> HttpResponse:
     form = VideoForm(request.POST or None, instance=video)
     if request.method == "POST" and form.is_valid():
         form.apply()
-        messages.success(request, _("Saved."))
+        messages.success(request, _("Changes saved."))
         return redirect("studio")
     return _edit_page(request, video, form=form)
 
 
 def _edit_page(request: PersonRequest, video: Video, **forms: BaseForm) -> HttpResponse:
-    """The page of a video's words and captions; a form that was refused comes back with its errors."""
+    """Render the page of a video's details and captions; a refused form is shown with its errors."""
     context = {
         "form": VideoForm(instance=video),
         "caption_form": CaptionForm(initial={"language": canonical_tag(get_language() or "")}),
@@ -241,7 +197,9 @@ def added_sentence(track: CaptionTrack, skipped: int) -> str:
     ) % {"language": track.label, "counter": track.cue_count}
     if not skipped:
         return added
-    left_out = ngettext("%(counter)s could not be read.", "%(counter)s could not be read.", skipped)
+    left_out = ngettext(
+        "%(counter)s line could not be read.", "%(counter)s lines could not be read.", skipped
+    )
     return f"{added} {left_out % {'counter': skipped}}"
 
 
@@ -257,7 +215,7 @@ def remove_captions(request: PersonRequest, public_id: str, language: str) -> Ht
 
 @login_required
 def delete(request: PersonRequest, public_id: str) -> HttpResponse:
-    """Ask once more, then delete."""
+    """Ask for confirmation, then delete."""
     video = _own(request, public_id)
     if request.method != "POST":
         return render(request, "videos/delete.html", {"video": video})
@@ -270,7 +228,7 @@ def delete(request: PersonRequest, public_id: str) -> HttpResponse:
     except ServiceError as error:
         messages.error(request, error.detail)
         return redirect("studio")
-    messages.success(request, _("“%(title)s” is deleted.") % {"title": video.title})
+    messages.success(request, _("“%(title)s” was deleted.") % {"title": video.title})
     return redirect("studio")
 
 
@@ -283,7 +241,7 @@ def retry(request: PersonRequest, public_id: str) -> HttpResponse:
     except ServiceError as error:
         messages.error(request, error.detail)
     else:
-        messages.success(request, _("We are trying “%(title)s” again.") % {"title": video.title})
+        messages.success(request, _("Retrying “%(title)s”.") % {"title": video.title})
     return redirect("studio")
 
 

@@ -1,5 +1,5 @@
-"""The moderators' desk (``desk``), the trail of what was decided (``trail``), and people (``people``)."""
+"""Admin: the moderators' desk, the audit trail, people, invitations, and stored work."""
 
-from accounts.admin import desk, people, trail
+from accounts.admin import desk, invitations, people, trail, work
 
-__all__ = ["desk", "people", "trail"]
+__all__ = ["desk", "invitations", "people", "trail", "work"]

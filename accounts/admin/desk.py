@@ -1,6 +1,6 @@
-"""The moderation desk: what was reported, one case a row and one case a page, decided with keys.
+"""Moderation desk: the queue of cases, and a page for each case with keys for each decision.
 
-Every decision is :func:`accounts.moderation.decide`, from the page and from the list.
+The page and the list both decide through :func:`accounts.moderation.decide`.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ from django.views.decorators.http import require_POST
 
 from accounts import moderation
 from accounts.admin.forms import BulkDecisionForm, DecisionForm
-from accounts.errors import AccountError
+from accounts.errors import AccountError, NotTheirs
 from accounts.models import Case, Decision, Reason, Report, Sanction, User
 from accounts.moderation import desk
 from accounts.moderation.decisions import ABOUT_PEOPLE, CONTENT_AFTER, offers
 from accounts.moderation.registry import Kind
-from accounts.services import check_reach
-from videoplatform.templatetags.human import ago
+from accounts.ranks import check_reach, reaches
+from common.templatetags.human import ago
 
 if TYPE_CHECKING:
     from django.contrib.admin.filters import _ListFilterChoices as Choice
@@ -44,20 +44,20 @@ if TYPE_CHECKING:
 
 REPORTS_SHOWN = 50
 HISTORY_SHOWN = 10
-JUST_NOW = timedelta(minutes=15)  # for how long the desk offers to take the last decision back
+JUST_NOW = timedelta(minutes=15)  # time in which the desk offers to undo the last decision
 
 Action = Decision.Action
-# In the order of their keys, 1 to 6, with what they do.
+# In the order of their keys, 1 to 6, with their help texts.
 ACTIONS: list[tuple[Decision.Action, Promise]] = [
-    (Action.LEAVE, _("Nothing is wrong with it.")),
-    (Action.HIDE, _("Out of sight; moderators, and who made a video, still see it.")),
-    (Action.REMOVE, _("Gone, for its author as well.")),
-    (Action.TIME_OUT, _("They may not write or upload for a while.")),
-    (Action.SUSPEND, _("They may not sign in for a while.")),
-    (Action.BAN, _("They may not sign in any more.")),
+    (Action.LEAVE, _("No violation.")),
+    (Action.HIDE, _("Hidden from the public. Moderators and video owners can still see it.")),
+    (Action.REMOVE, _("Removed for everyone, including the author.")),
+    (Action.TIME_OUT, _("The author cannot post or upload until the time-out ends.")),
+    (Action.SUSPEND, _("The author cannot sign in until the suspension ends.")),
+    (Action.BAN, _("The author can no longer sign in.")),
 ]
 DONE: dict[str, Promise] = {
-    Action.LEAVE: _("Left as it is: “%(title)s”."),
+    Action.LEAVE: _("No action: “%(title)s”."),
     Action.HIDE: _("Hidden: “%(title)s”."),
     Action.REMOVE: _("Removed: “%(title)s”."),
     Action.TIME_OUT: _("Timed out: %(person)s."),
@@ -68,7 +68,7 @@ DONE: dict[str, Promise] = {
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """One decision as a button; ``obstacle`` says why it cannot be taken here."""
+    """Button of one decision; ``obstacle`` is the reason that forbids it here, if any."""
 
     key: int
     action: str
@@ -77,18 +77,15 @@ class Option:
     obstacle: str
 
 
-# --- The list ---------------------------------------------------------------------
-
-
 class StateFilter(admin.SimpleListFilter):
     title = _("status")
     parameter_name = "state"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [("mine", _("in my hands")), (Case.Status.CLOSED, _("Decided")), ("all", _("All"))]
+        return [("mine", _("assigned to me")), (Case.Status.CLOSED, _("Decided")), ("all", _("All"))]
 
     def choices(self, changelist: Any) -> Any:
-        """Open is what one sees without asking."""
+        """Return the choices; without a parameter, open cases are shown."""
         shown: list[Choice] = [
             {
                 "selected": self.value() is None,
@@ -135,7 +132,7 @@ class ReasonFilter(admin.SimpleListFilter):
 
 
 class DeskList(ChangeList):
-    """Knows the reasons of every case on the page, by one query."""
+    """Change list that reads the reasons of all its cases with one query."""
 
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
@@ -147,7 +144,7 @@ class DeskList(ChangeList):
 
 
 def reasons_of(cases: Sequence[Case]) -> dict[int, list[tuple[str, int]]]:
-    """Of each case, why it was reported and how often, the most frequent reason first."""
+    """Return the reasons of each case's open reports with their numbers, the most frequent first."""
     counted = Report.objects.filter(case__in=cases, status=Report.Status.OPEN).order_by()
     found: dict[int, list[tuple[str, int]]] = defaultdict(list)
     for case, reason, count in counted.values_list("case", "reason").annotate(count=Count("pk")):
@@ -206,7 +203,7 @@ class CaseAdmin(admin.ModelAdmin[Case]):
     def waiting(self, case: Case) -> SafeString:
         return ago(case.opened_at)
 
-    @admin.display(description=_("in the hands of"))
+    @admin.display(description=_("assigned to"))
     def hands(self, case: Case) -> str:
         holder = case.holder()
         return holder.username if holder else ""
@@ -219,9 +216,7 @@ class CaseAdmin(admin.ModelAdmin[Case]):
         }
         return super().changelist_view(request, {**more, **(extra_context or {})})
 
-    # --- Deciding from the list -----------------------------------------------------
-
-    @admin.action(description=_("Leave"), permissions=["decide"])
+    @admin.action(description=_("No action"), permissions=["decide"])
     def leave(self, request: HttpRequest, cases: QuerySet[Case]) -> None:
         self._decide_all(request, cases, Action.LEAVE)
 
@@ -258,8 +253,6 @@ class CaseAdmin(admin.ModelAdmin[Case]):
         said = ngettext("%(n)d case is decided.", "%(n)d cases are decided.", decided) % {"n": decided}
         self.message_user(request, said, messages.SUCCESS if decided else messages.WARNING)
 
-    # --- One case -------------------------------------------------------------------
-
     def get_urls(self) -> list[URLPattern]:
         def view(act: Any) -> Any:
             return self.admin_site.admin_view(require_POST(partial(self._acting, act)))
@@ -276,7 +269,7 @@ class CaseAdmin(admin.ModelAdmin[Case]):
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
-        """The desk page; whoever may decide takes the case in hand by opening it."""
+        """Show the desk page; it claims an open case for a moderator who may decide."""
         if not self.has_view_permission(request):
             raise PermissionDenied
         case = self.get_object(request, object_id)
@@ -285,17 +278,21 @@ class CaseAdmin(admin.ModelAdmin[Case]):
         may_decide = self.has_decide_permission(request)
         if may_decide and case.status == Case.Status.OPEN:
             desk.claim(case, by=cast(User, request.user))
-        return self._page(request, case, DecisionForm(initial=self._usual(case)))
+        return self._page(
+            request,
+            case,
+            DecisionForm(initial=self._usual(case), kind=moderation.kind_named(case.target_type)),
+        )
 
     def next_view(self, request: HttpRequest) -> HttpResponse:
-        """The case that waits at the front of the queue."""
+        """Redirect to the first case in the queue."""
         if not self.has_view_permission(request):
             raise PermissionDenied
         first = Case.objects.open().free_for(cast(User, request.user)).in_order().first()
         return redirect(desk_url(first))
 
     def _acting(self, act: Any, request: HttpRequest, pk: int, **kwargs: Any) -> HttpResponseBase:
-        """Let ``act`` act on the case, for whoever may decide."""
+        """Call ``act`` with the case; refuse people who may not decide."""
         if not self.has_decide_permission(request):
             raise PermissionDenied
         case = get_object_or_404(Case.objects.select_related("author", "claimed_by"), pk=pk)
@@ -303,9 +300,9 @@ class CaseAdmin(admin.ModelAdmin[Case]):
         return answer
 
     def decide_view(self, request: HttpRequest, case: Case) -> HttpResponse:
-        """Decide, and go on to what comes next; stay, with the sentence, where that is not possible."""
+        """Decide and go to the next case; if the decision is refused, stay and show the reason."""
         user = cast(User, request.user)
-        form = DecisionForm(request.POST)
+        form = DecisionForm(request.POST, kind=moderation.kind_named(case.target_type))
         if not form.is_valid():
             return self._page(request, case, form, status=422)
         following = desk.next_case(case, by=user)
@@ -320,7 +317,7 @@ class CaseAdmin(admin.ModelAdmin[Case]):
         return redirect(desk_url(following))
 
     def claim_view(self, request: HttpRequest, case: Case) -> JsonResponse:
-        """Keep the case in hand while the page is open; 409 once another moderator has it."""
+        """Renew the claim while the page is open; answer 409 if another moderator holds the case."""
         is_mine = desk.claim(case, by=cast(User, request.user))
         return JsonResponse({"is_mine": is_mine}, status=200 if is_mine else 409)
 
@@ -335,13 +332,11 @@ class CaseAdmin(admin.ModelAdmin[Case]):
         except AccountError as error:
             messages.warning(request, str(error))
         else:
-            messages.success(request, _("Taken back: “%(title)s” is as it was.") % {"title": case.title})
+            messages.success(request, _("Undone: “%(title)s” was restored.") % {"title": case.title})
         return redirect(desk_url(case))
 
-    # --- The page -------------------------------------------------------------------
-
     def _usual(self, case: Case) -> dict[str, Any]:
-        """What the form begins with: the reason that most reports give."""
+        """Return the form's initial values, with the most frequent reason of the reports."""
         reasons = reasons_of([case])[case.pk]
         kind = moderation.kind_named(case.target_type)
         removes = kind is not None and kind.remove is not None
@@ -387,7 +382,7 @@ class CaseAdmin(admin.ModelAdmin[Case]):
 
 
 def desk_url(case: Case | None) -> str:
-    """The page of a case; without one, the list."""
+    """Return the address of a case's page, or of the list if ``case`` is ``None``."""
     if case is None:
         return reverse("admin:accounts_case_changelist")
     return reverse("admin:accounts_case_change", args=[case.pk])
@@ -399,7 +394,7 @@ def _counted(reason: str, count: int) -> str:
 
 
 def reports_of(case: Case) -> list[Report]:
-    """The newest of what is open; of a decided case, the newest of all."""
+    """Return the newest open reports of a case; for a decided case, the newest of all."""
     reports = case.reports.select_related("reporter")
     if case.status == Case.Status.OPEN:
         reports = reports.filter(status=Report.Status.OPEN)
@@ -407,7 +402,7 @@ def reports_of(case: Case) -> list[Report]:
 
 
 def preview_of(kind: Kind | None, target: Any) -> dict[str, Any] | None:
-    """What the kind's own template is given; None for what is gone."""
+    """Return the context of the kind's preview template; ``None`` if the target is gone."""
     if kind is None or target is None:
         return None
     return {"target": target, "text": kind.text(target), **kind.context(target)}
@@ -418,21 +413,21 @@ def _moment(kind: Kind | None, target: Any) -> float | None:
 
 
 def edited(kind: Kind | None, target: Any, reports: Sequence[Report]) -> bool:
-    """Whether the newest report was about other words than those that are there now."""
+    """Return whether the text has changed since the newest report."""
     if kind is None or target is None or not reports:
         return False
     return reports[0].text != kind.text(target)[: len(reports[0].text) or None]
 
 
 def author_of(case: Case) -> dict[str, Any] | None:
-    """Who wrote it: since when they are here, what was decided about them, what is forbidden to them."""
+    """Return the author with their standing decisions, sanctions and other open cases."""
     if case.author is None:
         return None
     decisions = Decision.objects.filter(person=case.author).standing()
     return {
         "user": case.author,
         "decisions": decisions.exclude(action=Action.LEAVE).select_related("case")[:HISTORY_SHOWN],
-        "counts": _actions_counted(decisions),
+        "counts": _actions_counted(decisions.filter(room="")),
         "sanctions": Sanction.objects.in_force().filter(person=case.author)[:HISTORY_SHOWN],
         "open_cases": Case.objects.open().filter(author=case.author).exclude(pk=case.pk).count(),
     }
@@ -445,7 +440,7 @@ def _actions_counted(decisions: QuerySet[Decision]) -> list[tuple[str, int]]:
 
 
 def options(case: Case, kind: Kind | None, *, by: User) -> list[Option]:
-    """Every decision with its key, and what stands in its way."""
+    """Return a button for each decision, with its key and its obstacle."""
     return [
         Option(key, action, str(action.label), str(help_), _obstacle(case, kind, action, by=by))
         for key, (action, help_) in enumerate(ACTIONS, start=1)
@@ -454,18 +449,20 @@ def options(case: Case, kind: Kind | None, *, by: User) -> list[Option]:
 
 def _obstacle(case: Case, kind: Kind | None, action: Decision.Action, *, by: User) -> str:
     if action in CONTENT_AFTER and not offers(kind, CONTENT_AFTER[action]):
-        return str(_("Not offered for this kind."))
+        return str(_("This action is not available for this kind of content."))
     if action in ABOUT_PEOPLE:
         if case.author is None:
-            return str(_("The account is gone."))
+            return str(_("The account no longer exists."))
         try:
             check_reach(case.author, by=by)
         except AccountError as error:
             return str(error)
+    if action != Action.LEAVE and not reaches(by, case.author):
+        return str(NotTheirs())
     return ""
 
 
 def last_decision(user: User) -> Decision | None:
-    """What ``user`` decided a moment ago and may want to take back."""
+    """Return a decision that ``user`` made a moment ago and may want to undo."""
     recent = Decision.objects.standing().filter(moderator=user, created_at__gt=timezone.now() - JUST_NOW)
     return recent.exclude(case=None).first()

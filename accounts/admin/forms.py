@@ -1,4 +1,4 @@
-"""What a decision needs to know."""
+"""Forms for decisions, at the desk and in lists."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Case, Decision, Reason
 from accounts.models.moderation import MAX_NOTE
+from accounts.moderation.decisions import offers
+from accounts.moderation.registry import Kind
 
 DURATIONS = [
     (3600, _("1 hour")),
@@ -24,13 +26,13 @@ USUAL_DURATION_S = 24 * 3600
 
 
 class BulkDecisionForm(ActionForm):
-    """Beside the list's actions: why, and for how long."""
+    """Form beside the actions of a list: the reason and the duration."""
 
     reason = forms.ChoiceField(
         label=_("Reason:"), choices=Reason.choices, initial=Reason.SPAM, required=False
     )
     duration_s = forms.TypedChoiceField(
-        label=_("For:"), choices=DURATIONS, coerce=int, initial=USUAL_DURATION_S, required=False
+        label=_("Duration:"), choices=DURATIONS, coerce=int, initial=USUAL_DURATION_S, required=False
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -39,46 +41,52 @@ class BulkDecisionForm(ActionForm):
 
     @classmethod
     def reason_in(cls, data: QueryDict) -> str:
-        """The reason that was chosen, if it is one of ours."""
+        """Return the chosen reason, or an empty string if it is unknown."""
         chosen = data.get("reason", "")
         return chosen if chosen in Reason.values else ""
 
     @classmethod
     def duration_in(cls, data: QueryDict) -> timedelta:
-        """The duration that was chosen, or else the usual one."""
+        """Return the chosen duration, or the usual one."""
         chosen = {str(seconds): seconds for seconds, _label in DURATIONS}.get(data.get("duration_s", ""))
         return timedelta(seconds=chosen or USUAL_DURATION_S)
 
 
 class DecisionForm(forms.Form):
-    """One decision of the desk; ``version`` is the case as the moderator saw it."""
+    """Form of one decision at the desk; ``version`` is the case as the moderator saw it."""
 
     action = forms.ChoiceField(
         choices=[choice for choice in Decision.Action.choices if choice[0] != Decision.Action.UNDO]
     )
     reason = forms.ChoiceField(label=_("Reason"), choices=Reason.choices, initial=Reason.OTHER)
     duration_s = forms.TypedChoiceField(
-        label=_("For how long"), choices=DURATIONS, coerce=int, initial=USUAL_DURATION_S
+        label=_("Duration"), choices=DURATIONS, coerce=int, initial=USUAL_DURATION_S
     )
     content = forms.ChoiceField(
-        label=_("And the content"),
+        label=_("Content"),
         choices=[
-            ("", _("stays as it is")),
+            ("", _("no action")),
             (Case.Content.HIDDEN, _("hide")),
             (Case.Content.REMOVED, _("remove")),
         ],
         required=False,
     )
     note = forms.CharField(
-        label=_("Note to the author"),
+        label=_("Message to the author"),
         max_length=MAX_NOTE,
         required=False,
         widget=forms.Textarea(attrs={"rows": 2}),
     )
     version = forms.IntegerField(min_value=0, widget=forms.HiddenInput)
 
+    def __init__(self, *args: Any, kind: Kind | None, **kwargs: Any) -> None:
+        """Limit the choices for the content to those that its ``kind`` offers."""
+        super().__init__(*args, **kwargs)
+        content: Any = self.fields["content"]
+        content.choices = [choice for choice in content.choices if not choice[0] or offers(kind, choice[0])]
+
     def as_decision(self) -> dict[str, Any]:
-        """The arguments of :func:`accounts.moderation.decide`."""
+        """Return the arguments of :func:`accounts.moderation.decide`."""
         given = self.cleaned_data
         return {
             **{name: given[name] for name in ("action", "reason", "content", "note")},

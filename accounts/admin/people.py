@@ -1,36 +1,61 @@
-"""People at the moderators' desk: who they are, and whether they may sign in.  No secrets are shown."""
+"""People in the admin: their roles, sanctions and addresses.  No secrets are shown."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, cast
 
 from allauth.account.decorators import secure_admin_login
+from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
 from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin as BaseUserAdmin
-from django.http import HttpRequest
-from django.utils import timezone
-from django.utils.formats import date_format
+from django.contrib.auth.forms import AdminPasswordChangeForm, UserChangeForm
+from django.db import IntegrityError
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
-from knox.models import AuthToken
 
-from accounts import moderation, services
+from accounts import access, moderation, services, sign_up, tokens
 from accounts.admin.forms import BulkDecisionForm
-from accounts.admin.seen import SeenNotEdited
+from accounts.admin.ranked import Ranked
 from accounts.errors import AccountError
-from accounts.models import Channel, Decision, Follow, Sanction, User
+from accounts.models import ApiToken, Channel, Decision, Follow, Sanction, User
 from accounts.services import Role
+from common.admin_base import SeenNotEdited
+from common.templatetags.human import in_utc
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
 
-# One door for everyone: allauth's, with its rate limits and second factor.
+# Everyone signs in through allauth, with its rate limits and second factor.
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
 
-admin.site.unregister(AuthToken)
 admin.site.unregister(Authenticator)
+# An address changes only together with its user: see services.change_email.
+admin.site.unregister(EmailAddress)
+
+
+class PasswordForm(AdminPasswordChangeForm):  # type: ignore[type-arg]
+    """Form for a password; half of Django's own help text is English in every language."""
+
+    usable_password_help_text = format_lazy(  # type: ignore[assignment]
+        '{}<ul id="id_unusable_warning" class="messagelist"><li class="warning">{}</li></ul>',
+        _("Allow this user to sign in with a password."),
+        _("If turned off, the current password is lost."),
+    )
+
+
+class PersonForm(UserChangeForm[User]):
+    def clean_email(self) -> str:
+        """Refuse an address that is in use or waits for somebody's confirmation."""
+        email = User.objects.normalize_email(self.cleaned_data["email"])
+        if email != self.instance.email:
+            services.check_email(email)
+        return email
 
 
 class ChannelInline(admin.StackedInline[Channel, User]):
@@ -39,7 +64,7 @@ class ChannelInline(admin.StackedInline[Channel, User]):
     can_delete = False
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """The channel comes with the user."""
+        """Forbid adding: the channel is created with the user."""
         return False
 
 
@@ -50,19 +75,23 @@ class UserAdmin(BaseUserAdmin[User]):
     list_select_related = ("channel",)
     search_fields = ("username", "email", "channel__display_name")
     ordering = ("-date_joined",)
-    # Whoever may sign in, and with which powers, changes by the actions of the list, which call the services.
+    sortable_by = ("username", "email", "date_joined")
+    # These fields are read-only: the actions of the list change them, through the services.
+    form = PersonForm
+    change_password_form = PasswordForm
     readonly_fields = (
-        "is_active", "is_staff", "is_superuser", "groups", "forbidden", "last_login", "date_joined"
+        "email_is_confirmed", "is_active", "is_staff", "is_superuser", "groups", "forbidden",
+        "last_login", "date_joined",
     )  # fmt: skip
     inlines = (ChannelInline,)
     action_form = BulkDecisionForm
     actions = (
-        "time_out", "suspend", "ban", "restore", "revoke_tokens",
+        "time_out", "suspend", "ban", "restore", "revoke_tokens", "confirm_email",
         "make_moderator", "make_administrator", "take_moderator", "take_administrator",
     )  # fmt: skip
     fieldsets = (
-        (None, {"fields": ("username", "email")}),
-        (_("Powers"), {"fields": ("is_active", "is_staff", "is_superuser", "groups", "forbidden")}),
+        (None, {"fields": ("username", "email", "email_is_confirmed")}),
+        (_("Permissions"), {"fields": ("is_active", "is_staff", "is_superuser", "groups", "forbidden")}),
         (_("Dates"), {"fields": ("last_login", "date_joined")}),
     )
     add_fieldsets = (
@@ -76,26 +105,24 @@ class UserAdmin(BaseUserAdmin[User]):
     def get_inlines(self, request: HttpRequest, obj: User | None) -> Any:
         return super().get_inlines(request, obj) if obj else ()
 
-    @admin.display(description=_("forbidden"))
+    @admin.display(description=_("restrictions"))
     def forbidden(self, user: User) -> str:
         in_force = Sanction.objects.in_force().filter(person=user)
         said = [f"{sanction.get_kind_display()} ({_until(sanction)})" for sanction in in_force]
         return ", ".join(said) or "–"
 
     def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
-        """Accounts are banned: what they stored outside of SQL would be left behind."""
+        """Forbid deletion, which would leave files outside of SQL behind; accounts are banned instead."""
         return False
 
     def has_suspend_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("accounts.suspend_user")
 
     def has_rule_permission(self, request: HttpRequest) -> bool:
-        """Roles are given and taken by administrators alone."""
+        """Return whether the requester may grant and revoke roles: administrators only."""
         return bool(request.user.is_active and request.user.is_superuser)
 
-    # --- Sanctions ------------------------------------------------------------------
-
-    @admin.action(description=_("Time out: no writing, no uploads"), permissions=["suspend"])
+    @admin.action(description=_("Time out (no posts, no uploads)"), permissions=["suspend"])
     def time_out(self, request: HttpRequest, people: QuerySet[User]) -> None:
         self._decide(request, people, Decision.Action.TIME_OUT)
 
@@ -117,32 +144,58 @@ class UserAdmin(BaseUserAdmin[User]):
         done = self._each(request, people, lambda user: moderation.decide_about(user, by=by, **how))
         sentences = {
             Decision.Action.TIME_OUT: ngettext(
-                "%(n)d person was timed out.", "%(n)d people were timed out.", done
+                "%(n)d user was timed out.", "%(n)d users were timed out.", done
             ),
             Decision.Action.SUSPEND: ngettext(
-                "%(n)d person was suspended.", "%(n)d people were suspended.", done
+                "%(n)d user was suspended.", "%(n)d users were suspended.", done
             ),
-            Decision.Action.BAN: ngettext("%(n)d person was banned.", "%(n)d people were banned.", done),
+            Decision.Action.BAN: ngettext("%(n)d user was banned.", "%(n)d users were banned.", done),
         }
         self.message_user(request, sentences[action] % {"n": done}, messages.SUCCESS)
 
-    @admin.action(description=_("Restore: end whatever is forbidden to them"), permissions=["suspend"])
+    @admin.action(description=_("Lift all restrictions"), permissions=["suspend"])
     def restore(self, request: HttpRequest, people: QuerySet[User]) -> None:
         by = cast(User, request.user)
         done = self._each(request, people, lambda user: moderation.forgive(user, by=by))
-        sentence = ngettext("%(n)d person can sign in again.", "%(n)d people can sign in again.", done)
+        sentence = ngettext("%(n)d user was restored.", "%(n)d users were restored.", done)
         self.message_user(request, sentence % {"n": done}, messages.SUCCESS)
 
-    @admin.action(description=_("Revoke their API tokens"), permissions=["suspend"])
+    @admin.action(description=_("Revoke API tokens"), permissions=["suspend"])
     def revoke_tokens(self, request: HttpRequest, people: QuerySet[User]) -> None:
         by = cast(User, request.user)
-        done = self._each(request, people, lambda user: services.revoke_tokens(user=user, by=by))
+        done = self._each(request, people, lambda user: tokens.revoke_tokens(user=user, by=by))
         sentence = ngettext(
-            "The tokens of %(n)d person no longer work.", "The tokens of %(n)d people no longer work.", done
+            "API tokens of %(n)d user were revoked.", "API tokens of %(n)d users were revoked.", done
         )
         self.message_user(request, sentence % {"n": done}, messages.SUCCESS)
 
-    # --- Roles ----------------------------------------------------------------------
+    @admin.display(description=_("email confirmed"), boolean=True)
+    def email_is_confirmed(self, user: User) -> bool:
+        return sign_up.has_confirmed_email(user)
+
+    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Show a message if somebody took the name or the address after the form's check."""
+        try:
+            return super().changeform_view(request, *args, **kwargs)
+        except IntegrityError:
+            said = _("This username or email address was just taken. Choose another one.")
+            self.message_user(request, said, messages.ERROR)
+            return redirect(request.get_full_path())
+
+    def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        if "email" in form.changed_data:
+            services.change_email(user=obj, email=obj.email)
+
+    @admin.action(description=_("Mark email address as confirmed"), permissions=["change"])
+    def confirm_email(self, request: HttpRequest, people: QuerySet[User]) -> None:
+        done = self._each(request, people, lambda user: services.confirm_email(user=user))
+        sentence = ngettext(
+            "Email address of %(n)d user marked as confirmed.",
+            "Email addresses of %(n)d users marked as confirmed.",
+            done,
+        )
+        self.message_user(request, sentence % {"n": done}, messages.SUCCESS)
 
     @admin.action(description=_("Make moderator"), permissions=["rule"])
     def make_moderator(self, request: HttpRequest, people: QuerySet[User]) -> None:
@@ -152,24 +205,24 @@ class UserAdmin(BaseUserAdmin[User]):
     def make_administrator(self, request: HttpRequest, people: QuerySet[User]) -> None:
         self._set_role(request, people, Role.ADMINISTRATOR, grants=True)
 
-    @admin.action(description=_("Moderator no more"), permissions=["rule"])
+    @admin.action(description=_("Remove moderator role"), permissions=["rule"])
     def take_moderator(self, request: HttpRequest, people: QuerySet[User]) -> None:
         self._set_role(request, people, Role.MODERATOR, grants=False)
 
-    @admin.action(description=_("Administrator no more"), permissions=["rule"])
+    @admin.action(description=_("Remove administrator role"), permissions=["rule"])
     def take_administrator(self, request: HttpRequest, people: QuerySet[User]) -> None:
-        """Nobody takes it from themselves: a site keeps at least one."""
+        """Revoke the role from everybody but the requester: a site keeps at least one administrator."""
         others = people.exclude(pk=cast(User, request.user).pk)
         self._set_role(request, others, Role.ADMINISTRATOR, grants=False)
 
     def _set_role(self, request: HttpRequest, people: QuerySet[User], role: Role, *, grants: bool) -> None:
         change = services.grant_role if grants else services.revoke_role
         done = self._each(request, people, lambda user: change(user=user, role=role))
-        sentence = ngettext("The roles of %(n)d person changed.", "The roles of %(n)d people changed.", done)
+        sentence = ngettext("Roles of %(n)d user changed.", "Roles of %(n)d users changed.", done)
         self.message_user(request, sentence % {"n": done}, messages.SUCCESS)
 
     def _each(self, request: HttpRequest, people: QuerySet[User], act: Callable[[User], object]) -> int:
-        """Let ``act`` act on everyone it may; how many that were.  The others are named, with the reason."""
+        """Call ``act`` for each person and return the number of successes; show the others with reasons."""
         done = 0
         for user in people:
             try:
@@ -182,23 +235,31 @@ class UserAdmin(BaseUserAdmin[User]):
 
 def _until(sanction: Sanction) -> str:
     if sanction.until is None:
-        return str(_("for good"))
-    return date_format(timezone.localtime(sanction.until), "DATETIME_FORMAT")
+        return str(_("permanently"))
+    return in_utc(sanction.until)
 
 
 @admin.register(Channel)
-class ChannelAdmin(admin.ModelAdmin[Channel]):
-    list_display = ("username", "display_name", "follower_count", "is_active", "created_at")
+class ChannelAdmin(Ranked):
+    list_display = ("name", "display_name", "follower_count", "is_active", "created_at")
     list_filter = ("owner__is_active", "created_at")
     list_select_related = ("owner",)
     search_fields = ("owner__username", "display_name", "bio")
+    sortable_by = ()
     fields = ("owner", "display_name", "bio", "avatar_key", "created_at")
     readonly_fields = ("owner", "avatar_key", "created_at")
+
+    def owner_of(self, row: Channel) -> User:
+        return row.owner
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Channel]:
         return super().get_queryset(request).with_follower_count()  # type: ignore[attr-defined, no-any-return]
 
-    @admin.display(description=_("followers"), ordering="follower_count")
+    @admin.display(description=_("person"), ordering="owner__username")
+    def name(self, channel: Channel) -> str:
+        return channel.username
+
+    @admin.display(description=_("followers"))
     def follower_count(self, channel: Channel) -> int:
         return channel.follower_count  # type: ignore[attr-defined, no-any-return]
 
@@ -206,7 +267,7 @@ class ChannelAdmin(admin.ModelAdmin[Channel]):
     def is_active(self, channel: Channel) -> bool:
         return channel.owner.is_active
 
-    @admin.display(description=_("picture"))
+    @admin.display(description=_("profile picture"))
     def avatar_key(self, channel: Channel) -> str:
         return channel.avatar.name or ""
 
@@ -214,7 +275,7 @@ class ChannelAdmin(admin.ModelAdmin[Channel]):
         return False
 
     def has_delete_permission(self, request: HttpRequest, obj: Channel | None = None) -> bool:
-        """A channel goes with its user."""
+        """Forbid deletion: a channel is deleted with its user."""
         return False
 
 
@@ -223,29 +284,73 @@ class FollowAdmin(SeenNotEdited):
     list_display = ("follower", "channel", "created_at")
     list_select_related = ("follower", "channel__owner")
     search_fields = ("follower__username", "channel__owner__username")
+    sortable_by = ()
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
 
-@admin.register(AuthToken)
+@admin.register(ApiToken)
 class TokenAdmin(SeenNotEdited):
-    """A leaked token is revoked by deleting it."""
+    """Admin of API tokens; deleting a leaked token revokes it."""
 
-    list_display = ("user", "created", "expiry")
+    list_display = ("person", "name", "created_at", "last_used_at", "expires_at")
     list_display_links = None
     list_select_related = ("user",)
     search_fields = ("user__username",)
-    fields = ("user", "created", "expiry")
+    fields = ("person", "name", "created_at", "last_used_at", "expires_at")
+    readonly_fields = ("person", "created_at", "expires_at")
     ordering = ("-created",)
+
+    # The library's fields have no names in other languages.
+    @admin.display(description=_("person"), ordering="user__username")
+    def person(self, token: ApiToken) -> str:
+        return str(token.user)
+
+    @admin.display(description=_("created"), ordering="created")
+    def created_at(self, token: ApiToken) -> datetime:
+        return cast("datetime", token.created)
+
+    @admin.display(description=_("until"), ordering="expiry")
+    def expires_at(self, token: ApiToken) -> datetime | None:
+        return cast("datetime | None", token.expiry)
 
 
 @admin.register(Authenticator)
 class AuthenticatorAdmin(SeenNotEdited):
-    """Who lost a second factor is let in again by deleting it."""
+    """Admin of second factors; deleting one lets a person in who has lost it."""
 
-    list_display = ("user", "type", "created_at", "last_used_at")
+    list_display = ("person", "kind", "made_at", "used_at")
     list_filter = ("type",)
     list_select_related = ("user",)
     search_fields = ("user__username",)
-    fields = ("user", "type", "created_at", "last_used_at")
+    fields = ("person", "kind", "made_at", "used_at")
+    readonly_fields = fields
+
+    # The library's fields have no names in other languages.
+    @admin.display(description=_("person"), ordering="user__username")
+    def person(self, factor: Authenticator) -> str:
+        return str(factor.user)
+
+    @admin.display(description=_("kind"), ordering="type")
+    def kind(self, factor: Authenticator) -> str:
+        return str(factor.get_type_display())
+
+    @admin.display(description=_("created"), ordering="created_at")
+    def made_at(self, factor: Authenticator) -> datetime:
+        return cast("datetime", factor.created_at)
+
+    @admin.display(description=_("last used"), ordering="last_used_at")
+    def used_at(self, factor: Authenticator) -> datetime | None:
+        return cast("datetime | None", factor.last_used_at)
+
+    def delete_model(self, request: HttpRequest, obj: Authenticator) -> None:
+        super().delete_model(request, obj)
+        access.revoke(obj.user)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Authenticator]) -> None:
+        """Delete the factors and revoke their owners' access: a stolen factor may have been used."""
+        people = list(User.objects.filter(authenticator__in=queryset).distinct())
+        super().delete_queryset(request, queryset)
+        for user in people:
+            access.revoke(user)

@@ -1,4 +1,4 @@
-"""What was reported, decided and forbidden: to be read, and taken back by a new line."""
+"""Audit trail: reports, decisions and sanctions, read-only; undoing adds a new line."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from accounts import moderation
-from accounts.admin.seen import OnlySeen
 from accounts.errors import AccountError
 from accounts.models import Decision, Report, Sanction, User
+from common.admin_base import OnlySeen
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 
 
 class TakesBack(OnlySeen):
-    """A list from which decisions can be taken back, by whoever may decide."""
+    """Base list with an action that undoes decisions, for people who may decide."""
 
     actions = ("take_back",)
 
     def has_decide_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("accounts.decide_case")
 
-    @admin.action(description=_("Take back"), permissions=["decide"])
+    @admin.action(description=_("Undo"), permissions=["decide"])
     def take_back(self, request: HttpRequest, rows: QuerySet[Any]) -> None:
         done = 0
         for row in rows:
@@ -37,9 +37,7 @@ class TakesBack(OnlySeen):
                 done += 1
             except AccountError as error:
                 self.message_user(request, f"{row}: {error}", messages.WARNING)
-        said = ngettext("%(n)d decision was taken back.", "%(n)d decisions were taken back.", done) % {
-            "n": done
-        }
+        said = ngettext("%(n)d decision was undone.", "%(n)d decisions were undone.", done) % {"n": done}
         self.message_user(request, said, messages.SUCCESS if done else messages.WARNING)
 
     def decision_of(self, row: Any) -> Decision:
@@ -49,16 +47,16 @@ class TakesBack(OnlySeen):
 
 @admin.register(Decision)
 class DecisionAdmin(TakesBack):
-    """The audit trail: nobody changes it, nobody takes a line out."""
+    """Audit trail of decisions; lines are never changed or deleted."""
 
-    list_display = ("created_at", "action", "about", "person_name", "reason", "moderator_name", "is_undone")
+    list_display = ("created_at", "action", "about", "who", "reason", "decided_by", "is_undone")
     list_display_links = ("created_at",)
     list_filter = ("action", "reason", "created_at")
     list_select_related = ("case__author", "person", "undone_by")
-    search_fields = ("title", "person_name", "moderator_name", "note", "case__target_id")
-    date_hierarchy = "created_at"
+    search_fields = ("title", "person_name", "moderator_name", "note", "room", "case__target_id")
+    sortable_by = ("created_at",)
     fields = (
-        "created_at", "moderator_name", "action", "about", "person_name", "reason", "note", "until",
+        "created_at", "decided_by", "action", "about", "who", "reason", "note", "until",
         "content_before", "content_after", "report_count", "undoes", "is_undone",
     )  # fmt: skip
     readonly_fields = fields
@@ -66,18 +64,30 @@ class DecisionAdmin(TakesBack):
     @admin.display(description=_("about"), ordering="title")
     def about(self, decision: Decision) -> str:
         if decision.case_id is None:
-            return decision.title
+            return decision.title or _room_of(decision)
         url = reverse("admin:accounts_case_change", args=[decision.case_id])
         return format_html('<a href="{}">{}</a>', url, decision.title)
 
-    @admin.display(description=_("taken back"), boolean=True)
+    @admin.display(description=_("person"))
+    def who(self, decision: Decision) -> str:
+        return decision.person_name
+
+    @admin.display(description=_("moderator"))
+    def decided_by(self, decision: Decision) -> str:
+        return decision.moderator_name
+
+    @admin.display(description=_("undone"), boolean=True)
     def is_undone(self, decision: Decision) -> bool:
         return hasattr(decision, "undone_by")
 
 
+def _room_of(decision: Decision) -> str:
+    return _("chat of @%(name)s") % {"name": decision.room} if decision.room else ""
+
+
 @admin.register(Sanction)
 class SanctionAdmin(TakesBack):
-    """Who is timed out, suspended or banned; taking it back takes back the decision."""
+    """List of sanctions; undoing one undoes its decision."""
 
     list_display = ("person", "kind", "created_at", "until", "ended_at", "moderator", "reason")
     list_filter = ("kind", ("ended_at", admin.EmptyFieldListFilter), "created_at")
@@ -105,7 +115,7 @@ class SanctionAdmin(TakesBack):
 
 @admin.register(Report)
 class ReportAdmin(OnlySeen):
-    """Single reports; the desk shows them by what they are about."""
+    """List of single reports; the desk groups them by target."""
 
     list_display = ("created_at", "about", "reason", "reporter", "status")
     list_display_links = ("created_at",)

@@ -60,25 +60,25 @@ class Migration(migrations.Migration):
                 (
                     "username",
                     models.CharField(
-                        error_messages={"unique": "This name is taken."},
+                        error_messages={"unique": "This username is taken."},
                         max_length=30,
                         unique=True,
                         validators=[
                             django.core.validators.RegexValidator(
                                 "\\A[A-Za-z0-9](?:[A-Za-z0-9_.-]{1,28})[A-Za-z0-9_]\\Z",
-                                "3 to 30 letters, digits, dots, dashes or underscores, beginning with a letter or a digit.",
+                                "3 to 30 letters, digits, dots, dashes or underscores. Must begin with a letter or digit.",
                             )
                         ],
-                        verbose_name="user name",
+                        verbose_name="username",
                     ),
                 ),
                 (
                     "email",
                     models.EmailField(
-                        error_messages={"unique": "This address is in use."},
+                        error_messages={"unique": "This email address is already in use."},
                         max_length=254,
                         unique=True,
-                        verbose_name="e-mail address",
+                        verbose_name="email address",
                     ),
                 ),
                 (
@@ -125,7 +125,10 @@ class Migration(migrations.Migration):
                 ),
                 ("display_name", models.CharField(blank=True, max_length=60, verbose_name="display name")),
                 ("bio", models.TextField(blank=True, max_length=1000, verbose_name="about")),
-                ("avatar", models.ImageField(blank=True, upload_to="avatars/", verbose_name="picture")),
+                (
+                    "avatar",
+                    models.ImageField(blank=True, upload_to="avatars/", verbose_name="profile picture"),
+                ),
                 ("created_at", models.DateTimeField(auto_now_add=True)),
                 (
                     "owner",
@@ -178,7 +181,7 @@ class Migration(migrations.Migration):
             constraint=models.UniqueConstraint(
                 django.db.models.functions.text.Lower("username"),
                 name="user_username_ci",
-                violation_error_message="This name is taken.",
+                violation_error_message="This username is taken.",
             ),
         ),
         migrations.AddConstraint(
@@ -186,7 +189,7 @@ class Migration(migrations.Migration):
             constraint=models.UniqueConstraint(
                 django.db.models.functions.text.Lower("email"),
                 name="user_email_ci",
-                violation_error_message="This address is in use.",
+                violation_error_message="This email address is already in use.",
             ),
         ),
         migrations.AddConstraint(

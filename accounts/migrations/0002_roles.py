@@ -1,7 +1,7 @@
-"""The groups *moderators* and *administrators*, and what moderators may do with people.
+"""Groups *moderators* and *administrators*, and the permissions of moderators for people.
 
-Later apps add what moderators may do with their own things in migrations of
-their own; administrators are superusers and need no list.
+Later apps grant moderators permissions for their own models in their own
+migrations; administrators are superusers and need none.
 """
 
 from django.db import migrations
@@ -18,7 +18,7 @@ MODERATORS_MAY = [
 
 
 def make_roles(apps, _schema_editor):
-    """Permissions are otherwise made after all migrations: those we need are made here, the same."""
+    """Create the groups; their permissions too, which Django would create only after all migrations."""
     ContentType = apps.get_model("contenttypes", "ContentType")
     Permission = apps.get_model("auth", "Permission")
     Group = apps.get_model("auth", "Group")

@@ -1,4 +1,4 @@
-"""Reports, decisions, sanctions and notifications, and what moderators may do with them."""
+"""Reports, decisions, sanctions and notifications, and the permissions of moderators for them."""
 
 import django.db.models.deletion
 import django.utils.timezone
@@ -8,7 +8,7 @@ from django.db import migrations, models
 MODERATORS = "moderators"
 MODERATORS_MAY = [
     ("case", "view_case", "Can view case"),
-    ("case", "decide_case", "Can decide what is reported"),
+    ("case", "decide_case", "Can decide reports"),
     ("report", "view_report", "Can view report"),
     ("decision", "view_decision", "Can view decision"),
     ("sanction", "view_sanction", "Can view sanction"),
@@ -65,7 +65,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "report_count",
-                    models.PositiveIntegerField(default=0, help_text="open ones", verbose_name="reports"),
+                    models.PositiveIntegerField(default=0, help_text="open reports", verbose_name="reports"),
                 ),
                 ("urgency", models.PositiveSmallIntegerField(default=0)),
                 (
@@ -95,14 +95,14 @@ class Migration(migrations.Migration):
                         on_delete=django.db.models.deletion.SET_NULL,
                         related_name="+",
                         to=settings.AUTH_USER_MODEL,
-                        verbose_name="in the hands of",
+                        verbose_name="assigned to",
                     ),
                 ),
             ],
             options={
                 "verbose_name": "case",
                 "verbose_name_plural": "cases",
-                "permissions": [("decide_case", "Can decide what is reported")],
+                "permissions": [("decide_case", "Can decide reports")],
             },
         ),
         migrations.CreateModel(
@@ -118,13 +118,13 @@ class Migration(migrations.Migration):
                     "action",
                     models.CharField(
                         choices=[
-                            ("leave", "Leave"),
+                            ("leave", "No action"),
                             ("hide", "Hide"),
                             ("remove", "Remove"),
                             ("time_out", "Time out"),
                             ("suspend", "Suspend"),
                             ("ban", "Ban"),
-                            ("undo", "Take back"),
+                            ("undo", "Undo"),
                         ],
                         max_length=8,
                         verbose_name="decision",
@@ -135,16 +135,16 @@ class Migration(migrations.Migration):
                     models.CharField(
                         blank=True,
                         choices=[
-                            ("spam", "Spam or a trick"),
+                            ("spam", "Spam or scam"),
                             ("harassment", "Harassment or bullying"),
-                            ("hate", "Hate against a group"),
+                            ("hate", "Hate speech"),
                             ("sexual", "Sexual content"),
-                            ("violence", "Violence or dangerous acts"),
-                            ("child_safety", "Harm to children"),
-                            ("copyright", "Somebody else’s work"),
-                            ("privacy", "Private information"),
-                            ("misinformation", "Harmful misinformation"),
-                            ("other", "Something else"),
+                            ("violence", "Violent or dangerous content"),
+                            ("child_safety", "Child safety"),
+                            ("copyright", "Copyright infringement"),
+                            ("privacy", "Privacy violation"),
+                            ("misinformation", "Misinformation"),
+                            ("other", "Other"),
                         ],
                         max_length=16,
                         verbose_name="reason",
@@ -214,7 +214,7 @@ class Migration(migrations.Migration):
                         on_delete=django.db.models.deletion.PROTECT,
                         related_name="undone_by",
                         to="accounts.decision",
-                        verbose_name="takes back",
+                        verbose_name="undoes",
                     ),
                 ),
             ],
@@ -282,25 +282,27 @@ class Migration(migrations.Migration):
                     "reason",
                     models.CharField(
                         choices=[
-                            ("spam", "Spam or a trick"),
+                            ("spam", "Spam or scam"),
                             ("harassment", "Harassment or bullying"),
-                            ("hate", "Hate against a group"),
+                            ("hate", "Hate speech"),
                             ("sexual", "Sexual content"),
-                            ("violence", "Violence or dangerous acts"),
-                            ("child_safety", "Harm to children"),
-                            ("copyright", "Somebody else’s work"),
-                            ("privacy", "Private information"),
-                            ("misinformation", "Harmful misinformation"),
-                            ("other", "Something else"),
+                            ("violence", "Violent or dangerous content"),
+                            ("child_safety", "Child safety"),
+                            ("copyright", "Copyright infringement"),
+                            ("privacy", "Privacy violation"),
+                            ("misinformation", "Misinformation"),
+                            ("other", "Other"),
                         ],
                         max_length=16,
                         verbose_name="reason",
                     ),
                 ),
-                ("detail", models.CharField(blank=True, max_length=1000, verbose_name="detail")),
+                ("detail", models.CharField(blank=True, max_length=1000, verbose_name="details")),
                 (
                     "offset_s",
-                    models.FloatField(help_text="where in what is played", null=True, verbose_name="at"),
+                    models.FloatField(
+                        help_text="position in the media, in seconds", null=True, verbose_name="at"
+                    ),
                 ),
                 ("title", models.CharField(max_length=200, verbose_name="about")),
                 ("text", models.TextField(blank=True, max_length=5000, verbose_name="text")),
@@ -309,8 +311,8 @@ class Migration(migrations.Migration):
                     models.CharField(
                         choices=[
                             ("open", "Open"),
-                            ("upheld", "Something was done"),
-                            ("dismissed", "Left as it is"),
+                            ("upheld", "Action taken"),
+                            ("dismissed", "No action taken"),
                         ],
                         default="open",
                         max_length=10,
@@ -368,9 +370,9 @@ class Migration(migrations.Migration):
                     "kind",
                     models.CharField(
                         choices=[
-                            ("time_out", "May not speak or upload"),
-                            ("suspension", "May not sign in"),
-                            ("ban", "May not sign in, for good"),
+                            ("time_out", "Cannot post or upload"),
+                            ("suspension", "Cannot sign in"),
+                            ("ban", "Permanently banned"),
                         ],
                         max_length=10,
                         verbose_name="kind",

@@ -1,5 +1,6 @@
-"""Users and their channels (``people``), what moderators decide (``moderation``), what people are told."""
+"""People, their API tokens, moderation, notifications, and stored work: one module each."""
 
+from accounts.models.invitations import Invitation
 from accounts.models.moderation import Case, Decision, NeverChanges, Reason, Report, Sanction
 from accounts.models.notifications import Notification
 from accounts.models.people import (
@@ -12,20 +13,26 @@ from accounts.models.people import (
     UserManager,
     validate_username,
 )
+from accounts.models.tokens import ApiToken
+from accounts.models.work import OutboxEntry, SweepFailure
 
 __all__ = [
     "ADMINISTRATORS",
     "MODERATORS",
+    "ApiToken",
     "Case",
     "Channel",
     "ChannelQuerySet",
     "Decision",
     "Follow",
+    "Invitation",
     "NeverChanges",
     "Notification",
+    "OutboxEntry",
     "Reason",
     "Report",
     "Sanction",
+    "SweepFailure",
     "User",
     "UserManager",
     "validate_username",

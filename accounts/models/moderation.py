@@ -1,9 +1,9 @@
-"""What people report, what moderators decide, and what that means for who they decided about.
+"""Reports, cases, decisions and sanctions.
 
-A *case* is everything reported about one target; its row is the queue of the
-desk and its lock.  A *decision* is one line of the audit trail and never
-changes: taking one back is another line.  A *sanction* is what a decision
-forbids a person, for how long.
+A *case* is everything reported about one target; its row is its place in the desk's
+queue and its lock.  A *decision* is one line of the audit trail and never changes:
+undoing one adds another line.  A *sanction* is a limit that a decision puts on a
+person, for some time or for good.
 """
 
 from __future__ import annotations
@@ -25,20 +25,20 @@ MAX_DETAIL = 1000
 
 
 class Reason(models.TextChoices):
-    SPAM = "spam", _("Spam or a trick")
+    SPAM = "spam", _("Spam or scam")
     HARASSMENT = "harassment", _("Harassment or bullying")
-    HATE = "hate", _("Hate against a group")
+    HATE = "hate", _("Hate speech")
     SEXUAL = "sexual", _("Sexual content")
-    VIOLENCE = "violence", _("Violence or dangerous acts")
-    CHILD_SAFETY = "child_safety", _("Harm to children")
-    COPYRIGHT = "copyright", _("Somebody else’s work")
-    PRIVACY = "privacy", _("Private information")
-    MISINFORMATION = "misinformation", _("Harmful misinformation")
-    OTHER = "other", _("Something else")
+    VIOLENCE = "violence", _("Violent or dangerous content")
+    CHILD_SAFETY = "child_safety", _("Child safety")
+    COPYRIGHT = "copyright", _("Copyright infringement")
+    PRIVACY = "privacy", _("Privacy violation")
+    MISINFORMATION = "misinformation", _("Misinformation")
+    OTHER = "other", _("Other")
 
     @property
     def urgency(self) -> int:
-        """What cannot wait is decided first, however few have reported it."""
+        """Return the urgency: higher values are decided first, however few people have reported them."""
         return {Reason.CHILD_SAFETY: 2, Reason.VIOLENCE: 1, Reason.PRIVACY: 1}.get(self, 0)
 
 
@@ -47,24 +47,24 @@ class CaseQuerySet(models.QuerySet["Case"]):
         return self.filter(status=Case.Status.OPEN)
 
     def in_order(self) -> CaseQuerySet:
-        """As the desk takes them: what cannot wait, what many reported, what waits longest."""
+        """Sort by the desk's order: urgency, number of reports, waiting time."""
         return self.order_by("-urgency", "-report_count", "opened_at", "pk")
 
     def after(self, case: Case) -> CaseQuerySet:
-        """What comes behind ``case`` in that order."""
+        """Return the cases behind ``case`` in that order."""
         return self.filter(_beyond(case, "lt", "gt")).in_order()
 
     def before(self, case: Case) -> CaseQuerySet:
-        """What comes ahead of ``case``, the nearest first."""
+        """Return the cases ahead of ``case``, the nearest first."""
         return self.filter(_beyond(case, "gt", "lt")).in_order().reverse()
 
     def free_for(self, user: User) -> CaseQuerySet:
-        """Not in the hands of another moderator."""
+        """Return the cases that no other moderator claims."""
         return self.filter(Q(claimed_until=None) | Q(claimed_until__lt=timezone.now()) | Q(claimed_by=user))
 
 
 def _beyond(case: Case, counts: str, ages: str) -> Q:
-    """Strictly to one side of ``case`` by urgency, reports, age and key."""
+    """Return the filter for cases on one side of ``case`` by urgency, reports, age and key."""
     beyond, same = Q(), Q()
     for name, direction in (("urgency", counts), ("report_count", counts), ("opened_at", ages), ("pk", ages)):
         value = getattr(case, name)
@@ -93,14 +93,14 @@ class Case(models.Model):
     title = models.CharField(_("about"), max_length=MAX_TITLE)
     status = models.CharField(_("status"), max_length=8, choices=Status.choices, default=Status.CLOSED)
     content = models.CharField(_("content"), max_length=8, choices=Content.choices, default=Content.SHOWN)
-    report_count = models.PositiveIntegerField(_("reports"), default=0, help_text="open ones")
+    report_count = models.PositiveIntegerField(_("reports"), default=0, help_text=_("open reports"))
     urgency = models.PositiveSmallIntegerField(default=0)
     opened_at = models.DateTimeField(_("waiting since"), default=timezone.now)
     reported_at = models.DateTimeField(_("last reported"), default=timezone.now)
-    # Counts decisions: one that was made on a page older than this decides nothing.
+    # Counts decisions: a decision made on a page with an older version is refused.
     version = models.PositiveIntegerField(default=0)
     claimed_by = models.ForeignKey(
-        User, models.SET_NULL, null=True, related_name="+", verbose_name=_("in the hands of")
+        User, models.SET_NULL, null=True, related_name="+", verbose_name=_("assigned to")
     )
     claimed_until = models.DateTimeField(null=True)
 
@@ -115,37 +115,48 @@ class Case(models.Model):
                 F("status"), F("urgency").desc(), F("report_count").desc(), F("opened_at"), name="case_queue"
             )
         ]
-        permissions = [("decide_case", "Can decide what is reported")]
+        permissions = [("decide_case", "Can decide reports")]
 
     def __str__(self) -> str:
         return self.title
 
     def holder(self, now: datetime | None = None) -> User | None:
-        """Whoever has it in hand at the moment."""
+        """Return the moderator who claims the case now."""
         is_held = self.claimed_until and self.claimed_until > (now or timezone.now())
         return self.claimed_by if is_held else None
 
 
+class ReportQuerySet(models.QuerySet["Report"]):
+    def open_by(self, reporter: User, *, target_type: str, target_id: str) -> ReportQuerySet:
+        """Return a person's open report about a target."""
+        case = {"case__target_type": target_type, "case__target_id": target_id}
+        return self.filter(reporter=reporter, status=Report.Status.OPEN, **case)
+
+
 class Report(models.Model):
-    """One person's report, with what they saw: it may be edited or gone when a moderator looks."""
+    """Report of one person, with the content as they saw it: it may change before a moderator looks."""
 
     class Status(models.TextChoices):
         OPEN = "open", _("Open")
-        UPHELD = "upheld", _("Something was done")
-        DISMISSED = "dismissed", _("Left as it is")
+        UPHELD = "upheld", _("Action taken")
+        DISMISSED = "dismissed", _("No action taken")
 
     case = models.ForeignKey(Case, models.PROTECT, related_name="reports")
     reporter = models.ForeignKey(
         User, models.SET_NULL, null=True, related_name="reports", verbose_name=_("reporter")
     )
     reason = models.CharField(_("reason"), max_length=16, choices=Reason.choices)
-    detail = models.CharField(_("detail"), max_length=MAX_DETAIL, blank=True)
-    offset_s = models.FloatField(_("at"), null=True, help_text="where in what is played")
+    detail = models.CharField(_("details"), max_length=MAX_DETAIL, blank=True)
+    offset_s = models.FloatField(_("at"), null=True, help_text=_("position in the media, in seconds"))
     title = models.CharField(_("about"), max_length=MAX_TITLE)
     text = models.TextField(_("text"), max_length=MAX_TEXT, blank=True)
     status = models.CharField(_("status"), max_length=10, choices=Status.choices, default=Status.OPEN)
-    decision = models.ForeignKey("Decision", models.PROTECT, null=True, related_name="reports")
+    decision = models.ForeignKey(
+        "Decision", models.PROTECT, null=True, related_name="reports", verbose_name=_("decision")
+    )
     created_at = models.DateTimeField(_("reported"), default=timezone.now)
+
+    objects = ReportQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("report")
@@ -167,12 +178,12 @@ class Report(models.Model):
 
 
 class NeverChanges(TypeError):
-    """A line of the audit trail was to be changed or taken out."""
+    """Error raised if a line of the audit trail is changed or deleted."""
 
 
 class DecisionQuerySet(models.QuerySet["Decision"]):
     def standing(self) -> DecisionQuerySet:
-        """Decisions that were not taken back."""
+        """Return the decisions that are not undone."""
         return self.filter(undone_by=None).exclude(action=Decision.Action.UNDO)
 
     def update(self, **_fields: Any) -> NoReturn:
@@ -186,19 +197,19 @@ class DecisionQuerySet(models.QuerySet["Decision"]):
 
 
 class Decision(models.Model):
-    """One line of the audit trail: who decided what, about what, about whom, and why.
+    """Line of the audit trail: moderator, action, content, person and reason.
 
-    Names stand beside the keys, so that a line reads the same when an account is gone.
+    Names stand beside the keys, so that a line reads the same after an account is deleted.
     """
 
     class Action(models.TextChoices):
-        LEAVE = "leave", _("Leave")
+        LEAVE = "leave", _("No action")
         HIDE = "hide", _("Hide")
         REMOVE = "remove", _("Remove")
         TIME_OUT = "time_out", _("Time out")
         SUSPEND = "suspend", _("Suspend")
         BAN = "ban", _("Ban")
-        UNDO = "undo", _("Take back")
+        UNDO = "undo", _("Undo")
 
     case = models.ForeignKey(
         Case, models.PROTECT, null=True, related_name="decisions", verbose_name=_("case")
@@ -215,12 +226,16 @@ class Decision(models.Model):
         User, models.SET_NULL, null=True, related_name="decisions_about", verbose_name=_("person")
     )
     person_name = models.CharField(max_length=30, blank=True)
+    # Owner of the chat to which a time-out or ban is limited; empty for the whole site.
+    room = models.CharField(_("chat of"), max_length=30, blank=True)
     title = models.CharField(_("about"), max_length=MAX_TITLE, blank=True)
-    content_before = models.CharField(max_length=8, choices=Case.Content.choices, blank=True)
+    content_before = models.CharField(
+        _("previous content state"), max_length=8, choices=Case.Content.choices, blank=True
+    )
     content_after = models.CharField(_("content"), max_length=8, choices=Case.Content.choices, blank=True)
     report_count = models.PositiveIntegerField(_("reports"), default=0)
     undoes = models.OneToOneField(
-        "self", models.PROTECT, null=True, related_name="undone_by", verbose_name=_("takes back")
+        "self", models.PROTECT, null=True, related_name="undone_by", verbose_name=_("undoes")
     )
     created_at = models.DateTimeField(_("decided"), default=timezone.now)
 
@@ -236,7 +251,7 @@ class Decision(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.get_action_display()}: {self.title or self.person_name}"
+        return f"{self.get_action_display()}: {self.subject}"
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         if not self._state.adding:
@@ -245,6 +260,11 @@ class Decision(models.Model):
 
     def delete(self, *_args: Any, **_kwargs: Any) -> NoReturn:
         raise NeverChanges
+
+    @property
+    def subject(self) -> str:
+        """Return the content's title, or else the person and the chat's owner."""
+        return self.title or " · ".join(filter(None, [self.person_name, self.room and f"@{self.room}"]))
 
     @property
     def changes_content(self) -> bool:
@@ -256,7 +276,7 @@ class SanctionQuerySet(models.QuerySet["Sanction"]):
         return self.filter(Q(until=None) | Q(until__gt=now or timezone.now()), ended_at=None)
 
     def lapsed(self, now: datetime | None = None) -> SanctionQuerySet:
-        """Over by the clock, and not yet written down as over."""
+        """Return the sanctions that are past their end but not yet marked as ended."""
         return self.filter(until__lte=now or timezone.now(), ended_at=None)
 
     def that_lock_out(self) -> SanctionQuerySet:
@@ -264,12 +284,12 @@ class SanctionQuerySet(models.QuerySet["Sanction"]):
 
 
 class Sanction(models.Model):
-    """What a person may not do, and until when (``until`` empty: for good)."""
+    """Limit on a person, and its end (``until`` empty: for good)."""
 
     class Kind(models.TextChoices):
-        TIME_OUT = "time_out", _("May not speak or upload")
-        SUSPENSION = "suspension", _("May not sign in")
-        BAN = "ban", _("May not sign in, for good")
+        TIME_OUT = "time_out", _("Cannot post or upload")
+        SUSPENSION = "suspension", _("Cannot sign in")
+        BAN = "ban", _("Permanently banned")
 
     person = models.ForeignKey(User, models.CASCADE, related_name="sanctions", verbose_name=_("person"))
     kind = models.CharField(_("kind"), max_length=10, choices=Kind.choices)

@@ -1,4 +1,4 @@
-"""What people are told."""
+"""Notifications of people."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Notification(models.Model):
     kind = models.CharField(max_length=16, choices=Kind.choices)
     data = models.JSONField(default=dict, help_text="what the sentence is made of")
     url = models.CharField(max_length=500, blank=True)
-    # Names the event: whoever tells of it twice tells it once.
+    # Idempotency key: a second notification with the same key is dropped.
     key = models.CharField(max_length=100, blank=True)
     created_at = models.DateTimeField(default=timezone.now)
     read_at = models.DateTimeField(null=True)

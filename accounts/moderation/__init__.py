@@ -1,7 +1,7 @@
 """Reports, decisions and sanctions.
 
-Whatever can be reported is registered here by the app it belongs to, in that
-app's ``AppConfig.ready``; this app knows none of them::
+Each app registers its kinds of content here, in its ``AppConfig.ready``; this app
+knows none of them::
 
     from accounts import moderation
 
@@ -21,22 +21,25 @@ app's ``AppConfig.ready``; this app knows none of them::
         )
     )
 
-Everything else follows: ``POST /api/v1/reports/``, a button
+A registered kind has ``POST /api/v1/reports/``, a report button
 (``{% include "includes/report_button.html" with kind="comment" id=comment.public_id %}``,
 or any element with ``data-report`` and ``data-report-id``), the desk, undo, notifications.
 
-- Before somebody comments, chats or uploads, ask ``may_speak(user)``: false
-  while they are timed out, suspended or banned (``silence(user)`` says until when).
-- An app whose own pages let moderators act calls ``act("comment", id, by=…,
-  action="remove", reason="spam")``, and the audit trail has it.
-- Suspensions end by themselves: when their person next signs in, and by
+- Call ``may_speak(user)`` before a comment, chat message or upload: it is false
+  during a time-out, suspension or ban (``silence(user)`` has its end).
+- Call ``act("comment", id, by=…, action="remove", reason="spam")`` for a moderator's
+  act on the app's own pages; it is recorded in the audit trail.
+- Call ``take_down`` for removals by a chat's moderators and by creators; ``note_silence`` and
+  ``note_return`` record sanctions that the chat itself keeps (``register_rooms``).
+- Suspensions end by themselves: at the person's next sign-in, and by
   ``restore_lapsed()``, to be called every minute.
 """
 
 from accounts.moderation.decisions import act, decide, decide_about, forgive, open_case, put_back, undo
 from accounts.moderation.desk import claim, release
-from accounts.moderation.registry import Kind, choices, kind_named, register
+from accounts.moderation.registry import Kind, choices, kind_named, register, register_rooms
 from accounts.moderation.reports import report
+from accounts.moderation.rooms import note_removal, note_return, note_silence, take_down
 from accounts.moderation.sanctions import lift, may_speak, restore_if_lapsed, restore_lapsed, silence
 
 __all__ = [
@@ -50,13 +53,18 @@ __all__ = [
     "kind_named",
     "lift",
     "may_speak",
+    "note_removal",
+    "note_return",
+    "note_silence",
     "open_case",
     "put_back",
     "register",
+    "register_rooms",
     "release",
     "report",
     "restore_if_lapsed",
     "restore_lapsed",
     "silence",
+    "take_down",
     "undo",
 ]

@@ -1,4 +1,4 @@
-"""Deciding, and taking it back: every decision is one transaction and one line of the audit trail."""
+"""Decisions and their undoing: each is one transaction and one line of the audit trail."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import F
 from django.utils import timezone
 
-from accounts import notifications
+from accounts import mail, notifications, outbox
 from accounts.errors import (
     AlreadyDecided,
     CannotTakeBack,
@@ -18,13 +18,14 @@ from accounts.errors import (
     InOtherHands,
     NoSuchTarget,
     NotOffered,
+    NotTheirs,
     OwnCase,
 )
 from accounts.models import Case, Decision, Notification, Reason, Report, Sanction, User
 from accounts.moderation import sanctions
-from accounts.moderation.registry import Kind, kind_named
+from accounts.moderation.registry import Kind, allow_in_room, kind_named
 from accounts.moderation.reports import case_of
-from accounts.services import check_reach
+from accounts.ranks import check_reach, reaches
 
 logger = logging.getLogger(__name__)
 
@@ -35,7 +36,7 @@ CONTENT_AFTER = {Action.HIDE: Content.HIDDEN, Action.REMOVE: Content.REMOVED}
 
 
 def open_case(target_type: str, target_id: str, *, by: User) -> Case:
-    """The case about a target that perhaps nobody reported; raises ``NoSuchTarget``."""
+    """Return the case of a target, reported or not; raise ``NoSuchTarget``."""
     kind = kind_named(target_type)
     target = kind.find(target_id, by) if kind else None
     if kind is None or target is None:
@@ -44,12 +45,12 @@ def open_case(target_type: str, target_id: str, *, by: User) -> Case:
 
 
 def act(target_type: str, target_id: str, *, by: User, action: str, **more: Any) -> Decision:
-    """Decide about a target without looking for its case: what an app's own moderation pages call."""
+    """Decide about a target, without a lookup of its case; for the apps' own moderation pages."""
     return decide(open_case(target_type, target_id, by=by), by=by, action=action, **more)
 
 
 def put_back(target_type: str, target_id: str, *, by: User) -> Decision:
-    """Take back the latest decision about a target.  Raises ``CannotTakeBack`` where there is none."""
+    """Undo the latest decision about a target.  Raise ``CannotTakeBack`` if there is none."""
     case = Case.objects.filter(target_type=target_type, target_id=target_id).first()
     latest = _latest_standing(case) if case else None
     if latest is None:
@@ -67,13 +68,13 @@ def decide(
     duration: timedelta | None = None,
     content: str = "",
 ) -> Decision:
-    """Decide a case as ``by`` saw it, and tell everyone whom it concerns.
+    """Decide a case as ``by`` saw it, and notify its author and the reporters.
 
-    ``duration`` is how long a time-out or a suspension lasts.  ``content`` says
-    what becomes of the content when the decision is about its author (empty: it
-    stays as it is).  ``note`` is for the author to read.
+    ``duration`` is the length of a time-out or a suspension.  ``content`` is the new
+    state of the content if the decision is about its author (empty: unchanged).
+    ``note`` is for the author to read.
 
-    Raises ``AlreadyDecided`` if the case has changed since it was read,
+    Raise ``AlreadyDecided`` if the case has changed since it was read,
     ``InOtherHands``, ``OwnCase``, ``NotOffered``, ``DurationMissing``, or
     ``NotTheirs`` for people with a role.
     """
@@ -88,9 +89,9 @@ def decide(
             content_before=case.content,
             content_after=after,
             report_count=case.report_count,
-            **_facts(by=by, person=case.author, action=action, reason=reason, note=note, duration=duration),
+            **facts(by=by, person=case.author, action=action, reason=reason, note=note, duration=duration),
         )
-        target = _set_content(case, kind, after, by=by)
+        target = set_content(case, kind, after, by=by)
         if action in ABOUT_PEOPLE and case.author:
             sanctions.impose(decision, person=case.author, by=by)
         _answer_reports(case, decision)
@@ -110,14 +111,14 @@ def decide_about(
     note: str = "",
     duration: timedelta | None = None,
 ) -> Decision:
-    """Time out, suspend or ban somebody for what is no single piece of content."""
+    """Time out, suspend or ban a person without a case."""
     if action not in ABOUT_PEOPLE:
         raise NotOffered
     check_reach(person, by=by)
     _check_duration(action, duration)
-    facts = _facts(by=by, person=person, action=action, reason=reason, note=note, duration=duration)
+    line = facts(by=by, person=person, action=action, reason=reason, note=note, duration=duration)
     with transaction.atomic():
-        decision = Decision.objects.create(**facts)
+        decision = Decision.objects.create(**line)
         sanctions.impose(decision, person=person, by=by)
         _tell_person(decision, person)
     logger.info("Decided", extra={"person": person.pk, "action": action, "by": by.pk})
@@ -125,23 +126,29 @@ def decide_about(
 
 
 def undo(decision: Decision, *, by: User) -> Decision:
-    """Take a decision back: content and person are as before, and its reports are open again.
+    """Undo a decision: restore content and person, and open its reports again.
 
-    Raises ``CannotTakeBack`` for a decision that was taken back already, or that
-    another about the same case has followed; ``OwnCase``; ``NotTheirs``.
+    Raise ``CannotTakeBack`` for a decision that is undone already, is not the latest of
+    its case, or changed content that is not stored; ``OwnCase``; ``NotTheirs``.
     """
     case = decision.case
-    if decision.action == Action.UNDO or (case and _latest_standing(case) != decision):
+    is_latest = case is None or _latest_standing(case) == decision
+    is_content_known = case is not None or not decision.changes_content
+    if decision.action == Action.UNDO or not is_latest or not is_content_known:
         raise CannotTakeBack
+    if decision.room:
+        return allow_in_room(decision, by)
     if decision.action in ABOUT_PEOPLE and decision.person:
         check_reach(decision.person, by=by)
+    if not reaches(by, decision.person):
+        raise NotTheirs
     if decision.person == by and not by.is_superuser:
         raise OwnCase
     try:
         with transaction.atomic():
             return _undo(decision, case, by=by)
     except IntegrityError as error:
-        raise CannotTakeBack from error  # somebody was faster
+        raise CannotTakeBack from error  # another moderator was faster
 
 
 def _undo(decision: Decision, case: Case | None, *, by: User) -> Decision:
@@ -151,26 +158,26 @@ def _undo(decision: Decision, case: Case | None, *, by: User) -> Decision:
         undoes=decision,
         content_before=decision.content_after,
         content_after=decision.content_before,
-        **_facts(by=by, person=decision.person, action=Action.UNDO, reason=decision.reason),
+        **facts(by=by, person=decision.person, action=Action.UNDO, reason=decision.reason),
     )
     kind, target = None, None
     if case:
         kind = kind_named(case.target_type)
-        target = _set_content(case, kind, decision.content_before, by=by)
+        target = set_content(case, kind, decision.content_before, by=by)
         _reopen(case, decision)
     sanction = getattr(decision, "sanction", None)
     if sanction:
         sanctions.lift(sanction, by=by)
     if decision.action != Action.LEAVE and decision.person:
         _tell_person(line, decision.person, kind=kind, target=target)
-    logger.info("Taken back", extra={"decision": decision.pk, "by": by.pk})
+    logger.info("Decision undone", extra={"decision": decision.pk, "by": by.pk})
     return line
 
 
 def forgive(person: User, *, by: User) -> None:
-    """End whatever forbids ``person`` something now; the decisions stand, and what they did to content.
+    """End all sanctions of ``person``; the decisions and their effects on content stay.
 
-    Also lets somebody in who was locked out by no decision.  Raises ``NotTheirs``.
+    Also restore an account that no decision has locked.  Raise ``NotTheirs``.
     """
     check_reach(person, by=by)
     with transaction.atomic():
@@ -178,12 +185,9 @@ def forgive(person: User, *, by: User) -> None:
             sanctions.lift(sanction, by=by)
         if not person.is_active:
             sanctions.set_active(person, active=True, by=by)
-        line = Decision.objects.create(**_facts(by=by, person=person, action=Action.UNDO))
+        line = Decision.objects.create(**facts(by=by, person=person, action=Action.UNDO))
         _tell_person(line, person)
-    logger.info("Forgiven", extra={"person": person.pk, "by": by.pk})
-
-
-# --- What must hold ---------------------------------------------------------------
+    logger.info("Sanctions lifted", extra={"person": person.pk, "by": by.pk})
 
 
 def _check(
@@ -197,11 +201,13 @@ def _check(
         if case.author is None:
             raise NotOffered
         check_reach(case.author, by=by)
+    if action != Action.LEAVE and not reaches(by, case.author):
+        raise NotTheirs
     _check_duration(action, duration)
 
 
 def offers(kind: Kind | None, content: str) -> bool:
-    """Whether content of this kind can be brought into that state."""
+    """Return whether content of this kind can be brought into that state."""
     ways = {Content.HIDDEN: "hide", Content.REMOVED: "remove", Content.SHOWN: "restore"}
     return kind is not None and getattr(kind, ways[Content(content)]) is not None
 
@@ -212,7 +218,7 @@ def _check_duration(action: str, duration: timedelta | None) -> None:
 
 
 def _close(case: Case, *, by: User, content: str) -> None:
-    """Close the case if nobody has decided it, or holds it, since we read it."""
+    """Close the case if it was neither decided nor claimed by another moderator since it was read."""
     as_seen = Case.objects.filter(pk=case.pk, version=case.version)
     closed = as_seen.free_for(by).update(
         status=Case.Status.CLOSED,
@@ -232,10 +238,7 @@ def _latest_standing(case: Case) -> Decision | None:
     return case.decisions.standing().first()
 
 
-# --- What follows -----------------------------------------------------------------
-
-
-def _facts(
+def facts(
     *,
     by: User,
     person: User | None,
@@ -257,23 +260,24 @@ def _facts(
     }
 
 
-def _set_content(case: Case, kind: Kind | None, after: str, *, by: User) -> Any:
-    """Bring the target from ``case.content`` to ``after``; return it, or None where it is gone."""
+def set_content(case: Case, kind: Kind | None, after: str, *, by: User) -> Any:
+    """Bring the target from ``case.content`` to ``after``; return it, or ``None`` if it is gone."""
     target = kind.find(case.target_id, by) if kind else None
     if kind is None or target is None or after == case.content:
         return target
     is_less = after == Content.SHOWN or case.content == Content.REMOVED
     if is_less and kind.restore:
         kind.restore(target, by)
-    if after == Content.HIDDEN and kind.hide:
-        kind.hide(target, by)
+    hide = kind.hide or kind.remove  # the kind may have offered hiding earlier
+    if after == Content.HIDDEN and hide:
+        hide(target, by)
     if after == Content.REMOVED and kind.remove:
         kind.remove(target, by)
     return target
 
 
 def _answer_reports(case: Case, decision: Decision) -> None:
-    """Close the open reports, and let those who made them hear the outcome, not who decided."""
+    """Close the open reports, and notify the reporters of the outcome without the moderator's name."""
     is_upheld = decision.action != Action.LEAVE
     waiting = Report.objects.filter(case=case, status=Report.Status.OPEN)
     reporters = [pk for pk in waiting.values_list("reporter", flat=True) if pk]
@@ -282,15 +286,25 @@ def _answer_reports(case: Case, decision: Decision) -> None:
         reporters,
         kind=Notification.Kind.REPORT_DECIDED,
         data={"title": case.title, "target_type": case.target_type, "upheld": is_upheld},
-        key=f"decided:{decision.pk}",
+        key=answer_key(decision),
     )
 
 
+def answer_key(decision: Decision) -> str:
+    """Return the key of the reporters' notifications, which are sent once and withdrawn after an undo."""
+    return f"decided:{decision.pk}"
+
+
 def _reopen(case: Case, decision: Decision) -> None:
-    """Put the case back into the queue with the reports that the decision had answered."""
+    """Put the case back into the queue with the reports that the decision had answered.
+
+    Their reporters lose that notification, and get one for the next decision.
+    """
     back = Report.objects.filter(decision=decision)
+    reporters = [pk for pk in back.values_list("reporter", flat=True) if pk]
+    notifications.withdraw(reporters, key=answer_key(decision))
     waiting = Report.objects.filter(case=case, status=Report.Status.OPEN)
-    # Whoever has reported it again meanwhile has one open report already.
+    # A reporter who has reported it again meanwhile has an open report already.
     again = waiting.exclude(reporter=None).values("reporter")
     back.exclude(reporter__in=again).update(status=Report.Status.OPEN, decision=None)
     reasons = [Reason(reason) for reason in waiting.values_list("reason", flat=True).distinct().order_by()]
@@ -324,11 +338,11 @@ def _tell_person(decision: Decision, person: User, *, kind: Kind | None = None, 
         url=kind.url(target)[:500] if kind and target is not None and not is_gone else "",
         key=f"decision:{decision.pk}",
     )
-    if decision.action in {Action.SUSPEND, Action.BAN}:  # they cannot sign in to read it
-        notifications.hand_over("mail_decision", decision.pk)
+    if decision.action in {Action.SUSPEND, Action.BAN}:  # they cannot sign in to read the notification
+        outbox.add(mail.mail_decision, decision.pk)
 
 
 def _remember(case: Case, **fields: Any) -> None:
-    """The object at hand is as its row."""
+    """Set ``fields`` on the object, as they are in its row."""
     for name, value in fields.items():
         setattr(case, name, value)

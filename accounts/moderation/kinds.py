@@ -1,4 +1,4 @@
-"""What this app itself lets people report: channels."""
+"""Channels as a kind of content that people can report."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from accounts.moderation.registry import Kind, register
 
 
 def find_channel(username: str, asker: User) -> Channel | None:
-    """A channel by its name; of people who are locked out, for moderators only."""
+    """Return a channel by its name; channels of locked accounts for moderators only."""
     channels = Channel.objects.all() if asker.is_moderator else Channel.objects.public()
     return channels.select_related("owner").with_follower_count().named(username).first()
 
@@ -25,7 +25,7 @@ def context_of(channel: Channel) -> dict[str, Any]:
 
 
 def register_channel() -> None:
-    """A channel is not hidden: it is its person who is timed out, suspended or banned."""
+    """Register channels; they cannot be hidden, but their owners can be sanctioned."""
     register(
         Kind(
             name="channel",

@@ -1,4 +1,4 @@
-"""Reporting: anybody with an account may, about anything they may see."""
+"""Reports: anybody with an account may report anything they may see."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ def report(
 ) -> tuple[Report, bool]:
     """Return ``by``'s open report about the target, and whether it is new.
 
-    It keeps what they saw, so that the desk can show it whatever becomes of it.
-    Raises ``NoSuchTarget`` or ``TooManyReports``.
+    It keeps the content as the reporter saw it, for the desk to show after later changes.
+    Raise ``NoSuchTarget`` or ``TooManyReports``.
     """
     kind = kind_named(target_type)
     target = kind.find(target_id, by) if kind else None
@@ -42,26 +42,29 @@ def report(
         raise NoSuchTarget
     with transaction.atomic():
         case = case_of(kind, target)
-        known = Report.objects.filter(case=case, reporter=by, status=Report.Status.OPEN).first()
-        if known:
-            return known, False
-        _check_pace(by)
-        made = Report.objects.create(
-            case=case,
-            reporter=by,
-            reason=reason,
-            detail=detail,
-            offset_s=kind.at(target) if offset_s is None else offset_s,
-            title=case.title,
-            text=kind.text(target)[:MAX_TEXT],
+        known = Report.objects.filter(case=case, reporter=by, status=Report.Status.OPEN)
+        if not known.exists():
+            _check_pace(by)
+        made, is_new = known.get_or_create(
+            defaults={
+                "case": case,
+                "reporter": by,
+                "reason": reason,
+                "detail": detail,
+                "offset_s": kind.at(target) if offset_s is None else offset_s,
+                "title": case.title,
+                "text": kind.text(target)[:MAX_TEXT],
+            }
         )
+        if not is_new:
+            return made, False
         _count(case, Reason(reason))
     logger.info("Reported", extra={"case": case.pk, "kind": kind.name, "reason": reason})
     return made, True
 
 
 def case_of(kind: Kind, target: Any) -> Case:
-    """The case about ``target``, with its title and author as they are now."""
+    """Return the case of ``target``, created if needed, with its present title."""
     title = kind.title(target)[:MAX_TITLE] or str(kind.label)
     case, is_new = Case.objects.get_or_create(
         target_type=kind.name,

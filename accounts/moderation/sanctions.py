@@ -1,4 +1,4 @@
-"""What a person may not do for a while, and how it ends by itself."""
+"""Sanctions: time-outs, suspensions and bans, and their end."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from django.db import transaction
 from django.utils import timezone
 
-from accounts import notifications, services
+from accounts import notifications, services, sweeps
 from accounts.models import Decision, Notification, Sanction, User
 from accounts.moderation import registry
 
@@ -27,24 +27,24 @@ KINDS = {
 
 
 def may_speak(user: User | AnonymousUser) -> bool:
-    """Whether ``user`` may comment, chat and upload now."""
+    """Return whether ``user`` may comment, chat and upload now."""
     return user.is_authenticated and user.is_active and silence(user) is None
 
 
 def silence(user: User) -> Sanction | None:
-    """The sanction that keeps ``user`` from speaking longest, if there is one."""
+    """Return the sanction that silences ``user`` longest, or ``None``."""
     in_force = list(Sanction.objects.in_force().filter(person=user))
     for_good = [sanction for sanction in in_force if sanction.until is None]
     return for_good[0] if for_good else max(in_force, key=_until, default=None)
 
 
 def _until(sanction: Sanction) -> datetime:
-    assert sanction.until is not None  # noqa: S101 -- for mypy: those for good were taken out
+    assert sanction.until is not None  # noqa: S101 -- for mypy: those without an end were taken out
     return sanction.until
 
 
 def impose(decision: Decision, *, person: User, by: User) -> Sanction:
-    """Make the decision count; whoever is locked out loses sessions and tokens with the next request."""
+    """Impose the decision's sanction; a suspension or ban locks the account and revokes access at once."""
     kind = KINDS[Decision.Action(decision.action)]
     sanction = Sanction.objects.create(person=person, kind=kind, decision=decision, until=decision.until)
     if locks_out(sanction):
@@ -53,7 +53,7 @@ def impose(decision: Decision, *, person: User, by: User) -> Sanction:
 
 
 def set_active(person: User, *, active: bool, by: User | None) -> None:
-    """Lock or restore an account; what it said leaves open pages, or comes back to them."""
+    """Lock or restore an account, and remove its texts from open pages or bring them back."""
     services.set_active(user=person, active=active, by=by)
     for kind in registry.kinds():
         kind.author_switched(person)
@@ -65,7 +65,7 @@ def locks_out(sanction: Sanction) -> bool:
 
 @transaction.atomic
 def lift(sanction: Sanction, *, by: User | None) -> bool:
-    """End a sanction before its time, or by the clock (``by`` None); false if it had ended already."""
+    """End a sanction early, or at its end (``by`` is ``None``); return false if it has ended already."""
     ended = Sanction.objects.filter(pk=sanction.pk, ended_at=None).update(ended_at=timezone.now())
     if ended and locks_out(sanction):
         _let_in(sanction.person, by)
@@ -73,7 +73,7 @@ def lift(sanction: Sanction, *, by: User | None) -> bool:
 
 
 def _let_in(person: User, by: User | None) -> None:
-    """Restore the account, unless something else keeps it locked."""
+    """Restore the account, unless another sanction keeps it locked."""
     if Sanction.objects.in_force().that_lock_out().filter(person=person).exists():
         return
     set_active(person, active=True, by=by)
@@ -82,13 +82,13 @@ def _let_in(person: User, by: User | None) -> None:
 
 
 def restore_lapsed() -> int:
-    """End whatever is over by the clock; how many people may do something again."""
+    """Lift the sanctions that are over, each by itself (``accounts.sweeps``); return their number."""
     lapsed = Sanction.objects.lapsed().select_related("person__channel").order_by("until")
-    return sum(lift(sanction, by=None) for sanction in lapsed[:ENDED_AT_ONCE])
+    return sweeps.each("end sanctions", lapsed, lambda each: lift(each, by=None), at_most=ENDED_AT_ONCE)
 
 
 def restore_if_lapsed(person: User) -> bool:
-    """Let ``person`` in whose suspension is over, without waiting for the sweep; whether they may come in."""
+    """Lift ``person``'s sanctions that are over, without waiting for the sweep; return ``is_active``."""
     for sanction in Sanction.objects.lapsed().filter(person=person).select_related("person"):
         lift(sanction, by=None)
     person.refresh_from_db(fields=["is_active"])

@@ -1,8 +1,9 @@
-"""Notifications as templates show them."""
+"""Template filters for notifications."""
 
 from __future__ import annotations
 
 from django import template
+from django.utils.safestring import SafeString
 
 from accounts import notifications
 from accounts.models import Notification
@@ -23,8 +24,8 @@ ICONS: dict[str, str] = {
 
 
 @register.filter
-def sentence(notification: Notification) -> str:
-    return notifications.sentence(notification)
+def sentence(notification: Notification) -> SafeString:
+    return notifications.sentence_html(notification)
 
 
 @register.filter

@@ -1,7 +1,10 @@
+from collections.abc import Callable
+
 import pytest
+from django.core.mail import EmailMessage
 from pytest_django import Settings
 
-from accounts import services
+from accounts import outbox, services
 from accounts.models import User
 from accounts.moderation import registry
 from accounts.services import Role
@@ -11,13 +14,24 @@ from accounts.tests.reportable import Wall, notes_on
 
 @pytest.fixture(autouse=True)
 def quick_passwords(settings: Settings) -> None:
-    """A quarter of a second for every password is meant for those who guess them."""
+    """Use a fast hash: the real one takes a quarter of a second, to slow down guessing."""
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
 @pytest.fixture
+def letters(mailoutbox: list[EmailMessage]) -> Callable[[], list[EmailMessage]]:
+    """Return a function that works the outbox and returns all mail so far."""
+
+    def work() -> list[EmailMessage]:
+        outbox.work()
+        return mailoutbox
+
+    return work
+
+
+@pytest.fixture
 def wall(monkeypatch: pytest.MonkeyPatch) -> Wall:
-    """An empty wall whose notes can be reported."""
+    """Return an empty wall whose notes can be reported."""
     made = Wall()
     monkeypatch.setitem(registry._kinds, "note", notes_on(made))
     return made

@@ -1,4 +1,4 @@
-"""People for tests; every one of them signs in with ``PASSWORD``."""
+"""Factories of people; each signs in with ``PASSWORD``."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PASSWORD = "correct horse battery staple"
 
 @cache
 def hashed(password: str, algorithm: str) -> str:
-    """Hashing takes a quarter of a second, on purpose; all these people may share one."""
+    """Return a hash that all people of a test run share: hashing takes a quarter of a second."""
     return make_password(password, hasher=algorithm)
 
 

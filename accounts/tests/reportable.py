@@ -1,4 +1,4 @@
-"""A kind of content of our own, so that moderation is tested without the apps that use it."""
+"""Kind of content for tests of moderation, independent of the other apps."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from accounts.moderation.registry import Kind
 
 @dataclass(slots=True)
 class Note:
-    """Somebody's words on a wall; a secret one only its author and moderators know of."""
+    """Note on a wall; a secret one is visible only to its author and moderators."""
 
     public_id: str
     author: User
@@ -35,7 +35,7 @@ class Wall:
 
 
 def notes_on(wall: Wall) -> Kind:
-    """How a wall's notes are reported and moderated."""
+    """Return the kind that reports and moderates a wall's notes."""
 
     def bring(state: str) -> object:
         def set_state(note: Note, _by: User) -> None:

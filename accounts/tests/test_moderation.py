@@ -1,4 +1,4 @@
-"""Reporting, deciding, taking back: the services that the desk, the API and other apps call."""
+"""Tests of moderation services: reports, decisions and undo."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ from accounts.errors import (
     TooManyReports,
 )
 from accounts.mail import mail_decision
-from accounts.models import Case, Decision, NeverChanges, Notification, Report, Sanction, User
+from accounts.models import Case, Decision, NeverChanges, Notification, Report, Sanction, SweepFailure, User
+from accounts.moderation import sanctions
 from accounts.moderation.desk import LEASE, neighbour, next_case
 from accounts.notifications import sentence
 from accounts.services import Role
@@ -52,10 +53,7 @@ def told(person: User) -> list[str]:
     return [sentence(notification) for notification in Notification.objects.of(person).order_by("pk")]
 
 
-# --- Reporting ------------------------------------------------------------------------
-
-
-def test_a_report_opens_a_case_and_keeps_what_was_seen(note: Note) -> None:
+def test_report_opens_a_case_and_keeps_the_content(note: Note) -> None:
     made = report(note, detail="  Again!", offset_s=12.5)
     note.text = "I never sold lamps"
 
@@ -65,7 +63,7 @@ def test_a_report_opens_a_case_and_keeps_what_was_seen(note: Note) -> None:
     assert (made.title, made.text, made.offset_s) == ("Buy my lamps", "Buy my lamps", 12.5)
 
 
-def test_reporting_twice_is_reporting_once(note: Note) -> None:
+def test_second_report_returns_the_open_one(note: Note) -> None:
     person = UserFactory()
 
     first = moderation.report(by=person, target_type="note", target_id="n1", reason="spam")
@@ -76,7 +74,7 @@ def test_reporting_twice_is_reporting_once(note: Note) -> None:
     assert Case.objects.get().report_count == 1
 
 
-def test_reports_of_several_people_are_one_case(note: Note) -> None:
+def test_reports_about_one_target_share_a_case(note: Note) -> None:
     for _person in range(3):
         report(note)
 
@@ -84,14 +82,14 @@ def test_reports_of_several_people_are_one_case(note: Note) -> None:
 
 
 @pytest.mark.parametrize(("kind", "target"), [("note", "n2"), ("note", "n1"), ("nonsense", "n1")])
-def test_what_somebody_may_not_see_is_not_there(wall: Wall, note: Note, kind: str, target: str) -> None:
+def test_invisible_or_unknown_target_is_not_found(wall: Wall, note: Note, kind: str, target: str) -> None:
     note.is_secret = True
 
     with pytest.raises(NoSuchTarget):
         moderation.report(by=UserFactory(), target_type=kind, target_id=target, reason="spam")
 
 
-def test_reports_of_one_person_have_a_pace(wall: Wall, settings: Settings, monkeypatch: Any) -> None:
+def test_reports_above_the_hourly_limit_are_refused(wall: Wall, settings: Settings, monkeypatch: Any) -> None:
     settings.RATE_LIMITS = True
     monkeypatch.setattr("accounts.moderation.reports.REPORTS_PER_HOUR", 2)
     person, author = UserFactory(), UserFactory()
@@ -101,12 +99,12 @@ def test_reports_of_one_person_have_a_pace(wall: Wall, settings: Settings, monke
     report(notes[1], by=person)
     with pytest.raises(TooManyReports):
         report(notes[2], by=person)
-    report(notes[1], by=person)  # the one that is open already
+    report(notes[1], by=person)  # its report is open already
 
     assert Report.objects.count() == 2
 
 
-def test_the_desk_takes_first_what_cannot_wait_then_what_many_reported(wall: Wall, moderator: User) -> None:
+def test_queue_is_ordered_by_urgency_then_report_count(wall: Wall, moderator: User) -> None:
     author = UserFactory()
     reports = {"a": ["spam"], "b": ["spam", "other"], "c": ["child_safety"], "d": ["spam"]}
     for name, reasons in reports.items():
@@ -122,9 +120,6 @@ def test_the_desk_takes_first_what_cannot_wait_then_what_many_reported(wall: Wal
     assert next_case(queue[-1], by=moderator) == queue[0]
 
 
-# --- Deciding -------------------------------------------------------------------------
-
-
 @pytest.fixture
 def case(note: Note) -> Case:
     report(note)
@@ -135,7 +130,7 @@ def case(note: Note) -> Case:
     ("action", "state", "outcome"),
     [("leave", "shown", "dismissed"), ("hide", "hidden", "upheld"), ("remove", "removed", "upheld")],
 )
-def test_a_decision_acts_and_answers_the_reports(
+def test_decision_changes_the_content_and_closes_the_reports(
     case: Case, note: Note, moderator: User, action: str, state: str, outcome: str
 ) -> None:
     moderation.decide(case, by=moderator, action=action, reason="spam")
@@ -146,7 +141,7 @@ def test_a_decision_acts_and_answers_the_reports(
     assert Report.objects.get().status == outcome
 
 
-def test_author_and_reporter_are_told_and_nobody_hears_who_decided(
+def test_author_and_reporter_are_notified_without_the_moderator_s_name(
     case: Case, note: Note, moderator: User
 ) -> None:
     reporter = Report.objects.get().reporter
@@ -154,25 +149,36 @@ def test_author_and_reporter_are_told_and_nobody_hears_who_decided(
 
     moderation.decide(case, by=moderator, action="remove", reason="spam", note="Lamps are off topic.")
 
-    assert told(note.author) == ["Moderators removed “Buy my lamps”: Spam or a trick"]
-    assert told(reporter) == [
-        "You reported “Buy my lamps”: we looked at it and did something about it. Thank you."
-    ]
+    assert told(note.author) == ["Moderators removed “Buy my lamps”: Spam or scam"]
+    assert told(reporter) == ["Moderators reviewed your report of “Buy my lamps” and took action."]
     assert Notification.objects.of(note.author).get().data["note"] == "Lamps are off topic."
     assert "moderator1" not in str(list(Notification.objects.values_list("data", "url", "key")))
 
 
-def test_leaving_it_is_told_to_the_reporter_alone(case: Case, note: Note, moderator: User) -> None:
+def test_reporter_of_a_redecided_case_keeps_only_the_last_outcome(case: Case, moderator: User) -> None:
+    reporter = Report.objects.get().reporter
+    assert reporter is not None
+
+    decision = moderation.decide(case, by=moderator, action="remove", reason="spam")
+    moderation.undo(decision, by=moderator)
+    told_meanwhile = told(reporter)
+    moderation.decide(Case.objects.get(), by=moderator, action="leave")
+
+    assert told_meanwhile == []
+    assert told(reporter) == ["Moderators reviewed your report of “Buy my lamps” and found no violation."]
+
+
+def test_leave_notifies_only_the_reporter(case: Case, note: Note, moderator: User) -> None:
     reporter = Report.objects.get().reporter
     assert reporter is not None
 
     moderation.decide(case, by=moderator, action="leave")
 
     assert told(note.author) == []
-    assert "left it as it is" in told(reporter)[0]
+    assert "found no violation" in told(reporter)[0]
 
 
-def test_a_page_that_is_older_than_a_decision_decides_nothing(
+def test_outdated_case_cannot_be_decided(
     case: Case, note: Note, moderator: User, administrator: User
 ) -> None:
     seen_by_another = Case.objects.get()
@@ -185,7 +191,7 @@ def test_a_page_that_is_older_than_a_decision_decides_nothing(
     assert Decision.objects.count() == 1
 
 
-def test_a_case_is_in_one_moderator_s_hands_until_the_lease_is_over(
+def test_case_is_claimed_by_one_moderator_until_the_lease_ends(
     case: Case, moderator: User, administrator: User
 ) -> None:
     assert moderation.claim(case, by=moderator)
@@ -200,7 +206,7 @@ def test_a_case_is_in_one_moderator_s_hands_until_the_lease_is_over(
     assert Case.objects.get().holder() == administrator
 
 
-def test_nobody_decides_about_themselves(wall: Wall, moderator: User) -> None:
+def test_moderator_cannot_decide_their_own_case(wall: Wall, moderator: User) -> None:
     report(wall.add(Note("n1", moderator)))
 
     with pytest.raises(OwnCase):
@@ -208,7 +214,7 @@ def test_nobody_decides_about_themselves(wall: Wall, moderator: User) -> None:
 
 
 @pytest.mark.parametrize("action", ["time_out", "suspend", "ban"])
-def test_only_administrators_lock_out_people_with_a_role(
+def test_only_administrators_sanction_people_with_a_role(
     wall: Wall, moderator: User, administrator: User, action: str
 ) -> None:
     colleague = UserFactory()
@@ -222,7 +228,7 @@ def test_only_administrators_lock_out_people_with_a_role(
     assert Sanction.objects.count() == 1
 
 
-def test_a_kind_without_a_way_to_hide_is_not_hidden(moderator: User) -> None:
+def test_kind_without_hide_is_not_hidden(moderator: User) -> None:
     UserFactory(username="mara")
     case = moderation.open_case("channel", "MARA", by=moderator)
 
@@ -232,28 +238,26 @@ def test_a_kind_without_a_way_to_hide_is_not_hidden(moderator: User) -> None:
 
 
 @pytest.mark.parametrize("action", ["time_out", "suspend"])
-def test_what_ends_has_to_say_when(case: Case, moderator: User, action: str) -> None:
+def test_time_out_and_suspension_require_a_duration(case: Case, moderator: User, action: str) -> None:
     with pytest.raises(DurationMissing):
         moderation.decide(case, by=moderator, action=action)
 
 
-def test_what_an_app_s_own_moderators_do_is_on_the_trail_without_a_report(
-    note: Note, moderator: User
-) -> None:
+def test_act_without_report_is_recorded_in_the_trail(note: Note, moderator: User) -> None:
     moderation.act("note", "n1", by=moderator, action="remove", reason="hate")
 
     assert note.state == "removed"
     assert (Case.objects.get().status, Decision.objects.get().reason) == ("closed", "hate")
 
 
-def test_a_new_report_opens_a_decided_case_again(case: Case, note: Note, moderator: User) -> None:
+def test_new_report_reopens_a_decided_case(case: Case, note: Note, moderator: User) -> None:
     moderation.decide(case, by=moderator, action="leave")
     report(note)
 
     assert (Case.objects.get().status, Case.objects.get().report_count) == ("open", 1)
 
 
-def test_what_its_author_deleted_can_still_be_decided(case: Case, wall: Wall, moderator: User) -> None:
+def test_case_of_a_deleted_target_can_be_decided(case: Case, wall: Wall, moderator: User) -> None:
     wall.notes.clear()
 
     moderation.decide(case, by=moderator, action="remove", reason="spam")
@@ -261,10 +265,7 @@ def test_what_its_author_deleted_can_still_be_decided(case: Case, wall: Wall, mo
     assert Case.objects.get().status == "closed"
 
 
-# --- What is forbidden ----------------------------------------------------------------
-
-
-def test_a_time_out_silences_and_lets_sign_in(case: Case, note: Note, moderator: User) -> None:
+def test_timed_out_person_may_sign_in_but_not_speak(case: Case, note: Note, moderator: User) -> None:
     moderation.decide(case, by=moderator, action="time_out", duration=DAY, content="removed")
 
     person = User.objects.get(pk=note.author.pk)
@@ -276,7 +277,7 @@ def test_a_time_out_silences_and_lets_sign_in(case: Case, note: Note, moderator:
     assert note.state == "removed"
 
 
-def test_a_suspension_locks_out_and_ends_by_itself(
+def test_suspension_locks_the_account_and_ends_by_itself(
     case: Case,
     note: Note,
     moderator: User,
@@ -291,12 +292,34 @@ def test_a_suspension_locks_out_and_ends_by_itself(
     person = User.objects.get(pk=note.author.pk)
     assert person.is_active
     assert moderation.may_speak(person)
-    assert told(person)[-1] == "Your suspension is over. Welcome back."
+    assert told(person)[-1] == "Your suspension has ended. Welcome back."
     assert moderation.restore_lapsed() == 0
 
 
+def test_sanction_that_cannot_be_ended_does_not_keep_others_locked(
+    note: Note, moderator: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    people: list[User] = [note.author, UserFactory()]
+    for person in people:
+        moderation.decide_about(person, by=moderator, action="suspend", duration=DAY)
+    Sanction.objects.update(until=timezone.now())
+    set_active = sanctions.set_active
+
+    def fail_for_the_first(person: User, *, active: bool, by: User | None) -> None:
+        if person == people[0]:
+            raise ValueError("broken row")
+        set_active(person, active=active, by=by)
+
+    monkeypatch.setattr(sanctions, "set_active", fail_for_the_first)
+
+    assert moderation.restore_lapsed() == 1
+
+    assert [User.objects.get(pk=person.pk).is_active for person in people] == [False, True]
+    assert SweepFailure.objects.get().sweep == "end sanctions"
+
+
 @pytest.mark.parametrize("backend", ["accounts.authentication.PersonBackend"])
-def test_whose_suspension_is_over_comes_in_without_waiting_for_the_sweep(
+def test_lapsed_suspension_is_lifted_at_sign_in(
     case: Case, moderator: User, settings: Settings, backend: str
 ) -> None:
     settings.AUTHENTICATION_BACKENDS = [backend]
@@ -308,7 +331,7 @@ def test_whose_suspension_is_over_comes_in_without_waiting_for_the_sweep(
     assert authenticate(username="lampseller", password=PASSWORD) is not None
 
 
-def test_of_two_suspensions_the_longer_one_counts(note: Note, moderator: User) -> None:
+def test_longer_of_two_suspensions_counts(note: Note, moderator: User) -> None:
     for days in (1, 3):
         moderation.decide_about(note.author, by=moderator, action="suspend", duration=days * DAY)
     Sanction.objects.filter(until__lt=timezone.now() + 2 * DAY).update(until=timezone.now())
@@ -319,7 +342,7 @@ def test_of_two_suspensions_the_longer_one_counts(note: Note, moderator: User) -
     assert Sanction.objects.in_force().count() == 1
 
 
-def test_a_ban_has_no_end_and_is_told_by_mail(case: Case, note: Note, moderator: User) -> None:
+def test_ban_has_no_end_and_is_mailed(case: Case, note: Note, moderator: User) -> None:
     decision = moderation.decide(
         case, by=moderator, action="ban", reason="hate", note="We warned you.", duration=DAY
     )
@@ -327,12 +350,12 @@ def test_a_ban_has_no_end_and_is_told_by_mail(case: Case, note: Note, moderator:
 
     assert Sanction.objects.get().until is None
     assert mail.outbox[0].to == [note.author.email]
-    for said in ("closed", "Hate against a group", "We warned you."):
+    for said in ("banned", "Hate speech", "We warned you."):
         assert said in mail.outbox[0].body
     assert "moderator1" not in mail.outbox[0].body
 
 
-def test_asking_whether_somebody_may_speak_is_one_query(
+def test_may_speak_costs_one_query(
     note: Note, moderator: User, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     moderation.decide_about(note.author, by=moderator, action="time_out", duration=DAY)
@@ -341,10 +364,7 @@ def test_asking_whether_somebody_may_speak_is_one_query(
         assert not moderation.may_speak(note.author)
 
 
-# --- Taking back ----------------------------------------------------------------------
-
-
-def test_taking_back_brings_everything_back(case: Case, note: Note, moderator: User) -> None:
+def test_undo_restores_content_person_and_reports(case: Case, note: Note, moderator: User) -> None:
     decision = moderation.decide(case, by=moderator, action="suspend", duration=DAY, content="removed")
 
     moderation.undo(decision, by=moderator)
@@ -354,12 +374,10 @@ def test_taking_back_brings_everything_back(case: Case, note: Note, moderator: U
     assert User.objects.get(pk=note.author.pk).is_active
     assert (case.status, case.content, case.report_count) == ("open", "shown", 1)
     assert Report.objects.get().status == "open"
-    assert told(note.author)[-1] == "Moderators took back what they had decided about “Buy my lamps”"
+    assert told(note.author)[-1] == "Moderators reversed their decision about “Buy my lamps”"
 
 
-def test_taking_back_leads_to_what_was_before_not_to_the_beginning(
-    case: Case, note: Note, moderator: User
-) -> None:
+def test_undo_restores_the_previous_state(case: Case, note: Note, moderator: User) -> None:
     moderation.decide(case, by=moderator, action="hide")
     removed = moderation.decide(case, by=moderator, action="remove")
 
@@ -368,7 +386,7 @@ def test_taking_back_leads_to_what_was_before_not_to_the_beginning(
     assert note.state == "hidden"
 
 
-def test_a_decision_is_taken_back_once_and_the_latest_first(case: Case, moderator: User) -> None:
+def test_decisions_are_undone_once_and_latest_first(case: Case, moderator: User) -> None:
     first = moderation.decide(case, by=moderator, action="hide")
     second = moderation.decide(case, by=moderator, action="remove")
     with pytest.raises(CannotTakeBack):
@@ -383,7 +401,7 @@ def test_a_decision_is_taken_back_once_and_the_latest_first(case: Case, moderato
     assert Case.objects.get().content == "shown"
 
 
-def test_who_reported_again_meanwhile_has_one_open_report(case: Case, note: Note, moderator: User) -> None:
+def test_undo_leaves_one_open_report_per_reporter(case: Case, note: Note, moderator: User) -> None:
     reporter = Report.objects.get().reporter
     decision = moderation.decide(case, by=moderator, action="leave")
     report(note, by=reporter)
@@ -392,9 +410,6 @@ def test_who_reported_again_meanwhile_has_one_open_report(case: Case, note: Note
 
     assert sorted(Report.objects.values_list("status", flat=True)) == ["dismissed", "open"]
     assert Case.objects.get().report_count == 1
-
-
-# --- The trail ------------------------------------------------------------------------
 
 
 def change(decision: Decision) -> None:
@@ -412,7 +427,9 @@ def change(decision: Decision) -> None:
         lambda decision: Decision.objects.bulk_update([decision], ["note"]),
     ],
 )
-def test_the_trail_never_changes(case: Case, moderator: User, attempt: Callable[[Decision], object]) -> None:
+def test_decisions_cannot_be_changed_or_deleted(
+    case: Case, moderator: User, attempt: Callable[[Decision], object]
+) -> None:
     decision = moderation.decide(case, by=moderator, action="leave")
 
     with pytest.raises(NeverChanges):
@@ -421,7 +438,7 @@ def test_the_trail_never_changes(case: Case, moderator: User, attempt: Callable[
     assert list(Decision.objects.values_list("note", flat=True)) == [""]
 
 
-def test_the_trail_outlives_those_it_names(case: Case, note: Note, moderator: User) -> None:
+def test_decisions_outlive_the_accounts_they_name(case: Case, note: Note, moderator: User) -> None:
     moderation.decide(case, by=moderator, action="ban", reason="spam")
 
     note.author.delete()

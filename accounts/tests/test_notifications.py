@@ -1,4 +1,4 @@
-"""Telling people, and what they read of it: rows, sentences, socket, API and pages."""
+"""Tests of notifications: rows, sentences, socket, API and pages."""
 
 from __future__ import annotations
 
@@ -6,22 +6,19 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-import redis
 from asgiref.sync import sync_to_async
 from channels.testing import WebsocketCommunicator
-from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
 from django.test import Client
 from django.utils import timezone
-from pytest_django import DjangoAssertNumQueries, DjangoCaptureOnCommitCallbacks
+from pytest_django import DjangoAssertNumQueries
 from rest_framework.test import APIClient
 
-from accounts import moderation, notifications, services, tasks
+from accounts import moderation, notifications, outbox, services
 from accounts.consumers import NotificationConsumer
-from accounts.models import Notification, User
+from accounts.models import Notification, OutboxEntry, User
 from accounts.notifications import detail, notify, sentence
 from accounts.tests.factories import UserFactory
-from videoplatform.celery import app
 
 pytestmark = [pytest.mark.django_db, pytest.mark.redis]
 
@@ -40,34 +37,50 @@ def as_user(person: User) -> APIClient:
     return client
 
 
-# --- Telling --------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize(
     ("kind", "data", "said"),
     [
-        (Kind.REPLY, {"name": "Mara", "title": "Lamps"}, "Mara replied to you under “Lamps”"),
-        (Kind.MENTION, {"name": "Mara", "title": "Lamps"}, "Mara mentioned you under “Lamps”"),
-        (Kind.FOLLOW, {"name": "Mara"}, "Mara follows you"),
-        (Kind.VIDEO_READY, {"title": "100 % lamps"}, "“100 % lamps” is ready"),
-        (Kind.VIDEO_FAILED, {"title": "Lamps"}, "“Lamps” could not be prepared"),
+        (Kind.REPLY, {"name": "Mara", "title": "Lamps"}, "Mara replied to you on “Lamps”"),
+        (Kind.MENTION, {"name": "Mara", "title": "Lamps"}, "Mara mentioned you on “Lamps”"),
+        (Kind.FOLLOW, {"name": "Mara"}, "Mara followed you"),
+        (Kind.VIDEO_READY, {"title": "100 % lamps"}, "“100 % lamps” is ready to watch"),
+        (Kind.VIDEO_FAILED, {"title": "Lamps"}, "“Lamps” could not be processed"),
         (Kind.CHANNEL_LIVE, {"name": "Mara", "title": "Lamps"}, "Mara is live: Lamps"),
         (
             Kind.MODERATION,
             {"action": "suspend", "until": "2026-03-01T12:00:00+00:00", "reason": "hate"},
-            "Your account is suspended until March 1, 2026, noon: Hate against a group",
+            "Your account is suspended until Mar 1, 2026 12:00 UTC: Hate speech",
         ),
-        (Kind.MODERATION, {"action": "ban"}, "Your account is closed: Something else"),
+        (Kind.MODERATION, {"action": "ban"}, "Your account is banned: Other"),
         (
             Kind.MODERATION,
             {"action": "undo", "title": "A"},
-            "Moderators took back what they had decided about “A”",
+            "Moderators reversed their decision about “A”",
         ),
-        (Kind.MODERATION, {"action": "undo"}, "Moderators opened your account again. Welcome back."),
+        (Kind.MODERATION, {"action": "undo"}, "Moderators restored your account. Welcome back."),
     ],
 )
-def test_a_sentence_is_made_of_what_is_known(kind: str, data: dict[str, Any], said: str) -> None:
+def test_sentence_is_made_from_the_data(kind: str, data: dict[str, Any], said: str) -> None:
     assert sentence(Notification(kind=kind, data=data)) == said
+
+
+def test_end_of_suspension_is_a_localizable_time_element() -> None:
+    data = {"action": "suspend", "until": "2026-03-01T12:00:00+00:00", "reason": "hate"}
+
+    said = notifications.sentence_html(Notification(kind=Kind.MODERATION, data=data))
+
+    assert said == (
+        'Your account is suspended until <time datetime="2026-03-01T12:00:00+00:00" '
+        'data-local="datetime">Mar 1, 2026 12:00 UTC</time>: Hate speech'
+    )
+
+
+def test_names_and_titles_are_escaped_in_html() -> None:
+    data = {"name": "<b>Mara</b>", "title": "a & b 100 %"}
+
+    said = notifications.sentence_html(Notification(kind=Kind.REPLY, data=data))
+
+    assert said == "&lt;b&gt;Mara&lt;/b&gt; replied to you on “a &amp; b 100 %”"
 
 
 def test_every_kind_has_a_sentence_and_an_icon() -> None:
@@ -78,12 +91,12 @@ def test_every_kind_has_a_sentence_and_an_icon() -> None:
         assert icon_name(Notification(kind=kind))
 
 
-def test_the_second_line_is_what_was_written() -> None:
+def test_detail_is_the_comment_s_text() -> None:
     assert detail(Notification(kind=Kind.REPLY, data={"text": "Nice"})) == "Nice"
     assert detail(Notification(kind=Kind.FOLLOW)) == ""
 
 
-def test_what_is_told_twice_is_told_once() -> None:
+def test_notification_with_the_same_key_is_dropped() -> None:
     person = UserFactory()
 
     for _time in range(2):
@@ -92,7 +105,7 @@ def test_what_is_told_twice_is_told_once() -> None:
     assert Notification.objects.count() == 1
 
 
-def test_a_follower_is_told_once_however_often_they_come_back() -> None:
+def test_repeated_follow_notifies_the_owner_once() -> None:
     channel, follower = UserFactory(username="mara").channel, UserFactory(username="noor")
 
     for _time in range(2):
@@ -100,10 +113,10 @@ def test_a_follower_is_told_once_however_often_they_come_back() -> None:
         services.unfollow(user=follower, channel=channel)
 
     told = Notification.objects.get()
-    assert (told.person, sentence(told), told.url) == (channel.owner, "noor follows you", "/@noor/")
+    assert (told.person, sentence(told), told.url) == (channel.owner, "noor followed you", "/@noor/")
 
 
-def test_the_oldest_make_room(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_oldest_notifications_are_deleted_above_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("accounts.notifications.KEPT", 2)
     person = UserFactory()
 
@@ -113,7 +126,7 @@ def test_the_oldest_make_room(monkeypatch: pytest.MonkeyPatch) -> None:
     assert list(kept) == ["Lamps 3", "Lamps 2"]
 
 
-def test_telling_costs_the_same_however_many_people(
+def test_notifying_several_people_costs_one_query(
     django_assert_num_queries: DjangoAssertNumQueries,
 ) -> None:
     people = [UserFactory().pk for _person in range(3)]
@@ -122,7 +135,7 @@ def test_telling_costs_the_same_however_many_people(
         notifications.tell(people, kind=Kind.CHANNEL_LIVE, data={"name": "Mara"})
 
 
-def test_followers_are_told_in_batches_and_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_followers_are_notified_in_batches_and_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("accounts.notifications.FOLLOWERS_AT_ONCE", 2)
     channel = UserFactory().channel
     people = [UserFactory() for _person in range(5)]
@@ -130,50 +143,36 @@ def test_followers_are_told_in_batches_and_once(monkeypatch: pytest.MonkeyPatch)
         services.follow(user=person, channel=channel)
     services.set_active(user=people[0], active=False, by=None)
     Notification.objects.all().delete()
-    asked: dict[str, Any] = {
-        "kind": Kind.CHANNEL_LIVE,
-        "data": {"name": "Mara"},
-        "url": "/@mara/live/",
-        "key": "live:b1",
-    }
+    first = [channel.pk, Kind.CHANNEL_LIVE, {"name": "Mara"}, "/@mara/live/", "live:b1", 0]
 
-    after, batches = notifications.tell_some_followers(channel.pk, 0, **asked), 1
-    while after is not None:
-        after = notifications.tell_some_followers(channel.pk, after, **asked)
+    again, batches = notifications.tell_some_followers(*first), 1
+    while again is not None:
+        again = notifications.tell_some_followers(*again)
         batches += 1
-    notifications.tell_some_followers(channel.pk, 0, **asked)  # a task that came twice
+    notifications.tell_some_followers(*first)  # a repeated call
 
     assert batches == 3
     assert sorted(Notification.objects.values_list("person", flat=True)) == [p.pk for p in people[1:]]
 
 
-def test_a_worker_tells_batch_after_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_followers_are_notified_by_one_outbox_entry(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("accounts.notifications.FOLLOWERS_AT_ONCE", 2)
-    monkeypatch.setitem(app.conf, "task_always_eager", True)
     channel = UserFactory().channel
     for _person in range(5):
         services.follow(user=UserFactory(), channel=channel)
+    told = {"kind": Kind.CHANNEL_LIVE, "data": {"name": "Mara"}, "url": "/@mara/live/", "key": "live:b1"}
 
-    tasks.tell_followers.delay(channel.pk, Kind.CHANNEL_LIVE, {"name": "Mara"}, "/@mara/live/", "live:b1")
+    notifications.tell_followers(channel, **told)  # type: ignore[arg-type]
+    batches = 0
+    while OutboxEntry.objects.exists():
+        outbox.work()
+        batches += 1
 
+    assert batches == 3
     assert Notification.objects.filter(kind=Kind.CHANNEL_LIVE).count() == 5
 
 
-def test_a_worker_is_woken_when_what_it_will_read_is_committed(
-    django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
-) -> None:
-    channel = UserFactory().channel
-    told = {"kind": Kind.CHANNEL_LIVE, "data": {}, "url": "/", "key": "live:b1"}
-
-    with django_capture_on_commit_callbacks(execute=True), redis.Redis.from_url(settings.REDIS_URL) as broker:
-        notifications.tell_followers(channel, **told)  # type: ignore[arg-type]
-        before = broker.llen("default")
-
-    with redis.Redis.from_url(settings.REDIS_URL) as broker:
-        assert (before, broker.llen("default")) == (0, 1)
-
-
-def test_what_is_old_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_prune_deletes_old_and_excess_notifications(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("accounts.notifications.KEPT", 3)
     old, busy = UserFactory(), UserFactory()
     tell(old, 1)
@@ -186,10 +185,28 @@ def test_what_is_old_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     assert Notification.objects.of(busy).count() == 3
 
 
-# --- The API --------------------------------------------------------------------------
+def test_person_whose_notifications_cannot_be_pruned_does_not_stop_the_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("accounts.notifications.KEPT", 1)
+    bad, good = UserFactory(), UserFactory()
+    notifications.tell([bad.pk, good.pk], kind=Kind.FOLLOW, data={})
+    notifications.tell([bad.pk, good.pk], kind=Kind.FOLLOW, data={})
+    make_room = notifications._make_room
+
+    def fail_for_one(person_id: int) -> None:
+        if person_id == bad.pk:
+            raise ValueError("broken row")
+        make_room(person_id)
+
+    monkeypatch.setattr(notifications, "_make_room", fail_for_one)
+
+    notifications.prune()
+
+    assert [Notification.objects.of(person).count() for person in (bad, good)] == [2, 1]
 
 
-def test_notifications_are_one_s_own_newest_first_in_one_s_language() -> None:
+def test_api_lists_own_notifications_newest_first_in_the_request_s_language() -> None:
     person = UserFactory()
     tell(person, 2)
     tell(UserFactory())
@@ -197,11 +214,14 @@ def test_notifications_are_one_s_own_newest_first_in_one_s_language() -> None:
     body = as_user(person).get(API, headers={"Accept-Language": "en"}).json()
 
     assert body["unread_count"] == 2
-    assert [row["sentence"] for row in body["results"]] == ["“Lamps 1” is ready", "“Lamps 0” is ready"]
+    assert [row["sentence"] for row in body["results"]] == [
+        "“Lamps 1” is ready to watch",
+        "“Lamps 0” is ready to watch",
+    ]
     assert body["results"][0] | {"id": "", "created_at": ""} == {
         "id": "",
         "kind": "video_ready",
-        "sentence": "“Lamps 1” is ready",
+        "sentence": "“Lamps 1” is ready to watch",
         "detail": "",
         "url": "/watch/a/",
         "data": {"title": "Lamps 1"},
@@ -211,7 +231,7 @@ def test_notifications_are_one_s_own_newest_first_in_one_s_language() -> None:
     assert APIClient().get(API).status_code == 401
 
 
-def test_some_or_all_are_marked_read_and_only_one_s_own() -> None:
+def test_some_or_all_own_notifications_are_marked_read() -> None:
     person, other = UserFactory(), UserFactory()
     tell(person, 3)
     tell(other)
@@ -227,7 +247,7 @@ def test_some_or_all_are_marked_read_and_only_one_s_own() -> None:
 
 
 @pytest.mark.parametrize("body", [{"ids": ["x"]}, {"ids": ["9" * 30]}, {"ids": "1"}, [], {"ids": [None]}])
-def test_nonsense_marks_nothing_read(body: Any) -> None:
+def test_invalid_ids_mark_nothing_read(body: Any) -> None:
     person = UserFactory()
     tell(person)
 
@@ -236,7 +256,7 @@ def test_nonsense_marks_nothing_read(body: Any) -> None:
 
 
 @pytest.mark.parametrize("count", [1, 3])
-def test_lists_cost_the_same_however_long(
+def test_list_query_counts_are_constant(
     count: int, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     person = UserFactory()
@@ -244,18 +264,15 @@ def test_lists_cost_the_same_however_long(
     client = Client()
     client.force_login(person)
 
-    with django_assert_num_queries(2):  # and how many are unread
+    with django_assert_num_queries(2):  # the page of notifications, and the unread count
         as_user(person).get(API)
     with django_assert_num_queries(3):  # with session and person
         client.get("/notifications/recent/")
-    with django_assert_num_queries(6):  # and the count, the unread and the person's channel
+    with django_assert_num_queries(6):  # and the count, the unread count and the person's channel
         client.get("/notifications/")
 
 
-# --- Pages ----------------------------------------------------------------------------
-
-
-def test_the_page_shows_them_and_marks_them_read() -> None:
+def test_page_shows_notifications_and_marks_them_read() -> None:
     person = UserFactory()
     notify(person=person, kind=Kind.REPLY, data={"name": "<b>", "title": "Lamps", "text": "<script>"})
     client = Client()
@@ -264,40 +281,37 @@ def test_the_page_shows_them_and_marks_them_read() -> None:
     html = client.get("/notifications/").content.decode()
     client.post("/notifications/")
 
-    assert "&lt;b&gt; replied to you under “Lamps”" in html
+    assert "&lt;b&gt; replied to you on “Lamps”" in html
     assert "&lt;script&gt;" in html
     assert notifications.unread_count(person) == 0
     assert "Mark all as read" not in client.get("/notifications/").content.decode()
 
 
-def test_an_empty_page_says_what_will_be_here() -> None:
+def test_empty_page_explains_itself() -> None:
     client = Client()
     client.force_login(UserFactory())
 
-    assert "Nothing yet" in client.get("/notifications/").content.decode()
-    assert "Nothing yet" in client.get("/notifications/recent/").content.decode()
+    assert "No notifications yet" in client.get("/notifications/").content.decode()
+    assert "No notifications yet" in client.get("/notifications/recent/").content.decode()
 
 
-def test_strangers_are_asked_to_sign_in() -> None:
+def test_anonymous_visitor_is_redirected_to_sign_in() -> None:
     for path in ("/notifications/", "/notifications/recent/", "/report/channel/mara/"):
         assert Client().get(path).status_code == 302
 
 
-def test_a_page_with_the_bell_asks_nothing_more_of_the_database(
+def test_bell_adds_no_query_to_a_page(
     django_assert_num_queries: DjangoAssertNumQueries,
 ) -> None:
     person = UserFactory()
     tell(person, 3)
     client = Client()
     client.force_login(person)
-    with django_assert_num_queries(5):  # session, person, channel, who is live, videos
+    with django_assert_num_queries(5):  # session, person, channel, broadcasts, videos
         html = client.get("/").content.decode()
 
     assert "<notification-bell>" in html
     assert "<notification-bell>" not in Client().get("/").content.decode()
-
-
-# --- The socket -----------------------------------------------------------------------
 
 
 def listening(user: Any) -> WebsocketCommunicator:
@@ -307,7 +321,7 @@ def listening(user: Any) -> WebsocketCommunicator:
 
 
 @pytest.mark.django_db(transaction=True)
-async def test_the_bell_is_silent_while_its_person_is_locked_out() -> None:
+async def test_ban_closes_the_bell_s_socket() -> None:
     person = await sync_to_async(UserFactory)()
     moderator = await sync_to_async(UserFactory)(is_superuser=True)
     socket = listening(person)
@@ -315,15 +329,12 @@ async def test_the_bell_is_silent_while_its_person_is_locked_out() -> None:
     await socket.receive_json_from()
 
     await sync_to_async(moderation.decide_about)(person, by=moderator, action="ban")
-    assert await socket.receive_nothing(timeout=1.5)
-    await sync_to_async(moderation.forgive)(person, by=moderator)
 
-    assert await socket.receive_json_from(timeout=5) == {"type": "unread", "count": 2}
-    await socket.disconnect()
+    assert await socket.receive_output(timeout=5) == {"type": "websocket.close", "code": 1012}
 
 
 @pytest.mark.django_db(transaction=True)
-async def test_the_bell_rings_when_something_is_told_and_when_it_is_read() -> None:
+async def test_bell_sends_the_count_after_notifications_and_reads() -> None:
     person = await sync_to_async(UserFactory)()
     socket = listening(person)
     await socket.connect()
@@ -339,7 +350,7 @@ async def test_the_bell_rings_when_something_is_told_and_when_it_is_read() -> No
 
 
 @pytest.mark.django_db(transaction=True)
-async def test_nobody_s_bell_is_closed_with_a_code() -> None:
+async def test_anonymous_bell_is_closed_with_a_code() -> None:
     socket = listening(AnonymousUser())
     await socket.connect()
 

@@ -5,13 +5,13 @@ from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
-from knox.models import AuthToken
 from PIL import Image
 from pytest_django import DjangoAssertNumQueries, DjangoCaptureOnCommitCallbacks
 
-from accounts import services
-from accounts.models import Channel, Follow, User
-from accounts.tests.factories import UserFactory
+from accounts import tokens
+from accounts.models import ApiToken, Channel, Follow, User
+from accounts.tests.factories import PASSWORD, UserFactory
+from common import deletion
 
 pytestmark = pytest.mark.django_db
 
@@ -33,10 +33,7 @@ def picture() -> SimpleUploadedFile:
     return SimpleUploadedFile("me.png", out.getvalue(), "image/png")
 
 
-# --- Settings -----------------------------------------------------------------------
-
-
-def test_the_profile_is_saved(own: Client, user: User) -> None:
+def test_profile_is_saved(own: Client, user: User) -> None:
     response = own.post(reverse("account_settings"), {"display_name": "Mara M.", "bio": "Films."})
 
     assert response["Location"] == reverse("account_settings")
@@ -44,25 +41,25 @@ def test_the_profile_is_saved(own: Client, user: User) -> None:
     assert (channel.display_name, channel.bio) == ("Mara M.", "Films.")
 
 
-def test_settings_are_for_those_signed_in(client: Client) -> None:
+def test_settings_require_sign_in(client: Client) -> None:
     response = client.get(reverse("account_settings"))
 
     assert response["Location"] == "/accounts/login/?next=/accounts/settings/"
 
 
-def test_a_picture_that_is_none_is_refused_at_its_field(own: Client, user: User) -> None:
+def test_unreadable_picture_is_refused_at_its_field(own: Client, user: User) -> None:
     file = SimpleUploadedFile("me.png", b"<svg onload=alert(1)>", "image/png")
 
     response = own.post(reverse("account_settings"), {"display_name": "New", "bio": "", "picture": file})
 
     assert response.context["form"].errors == {
-        "picture": ["We cannot read this picture. Save it as JPEG or PNG and try again."]
+        "picture": ["Cannot read this image. Save it as JPEG or PNG and try again."]
     }
     assert Channel.objects.get(owner=user).display_name == ""
 
 
 @pytest.mark.storage
-def test_a_picture_is_stored_as_a_square_and_the_old_one_goes(
+def test_picture_is_stored_as_a_square_and_deleted_after_removal(
     own: Client, user: User, django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks
 ) -> None:
     own.post(reverse("account_settings"), {"display_name": "", "bio": "", "picture": picture()})
@@ -72,46 +69,45 @@ def test_a_picture_is_stored_as_a_square_and_the_old_one_goes(
 
     with django_capture_on_commit_callbacks(execute=True):
         own.post(reverse("account_settings"), {"display_name": "", "bio": "", "remove_picture": "on"})
+    deletion.delete_pending()
 
     assert Channel.objects.get(owner=user).avatar_url is None
     assert not default_storage.exists(first)
 
 
-def test_a_new_token_is_shown_once(own: Client, user: User) -> None:
+def test_new_token_is_shown_once(own: Client, user: User) -> None:
+    own.post(reverse("account_reauthenticate"), {"password": PASSWORD})
     shown = own.post(reverse("account_token_create"))
 
     secret = shown.context["new_token"]
     assert secret in shown.content.decode()
     assert shown["Cache-Control"] == "max-age=0, no-cache, no-store, must-revalidate, private"
     assert secret not in own.get(reverse("account_settings")).content.decode()
-    assert AuthToken.objects.get().user == user
+    assert ApiToken.objects.get().user == user
 
 
-def test_one_revokes_one_s_own_tokens_only(own: Client, user: User) -> None:
-    mine, _secret = services.create_token(user=user)
-    hers, _secret = services.create_token(user=UserFactory())
+def test_only_own_tokens_can_be_revoked(own: Client, user: User) -> None:
+    mine, _secret = tokens.create_token(user=user)
+    hers, _secret = tokens.create_token(user=UserFactory())
 
     for token in (mine, hers):
         own.post(reverse("account_token_revoke"), {"digest": token.digest})
 
-    assert list(AuthToken.objects.all()) == [hers]
+    assert list(ApiToken.objects.all()) == [hers]
 
 
-@pytest.mark.parametrize("tokens", [1, 3])
-def test_the_settings_page_asks_the_same_whatever_it_lists(
-    own: Client, user: User, tokens: int, django_assert_num_queries: DjangoAssertNumQueries
+@pytest.mark.parametrize("count", [1, 3])
+def test_settings_query_count_is_constant(
+    own: Client, user: User, count: int, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
-    for _token in range(tokens):
-        services.create_token(user=user)
+    for _token in range(count):
+        tokens.create_token(user=user)
 
     with django_assert_num_queries(5):
         own.get(reverse("account_settings"))
 
 
-# --- Following ------------------------------------------------------------------------
-
-
-def test_following_goes_back_to_where_one_was(own: Client, user: User) -> None:
+def test_follow_redirects_back(own: Client, user: User) -> None:
     UserFactory(username="noor")
     address = reverse("channel-follow", args=["noor"])
 
@@ -122,7 +118,7 @@ def test_following_goes_back_to_where_one_was(own: Client, user: User) -> None:
     assert (response["Location"], Follow.objects.count()) == ("/@noor/", 0)
 
 
-def test_htmx_gets_the_button_anew(own: Client) -> None:
+def test_htmx_follow_returns_the_button(own: Client) -> None:
     UserFactory(username="noor")
 
     response = own.post(
@@ -135,7 +131,7 @@ def test_htmx_gets_the_button_anew(own: Client) -> None:
     assert "csrfmiddlewaretoken" in html
 
 
-def test_a_stranger_signs_in_first(client: Client) -> None:
+def test_anonymous_follow_redirects_to_sign_in(client: Client) -> None:
     UserFactory(username="noor")
     address = reverse("channel-follow", args=["noor"])
     login = "/accounts/login/?next=/%40noor/"
@@ -145,7 +141,7 @@ def test_a_stranger_signs_in_first(client: Client) -> None:
     assert (by_htmx.status_code, by_htmx["HX-Redirect"]) == (204, login)
 
 
-def test_nobody_follows_themselves_or_the_suspended(own: Client) -> None:
+def test_own_or_suspended_channel_cannot_be_followed(own: Client) -> None:
     UserFactory(username="noor", is_active=False)
 
     own.post(reverse("channel-follow", args=["mara"]), {"following": "true"})

@@ -1,10 +1,11 @@
-"""Reporting over the API and through the page."""
+"""Tests of reports over the API and through the page."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import pytest
+from django.contrib.messages import get_messages
 from django.test import Client
 from django.urls import reverse
 from pytest_django import Settings
@@ -13,6 +14,7 @@ from rest_framework.test import APIClient
 from accounts.models import Report, User
 from accounts.tests.factories import UserFactory
 from accounts.tests.reportable import Note, Wall
+from accounts.views import REPORTED, REPORTED_BEFORE
 
 pytestmark = [pytest.mark.django_db, pytest.mark.redis]
 
@@ -39,7 +41,7 @@ def reader(client: Client) -> User:
     return user
 
 
-def test_a_report_is_made_once(api: APIClient, note: Note) -> None:
+def test_second_report_returns_the_first(api: APIClient, note: Note) -> None:
     answers = [api.post(API, {**ABOUT, "detail": "Look", "offset_s": 3.5}) for _time in range(2)]
 
     assert [answer.status_code for answer in answers] == [201, 200]
@@ -51,7 +53,7 @@ def test_a_report_is_made_once(api: APIClient, note: Note) -> None:
     }  # fmt: skip
 
 
-def test_a_channel_is_reported_under_its_own_name(api: APIClient) -> None:
+def test_channel_report_has_the_exact_name(api: APIClient) -> None:
     UserFactory(username="Mara")
 
     answer = api.post(API, {"target_type": "channel", "target_id": "mara", "reason": "other"})
@@ -59,18 +61,18 @@ def test_a_channel_is_reported_under_its_own_name(api: APIClient) -> None:
     assert (answer.status_code, answer.json()["target_id"]) == (201, "Mara")
 
 
-def test_strangers_do_not_report(note: Note) -> None:
+def test_anonymous_report_is_refused(note: Note) -> None:
     assert APIClient().post(API, ABOUT).status_code == 401
 
 
 @pytest.mark.parametrize("change", [{"target_id": "n2"}, {"target_type": "channel"}])
-def test_what_is_not_there_is_not_found(api: APIClient, note: Note, change: dict[str, str]) -> None:
+def test_unknown_target_is_not_found(api: APIClient, note: Note, change: dict[str, str]) -> None:
     answer = api.post(API, ABOUT | change)
 
     assert (answer.status_code, answer.json()["errors"][0]["code"]) == (404, "not_found")
 
 
-def test_a_secret_is_not_found(api: APIClient, note: Note) -> None:
+def test_secret_target_is_not_found(api: APIClient, note: Note) -> None:
     note.is_secret = True
 
     assert api.post(API, ABOUT).status_code == 404
@@ -92,17 +94,19 @@ def test_a_secret_is_not_found(api: APIClient, note: Note) -> None:
         {"offset_s": "soon"},
     ],
 )
-def test_nonsense_is_refused(api: APIClient, note: Note, change: dict[str, Any]) -> None:
+def test_invalid_field_is_refused(api: APIClient, note: Note, change: dict[str, Any]) -> None:
     assert api.post(API, ABOUT | change).status_code == 400
     assert not Report.objects.exists()
 
 
 @pytest.mark.parametrize("body", [[], "x", None, {}])
-def test_a_body_that_is_none_is_refused(api: APIClient, body: Any) -> None:
+def test_malformed_body_is_refused(api: APIClient, body: Any) -> None:
     assert api.post(API, body).status_code == 400
 
 
-def test_the_pace_is_told(api: APIClient, wall: Wall, settings: Settings, monkeypatch: Any) -> None:
+def test_report_above_the_limit_is_a_429_with_retry_after(
+    api: APIClient, wall: Wall, settings: Settings, monkeypatch: Any
+) -> None:
     settings.RATE_LIMITS = True
     monkeypatch.setattr("accounts.moderation.reports.REPORTS_PER_HOUR", 1)
     author = UserFactory()
@@ -116,10 +120,7 @@ def test_the_pace_is_told(api: APIClient, wall: Wall, settings: Settings, monkey
     assert answers[1]["Retry-After"] == "3600"
 
 
-# --- The page -------------------------------------------------------------------------
-
-
-def test_the_page_reports_and_leads_back(client: Client, reader: User, note: Note) -> None:
+def test_page_reports_and_redirects_back(client: Client, reader: User, note: Note) -> None:
     page = reverse("report", args=["note", "n1"])
 
     html = client.get(f"{page}?next=/@mara/").content.decode()
@@ -132,20 +133,20 @@ def test_the_page_reports_and_leads_back(client: Client, reader: User, note: Not
 
 
 @pytest.mark.parametrize("away", ["https://evil.example/", "//evil.example/", "javascript:alert(1)"])
-def test_the_page_leads_nowhere_else(client: Client, reader: User, note: Note, away: str) -> None:
+def test_page_does_not_redirect_to_another_site(client: Client, reader: User, note: Note, away: str) -> None:
     answer = client.post(reverse("report", args=["note", "n1"]), {"reason": "hate", "next": away})
 
     assert answer["Location"] == "/notes/n1/"
 
 
-def test_a_report_without_a_reason_says_so(client: Client, reader: User, note: Note) -> None:
+def test_report_without_reason_is_refused(client: Client, reader: User, note: Note) -> None:
     answer = client.post(reverse("report", args=["note", "n1"]), {"reason": ""})
 
     assert answer.status_code == 422
     assert "required" in answer.content.decode()
 
 
-def test_the_dialog_is_the_form_alone(client: Client, reader: User, note: Note) -> None:
+def test_dialog_is_only_the_form(client: Client, reader: User, note: Note) -> None:
     html = client.get(reverse("report", args=["note", "n1"]) + "?dialog").content.decode()
 
     assert html.strip().startswith("<dialog")
@@ -153,15 +154,28 @@ def test_the_dialog_is_the_form_alone(client: Client, reader: User, note: Note) 
 
 
 @pytest.mark.parametrize("address", ["/report/note/n9/", "/report/nonsense/n1/"])
-def test_there_is_no_page_for_what_is_not_there(
+def test_report_page_of_unknown_target_is_not_found(
     client: Client, reader: User, note: Note, address: str
 ) -> None:
     assert client.get(address).status_code == 404
 
 
-def test_a_channel_has_a_button_for_others_and_none_for_its_owner(client: Client, reader: User) -> None:
+def test_channel_has_a_report_button_except_for_its_owner(client: Client, reader: User) -> None:
     other = UserFactory(username="mara")
 
     assert 'data-report="channel" data-report-id="mara"' in client.get("/@mara/").content.decode()
     client.force_login(other)
     assert "data-report=" not in client.get("/@mara/").content.decode()
+
+
+def test_repeated_report_gets_another_message(client: Client, reader: User, note: Note) -> None:
+    address = reverse("report", args=["note", "n1"])
+    said = []
+    for _time in range(2):
+        dialog = client.get(f"{address}?dialog").content.decode()
+        answer = client.post(address, {"reason": "spam"})
+        *_older, thanks = [str(message) for message in get_messages(answer.wsgi_request)]
+        said.append(("Thank you." in dialog, thanks))
+
+    assert said == [(True, str(REPORTED)), (False, str(REPORTED_BEFORE))]
+    assert Report.objects.count() == 1

@@ -1,19 +1,23 @@
+from collections.abc import Callable
+
 import pytest
 from allauth.mfa.models import Authenticator
 from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 from allauth.mfa.totp.internal import auth
-from django.core import mail
 from django.core.cache import cache
+from django.core.mail import EmailMessage
 from django.test import Client
 from django.urls import reverse
 from pytest_django import Settings
 
 from accounts import services
 from accounts.services import Role
+from accounts.tests.authenticator import code_of
 from accounts.tests.factories import PASSWORD, UserFactory
 
 pytestmark = pytest.mark.django_db
 
+Letters = Callable[[], list[EmailMessage]]
 PAGES = ["account_login", "account_signup", "account_reset_password", "account_inactive"]
 OWN_PAGES = [
     "account_settings",
@@ -27,19 +31,19 @@ OWN_PAGES = [
 
 
 def sign_in(client: Client, login: str, password: str = PASSWORD, **more: str) -> str:
-    """Where signing in leads; nowhere when the form comes back."""
+    """Sign in, and return the redirect's address, or an empty string if the form comes back."""
     response = client.post(reverse("account_login"), {"login": login, "password": password, **more})
     return response.headers.get("Location", "")
 
 
 @pytest.mark.parametrize("login", ["mara", "MARA", "mara@example.org", "Mara@Example.ORG"])
-def test_one_signs_in_by_name_or_address_in_any_case(client: Client, login: str) -> None:
+def test_sign_in_by_name_or_address_in_any_case(client: Client, login: str) -> None:
     UserFactory(username="Mara", email="mara@example.org")
 
     assert sign_in(client, login, next="/studio/") == "/studio/"
 
 
-def test_a_wrong_password_and_an_unknown_name_read_the_same(client: Client) -> None:
+def test_wrong_password_and_unknown_name_have_the_same_error(client: Client) -> None:
     UserFactory(username="mara")
 
     texts = [
@@ -47,17 +51,17 @@ def test_a_wrong_password_and_an_unknown_name_read_the_same(client: Client) -> N
         for login in ("mara", "nobody-here")
     ]
 
-    assert texts[0] == texts[1] == {"__all__": ["The name or the password is not right."]}
+    assert texts[0] == texts[1] == {"__all__": ["Incorrect username or password."]}
 
 
-def test_a_suspended_person_is_told_so_and_stays_outside(client: Client) -> None:
+def test_suspended_person_sees_the_reason_and_is_not_signed_in(client: Client) -> None:
     UserFactory(username="mara", is_active=False)
 
     assert sign_in(client, "mara") == reverse("account_inactive")
     assert "_auth_user_id" not in client.session
 
 
-def test_a_session_ends_with_the_suspension(client: Client) -> None:
+def test_suspension_ends_the_session(client: Client) -> None:
     user = UserFactory()
     client.force_login(user)
 
@@ -67,7 +71,7 @@ def test_a_session_ends_with_the_suspension(client: Client) -> None:
     assert client.get(reverse("account_settings")).status_code == 302
 
 
-def test_a_second_factor_is_asked_for(client: Client) -> None:
+def test_second_factor_is_required(client: Client) -> None:
     user = UserFactory(username="mara")
     auth.TOTP.activate(user, auth.generate_totp_secret())
     code = RecoveryCodes.activate(user).get_unused_codes()[0]
@@ -79,7 +83,7 @@ def test_a_second_factor_is_asked_for(client: Client) -> None:
     assert client.get(reverse("account_settings")).status_code == 200
 
 
-def test_setting_up_an_app_gives_recovery_codes(client: Client) -> None:
+def test_activated_factor_has_recovery_codes(client: Client) -> None:
     user = UserFactory(username="mara")
     sign_in(client, "mara")
 
@@ -100,21 +104,14 @@ def test_setting_up_an_app_gives_recovery_codes(client: Client) -> None:
     assert client.get(reverse("mfa_download_recovery_codes"))["Content-Type"] == "text/plain"
 
 
-def code_of(secret: str) -> str:
-    """What an authenticator app shows now."""
-    counter = next(auth.yield_hotp_counters_from_time())
-    code: str = auth.format_hotp_value(auth.hotp_value(secret, counter))
-    return code
-
-
-def test_the_admin_has_no_door_of_its_own(client: Client) -> None:
+def test_admin_login_redirects_to_the_site_s(client: Client) -> None:
     response = client.get("/admin/login/?next=/admin/")
 
     assert response["Location"] == "/accounts/login/?next=%2Fadmin%2F"
 
 
 @pytest.mark.parametrize("role", Role)
-def test_the_admin_waits_for_the_second_factor_of_whoever_has_one(client: Client, role: Role) -> None:
+def test_admin_requires_the_second_factor_if_one_is_set(client: Client, role: Role) -> None:
     user = UserFactory(username="mara")
     services.grant_role(user=user, role=role)
     auth.TOTP.activate(user, secret := auth.generate_totp_secret())
@@ -132,11 +129,11 @@ def test_the_admin_waits_for_the_second_factor_of_whoever_has_one(client: Client
     assert client.get("/admin/").status_code == 200
 
 
-def test_a_forgotten_password_is_replaced_through_the_mail(client: Client) -> None:
+def test_forgotten_password_is_reset_by_mail(client: Client, letters: Letters) -> None:
     UserFactory(username="mara", email="mara@example.org")
 
     client.post(reverse("account_reset_password"), {"email": "MARA@example.org"})
-    link = next(word for word in str(mail.outbox[0].body).split() if "/password/reset/key/" in word)
+    link = next(word for word in str(letters()[0].body).split() if "/password/reset/key/" in word)
     form = client.get(link.removeprefix("http://testserver"), follow=True)
     new = "a quite different sentence"
     client.post(form.request["PATH_INFO"], {"password1": new, "password2": new})
@@ -144,33 +141,36 @@ def test_a_forgotten_password_is_replaced_through_the_mail(client: Client) -> No
     assert sign_in(client, "mara", new) == "/"
 
 
-def test_a_changed_address_counts_once_it_is_confirmed(client: Client) -> None:
+def test_new_address_is_used_after_its_confirmation(client: Client, letters: Letters) -> None:
     user = UserFactory(username="mara", email="mara@example.org")
     sign_in(client, "mara")
+    client.post(reverse("account_reauthenticate"), {"password": PASSWORD})
 
     client.post(reverse("account_email"), {"action_add": "", "email": "new@example.org"})
     user.refresh_from_db()
     assert user.email == "mara@example.org"
-    link = next(word for word in str(mail.outbox[-1].body).split() if "/confirm-email/" in word)
+    link = next(word for word in str(letters()[-1].body).split() if "/confirm-email/" in word)
     client.post(link.removeprefix("http://testserver"))
 
     user.refresh_from_db()
     assert user.email == "new@example.org"
 
 
-def test_an_address_in_use_is_refused_for_a_change(client: Client) -> None:
+def test_change_to_an_address_in_use_is_refused(client: Client) -> None:
     UserFactory(email="noor@example.org")
     UserFactory(username="mara")
     sign_in(client, "mara")
+    client.post(reverse("account_reauthenticate"), {"password": PASSWORD})
 
     response = client.post(reverse("account_email"), {"action_add": "", "email": "NOOR@example.org"})
 
-    assert response.context["form"].errors == {"email": ["This address is in use."]}
+    assert response.context["form"].errors == {"email": ["This email address is already in use."]}
 
 
-def test_the_address_an_account_stands_on_cannot_be_removed(client: Client) -> None:
+def test_account_s_own_address_cannot_be_removed(client: Client) -> None:
     user = UserFactory(username="mara", email="mara@example.org")
     sign_in(client, "mara")
+    client.post(reverse("account_reauthenticate"), {"password": PASSWORD})
 
     client.post(reverse("account_email"), {"action_remove": "", "email": "mara@example.org"})
 
@@ -178,7 +178,7 @@ def test_the_address_an_account_stands_on_cannot_be_removed(client: Client) -> N
     assert user.email == "mara@example.org"
 
 
-def test_guessing_passwords_is_stopped(client: Client, settings: Settings) -> None:
+def test_guessing_passwords_is_limited(client: Client, settings: Settings) -> None:
     settings.ACCOUNT_RATE_LIMITS = {}
     cache.clear()
     UserFactory(username="mara")
@@ -191,12 +191,12 @@ def test_guessing_passwords_is_stopped(client: Client, settings: Settings) -> No
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_pages_are_there_for_strangers(client: Client, name: str) -> None:
+def test_public_pages_are_shown_to_anonymous_visitors(client: Client, name: str) -> None:
     assert client.get(reverse(name)).status_code == 200
 
 
 @pytest.mark.parametrize("name", OWN_PAGES)
-def test_pages_are_there_for_those_signed_in(client: Client, name: str) -> None:
+def test_own_pages_are_shown_to_signed_in_people(client: Client, name: str) -> None:
     UserFactory(username="mara")
     sign_in(client, "mara")
 

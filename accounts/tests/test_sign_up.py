@@ -1,24 +1,27 @@
 import re
+from collections.abc import Callable
 
 import pytest
 from allauth.account.models import EmailAddress
-from django.core import mail
 from django.core.exceptions import ValidationError
+from django.core.mail import EmailMessage
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 from pytest_django import Settings
 
 from accounts import services
-from accounts.models import User
+from accounts.models import OutboxEntry, User
 from accounts.names import is_reserved
 from accounts.tests.factories import PASSWORD, UserFactory
 
 pytestmark = pytest.mark.django_db
 
+Letters = Callable[[], list[EmailMessage]]
 MARA = {"username": "Mara", "email": "Mara@Example.org", "password1": PASSWORD}
 
 
-def test_signing_up_makes_a_channel_signs_in_and_goes_on(client: Client) -> None:
+def test_sign_up_creates_a_channel_signs_in_and_redirects(client: Client) -> None:
     response = client.post(reverse("account_signup"), {**MARA, "next": "/upload/"})
 
     assert (response.status_code, response["Location"]) == (302, "/upload/")
@@ -27,7 +30,7 @@ def test_signing_up_makes_a_channel_signs_in_and_goes_on(client: Client) -> None
     assert client.session["_auth_user_id"] == str(user.pk)
 
 
-def test_an_address_too_long_is_refused_and_never_cut(client: Client) -> None:
+def test_too_long_address_is_refused_and_not_cut(client: Client) -> None:
     long = f"{'a' * 60}@{'.'.join(['b' * 60] * 4)}.org"
 
     response = client.post(reverse("account_signup"), {**MARA, "email": long})
@@ -35,32 +38,38 @@ def test_an_address_too_long_is_refused_and_never_cut(client: Client) -> None:
     assert list(response.context["form"].errors) == ["email"]
 
 
-def test_signing_up_works_while_the_mail_server_does_not(
-    client: Client, settings: Settings, caplog: pytest.LogCaptureFixture
+def test_mail_waits_in_the_outbox_during_an_outage(
+    client: Client, settings: Settings, letters: Letters
 ) -> None:
+    working = settings.EMAIL_BACKEND
     settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
     settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", 1
 
     client.post(reverse("account_signup"), MARA)
+    letters()
+    waiting = OutboxEntry.objects.get()
+    settings.EMAIL_BACKEND = working
+    OutboxEntry.objects.update(not_before=timezone.now())
 
     assert client.session["_auth_user_id"] == str(User.objects.get().pk)
-    assert [record.message for record in caplog.records if record.levelname == "ERROR"] == [
-        "Confirmation mail not sent"
-    ]
+    assert waiting.error.startswith("ConnectionRefusedError")
+    assert len(letters()) == 1
+    assert not OutboxEntry.objects.exists()
 
 
-def test_signing_up_never_leaves_for_another_site(client: Client) -> None:
+def test_sign_up_does_not_redirect_to_another_site(client: Client) -> None:
     response = client.post(reverse("account_signup"), {**MARA, "next": "https://evil.example/"})
 
     assert response["Location"] == "/"
 
 
-def test_the_address_is_confirmed_by_the_link_in_the_mail(client: Client) -> None:
+def test_link_in_the_mail_confirms_the_address(client: Client, letters: Letters) -> None:
     client.post(reverse("account_signup"), MARA)
+    letter = letters()[0]
 
-    assert mail.outbox[0].subject == "[Zoetrope] Please Confirm Your Email Address"
-    assert "Hello from Zoetrope!" in mail.outbox[0].body
-    link = re.search(r"http://testserver(/accounts/confirm-email/\S+/)", str(mail.outbox[0].body))
+    assert letter.subject == "Welcome to Zoetrope: confirm your email address"
+    assert "Hello Mara," in letter.body
+    link = re.search(r"http://testserver(/accounts/confirm-email/\S+/)", str(letter.body))
     assert link
     assert client.get(link[1]).status_code == 200
     client.post(link[1])
@@ -70,20 +79,18 @@ def test_the_address_is_confirmed_by_the_link_in_the_mail(client: Client) -> Non
 @pytest.mark.parametrize(
     ("field", "value", "sentence"),
     [
-        ("username", "MARA", "This name is taken."),
-        ("username", "Admin", "This name is reserved. Choose another."),
+        ("username", "MARA", "This username is taken."),
+        ("username", "Admin", "This username is reserved. Choose another one."),
         (
             "username",
             "no spaces",
-            "3 to 30 letters, digits, dots, dashes or underscores, beginning with a letter or a digit.",
+            "3 to 30 letters, digits, dots, dashes or underscores. Must begin with a letter or digit.",
         ),
-        ("email", "MARA@example.org", "This address is in use."),
+        ("email", "MARA@example.org", "This email address is already in use."),
         ("password1", "password", "This password is too common."),
     ],
 )
-def test_the_form_says_at_the_field_what_will_not_do(
-    client: Client, field: str, value: str, sentence: str
-) -> None:
+def test_form_shows_the_error_at_its_field(client: Client, field: str, value: str, sentence: str) -> None:
     UserFactory(username="mara", email="mara@example.org")
 
     response = client.post(
@@ -97,18 +104,18 @@ def test_the_form_says_at_the_field_what_will_not_do(
 
 
 @pytest.mark.parametrize("name", ["api", "STUDIO", "live", "static", "admin_", "embed"])
-def test_our_own_names_are_reserved(name: str) -> None:
+def test_site_s_names_are_reserved(name: str) -> None:
     assert is_reserved(name)
 
 
-def test_the_address_of_somebody_s_pending_change_is_in_use() -> None:
+def test_address_of_a_pending_change_is_in_use() -> None:
     EmailAddress.objects.create(user=UserFactory(), email="new@example.org")
 
     with pytest.raises(ValidationError, match="in use"):
         services.check_email("New@example.org")
 
 
-def test_every_way_to_make_a_user_makes_the_channel() -> None:
+def test_every_new_user_has_a_channel() -> None:
     by_manager = User.objects.create_user("mara", "mara@example.org", PASSWORD)
     superuser = User.objects.create_superuser("root1", "root@example.org", PASSWORD)
     by_hand = User(username="noor", email="noor@example.org")
@@ -119,5 +126,5 @@ def test_every_way_to_make_a_user_makes_the_channel() -> None:
     assert names == ["mara", "root1", "noor", "ana"]
 
 
-def test_addresses_are_kept_in_lower_case() -> None:
+def test_addresses_are_stored_in_lower_case() -> None:
     assert UserFactory(email="Mara@EXAMPLE.org").email == "mara@example.org"

@@ -39,7 +39,7 @@ class Migration(migrations.Migration):
                 (
                     "created_at",
                     models.DateTimeField(
-                        default=django.utils.timezone.now, editable=False, verbose_name="written"
+                        default=django.utils.timezone.now, editable=False, verbose_name="posted"
                     ),
                 ),
                 ("edited_at", models.DateTimeField(editable=False, null=True, verbose_name="edited")),
@@ -47,14 +47,12 @@ class Migration(migrations.Migration):
                 (
                     "is_hidden",
                     models.BooleanField(
-                        default=False, help_text="Only moderators see it.", verbose_name="hidden"
+                        default=False, help_text="Visible to moderators only.", verbose_name="hidden"
                     ),
                 ),
                 (
                     "is_held",
-                    models.BooleanField(
-                        default=False, help_text="Waits for somebody to look at it.", verbose_name="held"
-                    ),
+                    models.BooleanField(default=False, help_text="Waiting for review.", verbose_name="held"),
                 ),
                 ("is_pinned", models.BooleanField(default=False, verbose_name="pinned")),
                 ("has_heart", models.BooleanField(default=False, verbose_name="heart")),
@@ -88,7 +86,7 @@ class Migration(migrations.Migration):
                 (
                     "parent",
                     models.ForeignKey(
-                        help_text="a root; roots have none",
+                        help_text="top-level comment of a reply",
                         null=True,
                         on_delete=django.db.models.deletion.CASCADE,
                         related_name="replies",
@@ -155,12 +153,12 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("target_id", models.PositiveBigIntegerField(editable=False)),
-                ("offset_ms", models.PositiveIntegerField(verbose_name="at (ms)")),
+                ("offset_ms", models.PositiveIntegerField(verbose_name="time (ms)")),
                 ("text", models.CharField(max_length=100, verbose_name="text")),
                 (
                     "mode",
                     models.CharField(
-                        choices=[("scroll", "Flying"), ("top", "At the top"), ("bottom", "At the bottom")],
+                        choices=[("scroll", "Scrolling"), ("top", "Top"), ("bottom", "Bottom")],
                         default="scroll",
                         max_length=8,
                         verbose_name="mode",
@@ -173,23 +171,23 @@ class Migration(migrations.Migration):
                         max_length=7,
                         validators=[
                             django.core.validators.RegexValidator(
-                                "\\A#[0-9a-f]{6}\\Z", "A colour is written #rrggbb."
+                                "\\A#[0-9a-f]{6}\\Z", "Write the color as #rrggbb."
                             )
                         ],
-                        verbose_name="colour",
+                        verbose_name="color",
                     ),
                 ),
                 (
                     "created_at",
                     models.DateTimeField(
-                        default=django.utils.timezone.now, editable=False, verbose_name="written"
+                        default=django.utils.timezone.now, editable=False, verbose_name="posted"
                     ),
                 ),
                 ("deleted_at", models.DateTimeField(editable=False, null=True, verbose_name="deleted")),
                 (
                     "is_hidden",
                     models.BooleanField(
-                        default=False, help_text="Only moderators see it.", verbose_name="hidden"
+                        default=False, help_text="Visible to moderators only.", verbose_name="hidden"
                     ),
                 ),
                 (

@@ -1,4 +1,4 @@
-"""What moderators may do with comments and danmaku (see ``accounts.0002_roles``)."""
+"""Permissions of moderators for comments and danmaku (see ``accounts.0002_roles``)."""
 
 from django.db import migrations
 

@@ -1,4 +1,4 @@
-"""Template tags that show what is said about a thing."""
+"""Template tags that show comments and danmaku."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from comments.thread import Place, Thread
 
 register = template.Library()
 
-# What is told apart on any picture; white comes first because it is read best.
+# Colours that are distinct on any video; white comes first because it is the most readable.
 COLORS = ("#ffffff", "#ff6b6b", "#ffb347", "#ffe066", "#8ce99a", "#66d9e8", "#91a7ff", "#f783ac")
 
 
 @register.inclusion_tag("comments/conversation.html", takes_context=True)
 def conversation(context: Context, target: Target, url: str) -> dict[str, Any]:
-    """The comments of ``target``, read and written at ``url``; the page's address may choose among them."""
+    """Show the comments of ``target``; ``url`` serves them, and the page's query selects among them."""
     request = context["request"]
     thread = Thread(Place(target, request.path, url), request.user)
     asked = {name: request.GET.get(name, "") for name in ("order", "after", "comment")}
@@ -32,7 +32,7 @@ def conversation(context: Context, target: Target, url: str) -> dict[str, Any]:
 
 @register.inclusion_tag("comments/danmaku.html", takes_context=True)
 def danmaku(context: Context, target: Target, api_path: str) -> dict[str, Any]:
-    """Where one writes danmaku and says how much of it to see; ``api_path`` is below ``/api/v1/``."""
+    """Show the form and the density setting of danmaku; ``api_path`` is below ``/api/v1/``."""
     return {
         "request": context["request"],
         "user": context["request"].user,
@@ -48,5 +48,5 @@ def danmaku(context: Context, target: Target, api_path: str) -> dict[str, Any]:
 
 @register.filter
 def said(comment: Comment) -> SafeString:
-    """A comment's words as safe HTML."""
+    """Return a comment's text as safe HTML."""
     return mark_safe(to_html(comment.text, comment.mentions))  # noqa: S308 -- to_html escapes

@@ -1,4 +1,4 @@
-"""A video to talk about, its creator, and somebody who talks."""
+"""Fixtures: a video, its creator, and a commenter."""
 
 from __future__ import annotations
 
@@ -11,21 +11,22 @@ from django.utils import timezone
 from accounts.models import User
 from accounts.services import Role, grant_role
 from accounts.tests.factories import UserFactory
-from videoplatform.tests.conftest import chromium, site, visitor
+from videoplatform.tests.conftest import chromium, visitor
 from videos.models import Video
 from videos.tests.factories import VideoFactory
 
-__all__ = ["chromium", "site", "visitor"]  # a whole site, for journeys
+__all__ = ["chromium", "visitor"]  # fixtures for journeys
 
 
 def long_ago() -> dict[str, object]:
-    """Nobody's first day: links are not held."""
+    """Return the fields of an account that is old enough for links."""
     return {"date_joined": timezone.now() - timedelta(days=30)}
 
 
 @pytest.fixture
 def creator(db: None) -> User:
-    ContentType.objects.get_for_model(Video)  # asked for once per process: not what queries are counted for
+    # Loads the content type, which is cached, so that no query count includes it.
+    ContentType.objects.get_for_model(Video)
     return UserFactory(username="creator", **long_ago())
 
 

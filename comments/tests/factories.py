@@ -1,4 +1,4 @@
-"""Comments and danmaku on videos-like targets, without the checks of the services."""
+"""Factories of comments and danmaku, without the checks of the services."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from comments.ranking import score
 
 
 class CommentFactory(factory.django.DjangoModelFactory[Comment]):
-    """Somebody's comment on ``target``, which has to be given (or a ``parent``)."""
+    """Factory of comments; it needs a ``target`` or a ``parent``."""
 
     class Meta:
         model = Comment

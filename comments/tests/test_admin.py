@@ -1,4 +1,4 @@
-"""Comments and danmaku at the moderators' desk."""
+"""Tests of comments and danmaku in the admin and at the desk."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def desk(client: Client, moderator: User) -> Client:
 
 @pytest.mark.parametrize("count", [1, 3])
 @pytest.mark.parametrize("model", ["comment", "danmaku"])
-def test_a_list_costs_the_same_for_one_and_for_three(
+def test_list_query_count_is_constant(
     count: int, model: str, desk: Client, video: Video, django_assert_max_num_queries: Any
 ) -> None:
     for _ in range(count):
@@ -40,7 +40,7 @@ def test_a_list_costs_the_same_for_one_and_for_three(
     assert video.title in answer.content.decode()
 
 
-def test_what_is_rude_is_found_hidden_and_brought_back(desk: Client, video: Video) -> None:
+def test_comment_and_danmaku_are_found_hidden_and_restored(desk: Client, video: Video) -> None:
     rude, fine = CommentFactory(target=video, text="so rude"), CommentFactory(target=video)
     flying = DanmakuFactory(target=video, text="rude too")
 
@@ -62,7 +62,7 @@ def test_what_is_rude_is_found_hidden_and_brought_back(desk: Client, video: Vide
     assert fine.text not in found
 
 
-def test_held_comments_are_let_through(desk: Client, video: Video) -> None:
+def test_held_comments_are_approved(desk: Client, video: Video) -> None:
     CommentFactory(target=video, is_held=True)
 
     desk.post(
@@ -73,7 +73,7 @@ def test_held_comments_are_let_through(desk: Client, video: Video) -> None:
     assert not Comment.objects.get().is_held
 
 
-def test_nothing_is_written_rewritten_or_erased(desk: Client, video: Video) -> None:
+def test_admin_cannot_add_edit_or_delete(desk: Client, video: Video) -> None:
     comment, flying = CommentFactory(target=video), DanmakuFactory(target=video)
 
     for model, row in (("comment", comment), ("danmaku", flying)):
@@ -86,7 +86,7 @@ def test_nothing_is_written_rewritten_or_erased(desk: Client, video: Video) -> N
 
 
 @pytest.mark.parametrize(("make", "kind"), [(CommentFactory, "comment"), (DanmakuFactory, "danmaku")])
-def test_the_desk_says_of_what_is_deleted_by_whom(
+def test_desk_says_if_the_author_deleted_the_text(
     make: Any, kind: str, desk: Client, video: Video, creator: User, moderator: User
 ) -> None:
     by_author, by_creator = make(target=video, text="first <b>"), make(target=video)
@@ -99,5 +99,5 @@ def test_the_desk_says_of_what_is_deleted_by_whom(
         pages.append(desk.get(reverse("admin:accounts_case_change", args=[case.pk])).content.decode())
 
     assert "first &lt;b&gt;" in pages[0]
-    assert "Its author has deleted it." in pages[0]
-    assert "It is deleted." in pages[1]
+    assert "Deleted by its author." in pages[0]
+    assert "Deleted." in pages[1]

@@ -1,4 +1,4 @@
-"""The API of comments and danmaku, as outside programs know it."""
+"""Tests of the API of comments and danmaku, as programs use it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from urllib.parse import urlsplit
 import pytest
 from rest_framework.test import APIClient
 
-from accounts.models import User
+from accounts.models import Decision, Report, User
+from accounts.moderation import report, undo
 from accounts.tests.factories import UserFactory
 from comments import services, spam
 from comments.models import Comment
@@ -52,10 +53,7 @@ def code(answer: Any) -> tuple[int, str]:
     return answer.status_code, body["errors"][0]["code"]
 
 
-# --- Comments -----------------------------------------------------------------------
-
-
-def test_somebody_says_something_and_everybody_reads_it(api: APIClient, video: Video) -> None:
+def test_posted_comment_and_reply_are_readable_by_everybody(api: APIClient, video: Video) -> None:
     posted = api.post(comments_of(video), {"text": "Lovely harbour"})
     reply = api.post(comments_of(video), {"text": "Yes", "parent": posted.json()["id"]})
     listed = APIClient().get(comments_of(video)).json()
@@ -71,7 +69,7 @@ def test_somebody_says_something_and_everybody_reads_it(api: APIClient, video: V
     assert reply.json()["parent"] == root["id"]
 
 
-def test_lists_are_ordered_by_best_or_newest_with_the_pinned_one_first(
+def test_list_is_ordered_by_best_or_newest_after_the_pinned_comment(
     api: APIClient, video: Video, creator: User, alice: User
 ) -> None:
     liked, pinned, newest = (
@@ -87,7 +85,7 @@ def test_lists_are_ordered_by_best_or_newest_with_the_pinned_one_first(
 
 
 @pytest.mark.parametrize("ordering", ["best", "newest"])
-def test_pages_follow_each_other_and_repeat_nothing(api: APIClient, video: Video, ordering: str) -> None:
+def test_pages_cover_all_comments_without_repetition(api: APIClient, video: Video, ordering: str) -> None:
     comments = [CommentFactory(target=video, text=str(number), like_count=number % 2) for number in range(7)]
     Comment.objects.filter(pk=comments[3].pk).update(is_pinned=True)
 
@@ -104,7 +102,7 @@ def test_pages_follow_each_other_and_repeat_nothing(api: APIClient, video: Video
 
 @pytest.mark.parametrize("count", [1, 3])
 @pytest.mark.parametrize("is_signed_in", [False, True])
-def test_a_list_costs_the_same_for_one_and_for_three(
+def test_list_query_count_is_constant(
     video: Video, alice: User, count: int, is_signed_in: bool, django_assert_num_queries: Any
 ) -> None:
     for _ in range(count):
@@ -113,14 +111,12 @@ def test_a_list_costs_the_same_for_one_and_for_three(
         services.like(comment=comment, user=alice)
     client = signed_in(alice if is_signed_in else None)
 
-    # The video with its channel; what is pinned, the page; and whether one moderates.
+    # The video with its channel, the pinned comments, the page, and the moderator check.
     with django_assert_num_queries(3 + is_signed_in):
         assert len(client.get(comments_of(video)).json()["results"]) == count
 
 
-def test_of_a_comment_that_is_gone_only_its_place_is_told(
-    api: APIClient, video: Video, creator: User
-) -> None:
+def test_deleted_root_keeps_its_place_without_text(api: APIClient, video: Video, creator: User) -> None:
     root = CommentFactory(target=video, text="secret")
     CommentFactory(parent=root)
     services.delete(comment=root, by=creator)
@@ -131,7 +127,7 @@ def test_of_a_comment_that_is_gone_only_its_place_is_told(
     assert code(api.get(f"/api/v1/comments/{root.public_id}/")) == (404, "not_found")
 
 
-def test_one_changes_and_takes_away_ones_own(api: APIClient, video: Video, alice: User) -> None:
+def test_author_edits_and_deletes_their_comment(api: APIClient, video: Video, alice: User) -> None:
     comment = CommentFactory(target=video, author=alice)
     path = f"/api/v1/comments/{comment.public_id}/"
 
@@ -143,7 +139,7 @@ def test_one_changes_and_takes_away_ones_own(api: APIClient, video: Video, alice
     assert code(api.get(path)) == (404, "not_found")
 
 
-def test_who_may_do_what_to_a_comment(video: Video, alice: User, creator: User, moderator: User) -> None:
+def test_permissions_by_role(video: Video, alice: User, creator: User, moderator: User) -> None:
     comment = CommentFactory(target=video, author=alice)
     path = f"/api/v1/comments/{comment.public_id}/"
     stranger = UserFactory()
@@ -164,7 +160,7 @@ def test_who_may_do_what_to_a_comment(video: Video, alice: User, creator: User, 
     assert statuses("delete") == [401, 403, 204, 404, 404]
 
 
-def test_what_is_said_of_a_private_video_is_as_secret_as_the_video(video: Video, creator: User) -> None:
+def test_comments_and_danmaku_of_a_private_video_are_private(video: Video, creator: User) -> None:
     comment = CommentFactory(target=video)
     flying = DanmakuFactory(target=video)
     Video.objects.update(visibility="private")
@@ -201,20 +197,20 @@ def test_what_is_said_of_a_private_video_is_as_secret_as_the_video(video: Video,
         ([], (400, "invalid")),
     ],
 )
-def test_what_will_not_do_is_refused_with_its_reason(
+def test_invalid_comment_is_refused_with_its_code(
     api: APIClient, video: Video, body: Any, expected: tuple[int, str]
 ) -> None:
     assert code(api.post(comments_of(video), body)) == expected
 
 
-def test_half_a_letter_is_refused(api: APIClient, video: Video) -> None:
+def test_surrogate_is_refused(api: APIClient, video: Video) -> None:
     broken = b'{"text": "\\ud800", "offset_ms": 1}'
 
     for path in (comments_of(video), danmaku_of(video)):
         assert api.post(path, broken, content_type="application/json").status_code == 400
 
 
-def test_refusals_of_the_place_and_of_haste_have_their_codes(api: APIClient, video: Video) -> None:
+def test_closed_comments_and_exceeded_rate_have_their_codes(api: APIClient, video: Video) -> None:
     for number in range(spam.COMMENTS_A_WINDOW):
         api.post(comments_of(video), {"text": f"number {number}"})
     hasty = api.post(comments_of(video), {"text": "one more"})
@@ -226,7 +222,9 @@ def test_refusals_of_the_place_and_of_haste_have_their_codes(api: APIClient, vid
     assert code(closed) == (403, "comments_closed")
 
 
-def test_a_held_comment_says_so(api: APIClient, video: Video, creator: User) -> None:
+def test_held_comment_is_reported_as_held_and_can_be_approved(
+    api: APIClient, video: Video, creator: User
+) -> None:
     edit_video(video, comments_mode="held")
 
     posted = api.post(comments_of(video), {"text": "hm"})
@@ -239,14 +237,11 @@ def test_a_held_comment_says_so(api: APIClient, video: Video, creator: User) -> 
 @pytest.mark.parametrize(
     "query", ["cursor=abc", "page_size=999999", "parent=zzz", "parent=" + "z" * 400, "ordering=%F0"]
 )
-def test_nonsense_in_the_address_is_no_failure_of_ours(api: APIClient, video: Video, query: str) -> None:
+def test_malformed_query_is_no_server_error(api: APIClient, video: Video, query: str) -> None:
     assert api.get(f"{comments_of(video)}?{query}").status_code in {200, 400, 404}
 
 
-# --- Danmaku ---------------------------------------------------------------------------
-
-
-def test_a_message_is_posted_at_a_moment_and_read_by_its_bucket(api: APIClient, video: Video) -> None:
+def test_danmaku_is_posted_at_a_moment_and_read_by_its_bucket(api: APIClient, video: Video) -> None:
     posted = api.post(
         danmaku_of(video), {"offset_ms": 31_500, "text": "哇", "mode": "top", "color": "#FF6B6B"}
     )
@@ -265,9 +260,7 @@ def test_a_message_is_posted_at_a_moment_and_read_by_its_bucket(api: APIClient, 
     }
 
 
-def test_without_a_window_everything_is_read_and_next_leads_on(
-    api: APIClient, video: Video, alice: User
-) -> None:
+def test_danmaku_without_window_is_paginated_to_the_end(api: APIClient, video: Video, alice: User) -> None:
     Video.objects.update(duration_s=1500)
     for offset_ms in (1400_000, 0, 599_999):
         DanmakuFactory(target=video, author=alice, offset_ms=offset_ms)
@@ -281,7 +274,7 @@ def test_without_a_window_everything_is_read_and_next_leads_on(
     assert read == [[0, 599_999], [], [1_400_000]]
 
 
-def test_a_public_bucket_is_shared_by_caches_and_an_unlisted_one_is_not(
+def test_public_bucket_is_cacheable_and_unlisted_bucket_is_private(
     video: Video, alice: User, creator: User
 ) -> None:
     client = APIClient()
@@ -303,7 +296,7 @@ def test_a_public_bucket_is_shared_by_caches_and_an_unlisted_one_is_not(
 
 
 @pytest.mark.parametrize("count", [1, 3])
-def test_a_bucket_costs_the_same_for_one_and_for_three(
+def test_bucket_query_count_is_constant(
     video: Video, alice: User, count: int, django_assert_num_queries: Any
 ) -> None:
     for _ in range(count):
@@ -328,23 +321,23 @@ def test_a_bucket_costs_the_same_for_one_and_for_three(
         ({"text": "www.example.com", "offset_ms": 1}, (400, "no_links")),
     ],
 )
-def test_danmaku_that_will_not_do_is_refused(
+def test_invalid_danmaku_is_refused_with_its_code(
     api: APIClient, video: Video, body: Any, expected: tuple[int, str]
 ) -> None:
     assert code(api.post(danmaku_of(video), body)) == expected
 
 
 @pytest.mark.parametrize("query", ["from_s=-1", "from_s=nan", "to_s=x", "to_s=inf", "from_s=1e300"])
-def test_a_nonsense_window_is_refused(query: str, video: Video) -> None:
+def test_malformed_window_is_refused(query: str, video: Video) -> None:
     assert APIClient().get(f"{danmaku_of(video)}?{query}").status_code == 400
 
 
 @pytest.mark.parametrize("query", ["from_s=9&to_s=3", "to_s=1e300", "from_s=0.5&to_s=0.75"])
-def test_an_odd_window_is_answered(query: str, video: Video) -> None:
+def test_empty_window_has_no_messages(query: str, video: Video) -> None:
     assert texts(APIClient().get(f"{danmaku_of(video)}?{query}")) == []
 
 
-def test_a_message_is_taken_away_by_its_author_and_by_who_moderates(
+def test_danmaku_is_deleted_by_its_author_or_the_creator(
     api: APIClient, video: Video, alice: User, creator: User
 ) -> None:
     mine, other = DanmakuFactory(target=video, author=alice), DanmakuFactory(target=video)
@@ -362,7 +355,29 @@ def test_a_message_is_taken_away_by_its_author_and_by_who_moderates(
     assert texts(api.get(danmaku_of(video))) == []
 
 
-def test_strangers_may_read_and_not_post(video: Video) -> None:
+@pytest.mark.parametrize(
+    ("kind", "make", "path"),
+    [("comment", CommentFactory, "comments"), ("danmaku", DanmakuFactory, "danmaku")],
+)
+def test_removal_by_the_creator_is_a_decision_and_leaves_reports_open(
+    kind: str, make: Any, path: str, video: Video, alice: User, creator: User, moderator: User
+) -> None:
+    said, own = make(target=video, author=alice), make(target=video, author=creator)
+    report(by=UserFactory(), target_type=kind, target_id=said.public_id, reason="hate")
+
+    for row in (said, said, own):
+        signed_in(creator).delete(f"/api/v1/{path}/{row.public_id}/")
+
+    decision = Decision.objects.get()
+    assert (decision.action, decision.moderator, decision.person) == ("remove", creator, alice)
+    assert (decision.title, decision.case and decision.case.target_id) == (said.text[:80], said.public_id)
+    assert Report.objects.get().status == Report.Status.OPEN
+    undo(decision, by=moderator)
+    said.refresh_from_db()
+    assert said.deleted_at is None
+
+
+def test_anonymous_posts_are_refused(video: Video) -> None:
     stranger = APIClient()
 
     assert code(stranger.post(comments_of(video), {"text": "hm"})) == (401, "not_authenticated")

@@ -1,4 +1,4 @@
-"""What is taken away is gone from open pages at once, and what comes back is announced."""
+"""Tests of live updates: open pages lose removed texts and get restored ones."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ def listening(video: Video, user: User | AnonymousUser = ANYONE) -> WebsocketCom
 
 
 async def heard(video: Video, act: Callable[[], object], *, messages: int = 1) -> list[dict[str, Any]]:
-    """The first messages that an open page is told when ``act`` is done."""
+    """Return the first messages that an open page gets after ``act``."""
     socket = listening(video)
     await socket.connect()
-    # Answered behind the joining: now it hears everything.
+    # The answer comes after the page has joined the group, so no later message is missed.
     await socket.send_json_to({"type": "showing", "comments": ["cdfghjk"]})
     await socket.receive_json_from(timeout=5)
     await sync_to_async(act)()
@@ -47,7 +47,7 @@ async def heard(video: Video, act: Callable[[], object], *, messages: int = 1) -
     return told
 
 
-async def test_a_comment_that_is_deleted_hidden_or_restored_is_announced_with_the_new_count(
+async def test_deleted_hidden_or_restored_comment_is_announced_with_the_new_count(
     video: Video, creator: User, moderator: User
 ) -> None:
     comment: Comment = await sync_to_async(CommentFactory)(target=video)
@@ -67,7 +67,9 @@ async def test_a_comment_that_is_deleted_hidden_or_restored_is_announced_with_th
     ]
 
 
-async def test_danmaku_is_announced_without_words(video: Video, creator: User, moderator: User) -> None:
+async def test_danmaku_changes_are_announced_without_text(
+    video: Video, creator: User, moderator: User
+) -> None:
     flying: Danmaku = await sync_to_async(DanmakuFactory)(target=video)
 
     told = [
@@ -82,7 +84,7 @@ async def test_danmaku_is_announced_without_words(video: Video, creator: User, m
     ]
 
 
-async def test_a_comment_that_is_let_through_is_announced(video: Video, creator: User) -> None:
+async def test_approved_comment_is_announced(video: Video, creator: User) -> None:
     held: Comment = await sync_to_async(CommentFactory)(target=video, is_held=True)
 
     [told] = await heard(video, lambda: services.approve(comment=held, by=creator))
@@ -90,7 +92,7 @@ async def test_a_comment_that_is_let_through_is_announced(video: Video, creator:
     assert told == {"type": "restored", "kind": "comment", "ids": [held.public_id], "count": 1}
 
 
-async def test_what_somebody_said_leaves_open_pages_with_them_and_comes_back(
+async def test_banned_author_s_texts_leave_open_pages_until_the_ban_is_undone(
     video: Video, alice: User, moderator: User
 ) -> None:
     comment: Comment = await sync_to_async(CommentFactory)(target=video, author=alice)
@@ -123,7 +125,7 @@ async def test_what_somebody_said_leaves_open_pages_with_them_and_comes_back(
     assert seen == [everything, {others.public_id}, everything]
 
 
-async def test_a_page_that_was_away_asks_once_what_it_shows_that_is_gone(
+async def test_page_that_was_offline_gets_the_ids_of_removed_comments_once(
     video: Video, moderator: User
 ) -> None:
     stays, deleted, hidden = [
@@ -147,7 +149,7 @@ async def test_a_page_that_was_away_asks_once_what_it_shows_that_is_gone(
     ]
 
 
-async def test_who_may_not_watch_hears_nothing(creator: User) -> None:
+async def test_viewer_without_access_is_disconnected(creator: User) -> None:
     private: Video = await sync_to_async(VideoFactory)(
         channel=creator.channel, encoded=False, visibility="private"
     )
@@ -161,11 +163,11 @@ async def test_who_may_not_watch_hears_nothing(creator: User) -> None:
     "frame",
     ["", "x", "[]", "[" * 60_000, '{"type": "say"}', '{"type": "showing", "comments": "abc"}'],
 )
-def test_nonsense_asks_nothing(frame: str) -> None:
+def test_malformed_showing_frame_has_no_ids(frame: str) -> None:
     assert ids_in(frame) == []
 
 
-def test_of_what_is_asked_only_ids_count_and_not_too_many() -> None:
+def test_showing_frame_keeps_valid_ids_up_to_the_limit() -> None:
     named: list[object] = [None, "x" * 17, "a b", {}, *["bcdf"] * 600]
 
     assert ids_in(json.dumps({"type": "showing", "comments": named})) == ["bcdf"] * (500 - 4)

@@ -1,4 +1,4 @@
-"""What people say to each other, in two real browsers against real processes."""
+"""Journeys of comments and danmaku, with two real browsers and real processes."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ pytestmark = [
 ]
 
 
-LATE_S = 4  # what comes up later than this is let go
-# Where the message is, in px, and where the playhead, from the moment it is on the picture.
+LATE_S = 4  # later messages are dropped
+# The message's x in px and the playhead in s, for each frame that shows the message.
 NOTE_WHAT_FLIES = """() => {
   window.flown = { places: [], times: [] };
   const note = () => {
@@ -43,7 +43,7 @@ NOTE_WHAT_FLIES = """() => {
 
 @pytest.fixture
 def other(chromium: Browser) -> Iterator[BrowserContext]:
-    """A second person's browser."""
+    """Yield a second person's browser."""
     context = chromium.new_context(viewport={"width": 1280, "height": 800}, locale="en")
     context.set_default_timeout(PATIENCE_MS)
     yield context
@@ -51,27 +51,30 @@ def other(chromium: Browser) -> Iterator[BrowserContext]:
 
 
 @pytest.fixture
-def watched(visitor: BrowserContext, site: str, tmp_path: Path) -> Page:
-    """The creator's own page of a video of 30 s, as soon as it plays."""
+def watched(visitor: BrowserContext, site: str, clips: Path) -> Page:
+    """Return the creator's page of a fully encoded video of 30 s, paused."""
     page = visitor.new_page()
     sign_up(page, site, "creator")
-    upload(page, site, make_clip("landscape", tmp_path, seconds=30))
-    wait_for_player(page, "!player.paused && player.currentTime > 0.2")
+    upload(page, site, make_clip("landscape", clips, seconds=30))
+    # A seek beyond the encoded part would be clamped to its end.
+    wait_for_player(page, "!player.paused && player.currentTime > 0.2 && player.available > 29")
     page.evaluate("document.querySelector('[data-player]').pause()")
     return page
 
 
 def open_as(context: BrowserContext, site: str, username: str) -> Page:
-    """Somebody else on the page of the only video."""
+    """Return the page of the only video in another person's browser, paused."""
     page = context.new_page()
     sign_up(page, site, username)
     page.goto(f"{site}/watch/{Video.objects.get().public_id}/")
-    wait_for_player(page, "!player.paused && player.currentTime > 0.2")
+    wait_for_player(page, "!player.paused && player.currentTime > 0.2 && player.available > 29")
     page.evaluate("document.querySelector('[data-player]').pause()")
     return page
 
 
-def test_two_people_talk_below_a_video(watched: Page, other: BrowserContext, site: str) -> None:
+def test_comment_reply_like_pin_and_delete_between_two_people(
+    watched: Page, other: BrowserContext, site: str
+) -> None:
     page = open_as(other, site, "Alice")
     composer = page.get_by_label("Your comment")
     composer.fill("Look at 0:12, @creator!\nSecond line <b>")
@@ -88,28 +91,28 @@ def test_two_people_talk_below_a_video(watched: Page, other: BrowserContext, sit
     watched.reload()
     seen = watched.get_by_role("article", name="Comment by Alice")
     seen.get_by_role("link", name="Reply").click()
-    watched.get_by_label("Your reply to Alice").fill("I see")
+    watched.get_by_label("Reply to Alice").fill("I see")
     watched.get_by_role("button", name="Reply", exact=True).click()
     expect(watched.get_by_role("article", name="Comment by creator")).to_contain_text("I see")
     seen.hover()
-    seen.get_by_label("What you can do with this comment").click()
-    seen.get_by_role("button", name="Pin to the top").click()
+    seen.get_by_label("Comment actions").click()
+    seen.get_by_role("button", name="Pin").click()
     expect(watched.get_by_text("Pinned by creator")).to_be_visible()
 
     page.reload()
     page.locator("summary", has_text="1 reply").click()
     expect(page.get_by_role("article", name="Comment by creator")).to_contain_text("I see")
-    comment.get_by_label("What you can do with this comment").click()
+    comment.get_by_label("Comment actions").click()
     comment.get_by_role("button", name="Delete").click()
     page.get_by_role("dialog").get_by_role("button", name="Delete").click()
-    expect(page.get_by_text("This comment is no longer here.")).to_be_visible()
+    expect(page.get_by_text("This comment was deleted.")).to_be_visible()
 
     root, reply = Comment.objects.order_by("pk")
     assert (root.like_count, root.mentions, reply.parent) == (1, ["creator"], root)
     assert root.deleted_at
 
 
-def test_what_is_too_long_comes_back_and_is_counted(watched: Page) -> None:
+def test_too_long_comment_is_refused_and_kept_in_the_form(watched: Page) -> None:
     composer = watched.get_by_label("Your comment")
     composer.fill("x" * 2003)
     expect(watched.get_by_text("-3", exact=True)).to_be_visible()
@@ -126,12 +129,12 @@ def test_danmaku_posted_in_one_browser_flies_in_another_at_its_time(
     page = open_as(other, site, "Alice")
     page.evaluate("document.querySelector('[data-player]').currentTime = 16")
     wait_for_player(page, "!video.seeking && Math.abs(player.currentTime - 16) < 0.5")
-    line = page.get_by_placeholder("Let something fly at this moment")
+    line = page.get_by_placeholder("Send danmaku at this moment")
     line.fill("here it flies")
     line.press("Enter")
     expect(line).to_have_value("")
 
-    # It was not there when this page read what flies, and the page is not loaded anew.
+    # The message was posted after this page read the danmaku, and the page is not reloaded.
     watched.evaluate(NOTE_WHAT_FLIES)
     watched.get_by_role("region", name="Video player").focus()
     watched.keyboard.press("k")
@@ -144,7 +147,7 @@ def test_danmaku_posted_in_one_browser_flies_in_another_at_its_time(
     flown = watched.evaluate("window.flown")
     watched.keyboard.press("d")
 
-    # It came up with its moment, and went to the left while the picture went on.
+    # The message appears at its moment, and moves to the left while the video plays.
     assert 16 <= flown["times"][0] < 16 + LATE_S
     assert flown["times"] == sorted(flown["times"])
     assert flown["places"] == sorted(flown["places"], reverse=True)
@@ -155,13 +158,11 @@ def test_danmaku_posted_in_one_browser_flies_in_another_at_its_time(
     assert Danmaku.objects.get().offset_ms == pytest.approx(16_000, abs=500)
 
 
-def test_what_flew_is_reported_by_one_and_taken_away_by_another(
-    watched: Page, other: BrowserContext, site: str
-) -> None:
+def test_danmaku_is_reported_and_deleted(watched: Page, other: BrowserContext, site: str) -> None:
     page = open_as(other, site, "Alice")
     page.evaluate("document.querySelector('[data-player]').currentTime = 5")
     wait_for_player(page, "!video.seeking && Math.abs(player.currentTime - 5) < 0.5")
-    line = page.get_by_placeholder("Let something fly at this moment")
+    line = page.get_by_placeholder("Send danmaku at this moment")
     line.fill("rude words")
     line.press("Enter")
     expect(line).to_have_value("")
@@ -170,15 +171,15 @@ def test_what_flew_is_reported_by_one_and_taken_away_by_another(
     watched.evaluate("document.querySelector('[data-player]').play()")
     watched.locator(".danmaku > span", has_text="rude words").wait_for(state="attached")
     watched.evaluate("document.querySelector('[data-player]').pause()")
-    watched.get_by_label("What flew just now").click()
+    watched.get_by_label("Danmaku list").click()
     watched.get_by_role("button", name="Report “rude words”").click()
     dialog = watched.get_by_role("dialog", name="Report")
     dialog.get_by_role("radio").first.check()
-    dialog.get_by_role("button", name="Send the report").click()
+    dialog.get_by_role("button", name="Submit report").click()
     expect(dialog).to_be_hidden()
     report = Report.objects.get()
 
-    watched.get_by_label("What flew just now").click()
+    watched.get_by_label("Danmaku list").click()
     remove = watched.get_by_role("button", name="Delete “rude words”")
     remove.click()
     expect(remove).to_be_hidden()

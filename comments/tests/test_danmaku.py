@@ -1,4 +1,4 @@
-"""Danmaku: posting at a moment, reading by buckets, and what is kept ready."""
+"""Tests of danmaku: posting at a moment, reading by buckets, and the cache of buckets."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def code_of(act: Callable[[], Any]) -> str:
     return refused.value.code
 
 
-def test_what_is_said_flies_in_the_order_of_its_moments(video: Video, alice: User) -> None:
+def test_messages_are_ordered_by_their_moments(video: Video, alice: User) -> None:
     for offset_ms, text in ((29_999, "late"), (0, "first"), (500, "then"), (30_000, "next bucket")):
         post(video, alice, text, offset_ms)
 
@@ -54,12 +54,12 @@ def test_what_is_said_flies_in_the_order_of_its_moments(video: Video, alice: Use
         ({"color": "red"}, "invalid"),
     ],
 )
-def test_what_will_not_do_is_refused(video: Video, alice: User, asked: dict[str, Any], code: str) -> None:
+def test_invalid_danmaku_is_refused(video: Video, alice: User, asked: dict[str, Any], code: str) -> None:
     assert code_of(lambda: post(video, alice, length_ms=120_000, **asked)) == code
 
 
 @pytest.mark.parametrize(("mode", "code"), [("closed", "comments_closed"), ("held", "danmaku_closed")])
-def test_nothing_flies_unseen_where_comments_are_closed_or_held(
+def test_danmaku_is_refused_if_comments_are_closed_or_held(
     video: Video, alice: User, mode: str, code: str
 ) -> None:
     edit_video(video, comments_mode=mode)
@@ -67,7 +67,7 @@ def test_nothing_flies_unseen_where_comments_are_closed_or_held(
     assert code_of(lambda: post(video, alice)) == code
 
 
-def test_what_is_taken_away_is_gone_at_once_and_can_come_back(
+def test_deleted_or_hidden_danmaku_disappears_at_once_and_can_be_restored(
     video: Video, alice: User, creator: User, moderator: User
 ) -> None:
     mine, rude = post(video, alice, "mine"), post(video, alice, "rude")
@@ -81,7 +81,7 @@ def test_what_is_taken_away_is_gone_at_once_and_can_come_back(
     assert code_of(lambda: danmaku.hide(danmaku=rude, by=creator)) == "permission_denied"
 
 
-def test_of_a_crowded_second_the_newest_fly(video: Video, alice: User) -> None:
+def test_crowded_second_keeps_the_newest_messages(video: Video, alice: User) -> None:
     for number in range(MOST_A_SECOND + 3):
         DanmakuFactory(target=video, author=alice, text=str(number), offset_ms=2000 + number)
     DanmakuFactory(target=video, author=alice, text="calm", offset_ms=9000)
@@ -89,7 +89,7 @@ def test_of_a_crowded_second_the_newest_fly(video: Video, alice: User) -> None:
     assert texts(video) == [*(str(number) for number in range(3, MOST_A_SECOND + 3)), "calm"]
 
 
-def test_nobody_s_words_fly_after_they_are_suspended(video: Video, alice: User) -> None:
+def test_danmaku_of_suspended_author_is_not_shown(video: Video, alice: User) -> None:
     DanmakuFactory(target=video, author=alice)
     User.objects.filter(pk=alice.pk).update(is_active=False)
 
@@ -97,7 +97,7 @@ def test_nobody_s_words_fly_after_they_are_suspended(video: Video, alice: User) 
 
 
 @pytest.mark.parametrize("count", [1, 3])
-def test_reading_costs_one_query_and_then_none(
+def test_buckets_are_read_with_one_query_then_from_the_cache(
     video: Video, alice: User, count: int, django_assert_num_queries: Any
 ) -> None:
     for number in range(count):
@@ -109,7 +109,7 @@ def test_reading_costs_one_query_and_then_none(
         danmaku.between(video, 30_000, 60_000)
 
 
-def test_a_new_one_is_read_at_once_though_its_bucket_was_kept(video: Video, alice: User) -> None:
+def test_new_message_is_read_at_once_despite_the_cache(video: Video, alice: User) -> None:
     post(video, alice, "one")
     texts(video)
     post(video, alice, "two")
@@ -119,7 +119,7 @@ def test_a_new_one_is_read_at_once_though_its_bucket_was_kept(video: Video, alic
 
 @pytest.fixture
 def chat() -> Iterator[list[Flying]]:
-    """What another app says was said, as long as the test runs."""
+    """Yield the messages of a provider that is registered while the test runs."""
     said: list[Flying] = []
 
     def provider(target: Any, from_ms: int, to_ms: int) -> Iterable[Flying]:
@@ -130,7 +130,7 @@ def chat() -> Iterator[list[Flying]]:
     danmaku._providers.remove(provider)
 
 
-def test_what_was_said_elsewhere_flies_at_its_time(video: Video, alice: User, chat: list[Flying]) -> None:
+def test_provider_s_messages_are_merged_by_moment(video: Video, alice: User, chat: list[Flying]) -> None:
     post(video, alice, "danmaku", 2000)
     chat.append(Flying("m1", 1500, "chat", "scroll", "#ffffff", datetime(2026, 1, 1, tzinfo=UTC)))
     both = texts(video)

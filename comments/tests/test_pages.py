@@ -1,4 +1,4 @@
-"""Comments on the watch page: with htmx, and by forms alone."""
+"""Tests of comments on the watch page: with htmx, and by forms alone."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ HTMX: Any = {"HTTP_HX_REQUEST": "true"}
 
 @pytest.fixture
 def browser(client: Client, alice: User) -> Client:
-    """A browser in which Alice is signed in."""
+    """Return a client with Alice signed in."""
     client.force_login(alice)
     return client
 
@@ -38,10 +38,7 @@ def html(answer: Any) -> str:
     return str(answer.content.decode())
 
 
-# --- Reading -------------------------------------------------------------------------
-
-
-def test_the_watch_page_shows_what_was_said_safely(client: Client, video: Video) -> None:
+def test_watch_page_escapes_comments(client: Client, video: Video) -> None:
     CommentFactory(target=video, text="<script>alert(1)</script> at 1:23")
 
     page = html(client.get(watch(video)))
@@ -51,7 +48,7 @@ def test_the_watch_page_shows_what_was_said_safely(client: Client, video: Video)
 
 
 @pytest.mark.parametrize("count", [1, 3])
-def test_the_watch_page_costs_the_same_however_much_was_said(
+def test_watch_page_query_count_is_constant(
     browser: Client, video: Video, alice: User, count: int, django_assert_num_queries: Any
 ) -> None:
     for _ in range(count):
@@ -60,11 +57,11 @@ def test_the_watch_page_costs_the_same_however_much_was_said(
         services.like(comment=comment, user=alice)
     browser.get(watch(video))
 
-    with django_assert_num_queries(14):  # of which captions are one
+    with django_assert_num_queries(15):  # one of them for captions, one for the pinned comment
         browser.get(watch(video))
 
 
-def test_more_is_read_by_the_id_of_the_last_one(client: Client, video: Video, creator: User) -> None:
+def test_next_page_begins_after_the_given_comment(client: Client, video: Video, creator: User) -> None:
     comments = [CommentFactory(target=video, text=f"«{number}»") for number in range(PAGE_SIZE + 2)]
     services.pin(comment=comments[0], by=creator)
     first = html(client.get(f"{watch(video)}?order=newest"))
@@ -78,7 +75,7 @@ def test_more_is_read_by_the_id_of_the_last_one(client: Client, video: Video, cr
     assert "<html" not in more
 
 
-def test_replies_unfold_a_page_at_a_time(client: Client, video: Video) -> None:
+def test_replies_are_paginated(client: Client, video: Video) -> None:
     root = CommentFactory(target=video)
     replies = [CommentFactory(parent=root, text=f"«{number}»") for number in range(REPLIES_PAGE_SIZE + 1)]
     path = f"{watch(video)}comments/{root.public_id}/?show=replies"
@@ -91,7 +88,7 @@ def test_replies_unfold_a_page_at_a_time(client: Client, video: Video) -> None:
     assert f"«{REPLIES_PAGE_SIZE}»" in rest
 
 
-def test_an_address_leads_to_a_reply_wherever_it_is(client: Client, video: Video) -> None:
+def test_linked_reply_is_shown_from_any_page(client: Client, video: Video) -> None:
     root = CommentFactory(target=video)
     replies = [CommentFactory(parent=root, text=f"«{number}»") for number in range(REPLIES_PAGE_SIZE + 5)]
 
@@ -105,7 +102,7 @@ def test_an_address_leads_to_a_reply_wherever_it_is(client: Client, video: Video
 @pytest.mark.parametrize(
     "query", ["order=x", "after=nothing", "comment=%F0", "comment=" + "a" * 300, "order=held"]
 )
-def test_nonsense_in_the_address_shows_the_usual(client: Client, video: Video, query: str) -> None:
+def test_malformed_query_shows_the_default_list(client: Client, video: Video, query: str) -> None:
     CommentFactory(target=video, text="usual")
     CommentFactory(target=video, text="waiting", is_held=True)
 
@@ -115,7 +112,7 @@ def test_nonsense_in_the_address_shows_the_usual(client: Client, video: Video, q
     assert ">waiting<" not in page
 
 
-def test_what_is_said_of_a_private_video_is_secret(browser: Client, video: Video) -> None:
+def test_comments_of_a_private_video_are_not_found(browser: Client, video: Video) -> None:
     comment = CommentFactory(target=video)
     Video.objects.update(visibility="private")
     path = f"{watch(video)}comments/"
@@ -130,10 +127,7 @@ def test_what_is_said_of_a_private_video_is_secret(browser: Client, video: Video
     assert [answer.status_code for answer in answers] == [404] * 4
 
 
-# --- Writing ----------------------------------------------------------------------------
-
-
-def test_without_scripts_a_form_says_it_and_leads_to_it(browser: Client, video: Video) -> None:
+def test_form_without_htmx_redirects_to_the_new_comment(browser: Client, video: Video) -> None:
     answer = browser.post(f"{watch(video)}comments/", {"text": "hello"}, follow=True)
 
     comment = Comment.objects.get()
@@ -143,17 +137,15 @@ def test_without_scripts_a_form_says_it_and_leads_to_it(browser: Client, video: 
     assert "hello" in html(answer)
 
 
-def test_without_scripts_what_will_not_do_comes_back_with_its_words(browser: Client, video: Video) -> None:
+def test_refused_form_without_htmx_keeps_its_text(browser: Client, video: Video) -> None:
     answer = browser.post(f"{watch(video)}comments/", {"text": "x" * 2001})
 
     assert answer.status_code == 422
-    assert "too long" in answer.content.decode()
+    assert "Too long" in answer.content.decode()
     assert "x" * 2001 in answer.content.decode()
 
 
-def test_with_htmx_the_form_comes_back_fresh_and_the_comment_into_the_list(
-    browser: Client, video: Video
-) -> None:
+def test_htmx_post_returns_an_empty_form_and_the_new_comment(browser: Client, video: Video) -> None:
     answer = browser.post(f"{watch(video)}comments/", {"text": "hello"}, **HTMX)
 
     assert "afterbegin:#comment-list" in html(answer)
@@ -163,7 +155,7 @@ def test_with_htmx_the_form_comes_back_fresh_and_the_comment_into_the_list(
     }
 
 
-def test_a_reply_joins_its_thread(browser: Client, video: Video, creator: User) -> None:
+def test_reply_joins_its_thread(browser: Client, video: Video, creator: User) -> None:
     root = CommentFactory(target=video, author=creator)
     reply = CommentFactory(parent=root, author=creator)
     form = html(browser.get(f"{watch(video)}comments/{reply.public_id}/?show=reply", **HTMX))
@@ -174,7 +166,7 @@ def test_a_reply_joins_its_thread(browser: Client, video: Video, creator: User) 
     assert "2 replies" in html(answer)
 
 
-def test_everything_a_menu_offers_is_done(
+def test_each_menu_action_changes_the_comment(
     client: Client, video: Video, alice: User, creator: User, moderator: User
 ) -> None:
     comment = CommentFactory(target=video, author=alice, is_held=True)
@@ -186,13 +178,13 @@ def test_everything_a_menu_offers_is_done(
         comment.refresh_from_db()
         return answer
 
-    assert "Show it" in html(_as(client, creator).get(f"{watch(video)}?order=held"))
+    assert "Approve" in html(_as(client, creator).get(f"{watch(video)}?order=held"))
     do(creator, "approve")
     assert not comment.is_held
     assert 'aria-pressed="true"' in html(do(alice, "like"))
     assert comment.like_count == 1
     assert do(creator, "pin")["HX-Retarget"] == "#comments"
-    assert "gave this a heart" in html(do(creator, "heart"))
+    assert "hearted this" in html(do(creator, "heart"))
     assert "changed" in html(do(alice, "edit", text="changed"))
     do(creator, "unpin"), do(creator, "unheart"), do(alice, "unlike")
     assert (comment.is_pinned, comment.has_heart, comment.like_count) == (False, False, 0)
@@ -207,7 +199,7 @@ def _as(client: Client, user: User) -> Client:
     return client
 
 
-def test_what_one_may_not_do_is_said_and_not_done(browser: Client, video: Video) -> None:
+def test_refused_action_shows_its_reason_and_changes_nothing(browser: Client, video: Video) -> None:
     comment = CommentFactory(target=video)
     path = f"{watch(video)}comments/{comment.public_id}/"
 
@@ -215,14 +207,14 @@ def test_what_one_may_not_do_is_said_and_not_done(browser: Client, video: Video)
     without = browser.post(path, {"do": "pin"}, follow=True)
     nonsense = browser.post(path, {"do": "explode"})
 
-    assert json.loads(with_htmx["HX-Trigger"]) == {"toast": "This is not yours to decide."}
-    assert "This is not yours to decide." in html(without)
+    assert json.loads(with_htmx["HX-Trigger"]) == {"toast": "You do not have permission to do this."}
+    assert "You do not have permission to do this." in html(without)
     assert nonsense.status_code == 400
     assert browser.get(f"{path}?show=edit").status_code == 404
     assert not Comment.objects.filter(deleted_at__isnull=False).exists()
 
 
-def test_a_stranger_is_asked_to_sign_in(client: Client, video: Video) -> None:
+def test_anonymous_visitor_is_redirected_to_sign_in(client: Client, video: Video) -> None:
     comment = CommentFactory(target=video)
     path = f"{watch(video)}comments/"
 
@@ -234,19 +226,14 @@ def test_a_stranger_is_asked_to_sign_in(client: Client, video: Video) -> None:
     assert client.get(f"{path}{comment.public_id}/?show=reply", **HTMX)["HX-Redirect"]
 
 
-def test_a_nonsense_parent_is_refused(browser: Client, video: Video) -> None:
+def test_unknown_parent_is_refused(browser: Client, video: Video) -> None:
     for parent in ("\0", "nothing", "x" * 99, "数"):
         answer = browser.post(f"{watch(video)}comments/", {"text": "hm", "parent": parent}, **HTMX)
         assert answer.status_code == 422
-        assert "no longer here" in answer.content.decode()
+        assert "was deleted" in answer.content.decode()
 
 
-# --- The creator ---------------------------------------------------------------------------
-
-
-def test_the_creator_closes_and_holds_comments_in_the_studio(
-    client: Client, video: Video, creator: User
-) -> None:
+def test_creator_closes_and_holds_comments_in_the_studio(client: Client, video: Video, creator: User) -> None:
     client.force_login(creator)
     form = {"title": video.title, "category": "other", "visibility": "public", "tags": ""}
     seen = []
@@ -258,11 +245,11 @@ def test_the_creator_closes_and_holds_comments_in_the_studio(
     assert seen == ["closed", "held", "held"]
 
 
-def test_the_page_says_what_becomes_of_comments(browser: Client, video: Video) -> None:
-    notices = {"closed": "Comments are closed", "held": "looks at comments before"}
+def test_page_explains_closed_and_held_comments(browser: Client, video: Video) -> None:
+    notices = {"closed": "Comments are turned off", "held": "reviews comments before"}
     for mode, notice in notices.items():
         edit_video(video, comments_mode=mode)
         page = html(browser.get(watch(video)))
         assert notice in page
         assert ("<comment-composer" in page) == (mode == "held")
-        assert "New danmaku is off here." in page
+        assert "Danmaku is turned off." in page

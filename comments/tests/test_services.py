@@ -1,4 +1,4 @@
-"""Saying, changing, taking away, lifting: who may, and what becomes of it."""
+"""Tests of comment services: posting, editing, deleting, restoring and permissions."""
 
 from __future__ import annotations
 
@@ -24,22 +24,19 @@ pytestmark = [pytest.mark.django_db, pytest.mark.redis]
 
 
 def code_of(act: Callable[..., Any], **asked: Any) -> str:
-    """Why ``act`` is refused."""
+    """Return the code of the error that ``act`` raises."""
     with pytest.raises(CommentError) as refused:
         act(**asked)
     return refused.value.code
 
 
 def seen(video: Video, user: User | AnonymousUser) -> dict[str, str]:
-    """What ``user`` sees, by text; of what may not be read, a dash."""
+    """Return the comments that ``user`` sees, by text; unreadable ones as a dash."""
     rows = Comment.objects.of(video).seen_by(user, can_moderate=video.can_moderate(user))
     return {row.text: row.text if row.is_readable else "–" for row in rows}
 
 
-# --- Saying something -------------------------------------------------------------
-
-
-def test_a_comment_is_stored_plain_with_the_people_it_names(video: Video, alice: User) -> None:
+def test_comment_is_stored_as_plain_text_with_its_mentions(video: Video, alice: User) -> None:
     UserFactory(username="Bob")
 
     comment = services.post(target=video, author=alice, text="  @bob @nobody <b>look</b> at\r\n1:23 ")
@@ -49,7 +46,7 @@ def test_a_comment_is_stored_plain_with_the_people_it_names(video: Video, alice:
     assert not comment.is_held
 
 
-def test_a_reply_to_a_reply_joins_the_root_s_thread(video: Video, alice: User, creator: User) -> None:
+def test_reply_to_a_reply_joins_the_root_s_thread(video: Video, alice: User, creator: User) -> None:
     root = services.post(target=video, author=alice, text="root")
     reply = services.post(target=video, author=creator, text="reply", parent=root)
     deeper = services.post(target=video, author=alice, text="deeper", parent=reply)
@@ -66,12 +63,12 @@ def test_a_reply_to_a_reply_joins_the_root_s_thread(video: Video, alice: User, c
         ("a\0", "forbidden_characters"),
     ],
 )
-def test_a_text_that_will_not_do_is_refused(video: Video, alice: User, text: str, code: str) -> None:
+def test_invalid_text_is_refused(video: Video, alice: User, text: str, code: str) -> None:
     assert code_of(services.post, target=video, author=alice, text=text) == code
     assert not Comment.objects.exists()
 
 
-def test_nothing_new_where_comments_are_closed(video: Video, alice: User) -> None:
+def test_closed_comments_refuse_posts_and_edits(video: Video, alice: User) -> None:
     said = services.post(target=video, author=alice, text="before")
     edit_video(video, comments_mode="closed")
 
@@ -80,7 +77,7 @@ def test_nothing_new_where_comments_are_closed(video: Video, alice: User) -> Non
     assert seen(video, AnonymousUser()) == {"before": "before"}
 
 
-def test_one_replies_to_what_is_here_and_can_be_read(video: Video, alice: User, creator: User) -> None:
+def test_reply_to_foreign_or_deleted_comment_is_refused(video: Video, alice: User, creator: User) -> None:
     elsewhere = CommentFactory(target=creator.channel)
     gone = CommentFactory(target=video)
     services.delete(comment=gone, by=creator)
@@ -90,7 +87,7 @@ def test_one_replies_to_what_is_here_and_can_be_read(video: Video, alice: User, 
         assert code_of(services.post, **reply) == "does_not_exist"
 
 
-def test_held_comments_are_seen_by_their_author_and_who_moderates_until_let_through(
+def test_held_comment_is_visible_to_author_and_moderators_until_approved(
     video: Video, alice: User, creator: User, moderator: User
 ) -> None:
     edit_video(video, comments_mode="held")
@@ -108,7 +105,7 @@ def test_held_comments_are_seen_by_their_author_and_who_moderates_until_let_thro
     assert seen(video, AnonymousUser()) == {"hello": "hello", "mine": "mine"}
 
 
-def test_an_edit_is_looked_at_again_where_comments_are_held(video: Video, alice: User, creator: User) -> None:
+def test_edited_comment_is_held_again_if_comments_are_held(video: Video, alice: User, creator: User) -> None:
     comment = services.post(target=video, author=alice, text="harmless")
     edit_video(video, comments_mode="held")
 
@@ -118,7 +115,7 @@ def test_an_edit_is_looked_at_again_where_comments_are_held(video: Video, alice:
     assert comment.is_held
 
 
-def test_only_its_author_changes_a_comment(video: Video, alice: User, creator: User, moderator: User) -> None:
+def test_only_the_author_edits_a_comment(video: Video, alice: User, creator: User, moderator: User) -> None:
     comment = services.post(target=video, author=alice, text="mine")
 
     for by in (creator, moderator):
@@ -127,9 +124,6 @@ def test_only_its_author_changes_a_comment(video: Video, alice: User, creator: U
 
     comment.refresh_from_db()
     assert (comment.text, comment.mentions) == ("mine @creator", ["creator"])
-
-
-# --- Gone ---------------------------------------------------------------------------
 
 
 def silence_by_deleting(comment: Comment, creator: User, moderator: User) -> None:
@@ -153,7 +147,7 @@ def silence_by_deleting_the_account(comment: Comment, creator: User, moderator: 
     "silence",
     [silence_by_deleting, silence_by_hiding, silence_by_suspending, silence_by_deleting_the_account],
 )
-def test_a_root_that_is_gone_keeps_its_place_while_replies_speak(
+def test_removed_root_keeps_its_place_while_replies_are_readable(
     video: Video, creator: User, moderator: User, silence: Callable[[Comment, User, User], None]
 ) -> None:
     root, lonely = CommentFactory(target=video, text="root"), CommentFactory(target=video, text="lonely")
@@ -169,7 +163,7 @@ def test_a_root_that_is_gone_keeps_its_place_while_replies_speak(
     assert without == {}
 
 
-def test_what_moderators_hid_only_they_see_and_they_can_bring_it_back(
+def test_hidden_comment_is_visible_to_moderators_only_and_can_be_restored(
     video: Video, alice: User, creator: User, moderator: User
 ) -> None:
     comment = CommentFactory(target=video, author=alice, text="rude")
@@ -183,7 +177,7 @@ def test_what_moderators_hid_only_they_see_and_they_can_bring_it_back(
     assert seen(video, AnonymousUser()) == {"rude": "rude"}
 
 
-def test_deleting_is_its_author_s_and_the_moderating_and_nobody_else_s(
+def test_author_creator_and_moderator_can_delete_a_comment(
     video: Video, alice: User, creator: User, moderator: User
 ) -> None:
     comments = [CommentFactory(target=video, author=alice) for _ in range(3)]
@@ -199,7 +193,7 @@ def test_deleting_is_its_author_s_and_the_moderating_and_nobody_else_s(
     ]
 
 
-def test_comments_go_with_their_video(video: Video) -> None:
+def test_comments_are_deleted_with_their_video(video: Video) -> None:
     CommentFactory(parent=CommentFactory(target=video))
 
     video.delete()
@@ -207,10 +201,7 @@ def test_comments_go_with_their_video(video: Video) -> None:
     assert not Comment.objects.exists()
 
 
-# --- Lifting --------------------------------------------------------------------------
-
-
-def test_likes_count_once_a_person_and_lift(video: Video, alice: User) -> None:
+def test_like_counts_once_per_person_and_raises_the_score(video: Video, alice: User) -> None:
     comment, other = CommentFactory(target=video), CommentFactory(target=video)
 
     for _ in range(2):
@@ -225,9 +216,7 @@ def test_likes_count_once_a_person_and_lift(video: Video, alice: User) -> None:
     assert comment.like_count == 0
 
 
-def test_one_comment_is_pinned_by_the_creator(
-    video: Video, alice: User, creator: User, moderator: User
-) -> None:
+def test_creator_pins_at_most_one_comment(video: Video, alice: User, creator: User, moderator: User) -> None:
     first, second = CommentFactory(target=video, author=alice), CommentFactory(target=video)
     reply = CommentFactory(parent=second)
     refused = [code_of(services.pin, comment=first, by=by) for by in (alice, moderator)]
@@ -241,7 +230,7 @@ def test_one_comment_is_pinned_by_the_creator(
     assert not Comment.objects.filter(is_pinned=True).exists()
 
 
-def test_a_heart_is_the_creator_s(video: Video, alice: User, creator: User) -> None:
+def test_only_the_creator_gives_a_heart(video: Video, alice: User, creator: User) -> None:
     comment = CommentFactory(target=video, author=alice)
 
     assert code_of(services.give_heart, comment=comment, by=alice) == "permission_denied"
@@ -251,14 +240,11 @@ def test_a_heart_is_the_creator_s(video: Video, alice: User, creator: User) -> N
     assert not comment.has_heart
 
 
-# --- Who hears of it ----------------------------------------------------------------------
-
-
 def told(person: User) -> list[tuple[str, str]]:
     return [(one.kind, one.data["text"]) for one in person.notifications.order_by("pk")]
 
 
-def test_who_is_answered_or_mentioned_hears_of_it_once(video: Video, alice: User, creator: User) -> None:
+def test_answered_and_mentioned_people_are_notified_once(video: Video, alice: User, creator: User) -> None:
     bob = UserFactory(username="bob")
     root = services.post(target=video, author=alice, text="hello @bob @Alice")
     reply = services.post(target=video, author=creator, text="hi @alice @bob", parent=root)
@@ -271,7 +257,7 @@ def test_who_is_answered_or_mentioned_hears_of_it_once(video: Video, alice: User
     assert first.url == f"/watch/{video.public_id}/?comment={root.public_id}#comment-{root.public_id}"
 
 
-def test_nobody_hears_of_what_is_held_or_of_what_they_may_not_see(
+def test_nobody_is_notified_of_held_comments_or_invisible_videos(
     video: Video, alice: User, creator: User
 ) -> None:
     edit_video(video, comments_mode="held")
@@ -287,10 +273,7 @@ def test_nobody_hears_of_what_is_held_or_of_what_they_may_not_see(
     assert told(alice) == []
 
 
-# --- Moderators ----------------------------------------------------------------------------
-
-
-def test_whoever_is_timed_out_says_nothing(video: Video, alice: User, moderator: User) -> None:
+def test_timed_out_person_cannot_post_or_edit(video: Video, alice: User, moderator: User) -> None:
     said = CommentFactory(target=video, author=alice)
     decide_about(alice, by=moderator, action="time_out", duration=timedelta(hours=1))
 
@@ -300,7 +283,7 @@ def test_whoever_is_timed_out_says_nothing(video: Video, alice: User, moderator:
 
 
 @pytest.mark.parametrize("factory", [CommentFactory, DanmakuFactory])
-def test_a_moderator_s_deletion_is_a_decision_that_can_be_taken_back(
+def test_moderator_s_deletion_is_a_decision_that_can_be_undone(
     video: Video, alice: User, moderator: User, factory: Any
 ) -> None:
     said = factory(target=video, author=alice, text="rude")
@@ -317,7 +300,9 @@ def test_a_moderator_s_deletion_is_a_decision_that_can_be_taken_back(
     assert alice.notifications.filter(kind="moderation").count() == 2
 
 
-def test_what_its_author_deleted_no_undoing_brings_back(video: Video, alice: User, moderator: User) -> None:
+def test_author_s_deletion_cannot_be_restored_by_a_moderator(
+    video: Video, alice: User, moderator: User
+) -> None:
     comment = CommentFactory(target=video, author=alice)
     services.delete(comment=comment, by=alice)
 
@@ -326,7 +311,7 @@ def test_what_its_author_deleted_no_undoing_brings_back(video: Video, alice: Use
     assert comment.deleted_at
 
 
-def test_a_person_reports_what_they_can_read(
+def test_people_can_report_only_texts_they_can_read(
     video: Video, alice: User, creator: User, moderator: User
 ) -> None:
     comment, flying = (
@@ -345,10 +330,7 @@ def test_a_person_reports_what_they_can_read(
     assert moderation.find_danmaku(flying.public_id, alice) is None
 
 
-# --- Spam ------------------------------------------------------------------------------
-
-
-def test_the_same_long_text_is_refused_anywhere_and_a_short_one_only_here(
+def test_repeated_long_text_is_refused_everywhere_and_short_text_per_target(
     video: Video, alice: User, creator: User
 ) -> None:
     other = creator.channel.videos.create(title="Other")
@@ -363,7 +345,7 @@ def test_the_same_long_text_is_refused_anywhere_and_a_short_one_only_here(
     assert (again, elsewhere) == ("said_before", "said_before")
 
 
-def test_a_burst_is_stopped_and_the_creator_is_trusted(video: Video, alice: User, creator: User) -> None:
+def test_burst_is_refused_except_from_the_creator(video: Video, alice: User, creator: User) -> None:
     for number in range(spam.COMMENTS_A_WINDOW):
         services.post(target=video, author=alice, text=f"number {number}")
         services.post(target=video, author=creator, text="thanks")
@@ -379,7 +361,7 @@ def test_without_rate_limits_nothing_is_counted(video: Video, alice: User, setti
         services.post(target=video, author=alice, text="again")
 
 
-def test_one_text_of_many_names_is_held(video: Video) -> None:
+def test_same_text_by_many_accounts_is_held(video: Video) -> None:
     text = "The very same words from every one of these people"
     held = [
         services.post(target=video, author=UserFactory(**long_ago()), text=text).is_held
@@ -389,7 +371,7 @@ def test_one_text_of_many_names_is_held(video: Video) -> None:
     assert held == [False] * spam.CHORUS + [True]
 
 
-def test_a_link_of_a_new_account_is_held_also_when_it_is_edited_in(video: Video) -> None:
+def test_link_by_a_new_account_is_held_in_posts_and_edits(video: Video) -> None:
     newcomer = UserFactory()
     linked = services.post(target=video, author=newcomer, text="see https://example.org")
     edited = services.post(target=video, author=newcomer, text="see")

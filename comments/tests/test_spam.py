@@ -1,4 +1,4 @@
-"""What may be said, from the facts; and which comments are the best."""
+"""Tests of the spam rules and of the ranking."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from comments import spam
 from comments.errors import CommentError
 from comments.ranking import EPOCH, score
-from comments.spam import Facts, Verdict, judge_comment, judge_danmaku
+from comments.spam import Facts, SpamVerdict, judge_comment, judge_danmaku
 
 OLD, NEW = timedelta(days=30), timedelta(hours=1)
 
@@ -17,16 +17,16 @@ OLD, NEW = timedelta(days=30), timedelta(hours=1)
 @pytest.mark.parametrize(
     ("facts", "verdict"),
     [
-        (Facts(links=0, account_age=NEW), Verdict.PUBLISH),
-        (Facts(links=1, account_age=OLD), Verdict.PUBLISH),
-        (Facts(links=1, account_age=NEW), Verdict.HOLD),
-        (Facts(links=spam.HELD_FROM_LINKS, account_age=OLD), Verdict.HOLD),
-        (Facts(links=0, account_age=OLD, others=spam.CHORUS), Verdict.HOLD),
-        (Facts(links=99, account_age=NEW, is_trusted=True, is_repeated=True), Verdict.PUBLISH),
-        (Facts(links=0, account_age=OLD, recent=spam.COMMENTS_A_WINDOW), Verdict.PUBLISH),
+        (Facts(links=0, account_age=NEW), SpamVerdict.PUBLISH),
+        (Facts(links=1, account_age=OLD), SpamVerdict.PUBLISH),
+        (Facts(links=1, account_age=NEW), SpamVerdict.HOLD),
+        (Facts(links=spam.HELD_FROM_LINKS, account_age=OLD), SpamVerdict.HOLD),
+        (Facts(links=0, account_age=OLD, others=spam.CHORUS), SpamVerdict.HOLD),
+        (Facts(links=99, account_age=NEW, is_trusted=True, is_repeated=True), SpamVerdict.PUBLISH),
+        (Facts(links=0, account_age=OLD, recent=spam.COMMENTS_A_WINDOW), SpamVerdict.PUBLISH),
     ],
 )
-def test_what_is_published_and_what_is_held(facts: Facts, verdict: Verdict) -> None:
+def test_comment_is_published_or_held(facts: Facts, verdict: SpamVerdict) -> None:
     assert judge_comment(facts) is verdict
 
 
@@ -38,7 +38,7 @@ def test_what_is_published_and_what_is_held(facts: Facts, verdict: Verdict) -> N
         (Facts(links=0, account_age=OLD, recent=spam.COMMENTS_A_WINDOW + 1), "too_fast"),
     ],
 )
-def test_what_is_refused_has_a_code_and_a_sentence(facts: Facts, code: str) -> None:
+def test_refused_comment_has_a_code_and_a_sentence(facts: Facts, code: str) -> None:
     with pytest.raises(CommentError) as refused:
         judge_comment(facts)
 
@@ -61,7 +61,7 @@ def test_danmaku_is_refused_and_never_held(facts: Facts, code: str) -> None:
     assert refused.value.code == code
 
 
-def test_likes_replies_and_a_heart_lift_and_age_lets_others_pass() -> None:
+def test_score_grows_with_likes_replies_and_hearts_and_newer_comments_overtake() -> None:
     def at(days: int, likes: int = 0, replies: int = 0, has_heart: bool = False) -> float:
         created_at = EPOCH + timedelta(days=days)
         return score(likes=likes, replies=replies, has_heart=has_heart, created_at=created_at)

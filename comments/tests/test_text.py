@@ -1,4 +1,4 @@
-"""What is stored of what people write, and what it becomes on a page."""
+"""Tests of text: cleaning before storage, and HTML on pages."""
 
 from __future__ import annotations
 
@@ -22,21 +22,24 @@ from comments.text import Unshowable, clean, clean_line, gist, link_count, menti
         ("Z" + "\u0335" * 30, "Z" + "\u0335" * 4),
         (" \n \u200b ", ""),
         ("\u0301\u0301", ""),
+        ("\u3164\u2800 \u115f\uffa0", ""),
+        ("\U000e0041\U000e007f\u034f", ""),
+        ("\u2800 seen", "\u2800 seen"),
         ("👩\u200d👩\u200d👧", "👩\u200d👩\u200d👧"),
         ("。。。", "。。。"),
     ],
 )
-def test_text_is_stored_as_it_was_meant(written: str, stored: str) -> None:
+def test_text_is_cleaned(written: str, stored: str) -> None:
     assert clean(written) == stored
 
 
 @pytest.mark.parametrize("written", ["a\0b", "\x1b[31mred", "\ud800", "\x85"])
-def test_what_cannot_be_shown_is_refused(written: str) -> None:
+def test_control_characters_and_surrogates_are_refused(written: str) -> None:
     with pytest.raises(Unshowable):
         clean(written)
 
 
-def test_a_line_is_one_line() -> None:
+def test_clean_line_joins_lines() -> None:
     assert clean_line("a\nb\n\nc") == "a b c"
 
 
@@ -55,7 +58,7 @@ def test_a_line_is_one_line() -> None:
         ("@nobody, me@alice.org", "@nobody, me@alice.org"),
     ],
 )
-def test_times_and_names_become_links_and_all_else_is_escaped(text: str, html: str) -> None:
+def test_times_and_names_become_links_and_other_text_is_escaped(text: str, html: str) -> None:
     assert to_html(text, ["Alice"]) == html
 
 
@@ -68,7 +71,7 @@ def test_times_and_names_become_links_and_all_else_is_escaped(text: str, html: s
         ("https://example.org/@alice/1:23", "https://example.org/@alice/1:23", ""),
     ],
 )
-def test_addresses_become_links_that_lend_no_weight(text: str, url: str, rest: str) -> None:
+def test_urls_become_nofollow_links(text: str, url: str, rest: str) -> None:
     html = to_html(text, ["alice"])
 
     assert f'<a href="{url}" rel="nofollow ugc noopener" target="_blank">{url}</a>{rest}' in html
@@ -85,12 +88,12 @@ def test_addresses_become_links_that_lend_no_weight(text: str, url: str, rest: s
         "http:///x",
     ],
 )
-def test_nothing_else_becomes_a_link(text: str) -> None:
+def test_unsafe_or_malformed_urls_are_not_links(text: str) -> None:
     assert "<a" not in to_html(text)
 
 
 @given(st.text(max_size=200))
-def test_whatever_was_written_there_are_no_tags_but_ours(text: str) -> None:
+def test_html_has_only_generated_tags(text: str) -> None:
     html = to_html(text, ["alice"])
 
     ours = re.sub(r'<br>|</a>|<a (?:class="[a-z-]+" )?href="[^"<>]*"(?: [a-z-]+="[^"<>]*")*>', "", html)
@@ -99,7 +102,7 @@ def test_whatever_was_written_there_are_no_tags_but_ours(text: str) -> None:
 
 
 @given(st.text(max_size=200))
-def test_cleaning_twice_is_cleaning_once(text: str) -> None:
+def test_cleaning_is_idempotent(text: str) -> None:
     try:
         once = clean(text)
     except Unshowable:
@@ -107,7 +110,7 @@ def test_cleaning_twice_is_cleaning_once(text: str) -> None:
     assert clean(once) == once
 
 
-def test_names_are_found_once_each_and_not_in_addresses() -> None:
+def test_mentions_are_distinct_and_not_taken_from_urls() -> None:
     assert mentioned("@Alice @alice @bob, https://example.org/@carol x@dave.org") == ("alice", "bob")
 
 
@@ -120,10 +123,10 @@ def test_names_are_found_once_each_and_not_in_addresses() -> None:
         ("mail me@example.org/x", 0),
     ],
 )
-def test_links_are_counted_even_where_they_are_none(text: str, count: int) -> None:
+def test_links_without_scheme_are_counted(text: str, count: int) -> None:
     assert link_count(text) == count
 
 
-def test_the_same_thing_said_otherwise_has_the_same_gist() -> None:
+def test_texts_that_differ_in_case_or_signs_have_the_same_gist() -> None:
     assert gist("Buy  NOW!!!") == gist("buy now") == gist("ＢＵＹ ｎｏｗ")
     assert gist("！！！") == gist("!!!")

@@ -1,1 +1,1 @@
-"""Chat rooms: what may be said, the room's log in Redis, and the hub that fans it out."""
+"""Chat rooms: the rules for messages, the room's log in Redis, and the hub that fans events out."""

@@ -1,4 +1,4 @@
-"""Why something is not said or done in a chat: the code a program reads, the sentence a person reads."""
+"""Refusals of the chat, each with a code for programs and a sentence for people."""
 
 from __future__ import annotations
 
@@ -6,42 +6,55 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
-from videos.services.errors import ServiceError
+from accounts.errors import AccountError
+from videos.services.errors import CreatorNotConfirmed, ServiceError
 
 SENTENCES: dict[str, Any] = {
-    "bad_frame": _("This frame means nothing here."),
-    "unknown_type": _("Nothing is known under this type."),
+    "bad_frame": _("Unknown message format."),
+    "unknown_type": _("Unknown message type."),
     "bad_nonce": _("A nonce is a string of at most 64 characters."),
-    "bad_characters": _("This message holds characters that cannot be shown."),
-    "too_long": _("A message has at most 500 characters."),
-    "empty": _("A message has at least one visible character."),
-    "sign_in_required": _("Sign in to take part in the chat."),
+    "bad_characters": _("Your message contains characters that cannot be displayed."),
+    "too_long": _("Messages can have at most 500 characters."),
+    "empty": _("Enter a message."),
+    "sign_in_required": _("Sign in to chat."),
     "banned": _("You are banned from this chat."),
-    "timed_out": _("You cannot write in this chat for a while."),
-    "barred": _("You cannot write in this chat for a while."),
-    "silenced": _("A moderator of this site has silenced you for a while."),
-    "rate_limited": _("You are writing too fast. Wait a moment."),
-    "slow_mode": _("Slow mode is on. Wait a moment before your next message."),
-    "followers_only": _("Only followers of this channel may write at the moment."),
-    "emotes_only": _("Only emojis may be sent at the moment."),
-    "full": _("The chat is not available at the moment. Try again later."),
-    "unavailable": _("The chat is not available at the moment. Try again later."),
+    "timed_out": _("You are timed out in this chat."),
+    "barred": _("You are timed out in this chat."),
+    "silenced": _("A site moderator has timed you out."),
+    "email_not_confirmed": CreatorNotConfirmed.sentence,
+    "rate_limited": _("You are sending messages too fast. Wait a moment."),
+    "slow_mode": _("Slow mode is on. Wait before sending another message."),
+    "followers_only": _("Only followers of this channel can chat."),
+    "emotes_only": _("Only emoji are allowed right now."),
+    "full": _("Chat is unavailable. Try again later."),
+    "unavailable": _("Chat is unavailable. Try again later."),
 }
 
 
-class NotAllowed(ServiceError):
+class NotAllowedHere(ServiceError):
     code = "forbidden"
     status = 403
-    sentence = _("You may not do this here.")
+    sentence = _("You do not have permission to do this.")
 
 
 class NoSuchMessage(ServiceError):
     code = "not_found"
     status = 404
-    sentence = _("This message does not exist.")
+    sentence = _("This message was not found.")
 
 
 class NoSuchPerson(ServiceError):
     code = "not_found"
     status = 404
-    sentence = _("Nobody has this name.")
+    sentence = _("User not found.")
+
+
+class NotDecided(ServiceError):
+    """Refusal of a decision by the moderation rules, with the code and sentence of ``error``."""
+
+    status = 409
+
+    def __init__(self, error: AccountError) -> None:
+        super().__init__(str(error.sentence))
+        self.code = error.code
+        self.sentence = error.sentence  # type: ignore[assignment]

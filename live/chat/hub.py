@@ -1,8 +1,8 @@
-"""The chat of one process: its rooms, and the one connection that brings them what happens.
+"""Hub of one process: its chat rooms, and the Redis subscription that delivers their events.
 
-A room opens with its first client and goes with its last; the hub itself with
-its first and last room.  Redis may go away at any time: what was missed is read
-from the rooms' logs once it is back.
+A room opens for its first client and closes after its last one; the hub starts
+and stops with its first and last room.  Redis may fail at any time: after it
+returns, the hub reads missed events from the rooms' logs.
 """
 
 from __future__ import annotations
@@ -14,72 +14,78 @@ import random
 import secrets
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 from weakref import WeakKeyDictionary
 
 import redis
-from channels.db import database_sync_to_async
 from django.db import DatabaseError
 from redis.asyncio.client import PubSub
 from redis.exceptions import RedisError
 
+from common.sparse_log import SparseLog
 from live import viewers
-from live.chat import log, moderation
-from live.chat.clients import new_async_client
+from live.chat import log, stored, threads
 from live.chat.messages import Event
-from live.chat.room import HISTORY_KEPT, NO_SUCH_ROOM, TICKET_INVALID, Room
+from live.chat.room import HISTORY_KEPT, NO_SUCH_ROOM, TICKET_INVALID, UNREADABLE, Room
 from live.chat.rules import RoomState
+from live.chat.tickets import Visitor
+from live.redis_connections import new_hub_client
 
 logger = logging.getLogger(__name__)
+_sparse = SparseLog(logger)
 
-# A channel that keeps the connection subscribed while no room is open yet.
-LIFELINE = "chat"
 PING_EVERY_S = 5.0
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 5.0
 OPEN_TIMEOUT_S = 8.0
 RETRY_S = 1.0
-# Every process looks after its rooms this often; one of them tells a room its count.
+LIFE_EVERY_S = 1.0
+LOST_FOR_S = 2.0  # before clients are told that Redis is unreachable
+# Interval of each process's round over its rooms; one process per room publishes the viewer count.
 ROUND_S = 5.0
 TELLS_FOR_MS = 4500
-# Notices keep the state current; SQL is asked for what a lost one would have said.
+# Notices keep the state current; reading SQL now and then makes up for lost notices.
 RELOAD_EVERY_ROUNDS = 3
-RELOADS = 3  # of one room, where notices keep overtaking what is read
+RELOADS = 3  # attempts for one room, if notices keep arriving during the read
 
 
 class NoSuchRoom(Exception):
-    """Nobody of this name can be listened to."""
+    """Error for a username that has no chat room."""
 
 
-class Unavailable(Exception):
-    """Redis or SQL does not answer."""
+class HubUnavailable(Exception):
+    """Error for a Redis or SQL server that does not answer."""
 
 
 class Hub:
-    """All rooms of one process (of one event loop)."""
+    """All rooms of one process (more exactly, of one event loop)."""
 
     def __init__(self) -> None:
-        self.client = new_async_client()
+        self.client = new_hub_client()
         self._name = secrets.token_hex(6)
         self._openings: dict[str, asyncio.Task[Room]] = {}
         self._guests: Counter[str] = Counter()
         self._rooms: dict[str, Room] = {}  # by channel
         self._pubsub: PubSub | None = None
+        self._lost_at: float | None = None  # monotonic time at which the connection was lost
         self._subscribing = asyncio.Lock()
         self._recovering: set[Room] = set()
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._is_stopping = False
 
     def start(self) -> None:
-        self._keep(self._listen())
-        self._keep(self._look_after())
+        self._keep_running(self._listen)
+        self._keep_running(self._look_after)
+        self._keep_running(self._show_life)
 
     @property
     def is_idle(self) -> bool:
         return not self._guests
 
     async def stop(self) -> None:
-        # More than once: redis-py swallows a cancellation that finds it connecting
+        self._is_stopping = True
+        # Cancel repeatedly: redis-py swallows a cancellation that arrives while it connects
         # (tried with 8.1: in 13 of its first 20 steps).
         while self._tasks:
             for task in self._tasks:
@@ -89,16 +95,29 @@ class Hub:
         await self.client.connection_pool.disconnect()
 
     def _keep(self, work: Coroutine[Any, Any, Any]) -> None:
-        """Run beside everything else; asyncio itself forgets tasks that nobody holds."""
+        """Run ``work`` as a task and hold a reference, because asyncio drops unreferenced tasks."""
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    # --- Rooms -----------------------------------------------------------------------
+    def _keep_running(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Run ``work`` until the hub stops; after an error, log it and start ``work`` again."""
+        if self._is_stopping:
+            return
+        task = asyncio.create_task(work())
+        self._tasks.add(task)
+
+        def on_end(ended: asyncio.Task[None]) -> None:
+            self._tasks.discard(ended)
+            if not ended.cancelled() and (error := ended.exception()):
+                logger.error("Chat reader restarted after an error", exc_info=error)
+                asyncio.get_running_loop().call_later(RETRY_S, self._keep_running, work)
+
+        task.add_done_callback(on_end)
 
     @asynccontextmanager
     async def room(self, username: str) -> AsyncIterator[Room]:
-        """The open room of a channel.  Raises NoSuchRoom, Unavailable."""
+        """Yield the open room of a channel.  Raises NoSuchRoom, Unavailable."""
         name = username.lower()
         self._guests[name] += 1
         try:
@@ -110,27 +129,27 @@ class Hub:
                 await self._close(name)
 
     def _opening(self, name: str) -> asyncio.Task[Room]:
-        """The one task that opens a room, however many come at once."""
+        """Return the task that opens a room; concurrent clients share it."""
         opening = self._openings.get(name)
         if opening is None or (opening.done() and opening.exception()):
             opening = self._openings[name] = asyncio.create_task(self._open(name))
-            # It may have failed after everyone who waited had gone.
+            # Retrieve the exception: the task may fail after all its waiters have gone.
             opening.add_done_callback(lambda done: done.cancelled() or done.exception())
         return opening
 
     async def _open(self, name: str) -> Room:
         try:
             async with asyncio.timeout(OPEN_TIMEOUT_S):
-                state = await database_sync_to_async(moderation.find_room)(name)
+                state = await threads.reading.run(stored.find_room, name)
                 if state is None:
                     raise NoSuchRoom
                 return await self._enter(Room(state, self._on_gap, self._on_reload))
         except (RedisError, OSError, DatabaseError, TimeoutError) as error:
             logger.warning("Chat room not opened", extra={"room": name, "error": repr(error)})
-            raise Unavailable from error
+            raise HubUnavailable from error
 
     async def _enter(self, room: Room) -> Room:
-        """Hear the room's channel first, and read what happened before then."""
+        """Subscribe to the room's channel, then read its earlier events, so that none is missed."""
         channel = log.channel_of(room.stream_id)
         self._rooms[channel] = room
         try:
@@ -138,7 +157,7 @@ class Hub:
             await room.subscribed.wait()
             await self._begin(room)
         except BaseException:
-            # Those who gave up may have made room for others already.
+            # After a cancelled opening, a newer room may already hold the channel.
             if self._rooms.get(channel) is room:
                 del self._rooms[channel]
             raise
@@ -159,8 +178,8 @@ class Hub:
             await self._unsubscribe(channel)
 
     async def _begin(self, room: Room) -> None:
-        """Fill a room whose channel we hear, from SQL and from the log."""
-        messages, states = await database_sync_to_async(_read_sql)(room.stream_id)
+        """Fill a subscribed room from SQL and from the log."""
+        messages, states = await threads.reading.run(_read_sql, room.stream_id)
         since_ms = viewers.alive_since_ms()
         viewer_count: Any = await self.client.zcount(viewers.viewers_key(room.stream_id), since_ms, "+inf")
         seq, entries = await log.read(self.client, room.stream_id, 0)
@@ -174,7 +193,7 @@ class Hub:
             self._keep(self._recover(room))
 
     async def _recover(self, room: Room) -> None:
-        """Read from the log what was missed; where it no longer holds all of that, begin anew."""
+        """Read missed events from the log; if the log no longer holds all of them, refill the room."""
         try:
             room.hold()
             while room.is_filling and self._rooms.get(log.channel_of(room.stream_id)) is room:
@@ -185,36 +204,37 @@ class Hub:
                 except (RedisError, OSError, DatabaseError) as error:
                     logger.warning("Chat room still behind", extra={"error": repr(error)})
                     await asyncio.sleep(RETRY_S)
+            room.set_reachable(self._pubsub is not None)
         finally:
             self._recovering.discard(room)
 
-    # --- What arrives ------------------------------------------------------------------
-
     async def _subscribe(self, channel: str) -> None:
-        """Hear a channel; without a connection, :meth:`_listen` does so once it has one."""
+        """Subscribe to a channel; without a connection, :meth:`_listen` does so after it connects."""
         async with self._subscribing:
             if self._pubsub:
                 await self._pubsub.subscribe(channel)
 
     async def _unsubscribe(self, channel: str) -> None:
         async with self._subscribing:
-            # It may have been opened again while we waited.
+            # The room may have been opened again while we waited for the lock.
             if self._pubsub and channel not in self._rooms:
                 await self._pubsub.unsubscribe(channel)
 
     async def _listen(self) -> None:
-        """Hear all rooms, for as long as the hub lives."""
+        """Receive the events of all rooms until the hub stops, reconnecting after errors."""
         pause_s = FIRST_PAUSE_S
         while True:
             try:
                 async with self.client.pubsub() as pubsub:
                     async with self._subscribing:
-                        await pubsub.subscribe(LIFELINE, *self._rooms)
+                        await pubsub.subscribe(log.EVERY_HUB, *self._rooms)
                         self._pubsub = pubsub
+                    self._lost_at = None
                     pause_s = FIRST_PAUSE_S
                     await self._hear(pubsub)
             except (RedisError, OSError) as error:
                 logger.warning("Chat connection to Redis lost", extra={"error": repr(error)})
+                self._lost_at = self._lost_at or time.monotonic()
             finally:
                 self._pubsub = None
             await asyncio.sleep(pause_s * random.uniform(0.5, 1))  # noqa: S311 -- not all come back at once
@@ -226,23 +246,47 @@ class Hub:
             message = await pubsub.get_message(timeout=PING_EVERY_S)
             if message is None:
                 if is_quiet:
-                    raise redis.exceptions.ConnectionError("Redis has fallen silent")
+                    raise redis.exceptions.ConnectionError("Redis sends nothing")
                 is_quiet = True
                 await pubsub.ping()
                 continue
             is_quiet = False
-            if room := self._rooms.get(message["channel"]):
+            if message["channel"] == log.EVERY_HUB:
+                self._sign_out(message["data"])
+            elif room := self._rooms.get(message["channel"]):
                 self._take(room, message)
+
+    def _sign_out(self, user_id: Any) -> None:
+        """Close the sockets of a person whose access was revoked; they need a new ticket to come back."""
+        for room in self._rooms.values():
+            for client in tuple(room.clients):
+                if client.user_id is not None and str(client.user_id) == user_id:
+                    room.close(client, TICKET_INVALID)
 
     def _take(self, room: Room, message: dict[str, Any]) -> None:
         if message["type"] == "message":
-            room.receive(log.parse_published(message["data"]))
+            try:
+                entry = log.parse_published(message["data"])
+            except UNREADABLE as error:
+                # If this was an event, the gap in ``seq`` makes the room read it from the log.
+                _sparse.warning("Chat notice skipped", stream=room.stream_id, error=repr(error))
+                return
+            room.receive(entry)
         elif message["type"] == "subscribe":
             if room.subscribed.is_set():
-                self._on_gap(room)  # back after a break: who knows what we missed
+                self._on_gap(room)  # resubscribed after a lost connection: events may be missing
             room.subscribed.set()
 
-    # --- Every few seconds ---------------------------------------------------------------
+    async def _show_life(self) -> None:
+        """Send keepalive ticks to quiet rooms, and report a lost Redis; independent of Redis and SQL."""
+        while True:
+            await asyncio.sleep(LIFE_EVERY_S)
+            now = time.monotonic()
+            is_lost = self._lost_at is not None and now - self._lost_at >= LOST_FOR_S
+            for room in tuple(self._rooms.values()):
+                if is_lost:
+                    room.set_reachable(False)
+                room.show_life(now)
 
     async def _look_after(self) -> None:
         for number in itertools.count(1):
@@ -253,10 +297,10 @@ class Hub:
                 if number % RELOAD_EVERY_ROUNDS == 0:
                     await self._reload(rooms)
             except (RedisError, OSError, DatabaseError) as error:
-                logger.warning("Chat rooms not looked after", extra={"error": repr(error)})
+                logger.warning("Chat rooms not maintained", extra={"error": repr(error)})
 
     async def _count(self, rooms: Sequence[Room]) -> None:
-        """Note how many sockets are here, and tell rooms how many watch: one process tells each."""
+        """Record this process's socket counts, and publish viewer counts: one process per room."""
         if not rooms:
             return
         until = time.time() + viewers.CHATTERS_FOR_S
@@ -287,18 +331,18 @@ class Hub:
             logger.warning("Chat room not reloaded", extra={"error": repr(error)})
 
     async def _reload(self, rooms: Sequence[Room]) -> bool:
-        """Believe what SQL says of ``rooms`` now; false where a notice came while it was read."""
+        """Update ``rooms`` from SQL.  Return False if a notice arrived during the read."""
         if not rooms:
             return True
         known = {room: room.state_changes for room in rooms}
-        people = {client.user_id for room in rooms for client in room.clients if client.user_id is not None}
-        states, gone = await database_sync_to_async(_read_states)([room.stream_id for room in rooms], people)
+        people = {client.visitor for room in rooms for client in room.clients if client.visitor is not None}
+        states, gone = await threads.reading.run(_read_states, [room.stream_id for room in rooms], people)
         current = [room for room in rooms if room.state_changes == known[room]]
         for room in current:
             self._believe(room, states.get(room.stream_id))
         for room in rooms:
             for client in tuple(room.clients):
-                if client.user_id in gone:
+                if client.visitor in gone:
                     room.close(client, TICKET_INVALID)
         return len(current) == len(rooms)
 
@@ -311,22 +355,20 @@ class Hub:
 
 
 def _read_sql(stream_id: int) -> tuple[list[Event], dict[int, RoomState]]:
-    return moderation.last_messages(stream_id, HISTORY_KEPT), moderation.room_states([stream_id])
+    return stored.last_messages(stream_id, HISTORY_KEPT), stored.room_states([stream_id])
 
 
-def _read_states(stream_ids: list[int], user_ids: set[int]) -> tuple[dict[int, RoomState], set[int]]:
-    return moderation.room_states(stream_ids), moderation.switched_off(user_ids)
+def _read_states(stream_ids: list[int], visitors: set[Visitor]) -> tuple[dict[int, RoomState], set[Visitor]]:
+    return stored.room_states(stream_ids), stored.revoked(visitors)
 
 
-# --- The hub of this process -------------------------------------------------------------
-
-# One for each event loop; a server has one, tests have many.
+# One hub per event loop: a server has one, tests have many.
 _hubs: WeakKeyDictionary[asyncio.AbstractEventLoop, Hub] = WeakKeyDictionary()
 
 
 @asynccontextmanager
 async def open_room(username: str) -> AsyncIterator[tuple[Hub, Room]]:
-    """The room of a channel, while the block lasts.  Raises NoSuchRoom, Unavailable."""
+    """Yield this loop's hub and the room of a channel.  Raises NoSuchRoom, Unavailable."""
     loop = asyncio.get_running_loop()
     hub = _hubs.get(loop)
     if hub is None:

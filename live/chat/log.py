@@ -1,12 +1,12 @@
-"""A room's log in Redis, shared by all web processes: what gives every event its place.
+"""Log of a room in Redis, shared by all web processes: it orders the room's events.
 
 One script checks the limits, takes the next ``seq``, appends to a log of the
-last ``LOG_LENGTH`` events, publishes, and notes in the journal what SQL is to
-learn (:mod:`live.chat.store`).  Redis runs scripts one after the other, so the
-order is the same for everyone and a limit holds for all of a person's sockets.
+last ``LOG_LENGTH`` events, publishes the event, and adds the entries for SQL to
+the journal (:mod:`live.chat.store`).  Redis runs scripts one after the other, so
+all processes see one order, and a limit covers all sockets of a person.
 
-``seq`` begins at the clock's microseconds: a room whose ``seq`` was lost goes on
-above everything it ever counted, without anybody having to remember it.
+``seq`` starts at the clock's microseconds: a room whose ``seq`` was lost
+continues above every earlier value without storing it elsewhere.
 """
 
 from __future__ import annotations
@@ -19,22 +19,24 @@ from typing import TYPE_CHECKING, Any
 import redis
 import redis.asyncio
 
-from live.chat.clients import shared_client
 from live.chat.messages import dumps
+from live.redis_connections import shared_client
 
 if TYPE_CHECKING:
     from live.models import Stream
 
 logger = logging.getLogger(__name__)
 
+# Channel of all hubs; it carries the ids of people whose access was revoked.
+EVERY_HUB = "chat"
 LOG_LENGTH = 500
 KEPT_FOR_S = 24 * 3600
-# Chat is refused rather than forgotten when nobody has stored it for this long;
-# about 50 MB.
+# Number of entries that may wait for SQL (about 50 MB); beyond it, messages are
+# refused rather than lost.
 JOURNAL_LENGTH = 100_000
 JOURNAL = "chat:unsaved"
-# A restriction takes this long at most to be known in every process; until then
-# the script itself refuses.
+# Every process knows a restriction after at most this time; until then the script
+# itself refuses the person's messages.
 BAR_S = 60
 
 # KEYS 1-3: seq, log, journal.
@@ -72,8 +74,8 @@ local function append(channel, head, tail, about, entry)
 end
 """
 
-# KEYS 4-6: barred, the person's last messages, when they may speak again in slow mode.
-# ARGV: channel, head, tail, about, entry, most messages (0: any) in so many ms, slow mode in ms.
+# KEYS 4-6: barred, times of the person's last messages, slow-mode lock of the person.
+# ARGV: channel, head, tail, about, entry, message limit (0: none), its window in ms, slow mode in ms.
 _SAY = f"""{_COMMON}
 local now = math.floor(clock() / 1000)
 local most, window, slow = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8])
@@ -100,7 +102,7 @@ if tonumber(ARGV[5]) > 0 then redis.call('SET', KEYS[4], 1, 'EX', ARGV[5]) end
 return append(ARGV[1], ARGV[2], '', ARGV[3], ARGV[4])
 """
 
-# ARGV: the seq after which to read, as known to whoever asks.
+# ARGV: the last seq that the reader knows; entries after it are returned.
 _READ = f"""{_COMMON}
 local seq = current_seq(tonumber(ARGV[1]))
 return {{seq, redis.call('XRANGE', KEYS[2], '(' .. ARGV[1] .. '-0', '+')}}
@@ -109,7 +111,7 @@ return {{seq, redis.call('XRANGE', KEYS[2], '(' .. ARGV[1] .. '-0', '+')}}
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One event as the log holds it; ``about`` is JSON for hubs, which clients do not get."""
+    """One event in the log; ``about`` is JSON for hubs only and is not sent to clients."""
 
     seq: int
     event: str
@@ -117,20 +119,25 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """``said``, or why not and, where time helps, after how long."""
+class SayResult:
+    """Result of :func:`say`: ``said`` or the refusal's code, with a delay if a retry may succeed."""
 
     verdict: str
     retry_after_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
-    """What the script checks; zero is no limit."""
+class SayLimits:
+    """Limits that the script checks; zero means no limit."""
 
     messages: int = 0
     window_s: int = 0
     slow_s: int = 0
+
+
+def sign_out(user_id: int) -> None:
+    """Publish to every hub that a person's access was revoked."""
+    shared_client().publish(EVERY_HUB, user_id)
 
 
 def channel_of(stream_id: int) -> str:
@@ -145,9 +152,6 @@ def _barred_key(stream_id: int, user_id: int) -> str:
     return f"chat:{stream_id}:barred:{user_id}"
 
 
-# --- From Django ---------------------------------------------------------------------
-
-
 def announce(
     stream: Stream,
     event: dict[str, Any],
@@ -156,11 +160,12 @@ def announce(
     entry: dict[str, Any] | None = None,
     bar: int | None = None,
     bar_s: int = BAR_S,
+    unbar: int | None = None,
 ) -> None:
-    """Let an event happen in the room of ``stream``.  A Redis that does not answer is logged only.
+    """Publish an event in the room of ``stream``.  If Redis does not answer, only log it.
 
-    ``about`` is for hubs, ``entry`` for the journal; the person ``bar`` is
-    silenced from this very event on.
+    ``about`` is for hubs, ``entry`` for the journal.  The person ``bar`` is
+    silenced from this event on; the person ``unbar`` is allowed before it.
     """
     keys = _keys(stream.pk, _barred_key(stream.pk, bar or 0))
     arguments: list[Any] = [
@@ -171,34 +176,32 @@ def announce(
         bar_s if bar else 0,
     ]
     try:
+        if unbar:
+            shared_client().delete(_barred_key(stream.pk, unbar))
         shared_client().register_script(_ANNOUNCE)(keys, arguments)
     except redis.RedisError:
-        logger.warning("Not announced: Redis does not answer", extra={"stream": stream.pk, **event})
+        logger.warning(
+            "Chat event not published: Redis does not answer", extra={"stream": stream.pk, **event}
+        )
 
 
-def notice(stream: Stream, about: dict[str, Any], *, unbar: int | None = None) -> None:
-    """Tell the hubs, and nobody else; what is lost they find in SQL within seconds."""
+def notice(stream: Stream, about: dict[str, Any]) -> None:
+    """Publish ``about`` to hubs only; if it is lost, they read the same from SQL within seconds."""
     try:
-        client = shared_client()
-        if unbar:
-            client.delete(_barred_key(stream.pk, unbar))
-        client.publish(channel_of(stream.pk), f"0\n\n{dumps(about)}")
+        shared_client().publish(channel_of(stream.pk), f"0\n\n{dumps(about)}")
     except redis.RedisError:
-        logger.warning("Hubs not told: Redis does not answer", extra={"stream": stream.pk})
+        logger.warning("Hubs not notified: Redis does not answer", extra={"stream": stream.pk})
 
 
 def state_changed(stream: Stream) -> None:
-    """Have every hub look at the stream in SQL again: who may read, the mode, restrictions."""
+    """Make every hub reload the stream from SQL: read access, mode, restrictions."""
     notice(stream, {"reload": True})
 
 
 def recent(stream: Stream) -> list[Entry]:
-    """What the log still holds, oldest first.  Raises RedisError."""
+    """Return the entries in the log, oldest first.  Raises RedisError."""
     answer: Any = shared_client().register_script(_READ)(_keys(stream.pk), [0])
     return _entries(answer[1])
-
-
-# --- From hubs -----------------------------------------------------------------------
 
 
 async def say(
@@ -208,9 +211,9 @@ async def say(
     *,
     around_seq: tuple[str, str],
     entry: dict[str, Any],
-    limits: Limits,
-) -> Answer:
-    """Let a person say something, within ``limits``; refused where they are barred or nothing is stored."""
+    limits: SayLimits,
+) -> SayResult:
+    """Publish a person's message within ``limits``; refuse it if they are barred or the journal is full."""
     keys = _keys(
         stream_id,
         _barred_key(stream_id, user_id),
@@ -228,21 +231,21 @@ async def say(
     ]
     verdict, *wait_ms = await _run(client, _SAY, keys, arguments)
     if verdict in {"said", "full", "barred"}:
-        return Answer(verdict)
-    return Answer(verdict, round(float(wait_ms[0]) / 1000, 1))
+        return SayResult(verdict)
+    return SayResult(verdict, round(float(wait_ms[0]) / 1000, 1))
 
 
 async def append(client: redis.asyncio.Redis, stream_id: int, event: dict[str, Any]) -> None:
-    """What :func:`announce` does, from an event loop."""
+    """Publish an event from an event loop.  Raises RedisError."""
     keys = _keys(stream_id, _barred_key(stream_id, 0))
     await _run(client, _ANNOUNCE, keys, [channel_of(stream_id), dumps(event), "", "", 0])
 
 
 async def read(client: redis.asyncio.Redis, stream_id: int, after: int) -> tuple[int, list[Entry]]:
-    """The room's ``seq`` now, and what the log holds after ``after``, oldest first.
+    """Return the room's current ``seq`` and the log's entries after ``after``, oldest first.
 
-    A Redis that knows less than ``after`` has lost its last second: the room then
-    goes on above both, so that no ``seq`` is given twice.
+    If Redis has a smaller ``seq`` than ``after``, it lost its last writes: the room
+    then continues above both, so that no ``seq`` is used twice.
     """
     seq, entries = await _run(client, _READ, _keys(stream_id), [after])
     return int(seq), _entries(entries)
@@ -257,10 +260,13 @@ def _entries(found: list[Any]) -> list[Entry]:
     entries = []
     for entry_id, pairs in found:
         fields = dict(zip(pairs[::2], pairs[1::2], strict=True))
-        entries.append(Entry(int(entry_id.partition("-")[0]), fields["event"], fields["about"]))
+        # Keep an entry that lacks a field, for its seq; the room skips it as unreadable.
+        event, about = fields.get("event", ""), fields.get("about", "")
+        entries.append(Entry(int(entry_id.partition("-")[0]), event, about))
     return entries
 
 
 def parse_published(text: str) -> Entry:
+    """Parse a payload of a room's channel.  Raises ValueError."""
     seq, event, about = text.split("\n", 2)
     return Entry(int(seq), event, about)

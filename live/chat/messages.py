@@ -1,7 +1,7 @@
-"""The chat's frames as values: what clients may say, and what they are told.  No Django, no Redis.
+"""Frames of the chat as values, from clients and to clients.  No Django, no Redis.
 
-A client's frame is one JSON object.  Whatever is wrong with it is a
-:class:`BadFrame`, whose code goes back to the client.
+A client's frame is one JSON object.  An invalid frame raises :class:`BadFrame`;
+its code is sent back to the client.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from comments.text import has_visible
+
 MAX_FRAME_BYTES = 4096
 MAX_TEXT = 500
 MAX_NONCE = 64
@@ -20,20 +22,17 @@ MAX_ID = 64
 MAX_SLOW_S = 3600
 MAX_TIMEOUT_S = 14 * 24 * 3600
 MAX_SEQ = 2**63 - 1
-# These may be left out where a room is faster than anyone reads; nothing else ever is.
+# The only event types that may be skipped in a room that is too fast to read.
 SKIPPABLE = frozenset({"message", "viewers"})
 
 
 class BadFrame(Exception):
-    """A frame that means nothing; ``nonce`` is the client's, where it could be read."""
+    """Error for an invalid frame; ``nonce`` is the client's, if it was readable."""
 
     def __init__(self, code: str, nonce: str | None = None) -> None:
         super().__init__(code)
         self.code = code
         self.nonce = nonce
-
-
-# --- What clients say --------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +43,7 @@ class Say:
 
 @dataclass(frozen=True, slots=True)
 class Resume:
-    """Everything after event ``after`` is asked for again."""
+    """Request for all events after ``after``."""
 
     after: int
 
@@ -67,26 +66,26 @@ class Ban:
 
 @dataclass(frozen=True, slots=True)
 class Unban:
-    """Takes back a ban or a timeout."""
+    """Request to lift a ban or a time-out."""
 
     username: str
 
 
 @dataclass(frozen=True, slots=True)
 class SetMode:
-    """``changes`` holds only what is to change."""
+    """Request to change the mode; ``changes`` holds only the changed settings."""
 
     changes: dict[str, int | bool] = field(default_factory=dict)
 
 
-Frame = Say | Resume | Delete | TimeOut | Ban | Unban | SetMode
+ClientFrame = Say | Resume | Delete | TimeOut | Ban | Unban | SetMode
 
 
-def parse(text: str | bytes | None) -> Frame:
-    """Return what a client's frame means.  Raises BadFrame."""
+def parse(text: str | bytes | None) -> ClientFrame:
+    """Parse a client's frame.  Raises BadFrame."""
     if not isinstance(text, str):
         raise BadFrame("bad_frame")
-    # A character has at least one byte: what is too long by count need not be encoded.
+    # A character takes at least one byte, so counting characters first may save the encoding.
     if len(text) > MAX_FRAME_BYTES or len(text.encode(errors="surrogatepass")) > MAX_FRAME_BYTES:
         raise BadFrame("too_long")
     try:
@@ -114,7 +113,7 @@ def _read_say(said: dict[str, Any]) -> Say:
     if not isinstance(text, str):
         raise BadFrame("bad_frame", nonce)
     text = text.strip()
-    if not any(map(is_visible, text)):
+    if not has_visible(text):
         raise BadFrame("empty", nonce)
     if len(text) > MAX_TEXT:
         raise BadFrame("too_long", nonce)
@@ -158,7 +157,7 @@ def _read_mode(said: dict[str, Any]) -> SetMode:
     return SetMode(changes)
 
 
-_READERS: dict[str, Callable[[dict[str, Any]], Frame]] = {
+_READERS: dict[str, Callable[[dict[str, Any]], ClientFrame]] = {
     "say": _read_say,
     "resume": _read_resume,
     "delete": _read_delete,
@@ -170,7 +169,7 @@ _READERS: dict[str, Callable[[dict[str, Any]], Frame]] = {
 
 
 def _whole(value: object, least: int, most: int) -> int:
-    # In Python True is a number, in JSON it is not.
+    # Python's True is an int, JSON's true is not a number.
     if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
         raise BadFrame("bad_frame")
     return value
@@ -183,27 +182,20 @@ def _name(value: object, longest: int) -> str:
 
 
 def is_sound(text: str) -> bool:
-    """Whether it can be stored and sent: no control characters (NUL among them), no half characters."""
+    """Return True if ``text`` has no control characters (NUL included) and no lone surrogates."""
     return not any(unicodedata.category(character) in {"Cc", "Cs"} for character in text)
 
 
-def is_visible(character: str) -> bool:
-    return unicodedata.category(character) not in {"Cf", "Mn", "Zs", "Zl", "Zp"}
-
-
-# --- What clients are told ---------------------------------------------------------
-
-
 def dumps(value: object) -> str:
-    """JSON as it travels: compact, in its own characters."""
+    """Serialize to compact JSON without ASCII escapes."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something that happened in a room, in the JSON that every client gets.
+    """Event of a room, with the JSON that every client receives.
 
-    ``user_id`` is the author of a message or whom a ``user_cleared`` is about.
+    ``user_id`` is the author of a message, or the person cleared by a ``user_cleared``.
     """
 
     seq: int
@@ -212,12 +204,13 @@ class Event:
     id: str = ""
     username: str = ""
     user_id: int | None = None
-    is_kept: bool = False  # never left out, however fast the room is
+    is_kept: bool = False  # never skipped, however fast the room is
+    size_bytes: int = 0  # of the JSON in UTF-8
     fields: dict[str, Any] = field(default_factory=dict, compare=False)
 
     @classmethod
     def read(cls, seq: int, text: str, user_id: int | None = None) -> Event:
-        """The event in the JSON that the room's log holds."""
+        """Parse the JSON of an event from the room's log."""
         fields = json.loads(text)
         kind, user = fields["type"], fields.get("user") or {}
         return cls(
@@ -228,6 +221,7 @@ class Event:
             username=fields.get("username") or user.get("username", ""),
             user_id=user_id,
             is_kept=kind not in SKIPPABLE or bool(user.get("badges")),
+            size_bytes=len(text.encode()),
             fields={} if kind == "message" else fields,
         )
 
@@ -235,7 +229,7 @@ class Event:
 def message_around_seq(
     *, public_id: str, user: dict[str, Any], text: str, sent_at: str, nonce: str | None = None
 ) -> tuple[str, str]:
-    """A message's JSON before and after its seq, which is known only where the log assigns it."""
+    """Return a message's JSON before and after its ``seq``, which the log's script assigns."""
     rest: dict[str, Any] = {"user": user, "text": text, "sent_at": sent_at}
     if nonce is not None:
         rest["nonce"] = nonce
@@ -244,13 +238,13 @@ def message_around_seq(
 
 
 def tick(seq: int, events: Iterable[str], skipped: int = 0) -> str:
-    """Several events in one frame; ``seq`` is that of the last that it speaks for, shown or skipped."""
+    """Return a frame of several events; ``seq`` is that of the last one covered, shown or skipped."""
     left_out = f',"skipped":{skipped}' if skipped else ""
     return f'{{"type":"tick","seq":{seq},"events":[{",".join(events)}]{left_out}}}'
 
 
 def hello(opening: dict[str, Any], you: dict[str, Any] | None, history: Iterable[str]) -> str:
-    """The first frame: the room's ``opening`` fields, who the client is here, and the last messages."""
+    """Return the first frame: the room's ``opening`` fields, the client's identity, the last messages."""
     fields = dumps({"type": "hello", **opening, "you": you})
     return f'{fields[:-1]},"history":[{",".join(history)}]}}'
 

@@ -1,8 +1,7 @@
-"""One room in one process: what happened, who is here, and how each tick reaches them.
+"""Room in one process: its events, its clients, and the ticks that send events to clients.
 
-Events that arrive are *pending* until the next tick sends them out; everything
-the room says of itself (``seq``, the history) is about what was sent.  Nothing
-here waits for anything.
+Received events are *pending* until the next tick sends them; ``seq`` and the
+history cover only sent events.  Nothing here waits: no function is a coroutine.
 """
 
 from __future__ import annotations
@@ -10,17 +9,27 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import json
+import logging
 import time
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any
 
+from common.sparse_log import SparseLog
+from live.chat.client import Batch, Client, TokenBucket
 from live.chat.log import LOG_LENGTH, Entry
 from live.chat.messages import Event, dumps, hello, tick
-from live.chat.rules import Mode, RoomState
-from live.chat.tickets import Visitor
-from live.chat.transports import Frame, Sink
+from live.chat.rules import RoomMode, RoomState
+from live.chat.transports import WebSocketFrame
+
+_sparse = SparseLog(logging.getLogger(__name__))
+
+# Exceptions from reading a damaged event or one of another version.
+UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
+
+# Fields of a stream that its events may carry; a hello carries all of them.
+_TOLD = ("title", "category")
 
 TICKET_INVALID = 4001
 BANNED = 4003
@@ -28,115 +37,34 @@ NO_SUCH_ROOM = 4004
 TOO_SLOW = 4008
 
 HISTORY = 50
-HISTORY_KEPT = 2 * HISTORY  # so that deletions leave fifty to show
+HISTORY_KEPT = 2 * HISTORY  # spare messages, so that fifty remain after deletions
 
-# A room that was quiet sends at once, after what arrives together; a busy one
-# joins what happens in TICK_S.  Fanning out takes half of a process at most.
+# A quiet room sends after JOIN_S, to join events that arrive together; a busy one
+# joins the events of TICK_S.  Fan-out takes at most half of a process's time.
 JOIN_S = 0.003
 TICK_S = 0.05
 EVENTS_IN_FRAME = 200
+# This many pending events are sent at once, before the tick.
+PENDING_EVENTS = 5000
 
-# Nobody reads faster than this.  A burst is shown whole; of a flood, the rest is counted.
+# Nobody reads faster than this.  A burst is shown whole; the excess of a flood is only counted.
 READABLE_PER_S = 100
 READABLE_AT_ONCE = 1000
 
-# A client that has this much unread gets no more for now, and is ended when it
-# has not caught up in time; nothing is left out for moderators until their bound.
-UNREAD_BYTES = 256 * 1024
-UNREAD_BYTES_OF_MODERATOR = 1024 * 1024
-UNREAD_FOR_S = 10.0
-OWED_EVENTS = 500
-
-
-@dataclass(slots=True)
-class Allowance:
-    """How many messages may still be shown: it fills by the second, up to a burst."""
-
-    per_s: float
-    most: float
-    left: float
-    at: float = 0.0
-
-    def take(self, now: float, wanted: int) -> int:
-        self.left = min(self.most, self.left + (now - self.at) * self.per_s)
-        self.at = now
-        taken = min(wanted, int(self.left))
-        self.left -= taken
-        return taken
-
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """What one tick has for everyone, encoded once."""
-
-    seq: int
-    events: Sequence[Event]
-    hidden: Sequence[Event]
-    frames: Sequence[Frame]
-
-
-class Client:
-    """One socket in a room."""
-
-    __slots__ = ("behind_since", "owed", "sink", "skipped", "visitor")
-
-    def __init__(self, sink: Sink, visitor: Visitor | None) -> None:
-        self.sink = sink
-        self.visitor = visitor
-        self.behind_since: float | None = None
-        self.owed: list[Event] = []
-        self.skipped = 0
-
-    @property
-    def user_id(self) -> int | None:
-        return self.visitor.user_id if self.visitor else None
-
-    @property
-    def sees_all(self) -> bool:
-        return self.visitor is not None and self.visitor.can_moderate
-
-    def say(self, text: str) -> None:
-        self.sink.write(Frame(text))
-
-    def must_see(self, event: Event) -> bool:
-        """What is never left out: moderation, what moderators say or see, and one's own."""
-        return event.is_kept or self.sees_all or (event.user_id is not None and event.user_id == self.user_id)
-
-    def offer(self, batch: Batch, now: float) -> bool:
-        """Write a tick, or note what is owed; false once there is no hope."""
-        unread = self.sink.buffered()
-        bound = UNREAD_BYTES_OF_MODERATOR if self.sees_all else UNREAD_BYTES
-        if unread > bound or (self.behind_since is not None and unread > bound // 2):
-            return self._wait(batch, now)
-        own = [event for event in batch.hidden if self.must_see(event)] if batch.hidden else ()
-        if self.behind_since is None and not own:
-            for frame in batch.frames:
-                self.sink.write(frame)
-        else:
-            self._catch_up(batch, own)
-        return True
-
-    def _wait(self, batch: Batch, now: float) -> bool:
-        if self.behind_since is None:
-            self.behind_since = now
-        kept = [event for event in batch.events if self.must_see(event)]
-        self.owed += kept
-        self.skipped += len(batch.events) - len(kept)
-        return now - self.behind_since < UNREAD_FOR_S and len(self.owed) <= OWED_EVENTS
-
-    def _catch_up(self, batch: Batch, own: Sequence[Event]) -> None:
-        """A tick of this client's own: what was owed, and what the room leaves out but they must see."""
-        hidden = {event.seq for event in batch.hidden} - {event.seq for event in own}
-        shown = [event for event in batch.events if event.seq not in hidden]
-        skipped = self.skipped + len(hidden)
-        events = [event.json for event in (*self.owed, *shown)]
-        if events or skipped:
-            self.say(tick(batch.seq, events, skipped))
-        self.behind_since, self.owed, self.skipped = None, [], 0
+# Size of the messages that one tick may carry; beyond it, the oldest are counted as skipped.
+BATCH_BYTES = 512 * 1024
+# A hello carries the newest messages that fit; a resume with more answers with a hello.
+HISTORY_BYTES = 128 * 1024
+RESUME_BYTES = 256 * 1024
+# Keepalive interval: pages treat a connection as dead after three intervals of silence.
+QUIET_S = 8.0
 
 
 class Room:
-    """A room as this process knows it; ``on_gap`` is called when events are missing."""
+    """Room of one process.
+
+    ``on_gap`` is called if events are missing, ``on_reload`` if SQL must be read again.
+    """
 
     def __init__(
         self, state: RoomState, on_gap: Callable[[Room], None], on_reload: Callable[[Room], None]
@@ -145,48 +73,47 @@ class Room:
         self.clients: set[Client] = set()
         self.subscribed = asyncio.Event()
         self.viewer_count = 0
-        self.state_changes = 0  # so that what was read from SQL meanwhile is known to be old
-        self.seq = 0  # of the last event that was sent out
-        self.received = 0  # of the last that arrived in order
+        self.is_reachable = True  # by events of other processes, through Redis
+        self.state_changes = 0  # tells whether a state read from SQL is outdated
+        self.seq = 0  # of the last event sent to clients
+        self.received = 0  # seq of the last event received in order
         self._on_gap = on_gap
         self._on_reload = on_reload
-        self._is_filling = True  # until the log was read, what arrives is held
+        self._is_filling = True  # received events are held until the log was read
         self._held: list[Entry] = []
         self._pending: list[Event] = []
         self._log: deque[Event] = deque(maxlen=LOG_LENGTH)
         self._history: OrderedDict[str, Event] = OrderedDict()
-        self._readable = Allowance(READABLE_PER_S, READABLE_AT_ONCE, READABLE_AT_ONCE)
+        self._shared_hello: tuple[object, WebSocketFrame] | None = None
+        self._readable = TokenBucket(READABLE_PER_S, READABLE_AT_ONCE, READABLE_AT_ONCE)
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
         self._next_tick_at = 0.0
+        self._spoke_at = time.monotonic()
 
     @property
     def stream_id(self) -> int:
         return self.state.stream_id
 
-    # --- What happened ---------------------------------------------------------------
-
     def begin(self, messages: Iterable[Event], seq: int, entries: Sequence[Entry]) -> None:
-        """Start from what SQL and the log hold; whoever is here already starts again with it."""
+        """Fill the room from SQL's messages and the log, and greet all present clients again."""
         self._pending.clear()
         self._log.clear()
         self._history.clear()
-        self._log.extend(map(_event, entries))
+        self._shared_hello = None
+        self._log.extend(event for entry in entries if (event := _event(entry)))
         logged = {event.id for event in self._log if event.type == "message"}
         for message in messages:
             if message.id not in logged:
                 self._remember(message)
         for event in self._log:
-            self._apply(event)
+            self._can_apply(event)
         self.seq = self.received = seq
-        if self.clients:
-            for client in self.clients:
-                client.behind_since, client.owed, client.skipped = None, [], 0
-            self._greet_all()
+        self._greet_all()
         self._stop_holding()
 
     def fill(self, seq: int, entries: Sequence[Entry]) -> bool:
-        """Take what was missed from the log; false when the log no longer holds all of it."""
+        """Take missed events from the log.  Return False if the log no longer holds all of them."""
         missed = [entry for entry in entries if entry.seq > self.received]
         is_whole = seq == self.received + len(missed) and (not missed or missed[0].seq == self.received + 1)
         if is_whole:
@@ -196,7 +123,7 @@ class Room:
         return is_whole
 
     def hold(self) -> None:
-        """Keep what arrives until :meth:`fill` or :meth:`begin`."""
+        """Hold received events until :meth:`fill` or :meth:`begin`."""
         self._is_filling = True
 
     @property
@@ -210,11 +137,11 @@ class Room:
             self.receive(entry)
 
     def receive(self, entry: Entry) -> None:
-        """Take an event as it was published."""
+        """Process a published entry: a notice for hubs (``seq`` 0) or an event."""
         if entry.seq == 0:
             self._heed(entry.about)
         elif self._is_filling:
-            # What no longer fits is found missing, and read from the log once more.
+            # Entries beyond the bound leave a gap, which is read from the log later.
             if len(self._held) < LOG_LENGTH:
                 self._held.append(entry)
         elif entry.seq == self.received + 1:
@@ -227,21 +154,40 @@ class Room:
     def _take(self, entry: Entry) -> None:
         self.received = entry.seq
         event = _event(entry)
-        if event.type == "user_cleared":
+        if event is None:
+            return
+        if event.type in {"user_cleared", "user_allowed"}:
             self._heed(entry.about)
         self._pending.append(event)
-        if self._timer is None:
+        if len(self._pending) >= PENDING_EVENTS:
+            self.stop()
+            self.flush()
+        elif self._timer is None:
             wait_s = max(JOIN_S, self._next_tick_at - time.monotonic())
             self._timer = self._loop.call_later(wait_s, self.flush)
 
     def _heed(self, about: str) -> None:
-        """What concerns the hub itself: who may speak, or that SQL has news."""
-        said: dict[str, Any] = json.loads(about) if about else {}
+        """Follow a notice for hubs: a changed restriction, or a request to reload from SQL."""
+        try:
+            said = _object(about)
+            restricted = {int(said["user"]): _moment(said["until"])} if "until" in said else {}
+        except UNREADABLE as error:
+            _sparse.warning("Chat notice skipped", stream=self.stream_id, error=repr(error))
+            return
         if said.get("reload"):
             self._on_reload(self)
-        if "user" in said and "until" in said:
-            restrictions = {**self.state.restrictions, said["user"]: said["until"]}
+        if restricted:
+            restrictions = {**self.state.restrictions, **restricted}
             self.change_state(dataclasses.replace(self.state, restrictions=restrictions))
+
+    def _can_apply(self, event: Event) -> bool:
+        """Apply an event to the history and viewer count.  Return False if it is unreadable."""
+        try:
+            self._apply(event)
+        except UNREADABLE as error:
+            _sparse.warning("Chat event skipped", stream=self.stream_id, seq=event.seq, error=repr(error))
+            return False
+        return True
 
     def _apply(self, event: Event) -> None:
         if event.type == "message":
@@ -262,15 +208,26 @@ class Room:
             self._history.popitem(last=False)
 
     def _put_back(self, said: dict[str, Any]) -> None:
-        """A message that was taken away, at its old place."""
+        """Insert a restored message into the history at its old place."""
         message = Event.read(said["seq"], dumps(said))
         in_order = sorted([*self._history.values(), message], key=lambda kept: kept.seq)
         self._history.clear()
         for kept in in_order:
             self._remember(kept)
 
+    def set_reachable(self, is_reachable: bool) -> None:
+        """Tell all clients if events of other processes reach them; this is not written to the log."""
+        if is_reachable == self.is_reachable:
+            return
+        self.is_reachable = is_reachable
+        for client in tuple(self.clients):
+            self._tell_connection(client)
+
+    def _tell_connection(self, client: Client) -> None:
+        client.say(tick(self.seq, [dumps({"type": "connection", "is_open": self.is_reachable})]))
+
     def change_state(self, state: RoomState) -> None:
-        """Believe what SQL says now, and close whoever may no longer be here."""
+        """Replace the state, and close the sockets of people who are banned or lost access."""
         self.state = state
         self.state_changes += 1
         for client in tuple(self.clients):
@@ -279,17 +236,17 @@ class Room:
             elif not state.admits(client.visitor):
                 self.close(client, NO_SUCH_ROOM)
 
-    # --- Who is here -----------------------------------------------------------------
-
     def join(self, client: Client) -> None:
-        client.say(self._hello(client, self._shown_history()))
+        client.sink.write(self._hello_for(client))
+        if not self.is_reachable:
+            self._tell_connection(client)
         self.clients.add(client)
 
     def leave(self, client: Client) -> None:
         self.clients.discard(client)
 
     def close(self, client: Client, code: int) -> None:
-        """End a socket from our side; its consumer notices by itself."""
+        """Close a client's socket; its consumer ends on the disconnect message."""
         self.clients.discard(client)
         client.sink.close(code)
 
@@ -301,92 +258,165 @@ class Room:
         if self._timer is not None:
             self._timer.cancel()
 
-    def resume(self, client: Client, after: int) -> None:
-        """Answer with everything after ``after``; with a new beginning where that is too old, or not ours."""
+    def resume(self, client: Client, after: int, now: float) -> bool:
+        """Send every event after ``after``.  Return False if the client resumes too often.
+
+        The answer is a new hello if ``after`` is too old or unknown, or if the events
+        exceed ``RESUME_BYTES``.  A client with unread data is refused, too.
+        """
+        if client.has_unread or not client.resumes.take(now, 1):
+            return False
         oldest = self._log[0].seq if self._log else self.seq + 1
-        if not oldest - 1 <= after <= self.seq:
-            client.say(self._hello(client, self._shown_history()))
-            return
         missed = [event for event in self._log if event.seq > after]
+        is_known = oldest - 1 <= after <= self.seq
+        if not is_known or sum(event.size_bytes for event in missed) > RESUME_BYTES:
+            client.sink.write(self._hello_for(client))
+            return True
         for first in range(0, len(missed), EVENTS_IN_FRAME):
             events = missed[first : first + EVENTS_IN_FRAME]
             client.say(tick(events[-1].seq, [event.json for event in events]))
         if not missed:
             client.say(tick(self.seq, []))
+        return True
 
     def _greet_all(self) -> None:
-        history = self._shown_history()
-        for client in self.clients:
-            client.say(self._hello(client, history))
+        """Send every client a new hello, and disconnect those beyond their unread bound."""
+        for client in tuple(self.clients):
+            client.begin_anew()
+            if client.sink.buffered() > client.unread_bound:
+                self.end(client)
+            else:
+                client.sink.write(self._hello_for(client))
+
+    def end(self, client: Client) -> None:
+        """Disconnect a client that does not read."""
+        self.clients.discard(client)
+        client.sink.abort(TOO_SLOW)
 
     def _shown_history(self) -> list[str]:
-        return [event.json for event in self._history.values()][-HISTORY:]
+        """Return the newest messages, oldest first, within ``HISTORY`` and ``HISTORY_BYTES``."""
+        newest = list(self._history.values())[-HISTORY:]
+        sizes = accumulate(event.size_bytes for event in reversed(newest))
+        fitting = sum(size <= HISTORY_BYTES for size in sizes)
+        return [event.json for event in newest[len(newest) - fitting :]]
 
-    def _hello(self, client: Client, history: Sequence[str]) -> str:
+    def _hello_for(self, client: Client) -> WebSocketFrame:
+        """Return the hello frame; visitors without a ticket share one until the room changes."""
+        if client.visitor is not None:
+            return WebSocketFrame(self._hello(client.visitor.as_json()))
+        made_from = (self.seq, self.state_changes, self.viewer_count)
+        if self._shared_hello is None or self._shared_hello[0] != made_from:
+            self._shared_hello = (made_from, WebSocketFrame(self._hello(None)))
+        return self._shared_hello[1]
+
+    def _hello(self, you: dict[str, Any] | None) -> str:
         opening = {
             "room": self.state.room,
             "seq": self.seq,
             "mode": self.state.mode.as_json(),
             "status": self.state.status,
+            "title": self.state.title,
+            "category": self.state.category,
             "viewer_count": self.viewer_count,
         }
-        return hello(opening, client.visitor.as_json() if client.visitor else None, history)
+        return hello(opening, you, self._shown_history())
 
-    # --- Ticks -----------------------------------------------------------------------
+    def show_life(self, now: float) -> None:
+        """Send an empty tick to all clients if the room was quiet for ``QUIET_S``."""
+        if now - self._spoke_at < QUIET_S:
+            return
+        self._spoke_at = now
+        frame = WebSocketFrame(tick(self.seq, []))
+        for client in tuple(self.clients):
+            if not client.has_unread:
+                client.sink.write(frame)
 
     def flush(self) -> None:
-        """Send what is pending to everyone, without waiting for anyone."""
+        """Send pending events to all clients, without waiting for any of them."""
         self._timer = None
-        # Not the loop's own time: uvloop's stands still until we are done.
+        # Not the loop's own time: uvloop updates it only between callbacks.
         began = time.monotonic()
         batch = self._next_batch(began)
+        if batch.frames:
+            self._spoke_at = began
         is_someone_behind = False
         for client in tuple(self.clients):
             if not client.offer(batch, began):
-                self.clients.discard(client)
-                client.sink.abort(TOO_SLOW)
+                self.end(client)
             is_someone_behind |= client.behind_since is not None
         took_s = time.monotonic() - began
         rest_s = max(TICK_S, took_s)
         self._next_tick_at = began + took_s + rest_s
         if is_someone_behind and self._timer is None:
-            # They are owed something, even if nothing else happens.
+            # Serve the queues of slow clients even if no new event arrives.
             self._timer = self._loop.call_later(took_s + rest_s, self.flush)
 
     def _next_batch(self, now: float) -> Batch:
-        events, self._pending = self._pending, []
-        for event in events:
-            self._apply(event)
-            self._apply_to_state(event)
+        pending, self._pending = self._pending, []
+        events = [event for event in pending if self._can_apply(event) and self._can_apply_to_state(event)]
         self._log.extend(events)
-        self.seq = events[-1].seq if events else self.seq
+        self.seq = pending[-1].seq if pending else self.seq
         hidden = self._hidden(events, now)
         out = {event.seq for event in hidden}
         shown = [event for event in events if event.seq not in out]
-        begins = range(0, max(len(shown), bool(events)), EVENTS_IN_FRAME)
+        begins = range(0, max(len(shown), bool(pending)), EVENTS_IN_FRAME)
         frames = [self._tick_of(shown, first, len(hidden)) for first in begins]
         return Batch(self.seq, events, hidden, frames)
 
     def _hidden(self, events: Sequence[Event], now: float) -> list[Event]:
-        """What nobody could read any more: the oldest of what may be left out, beyond the allowance."""
+        """Return the events to hide: the oldest skippable ones beyond the allowance or ``BATCH_BYTES``."""
         skippable = [event for event in events if not event.is_kept]
-        allowed = self._readable.take(now, len(skippable))
+        sizes = accumulate(event.size_bytes for event in reversed(skippable))
+        fitting = sum(size <= BATCH_BYTES for size in sizes)
+        allowed = min(fitting, self._readable.take(now, len(skippable)))
         return skippable[: len(skippable) - allowed]
 
-    def _tick_of(self, shown: Sequence[Event], first: int, skipped: int) -> Frame:
+    def _tick_of(self, shown: Sequence[Event], first: int, skipped: int) -> WebSocketFrame:
         part = shown[first : first + EVENTS_IN_FRAME]
         is_last = first + EVENTS_IN_FRAME >= len(shown)
         seq = self.seq if is_last else part[-1].seq
-        return Frame(tick(seq, [event.json for event in part], skipped if is_last else 0))
+        return WebSocketFrame(tick(seq, [event.json for event in part], skipped if is_last else 0))
 
-    def _apply_to_state(self, event: Event) -> None:
-        if event.type == "mode":
-            mode = Mode(**{name: event.fields[name] for name in Mode.__dataclass_fields__})
-            self.change_state(dataclasses.replace(self.state, mode=mode))
-        elif event.type == "broadcast":
-            self.change_state(dataclasses.replace(self.state, status=event.fields["status"]))
+    def _can_apply_to_state(self, event: Event) -> bool:
+        """Apply an announced mode, status or description to the state.  Return False if it is unreadable."""
+        try:
+            if event.type == "mode":
+                mode = RoomMode(**{name: event.fields[name] for name in RoomMode.__dataclass_fields__})
+                self.change_state(dataclasses.replace(self.state, mode=mode))
+            elif event.type in {"broadcast", "stream"}:
+                told: dict[str, Any] = {
+                    name: str(event.fields[name]) for name in _TOLD if name in event.fields
+                }
+                if event.type == "broadcast":
+                    told["status"] = event.fields["status"]
+                self.change_state(dataclasses.replace(self.state, **told))
+        except UNREADABLE as error:
+            _sparse.warning("Chat event skipped", stream=self.stream_id, seq=event.seq, error=repr(error))
+            return False
+        return True
 
 
-def _event(entry: Entry) -> Event:
-    about: dict[str, Any] = json.loads(entry.about) if entry.about else {}
-    return Event.read(entry.seq, entry.event, about.get("user"))
+def _event(entry: Entry) -> Event | None:
+    """Return the event of ``entry``; log an unreadable one and return None."""
+    try:
+        return Event.read(entry.seq, entry.event, _object(entry.about).get("user"))
+    except UNREADABLE as error:
+        _sparse.warning("Chat event skipped", seq=entry.seq, error=repr(error))
+        return None
+
+
+def _object(text: str) -> dict[str, Any]:
+    """Parse a JSON object; an empty text means an empty object.  Raises ValueError."""
+    said = json.loads(text) if text else {}
+    if not isinstance(said, dict):
+        raise ValueError("not an object")
+    return said
+
+
+def _moment(value: object) -> float | None:
+    """Return the end of a restriction in Unix seconds, or None for a ban.  Raises ValueError."""
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError("not a moment")
+    return float(value)

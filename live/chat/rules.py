@@ -1,4 +1,4 @@
-"""Whether somebody may say something, decided on the room's state in memory."""
+"""Rules for a chat message, decided on the room's state in memory."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from live.chat.tickets import Visitor
 
-# Pictures, with what joins, colours and varies them, flags, and keycaps.
+# Pictographs with their joiners, skin tones and variation selectors; flags; keycaps.
 _EMOTES = re.compile(
     "(?:"
     "[\U0001f000-\U0001faff\u2600-\u27bf\u2300-\u23ff\u2b00-\u2bff\u2190-\u21ff\u25a0-\u25ff]"
@@ -22,8 +22,8 @@ _EMOTES = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Mode:
-    """Who may say what how often; owners and moderators are exempt."""
+class RoomMode:
+    """Restrictions on all messages of a room; owners and moderators are exempt."""
 
     slow_s: int = 0
     followers_only: bool = False
@@ -35,21 +35,23 @@ class Mode:
 
 @dataclass(frozen=True, slots=True)
 class RoomState:
-    """What SQL knows of a room."""
+    """State of a room in SQL."""
 
     stream_id: int
     room: str
-    status: str  # of its broadcast, as the contract names it
+    status: str  # of its broadcast: live, reconnecting or offline
     is_open: bool  # to people who are not signed in, too
-    mode: Mode = Mode()
-    # By user: until when (Unix seconds) they may not speak; None means for good.
+    title: str = ""  # empty if the stream has none
+    category: str = ""
+    mode: RoomMode = RoomMode()
+    # End of the restriction in Unix seconds by user id; None means a ban.
     restrictions: Mapping[int, float | None] = field(default_factory=dict)
 
     def admits(self, visitor: Visitor | None) -> bool:
-        """Whether somebody may read here.
+        """Return True if ``visitor`` may read here.
 
-        Of a stream that is not open its owner and moderators alone may know, so
-        a ticket from before it was closed opens nothing.
+        Only the owner and moderators may know of a stream that is not open, so a
+        viewer's ticket from before it was closed does not admit them.
         """
         return self.is_open or (visitor is not None and visitor.can_moderate)
 
@@ -58,29 +60,28 @@ class RoomState:
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class MessageRefusal:
     code: str
     retry_after_s: float | None = None
 
 
-def check(state: RoomState, visitor: Visitor | None, text: str, now: float) -> Refusal | None:
-    """Say why ``visitor`` may not say ``text``; None if they may, as far as memory knows.
+def check(state: RoomState, visitor: Visitor | None, text: str, now: float) -> MessageRefusal | None:
+    """Return the reason against ``visitor`` posting ``text``, or None if memory holds none.
 
-    Following is asked for by the caller where the mode wants it, and how much
-    was said lately is known to the log alone.
+    The caller checks following if the mode requires it; the log's script checks rates.
     """
     if visitor is None:
-        return Refusal("sign_in_required")
+        return MessageRefusal("sign_in_required")
     until = state.restrictions.get(visitor.user_id, 0.0)
     if until is None:
-        return Refusal("banned")
+        return MessageRefusal("banned")
     if until > now:
-        return Refusal("timed_out", round(until - now, 1))
+        return MessageRefusal("timed_out", round(until - now, 1))
     if state.mode.emotes_only and not visitor.can_moderate and not is_only_emotes(text):
-        return Refusal("emotes_only")
+        return MessageRefusal("emotes_only")
     return None
 
 
 def is_only_emotes(text: str) -> bool:
-    """Whether ``text`` is nothing but emojis and space between them."""
+    """Return True if ``text`` consists of emojis and white space only."""
     return _EMOTES.fullmatch(text) is not None

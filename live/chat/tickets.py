@@ -1,7 +1,7 @@
-"""What signs a chat socket in: short-lived, signed, and read without a database.
+"""Tickets that sign a chat socket in: short-lived, signed, and read without a database.
 
-A session would cost each socket a query and a cookie; a ticket says who its
-bearer is and what they may do in one room, and is asked for anew to come back.
+A session would cost each socket a query and a cookie.  A ticket holds the
+person's identity and badges for one room; each reconnect needs a new one.
 """
 
 from __future__ import annotations
@@ -23,21 +23,22 @@ SALT = "live.chat.ticket"
 
 
 class InvalidTicket(Exception):
-    """Not ours, altered, too old, or for another room."""
+    """Error for a ticket that is forged, altered, expired, or for another room."""
 
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
-    """A person in one room."""
+    """Signed-in person in one room."""
 
     user_id: int
     username: str
     display_name: str
     badges: tuple[str, ...] = ()
+    access_version: int = 0  # as User.access_version was when the ticket was issued
 
     @property
     def can_moderate(self) -> bool:
-        """Owners and moderators: exempt from modes, and shown everything."""
+        """Return True for owners and moderators, who are exempt from modes and see every message."""
         return bool(self.badges)
 
     def as_json(self) -> dict[str, Any]:
@@ -54,23 +55,27 @@ def badges_of(stream: Stream, user: User) -> list[str]:
 
 
 def issue(stream: Stream, user: User) -> tuple[str, datetime]:
-    """A ticket for ``user`` in the room of ``stream``, and when it ends.
+    """Return a ticket for ``user`` in the room of ``stream``, and its expiry.
 
-    Whoever calls has made sure that ``stream.can_watch(user)``.
+    The caller has checked ``stream.can_watch(user)``.
     """
     expires_at = timezone.now() + LIFETIME
-    said = [stream.pk, user.pk, user.username, user.channel.name, badges_of(stream, user)]
+    said = [
+        stream.pk, user.pk, user.username, user.channel.name, badges_of(stream, user), user.access_version
+    ]  # fmt: skip
     return signing.dumps(said, salt=SALT), expires_at
 
 
 def read(ticket: str, stream_id: int) -> Visitor:
-    """Whom a ticket signs in to the room of ``stream_id``.  Raises InvalidTicket."""
+    """Return the visitor that a ticket signs in to the room of ``stream_id``.  Raises InvalidTicket."""
     if len(ticket) > MAX_LENGTH:
         raise InvalidTicket
     try:
-        room, user_id, username, display_name, badges = signing.loads(ticket, salt=SALT, max_age=LIFETIME)
+        room, user_id, username, display_name, badges, version = signing.loads(
+            ticket, salt=SALT, max_age=LIFETIME
+        )
     except (signing.BadSignature, ValueError) as error:
         raise InvalidTicket from error
     if room != stream_id:
         raise InvalidTicket
-    return Visitor(user_id, username, display_name, tuple(badges))
+    return Visitor(user_id, username, display_name, tuple(badges), version)

@@ -1,9 +1,9 @@
-"""How frames reach one client: a socket's transport where we can reach it, else ASGI's ``send``.
+"""Transports of frames to one client: the socket's own if accessible, else ASGI's ``send``.
 
-The hub never waits for a client.  It writes into the server's own buffer and
-asks how full that is; a frame is encoded once for all.  uvicorn and daphne give
-away their protocol as the owner of ``send``; behind anything that wraps it, a
-task for each client sends from a bounded queue.
+The hub never waits for a client.  It writes into the server's buffer and checks
+its fill level; a frame is encoded once for all clients.  uvicorn and daphne
+expose their protocol as the owner of ``send``; if ``send`` is wrapped, one task
+per client sends from a queue.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ CLOSE_TIMEOUT_S = 5
 _FINAL_TEXT = 0x81
 
 
-class Frame:
-    """Text for many clients, as it travels and as ASGI wants it."""
+class WebSocketFrame:
+    """Text frame for many clients, as WebSocket bytes and as ASGI text."""
 
     __slots__ = ("text", "wire")
 
@@ -35,7 +35,7 @@ class Frame:
 
 
 def encode(payload: bytes) -> bytes:
-    """A server's WebSocket text frame: whole, without a mask, not compressed (RFC 6455, 5.2)."""
+    """Return a server's WebSocket text frame: unfragmented, unmasked, uncompressed (RFC 6455, 5.2)."""
     size = len(payload)
     if size < 126:
         return struct.pack("!BB", _FINAL_TEXT, size) + payload
@@ -44,23 +44,23 @@ def encode(payload: bytes) -> bytes:
     return struct.pack("!BBQ", _FINAL_TEXT, 127, size) + payload
 
 
-class Sink(Protocol):
-    """One client's end of a room.  Nothing here waits."""
+class SocketSink(Protocol):
+    """Output to one client.  No method waits."""
 
-    def write(self, frame: Frame) -> None: ...
+    def write(self, frame: WebSocketFrame) -> None: ...
 
     def buffered(self) -> int:
-        """Bytes that the client has not taken from us."""
+        """Return the number of bytes that the client has not taken yet."""
 
     def close(self, code: int) -> None:
-        """Say goodbye, as politely as the client reads."""
+        """Close the socket with ``code`` after the buffered frames."""
 
     def abort(self, code: int) -> None:
-        """End it at once: a polite close would wait behind what is not read."""
+        """Close the socket at once: an orderly close would wait behind unread frames."""
 
 
-def sink_for(send: Send) -> Sink:
-    """The shortest way to whoever is at the other end of ``send``."""
+def sink_for(send: Send) -> SocketSink:
+    """Return the most direct sink for the client behind ``send``."""
     owner = getattr(send, "__self__", None)
     if isinstance(owner, UvicornProtocol):
         return UvicornSink(owner, send)
@@ -70,7 +70,7 @@ def sink_for(send: Send) -> Sink:
 
 
 class UvicornSink:
-    """Frames go into asyncio's transport; between two of uvicorn's own, as it writes whole frames only."""
+    """Sink into asyncio's transport; safe beside uvicorn's own writes, which are whole frames."""
 
     def __init__(self, protocol: UvicornProtocol, send: Send) -> None:
         self._protocol = protocol
@@ -78,7 +78,7 @@ class UvicornSink:
         self._send = send
         self._closing: asyncio.Task[None] | None = None
 
-    def write(self, frame: Frame) -> None:
+    def write(self, frame: WebSocketFrame) -> None:
         if not (self._protocol.close_sent or self._transport.is_closing()):
             self._transport.write(frame.wire)
 
@@ -96,26 +96,26 @@ class UvicornSink:
         except (TimeoutError, OSError):
             self._transport.abort()
         except RuntimeError:
-            pass  # it was closed already
+            pass  # already closed
 
     def abort(self, code: int) -> None:
         self._transport.abort()
 
 
 class DaphneSink:
-    """The same into Twisted's transport, which has no bound of its own: ours is the only one."""
+    """Sink into Twisted's transport, which has no bound of its own; the room's bound is the only one."""
 
     def __init__(self, protocol: Any) -> None:
         self._protocol = protocol
         self._transport = protocol.transport
 
-    def write(self, frame: Frame) -> None:
+    def write(self, frame: WebSocketFrame) -> None:
         if self._protocol.state == DaphneProtocol.STATE_OPEN:
             self._transport.write(frame.wire)
 
     def buffered(self) -> int:
-        # Twisted tells nobody how much waits; it only calls a producer, and the
-        # HTTP channel that this connection began with is registered as that.
+        # Twisted has no API for the buffer's size; it only calls a producer, and the
+        # HTTP channel of the handshake is already registered as the producer.
         held: int = len(self._transport.dataBuffer) - self._transport.offset + self._transport._tempDataLen
         return held
 
@@ -128,19 +128,19 @@ class DaphneSink:
 
 
 class AsgiSink:
-    """Any ASGI server: one task sends what is queued.  What ``send`` has taken is no longer seen."""
+    """Sink for any ASGI server: one task sends the queue.  Bytes inside ``send`` are not counted."""
 
     def __init__(self, send: Send) -> None:
         self._send = send
-        self._queue: deque[dict[str, Any]] = deque()
+        self._queue: deque[tuple[dict[str, Any], int]] = deque()
         self._buffered = 0
         self._is_closed = False
         self._sending: asyncio.Task[None] | None = None
 
-    def write(self, frame: Frame) -> None:
+    def write(self, frame: WebSocketFrame) -> None:
         if not self._is_closed:
-            self._buffered += len(frame.text)
-            self._put({"type": "websocket.send", "text": frame.text})
+            self._buffered += len(frame.wire)
+            self._put({"type": "websocket.send", "text": frame.text}, len(frame.wire))
 
     def buffered(self) -> int:
         return self._buffered
@@ -148,7 +148,7 @@ class AsgiSink:
     def close(self, code: int) -> None:
         if not self._is_closed:
             self._is_closed = True
-            self._put({"type": "websocket.close", "code": code})
+            self._put({"type": "websocket.close", "code": code}, 0)
 
     def abort(self, code: int) -> None:
         self._queue.clear()
@@ -157,16 +157,16 @@ class AsgiSink:
             self._sending = None
         self.close(code)
 
-    def _put(self, message: dict[str, Any]) -> None:
-        self._queue.append(message)
+    def _put(self, message: dict[str, Any], size_bytes: int) -> None:
+        self._queue.append((message, size_bytes))
         if self._sending is None or self._sending.done():
             self._sending = asyncio.create_task(self._drain())
 
     async def _drain(self) -> None:
         while self._queue:
-            message = self._queue.popleft()
+            message, size_bytes = self._queue.popleft()
             try:
                 await self._send(message)
             except OSError:
-                self._queue.clear()  # they are gone
-            self._buffered -= len(message.get("text", ""))
+                self._queue.clear()  # the client has disconnected
+            self._buffered -= size_bytes

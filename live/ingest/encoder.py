@@ -1,4 +1,4 @@
-"""One FFmpeg for one broadcast: FLV in by stdin, one stream of small fragments out for each rendition."""
+"""FFmpeg process of one broadcast: FLV on stdin, one pipe of small fragments for each rendition."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ import contextlib
 import os
 from collections.abc import Sequence
 
-from live.ingest.source import Output, Plan
+from live.ingest.source import EncodePlan, Output
+from videos.transcoding import colour
 from videos.transcoding.sandbox import ENCODE_ADDRESS_SPACE_BYTES, clean_environment, sandboxed, scrub
 from videos.transcoding.tools import ffmpeg_path
 
-# A broadcast lasts for as long as it is sent; the kernel's clock must not end it.
+# A broadcast has no maximum duration, so the limit on CPU time must never end it.
 _ENDLESS_CPU_S = 10**9
 _KEPT_STDERR_BYTES = 8192
 _READ_BUFFER_BYTES = 256 * 1024
@@ -19,59 +20,69 @@ _MAX_THREADS = 4
 _STUCK_S = 8.0
 
 
-def encoder_args(plan: Plan, pipes: Sequence[int], *, preset: str) -> list[str]:
-    """Return the FFmpeg that makes the outputs of ``plan``, each on the file descriptor of its place."""
+def encoder_args(plan: EncodePlan, pipes: Sequence[int], *, preset: str) -> list[str]:
+    """Return the FFmpeg command for ``plan``; output number n goes to file descriptor ``pipes[n]``."""
     return [
         ffmpeg_path(), "-hide_banner", "-nostdin", "-v", "error", "-nostats",
-        # Nothing but this stream is opened, whatever it says.
+        # The stream must not make FFmpeg open anything else.
         "-protocol_whitelist", "pipe", "-format_whitelist", "flv", "-codec_whitelist", "h264,aac",
-        # The decoder hands out each picture at once.
+        # The decoder outputs each frame at once.
         "-flags", "low_delay",
-        # What it is we know: no time is lost by looking. (Never "nobuffer": it drops what was looked at.)
+        # The format is known, so probing only adds delay.  (Never "nobuffer": it drops the probed packets.)
         "-fpsprobesize", "0", "-analyzeduration", "200000", "-probesize", "100000",
-        "-f", "flv", "-i", "pipe:0",
+        # Keep the source's times in every output: FFmpeg would shift each by its own start.
+        "-copyts", "-f", "flv", "-i", "pipe:0",
         *(option for output, pipe in zip(plan.outputs, pipes, strict=True)
           for option in _output_args(plan, output, pipe, preset)),
     ]  # fmt: skip
 
 
-def _output_args(plan: Plan, output: Output, pipe: int, preset: str) -> list[str]:
+def _output_args(plan: EncodePlan, output: Output, pipe: int, preset: str) -> list[str]:
     return [
-        "-map", "0:v:0", *(["-map", "0:a:0", "-c:a", "copy"] if plan.has_audio else []),
+        "-map", "0:v:0", "-map", "0:a:0", "-c:a", "copy",
         *(["-c:v", "copy"] if output.is_copied else _x264(plan, output, preset)),
         "-map_metadata", "-1",
-        # Sound that falls silent must not hold the picture back for the usual ten seconds.
+        # A pause in the audio track must not delay video by the default ten seconds.
         "-max_interleave_delta", "500000",
-        # A fragment for each picture, written at once: how they become parts is the packager's business.
-        "-f", "mp4", "-movflags", "frag_keyframe+empty_moov+default_base_moof",
+        # A track begins at its first frame.  The muxer would extend it back to 0 by the
+        # reordering delay, which differs between outputs.
+        "-avoid_negative_ts", "disabled", "-use_editlist", "0",
+        # One fragment for each frame, written at once: the packager groups them into parts.
+        "-f", "mp4", "-movflags", "frag_keyframe+empty_moov+default_base_moof+frag_discont",
         "-frag_duration", "20000", "-flush_packets", "1", f"pipe:{pipe}",
     ]  # fmt: skip
 
 
-def _x264(plan: Plan, output: Output, preset: str) -> list[str]:
+def _x264(plan: EncodePlan, output: Output, preset: str) -> list[str]:
     every_s = plan.forced_gop_s
+    # One frame for each pair of fields: the frame rate stays that of the playlist.
+    joined = "bwdif=mode=send_frame:deint=interlaced," if plan.deinterlaces else ""
+    given = f":in_color_matrix={plan.matrix}" if plan.matrix else ""
+    # Browsers guess the matrix of untagged video by its height: a rung would change its colours.
+    to_bt709 = f"{given}:out_color_matrix=bt709:out_range=tv"
+    scaled = f"scale={output.width_px}:{output.height_px}:flags=bicubic{to_bt709}"
     return [
-        "-vf", f"scale={output.width_px}:{output.height_px}:flags=bicubic,setsar=1,format=yuv420p",
+        "-vf", f"{joined}{scaled},setsar=1,format=yuv420p,{colour.TAGS}",
         "-c:v", "libx264", "-preset", preset, "-threads", str(min(os.cpu_count() or 1, _MAX_THREADS)),
-        # No lookahead and no B-frames: a picture comes out as soon as it is in.
+        # No lookahead and no B-frames: each frame is output as soon as it is encoded.
         "-tune", "zerolatency", "-bf", "0",
-        # Good where that is cheap, and never above what the playlist promises.
+        # Constant quality, with the bitrate of the playlist as its upper bound.
         "-crf", "23", "-maxrate", str(output.bitrate_bps), "-bufsize", str(output.bitrate_bps),
-        # x264 would add keyframes of its own, where other renditions have none.
+        # x264 would add keyframes that other renditions do not have.
         "-sc_threshold", "0", "-g", "100000",
-        # The same keyframes in every rendition, so that players change between them anywhere.
+        # The same keyframes in every rendition, so that players can switch at any of them.
         "-force_key_frames", f"expr:gte(t,n_forced*{every_s:g})" if every_s else "source",
-        # The source's own times: FFmpeg's would put these renditions 12 ms beside the copied one.
+        # Keep the source's times: FFmpeg's would shift these renditions by 12 ms against the copied one.
         "-fps_mode", "passthrough", "-enc_time_base", "demux",
     ]  # fmt: skip
 
 
 class EncoderGone(Exception):
-    """FFmpeg has ended or does not read any more; what it complained of is the message."""
+    """Error: FFmpeg has ended or no longer reads; the message is the end of its stderr."""
 
 
 class Encoder:
-    """A running FFmpeg, which ends with us and whose every pipe is bounded."""
+    """Running FFmpeg process; it ends with ours, and every pipe is bounded."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
@@ -81,7 +92,7 @@ class Encoder:
         self._listening = asyncio.create_task(self._listen())
 
     @classmethod
-    async def start(cls, plan: Plan, *, preset: str) -> Encoder:
+    async def start(cls, plan: EncodePlan, *, preset: str) -> Encoder:
         pairs = [os.pipe() for _ in plan.outputs]
         writing = [write for _, write in pairs]
         try:
@@ -120,11 +131,11 @@ class Encoder:
 
     @property
     def complaints(self) -> str:
-        """The last of what FFmpeg said, without addresses."""
+        """Return the end of FFmpeg's stderr, without addresses."""
         return scrub(self._complaints.decode("utf-8", "replace"))[-500:]
 
     async def write(self, data: bytes) -> None:
-        """Hand over more of the source.  Raises EncoderGone if FFmpeg ended, or takes nothing for seconds."""
+        """Write more of the source.  Raises EncoderGone if FFmpeg has ended, or reads nothing for seconds."""
         stdin = self._stdin
         if self._process.returncode is not None or stdin.is_closing():
             raise EncoderGone(self.complaints)
@@ -138,7 +149,7 @@ class Encoder:
             raise EncoderGone(self.complaints) from error
 
     def end_input(self) -> None:
-        """Let FFmpeg finish what it has: its outputs end when it is done."""
+        """Close stdin: FFmpeg finishes its input, then its outputs end."""
         self._stdin.close()
 
     def kill(self) -> None:
@@ -147,7 +158,7 @@ class Encoder:
                 self._process.kill()
 
     async def close(self) -> None:
-        """Leave no process and no pipe."""
+        """Kill the process and close its pipes."""
         self.kill()
         self._stdin.close()
         await self._process.wait()

@@ -1,22 +1,21 @@
-"""One audio or video message as the pipeline sees it: what it is, and when it came."""
+"""Frame: one audio or video message as the session sees it, with its arrival time."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
-_AVC = 7
-_AAC = 10
-_KEYFRAME = 1
-_SEQUENCE_HEADER = 0
+from live.rtmp import flv
+
 _END_OF_SEQUENCE = 2
+_LEAST_AAC_HEADER = 4
 
 
-class Tag(Protocol):
-    """``live.rtmp.session.MediaTag``: an FLV tag's body and its time in milliseconds."""
+class FlvTag(Protocol):
+    """FLV tag's body and its time in milliseconds, as in ``live.rtmp.session.MediaTag``."""
 
     @property
-    def kind(self) -> str: ...
+    def kind(self) -> Literal["audio", "video"]: ...
     @property
     def timestamp_ms(self) -> int: ...
     @property
@@ -25,7 +24,10 @@ class Tag(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """``arrived_at`` is the clock on the wall; ``composition_ms`` is not 0 where B-frames are."""
+    """Audio or video frame, or the sequence header of a track.
+
+    ``arrived_at`` is Unix time; ``composition_ms`` differs from 0 with B-frames.
+    """
 
     kind: str
     timestamp_ms: int
@@ -44,23 +46,24 @@ class Frame:
         return self.is_video and not self.is_header
 
 
-def read_frame(tag: Tag, arrived_at: float) -> Frame | None:
-    """Look at the first bytes of a tag (Adobe's FLV specification, E.4); None for what carries nothing."""
+def read_frame(tag: FlvTag, arrived_at: float) -> Frame | None:
+    """Return the frame in a tag by its first bytes (Adobe's FLV, E.4); None if it carries no media."""
     payload = tag.payload
     if len(payload) < 2:
         return None
+    is_header = flv.is_sequence_header(tag.kind, payload)
     if tag.kind == "audio":
-        is_header = payload[0] >> 4 == _AAC and payload[1] == _SEQUENCE_HEADER
+        if is_header and len(payload) < _LEAST_AAC_HEADER:
+            return None
         return Frame("audio", tag.timestamp_ms, payload, arrived_at, is_header=is_header)
-    if payload[0] & 0x0F != _AVC or len(payload) < 5 or payload[1] >= _END_OF_SEQUENCE:
+    if payload[0] & 0x0F != flv.AVC or len(payload) < 5 or payload[1] >= _END_OF_SEQUENCE:
         return None
-    is_header = payload[1] == _SEQUENCE_HEADER
     return Frame(
         "video",
         tag.timestamp_ms,
         payload,
         arrived_at,
-        is_keyframe=payload[0] >> 4 == _KEYFRAME and not is_header,
+        is_keyframe=flv.is_keyframe(payload),
         is_header=is_header,
         composition_ms=0 if is_header else int.from_bytes(payload[2:5], signed=True),
     )

@@ -1,46 +1,57 @@
-"""How well a signal arrives, as its streamer reads it: figures of the last seconds and a verdict.
+"""Signal health as its streamer sees it: figures of the last seconds and a verdict.
 
-Pure: it is told what came and when, and asked for a report.  Verdict and advice
-are codes; the pages have the sentences.
+The module is pure: it receives frames with their times and returns a report.
+Verdict and advice are codes; the pages have the sentences.
 """
 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from itertools import pairwise
+from itertools import pairwise, takewhile
 from typing import Any
 
 from live.ingest.frames import Frame
-from live.ingest.source import LONGEST_COPIED_GOP_S, rung_bitrate_bps
+from live.ingest.source import rung_bitrate_bps
 
 WINDOW_S = 10.0
-# Real pictures are bought with bits; below this share of our own ladder's they smear.
+# Below this share of our ladder's bitrate, real video is visibly blurred.
 _POOR_SHARE = 0.25
 _QUIET_S = 3.0
+# A segment lasts until a keyframe: long intervals delay joining and add latency.
+_FAR_APART_S = 2.5
 _LATE_S = 1.5
 _SLOW = 0.9
 _BACKLOG_S = 1.0
 _JUDGED_AFTER_S = 3.0
 _MOST_FRAMES = 4096
 
-# Worst first: the first that applies is the verdict.
+# Worst first; the first code that applies and is not harmless becomes the verdict.
 CODES = (
-    "encoder_failing",  # our FFmpeg dies again and again
-    "no_signal",  # connected, but nothing comes
-    "catching_up",  # our side is behind, and has dropped pictures
-    "unstable",  # the signal comes slower than it plays, or in gulps
+    "recording_lost",  # storage did not answer for so long that the recording has a gap
+    "encoder_failing",  # our FFmpeg dies repeatedly
+    "no_signal",  # connected, but nothing arrives
+    "no_video",  # audio arrives, but no video
+    "catching_up",  # our side is behind and has dropped frames
+    "unstable",  # the signal arrives slower than it plays, or in bursts
+    "storage_waits",  # the recording waits for storage; nothing is lost
+    "no_audio",  # video arrives, but no audio
     "keyframes_too_far",
     "low_bitrate",
-    "b_frames",  # they add delay, and no more
+    # Properties for which the best rendition is encoded instead of copied:
+    "open_gops",
+    "interlaced",
+    "anamorphic",
+    "b_frames",  # they add delay, nothing else
 )
 GOOD = "good"
-_HARMLESS = frozenset({"b_frames"})
+_HARMLESS = frozenset({"open_gops", "interlaced", "anamorphic", "b_frames", "storage_waits"})
 
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """What ``GET live/{username}/health/`` answers."""
+    """Response of ``GET live/{username}/health/``."""
 
     bitrate_bps: int
     fps: float
@@ -61,16 +72,19 @@ class _Seen:
     timestamp_ms: int
     size_bytes: int
     is_picture: bool
+    is_sound: bool
 
 
-class Monitor:
-    """Watches one publisher; ``backlog_s`` and ``is_failing`` are set by whoever feeds the encoder."""
+class HealthMonitor:
+    """Monitor of one publisher; the session sets the public attributes, which frames do not show."""
 
     def __init__(self) -> None:
         self.dropped_frames = 0
         self.backlog_s = 0.0
         self.is_failing = False
+        self.waits_for_storage = self.has_lost_recording = False
         self.width_px = self.height_px = 0
+        self.obstacles: frozenset[str] = frozenset()  # see Source.obstacles
         self._seen: deque[_Seen] = deque(maxlen=_MOST_FRAMES)
         self._drops: deque[float] = deque(maxlen=_MOST_FRAMES)
         self._keyframes_ms: deque[int] = deque(maxlen=2)
@@ -79,7 +93,10 @@ class Monitor:
 
     def note(self, frame: Frame) -> None:
         self._first_at = self._first_at or frame.arrived_at
-        self._seen.append(_Seen(frame.arrived_at, frame.timestamp_ms, len(frame.payload), frame.is_picture))
+        is_sound = frame.kind == "audio" and not frame.is_header
+        self._seen.append(
+            _Seen(frame.arrived_at, frame.timestamp_ms, len(frame.payload), frame.is_picture, is_sound)
+        )
         if frame.is_keyframe:
             self._keyframes_ms.append(frame.timestamp_ms)
         self._has_b_frames = self._has_b_frames or frame.composition_ms > 0
@@ -119,7 +136,7 @@ class Monitor:
         return round((len(times) - 1) * 1000 / span_ms, 1) if span_ms > 0 else 0.0
 
     def _keyframe_interval_s(self) -> float | None:
-        """Between the last two, or since the last if that is longer already."""
+        """Return the time between the last two keyframes, or since the last if that is longer."""
         if not self._keyframes_ms:
             return None
         newest_ms = max((seen.timestamp_ms for seen in self._seen if seen.is_picture), default=0)
@@ -130,19 +147,36 @@ class Monitor:
 
     def _applies(self, code: str, now: float, bitrate_bps: int, fps: float) -> bool:
         is_judged = self._first_at is not None and now - self._first_at >= _JUDGED_AFTER_S
-        if code == "encoder_failing":
-            return self.is_failing
+        facts = {
+            "encoder_failing": self.is_failing,
+            "recording_lost": self.has_lost_recording,
+            "storage_waits": self.waits_for_storage,
+        }
+        if code in facts or code in self.obstacles:
+            return facts.get(code, True)
         if code == "no_signal":
             return not self._seen or now - self._seen[-1].arrived_at > _QUIET_S
+        if code == "no_video":
+            return is_judged and not any(seen.is_picture for seen in self._lately(now))
+        if code == "no_audio":
+            return is_judged and not any(seen.is_sound for seen in self._lately(now))
         if code == "catching_up":
             return bool(self._drops) or self.backlog_s > _BACKLOG_S
         if code == "unstable":
             return is_judged and self._is_unstable(now)
         if code == "keyframes_too_far":
-            return (self._keyframe_interval_s() or 0) > LONGEST_COPIED_GOP_S
+            return (self._keyframe_interval_s() or 0) > _FAR_APART_S
         if code == "low_bitrate":
-            return is_judged and bool(self.width_px) and bitrate_bps < self._poor_bps(fps)
-        return self._has_b_frames
+            if not is_judged or not self.width_px:
+                return False
+            usual_bps = rung_bitrate_bps(min(self.width_px, self.height_px), fps or 30)
+            return bitrate_bps < _POOR_SHARE * usual_bps
+        return code == "b_frames" and self._has_b_frames
+
+    def _lately(self, now: float) -> Iterator[_Seen]:
+        """Yield the newest frames, back to three seconds before the last arrival."""
+        newest_at = self._seen[-1].arrived_at if self._seen else now
+        return takewhile(lambda seen: seen.arrived_at >= newest_at - _QUIET_S, reversed(self._seen))
 
     def _is_unstable(self, now: float) -> bool:
         arrivals = [*(seen.arrived_at for seen in self._seen), now]
@@ -154,6 +188,3 @@ class Monitor:
         played_s = (pictures[-1].timestamp_ms - pictures[0].timestamp_ms) / 1000
         took_s = pictures[-1].arrived_at - pictures[0].arrived_at
         return took_s > 1 and played_s / took_s < _SLOW
-
-    def _poor_bps(self, fps: float) -> float:
-        return _POOR_SHARE * rung_bitrate_bps(min(self.width_px, self.height_px), fps or 30)

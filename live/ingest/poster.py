@@ -1,4 +1,4 @@
-"""A picture of what is on air, for cards: one frame of a recorded segment, now and then."""
+"""Poster of a running broadcast, for cards: one frame of a recorded segment every EVERY_S seconds."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from concurrent.futures import Executor
 
 from django.db import DatabaseError, connection
 
-from live.ingest.recorder import Joined
+from common import deletion, storage
 from live.models import Broadcast
-from videoplatform import storage
+from live.recording.assembler import RecordedSegment
 from videos.transcoding.ffmpeg import POSTER_LONG_SIDE_PX
 from videos.transcoding.sandbox import PROBE_ADDRESS_SPACE_BYTES, clean_environment, sandboxed, scrub
 from videos.transcoding.tools import ffmpeg_path
@@ -20,15 +20,16 @@ logger = logging.getLogger(__name__)
 EVERY_S = 30.0
 TIMEOUT_S = 15
 MAX_POSTER_BYTES = 4 * 1024**2
+MAX_SOURCE_BYTES = 32 * 1024**2  # of a segment; a larger one is skipped
 MAX_COMPLAINT_CHARS = 200
 
 
 def poster_args() -> list[str]:
-    """Return the FFmpeg that reads fragmented MP4 from stdin and writes its first picture as JPEG."""
+    """Return the FFmpeg command that reads fragmented MP4 from stdin and writes its first frame as JPEG."""
     box = f"'min(iw,{POSTER_LONG_SIDE_PX})':'min(ih,{POSTER_LONG_SIDE_PX})'"
     fit = "force_original_aspect_ratio=decrease:force_divisible_by=2"
     return [
-        # Whoever waits for the live picture comes first.
+        # The live encoders have priority.
         "nice", "-n", "15",
         ffmpeg_path(), "-hide_banner", "-v", "error", "-threads", "1",
         "-protocol_whitelist", "pipe", "-format_whitelist", "mov", "-codec_whitelist", "h264,aac",
@@ -39,7 +40,7 @@ def poster_args() -> list[str]:
 
 
 async def draw(segment: bytes) -> bytes | None:
-    """The first picture of an init segment and what follows it; None where that failed."""
+    """Return the first frame of an init segment and its media as JPEG; None if that fails."""
     process = await asyncio.create_subprocess_exec(
         *sandboxed(poster_args(), address_space_bytes=PROBE_ADDRESS_SPACE_BYTES, cpu_s=TIMEOUT_S),
         stdin=asyncio.subprocess.PIPE,
@@ -51,7 +52,7 @@ async def draw(segment: bytes) -> bytes | None:
         async with asyncio.timeout(TIMEOUT_S):
             picture, complaints = await process.communicate(segment)
     except TimeoutError:
-        logger.warning("A poster took too long")
+        logger.warning("Poster took too long")
         return None
     finally:
         if process.returncode is None:
@@ -59,13 +60,13 @@ async def draw(segment: bytes) -> bytes | None:
             await process.wait()
     if not picture or len(picture) > MAX_POSTER_BYTES:
         said = scrub(complaints.decode("utf-8", "replace"))[:MAX_COMPLAINT_CHARS]
-        logger.warning("No poster", extra={"reason": said})
+        logger.warning("Poster not made", extra={"reason": said})
         return None
     return picture
 
 
 class PosterMaker:
-    """Draws one at once and then one every ``EVERY_S``, never two at a time."""
+    """Maker of posters: the first at once, then one every ``EVERY_S`` seconds, never two at a time."""
 
     def __init__(self, broadcast: Broadcast, executor: Executor) -> None:
         self._broadcast_pk = broadcast.pk
@@ -74,13 +75,15 @@ class PosterMaker:
         self._due_at = 0.0
         self._drawing: asyncio.Task[None] | None = None
 
-    def offer(self, joined: Joined, rendition: str) -> None:
-        """Draw from this segment, if it is time."""
+    def offer(self, joined: RecordedSegment, rendition: str) -> None:
+        """Draw a poster from this segment if one is due."""
         now = asyncio.get_running_loop().time()
         if now < self._due_at or (self._drawing and not self._drawing.done()):
             return
         self._due_at = now + EVERY_S
         newest = joined.segments[-1]
+        if len(newest.data[rendition]) > MAX_SOURCE_BYTES:
+            return
         segment = newest.inits[rendition] + newest.data[rendition]
         self._drawing = asyncio.create_task(self._make(segment, f"poster-{newest.msn}.jpg"))
 
@@ -90,24 +93,30 @@ class PosterMaker:
             self._drawing.cancel()
 
     async def _make(self, segment: bytes, name: str) -> None:
-        if picture := await draw(segment):
+        try:
+            picture = await draw(segment)
+        except OSError as error:  # no process could be started
+            logger.warning("Poster not made", extra={"reason": str(error)})
+            return
+        if picture:
             await asyncio.get_running_loop().run_in_executor(self._executor, self._keep, picture, name)
 
     def _keep(self, picture: bytes, name: str) -> None:
-        """In a thread: store it, show it, and delete the one before.  Decoration: it fails with a warning."""
+        """Store and publish the poster, delete the previous one; runs in a thread.  Failures are logged."""
         ours = Broadcast.objects.filter(pk=self._broadcast_pk, connection_id=self._connection_id)
         try:
             if broadcast := ours.select_related("recording").first():
                 old_key, key = broadcast.poster_key, f"{_folder(broadcast)}{name}"
                 storage.put_bytes(key, picture)
                 ours.update(poster_key=key)
-                storage.delete_keys([old_key] if old_key not in ("", key) else [])
+                if old_key not in ("", key):
+                    deletion.delete_later(old_key)
         except (*storage.StorageError, DatabaseError) as error:
-            logger.warning("Poster not kept", extra={"reason": type(error).__name__})
+            logger.warning("Poster not saved", extra={"reason": type(error).__name__})
         finally:
-            connection.close()  # this thread's own
+            connection.close()  # the connection of this thread
 
 
 def _folder(broadcast: Broadcast) -> str:
-    """Beside the recording, so that it goes with it, as long as there is one."""
+    """Return the recording's folder, with which the poster is deleted, or one of the broadcast."""
     return broadcast.recording.encode_prefix if broadcast.recording else f"live/{broadcast.public_id}/"

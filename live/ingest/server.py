@@ -1,8 +1,8 @@
-"""RTMP connections under asyncio: who may publish, what they send, and how they leave.
+"""RTMP server on asyncio: admission of publishers, their media, and their disconnection.
 
-A connection is a ``Publisher`` from its first byte to its last.  Once the
-``Admission`` has looked at its stream key, everything it sends goes, in order, to
-the ``Sink`` that admission returned; while the sink is busy, nothing is read.
+Each connection is a ``Publisher`` from its first byte to its last.  After the
+``Admission`` has accepted its stream key, its media goes, in order, to the ``MediaSink``
+that the admission returned; while the sink is busy, nothing is read.
 Every wait and every buffer has a bound in ``ServerLimits``.
 """
 
@@ -13,17 +13,22 @@ import contextlib
 import logging
 import secrets
 import socket
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
+from typing import Any, Protocol, TypeAlias
 
+from common.addresses import network_of
+from live.bounds import Budget
 from live.rtmp.errors import ProtocolError
+from live.rtmp.proxy_protocol import ProxyHeader
 from live.rtmp.session import (
     REJECTED,
     Event,
-    Limits,
     MediaTag,
     Metadata,
     PublishRequested,
+    RtmpLimits,
     ServerSession,
     State,
     Unpublished,
@@ -31,27 +36,35 @@ from live.rtmp.session import (
 
 logger = logging.getLogger(__name__)
 
+Network: TypeAlias = IPv4Network | IPv6Network
+
 APP = "live"
 READ_BYTES = 64 * 1024
+
+NOT_UNDERSTOOD = "Your encoder sent invalid data ({code})."
+SILENT = "No data from your encoder for {seconds:g} seconds."
+FULL = "This server is busy. Connect again in a moment."
+BROKEN = "The server had an error. Connect again in a moment."
 
 
 @dataclass(frozen=True, slots=True)
 class ServerLimits:
-    """How long and how much; a peer that goes further is dropped."""
+    """Bounds in time and size; a peer that exceeds one is disconnected."""
 
     handshake_s: float = 5
-    until_publish_s: float = 10  # both from the connection's first moment
-    idle_s: float = 15  # without a byte from a publisher
-    linger_s: float = 2  # for the peer's end of file, after the last word
+    until_publish_s: float = 10  # both count from the start of the connection
+    idle_s: float = 6  # without a byte from a publisher
+    linger_s: float = 2  # for the peer's end of file, after our last message
     connections: int = 500
-    waiting_per_address: int = 20  # connections that have not been allowed to publish
+    waiting_per_address: int = 20  # connections that are not admitted yet
     unsent_bytes: int = 64 * 1024
     unread_bytes: int = 128 * 1024  # received while the sink is busy
-    protocol: Limits = field(default_factory=Limits)
+    unfinished_bytes: int = 64 * 1024**2  # of incomplete messages, over all connections
+    protocol: RtmpLimits = field(default_factory=RtmpLimits)
 
 
-class Refused(Exception):
-    """May not publish; the encoder shows ``description``."""
+class PublisherRefused(Exception):
+    """Refusal of a publisher; its encoder shows ``description``."""
 
     def __init__(self, code: str, description: str) -> None:
         super().__init__(description)
@@ -59,54 +72,61 @@ class Refused(Exception):
         self.description = description
 
 
-class Sink(Protocol):
-    """Where a publisher's media goes.  Each call is awaited before the next."""
+class MediaSink(Protocol):
+    """Receiver of a publisher's media.  Each call is awaited before the next."""
 
     async def tag(self, tag: MediaTag) -> None: ...
 
     async def metadata(self, values: dict[str, Any]) -> None: ...
 
     async def closed(self, *, said_goodbye: bool) -> None:
-        """Nothing more will come; called once for every sink."""
+        """Handle the end of the connection; called once for every sink."""
 
 
 class Admission(Protocol):
-    async def admit(self, stream_key: str, publisher: Publisher) -> Sink:
-        """Return where to send what ``publisher`` sends.  Raises Refused."""
+    """Decision on publishers by their stream keys."""
+
+    async def admit(self, stream_key: str, publisher: Publisher) -> MediaSink:
+        """Return the sink for the media of ``publisher``.  Raises PublisherRefused."""
 
 
 class RtmpServer:
-    """Listens, and knows every connection, so that all of them can be closed."""
+    """Listener that knows every connection, so that all of them can be closed."""
 
     def __init__(
-        self, host: str, port: int, admission: Admission, limits: ServerLimits | None = None
+        self,
+        host: str,
+        port: int,
+        admission: Admission,
+        limits: ServerLimits | None = None,
+        *,
+        balancers: Sequence[Network] = (),
     ) -> None:
+        """Prepare a server; connections from the networks in ``balancers`` begin with a PROXY header."""
         self._host = host
         self._port = port
         self._admission = admission
         self._limits = limits or ServerLimits()
+        self._balancers = balancers
+        self._budget = Budget(self._limits.unfinished_bytes)
         self._listener: asyncio.Server | None = None
         self._publishers: dict[asyncio.Task[None], Publisher] = {}
 
     async def start(self) -> None:
-        """Listen.  Raises OSError where the port is taken."""
+        """Start to listen.  Raises OSError if the port is taken."""
         self._listener = await asyncio.start_server(
-            # A stream holds twice its limit before the peer has to wait.
+            # asyncio buffers twice this limit before the peer has to wait.
             self._accept, self._host, self._port, limit=self._limits.unread_bytes // 2, backlog=1024
         )  # fmt: skip
         self._port = self._listener.sockets[0].getsockname()[1]
 
     @property
     def port(self) -> int:
-        """The port in use, also where 0 was asked for."""
+        """Return the port in use, also if port 0 was requested."""
         return self._port
 
-    @property
-    def connection_count(self) -> int:
-        return len(self._publishers)
-
     async def close(self, description: str = "The server is restarting.") -> None:
-        """Stop listening, tell every encoder, and return when every sink has been closed."""
+        """Stop listening, inform every encoder, and return after every sink has been closed."""
         if self._listener is not None:
             self._listener.close()
         for publisher in self._publishers.values():
@@ -116,16 +136,18 @@ class RtmpServer:
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         peer = writer.get_extra_info("peername")
-        if peer is None:  # gone before we looked
+        if peer is None:  # already disconnected
             writer.transport.abort()
             return
-        # We say little: what a peer that does not read may leave in the kernel.
+        # The kernel buffers no more than this for a peer that does not read; our replies are short.
         writer.get_extra_info("socket").setsockopt(
             socket.SOL_SOCKET, socket.SO_SNDBUF, self._limits.unsent_bytes
         )
-        publisher = Publisher(peer[0], peer[1], reader, writer, self._limits)
+        publisher = Publisher(peer[0], peer[1], reader, writer, self._limits, self._budget)
+        if self._is_balancer(peer[0]):
+            publisher.await_client(self._has_room_for)
         if not self._has_room_for(publisher):
-            logger.warning("Connection refused: too many", extra={"address": publisher.address})
+            logger.warning("Connection refused: too many connections", extra={"address": publisher.address})
             writer.transport.abort()
             return
         task = asyncio.get_running_loop().create_task(publisher.run(self._admission))
@@ -133,11 +155,21 @@ class RtmpServer:
         task.add_done_callback(self._forget)
 
     def _has_room_for(self, newcomer: Publisher) -> bool:
+        others = [publisher for publisher in self._publishers.values() if publisher is not newcomer]
+        if len(others) >= self._limits.connections:
+            return False
+        # A balancer's connections count once their clients are known.
         waiting = sum(
-            publisher.host == newcomer.host and not publisher.is_admitted
-            for publisher in self._publishers.values()
+            publisher.network == newcomer.network and not publisher.is_admitted for publisher in others
         )
-        return len(self._publishers) < self._limits.connections and waiting < self._limits.waiting_per_address
+        return not newcomer.network or waiting < self._limits.waiting_per_address
+
+    def _is_balancer(self, host: str) -> bool:
+        if not self._balancers:
+            return False
+        address = ip_address(host.partition("%")[0])
+        mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+        return any((mapped or address) in network for network in self._balancers)
 
     def _forget(self, task: asyncio.Task[None]) -> None:
         publisher = self._publishers.pop(task)
@@ -146,7 +178,7 @@ class RtmpServer:
 
 
 class Publisher:
-    """One connection: what a sink may know of it, and how to be rid of it."""
+    """RTMP connection of an encoder, with its identity for the sink and the means to close it."""
 
     def __init__(
         self,
@@ -155,24 +187,34 @@ class Publisher:
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
         limits: ServerLimits,
+        budget: Budget,
     ) -> None:
         self.connection_id = secrets.token_hex(8)
         self.host = host
         self.address = f"{host}:{port}"
+        # Limits count by network; empty until a balancer has sent the client's address.
+        self.network = network_of(host)
         self.is_admitted = False
         self._reader = reader
         self._writer = writer
         self._limits = limits
+        self._budget = budget
         self._session = ServerSession(limits.protocol)
-        self._sink: Sink | None = None
+        self._sink: MediaSink | None = None
         self._is_closing = self._said_goodbye = False
         self._opened_at = asyncio.get_running_loop().time()
-        self._wait: asyncio.Timeout | None = None  # of the read that is under way
+        self._wait: asyncio.Timeout | None = None  # of the current read
+        self._has_room: Callable[[Publisher], bool] | None = None
+
+    def await_client(self, has_room: Callable[[Publisher], bool]) -> None:
+        """Read the client's address from a PROXY header, then ask ``has_room`` whether it may stay."""
+        self.network = ""
+        self._has_room = has_room
 
     def close(self, code: str = "", description: str = "") -> None:
-        """Tell the encoder why (it shows ``description``) and drop it; returns at once.
+        """Send the encoder the reason (it shows ``description``) and disconnect it; returns at once.
 
-        The sink hears of it by ``closed``, as of any other end.
+        The sink is informed by ``closed``, as at any other end.
         """
         if self._is_closing:
             return
@@ -186,33 +228,60 @@ class Publisher:
         """Serve the connection to its end."""
         try:
             await self._serve(admission)
-        except Refused as refusal:
+        except PublisherRefused as refusal:
             self._session.refuse_publish(refusal.code, refusal.description)
             self._log("Publisher refused", reason=refusal.code)
         except ProtocolError as error:
+            self._session.refuse_publish(REJECTED, NOT_UNDERSTOOD.format(code=error.code))
             self._log("Publisher refused", reason=error.code)
         finally:
+            self._budget.release(self)
             try:
                 await self._leave()
             finally:
                 self._writer.transport.abort()
 
     async def _serve(self, admission: Admission) -> None:
-        """Read until the peer has gone, said goodbye, or is to be dropped."""
-        while not self._is_closing and (data := await self._read()):
+        """Read until the peer leaves, unpublishes or has to be disconnected."""
+        data = await (self._read_behind_header() if self._has_room else self._read())
+        while not self._is_closing and data:
             for event in self._session.receive(data):
                 await self._handle(event, admission)
                 if self._is_closing:
                     return
+            if not self._budget.hold(self, self._session.held_bytes):
+                raise PublisherRefused(REJECTED, FULL)
             self._flush()
+            data = await self._read()
+
+    async def _read_behind_header(self) -> bytes:
+        """Read a balancer's header; return the client's first bytes, or nothing if it must be disconnected.
+
+        Raises ProtocolError if there is no header.
+        """
+        header, rest = ProxyHeader(), b""
+        while not header.is_done:
+            data = await self._read()
+            if not data:
+                return b""
+            rest = header.receive(data)
+        if header.source is not None:
+            self.host, port = header.source
+            self.address = f"{self.host}:{port}"
+        self.network = network_of(self.host)
+        if self._has_room is not None and not self._has_room(self):
+            self._log("Connection refused: too many connections")
+            return b""
+        return rest or await self._read()
 
     async def _read(self) -> bytes:
-        """What has arrived; nothing where the peer has gone or was silent for too long."""
+        """Return received bytes; none if the peer has disconnected or was silent for too long."""
         try:
             async with asyncio.timeout_at(self._deadline()) as self._wait:
                 return await self._reader.read(READ_BYTES)
-        except OSError as error:  # reset, or our time-out
+        except OSError as error:  # reset by the peer, or our timeout
             if not self._is_closing:
+                self._session.refuse_publish(REJECTED, SILENT.format(seconds=self._limits.idle_s))
                 self._log("Connection lost", reason=type(error).__name__)
             return b""
         finally:
@@ -237,9 +306,11 @@ class Publisher:
                 self._said_goodbye = self._is_closing = True
 
     async def _admit(self, request: PublishRequested, admission: Admission) -> None:
-        if request.app != APP:
-            raise Refused(REJECTED, f"Nothing is published here. The address of this server ends in /{APP}.")
-        self._sink = await admission.admit(request.stream_key, self)
+        # Some people append the key to the address instead of filling in its own field.
+        app, _, typed = request.app.partition("/")
+        if app != APP:
+            raise PublisherRefused(REJECTED, f"Wrong address: the address of this server ends in /{APP}.")
+        self._sink = await admission.admit(request.stream_key or typed, self)
         if self._is_closing:
             return
         self.is_admitted = True
@@ -248,35 +319,39 @@ class Publisher:
         self._log("Publishing")
 
     async def _leave(self) -> None:
+        """Send a reason if none was sent yet, and close the sink."""
         self._is_closing = True
+        self._session.refuse_publish(REJECTED, BROKEN)
         self._flush()
         if self._sink is not None:
-            self._log("Publisher gone", said_goodbye=self._said_goodbye)
+            self._log("Publisher disconnected", said_goodbye=self._said_goodbye)
             await self._sink.closed(said_goodbye=self._said_goodbye)
         await self._linger()
 
     async def _linger(self) -> None:
-        """Leave the peer a moment to hear our last word.
+        """Give the peer time to read our last message.
 
-        A socket closed with bytes unread resets the connection, and the encoder
-        would show that instead of the reason.
+        A socket that is closed with unread bytes resets the connection, and the encoder
+        would show the reset instead of the reason.
         """
         if self._session.state is not State.ENDED or self._writer.is_closing():
             return
         with contextlib.suppress(OSError):
-            if not self._said_goodbye:  # after a goodbye, GStreamer takes our end for an error
+            if (
+                not self._said_goodbye
+            ):  # after it has unpublished, GStreamer takes our end of file for an error
                 self._writer.write_eof()
             async with asyncio.timeout(self._limits.linger_s):
                 while await self._reader.read(READ_BYTES):
                     pass
 
     def _flush(self) -> None:
-        """Write what the session has to say; a peer that does not read it is dropped."""
+        """Write the session's output; disconnect a peer that does not read it."""
         transport = self._writer.transport
-        if data := self._session.data_to_send():
+        if (data := self._session.data_to_send()) and not transport.is_closing():
             transport.write(data)
             if transport.get_write_buffer_size() > self._limits.unsent_bytes:
-                self._log("Connection dropped: it does not read")
+                self._log("Connection dropped: the client does not read")
                 transport.abort()
 
     def _log(self, message: str, **extra: object) -> None:

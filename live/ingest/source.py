@@ -1,4 +1,4 @@
-"""What a publisher sends, as far as it shows in the first seconds, and what is made of it."""
+"""Source of a broadcast, as its first seconds show it, and the plan of its renditions."""
 
 from __future__ import annotations
 
@@ -9,43 +9,37 @@ from fractions import Fraction
 from typing import Any
 
 from live.llhls.segments import SLACK_S
+from videos.transcoding.colour import guessed_matrix
 from videos.transcoding.ladder import LADDER
 
-# A segment is at least a second and lasts until a keyframe: with rarer ones, viewers
-# join late and lag behind, so we set keyframes of our own.
-LONGEST_COPIED_GOP_S = 2.5
+# A segment lasts at least a second, up to a keyframe.  x264's default places keyframes
+# up to 5 s apart at 50 frames a second: encoding such a source again at full size costs
+# more than the longer delay of its viewers.  With longer GOPs we set our own keyframes.
+LONGEST_COPIED_GOP_S = 5.0
 FORCED_GOP_S = 1.0
-# From here on a keyframe ends a segment.
+# Age of a segment from which a keyframe ends it.
 MIN_SEGMENT_S = 1.0 - SLACK_S
-# No player's decoder takes more; what is larger is refused, and what must be encoded is made smaller.
+# Players decode nothing larger: larger sources are refused, and encoded ones are scaled down.
 MAX_SIDE_PX = 4096
 MAX_ENCODED_SHORT_SIDE_PX = 1080
 # H.264 profiles that browsers decode: Baseline, Main, High.
 _PLAYABLE_PROFILES = frozenset({66, 77, 100})
-_USUAL_RATES = (
-    10.0,
-    12.0,
-    15.0,
-    20.0,
-    24000 / 1001,
-    24.0,
-    25.0,
-    30000 / 1001,
-    30.0,
-    48.0,
-    50.0,
-    60000 / 1001,
-    60.0,
-)
-_NEAR = 0.004
 _MIN_SIDE_PX = 64
 _PARTS_PER_S = 5
+# A bitrate below this share of our ladder's is that of a still picture, not of the source.
+_TELLING_SHARE = 0.25
 _PART_SLACK_S = 0.002
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """``codecs`` as RFC 6381 names them; ``keyframe_interval_s`` is None where none came a second time."""
+    """Properties of a signal, with ``codecs`` as in RFC 6381.
+
+    The size is the one to show, in square pixels; ``has_square_pixels`` means that the
+    frames are stored in it.  ``keyframe_interval_s`` is None if no second keyframe has
+    arrived.  ``has_open_gops`` means that a keyframe was no IDR picture, ``has_matrix``
+    that the signal names the matrix of its colours.
+    """
 
     codecs: str
     width_px: int
@@ -57,6 +51,10 @@ class Source:
     video_bitrate_bps: int
     audio_bitrate_bps: int
     encoder: str = ""
+    has_square_pixels: bool = True
+    may_be_interlaced: bool = False
+    has_open_gops: bool = False
+    has_matrix: bool = False
 
     @property
     def short_side(self) -> int:
@@ -64,7 +62,7 @@ class Source:
 
     @property
     def profile(self) -> int:
-        """H.264's profile_idc: the first two digits behind ``avc1.``."""
+        """Return H.264's profile_idc: the first two digits after ``avc1.``."""
         return int(self.codecs[5:7], 16)
 
     @property
@@ -73,7 +71,27 @@ class Source:
 
     @property
     def can_be_copied(self) -> bool:
-        return self.has_sane_keyframes and self.profile in _PLAYABLE_PROFILES
+        """Return whether viewers can join at every keyframe and see the frames in their right shape.
+
+        Browsers do not deinterlace, and the lower renditions have square pixels.
+        """
+        return self.has_sane_keyframes and not self.obstacles and self.profile in _PLAYABLE_PROFILES
+
+    @property
+    def obstacles(self) -> frozenset[str]:
+        """Return the codes of what the streamer could change so that the source is copied."""
+        codes = {
+            "open_gops": self.has_open_gops,
+            "interlaced": self.may_be_interlaced,
+            "anamorphic": not self.has_square_pixels,
+        }
+        return frozenset(code for code, applies in codes.items() if applies)
+
+    @property
+    def telling_bitrate_bps(self) -> int | None:
+        """Return the video's bitrate; None if the first seconds are no measure, as with a still picture."""
+        usual_bps = rung_bitrate_bps(self.short_side, self.frame_rate)
+        return self.video_bitrate_bps if self.video_bitrate_bps >= _TELLING_SHARE * usual_bps else None
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -81,7 +99,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """One rendition that FFmpeg makes; ``bitrate_bps`` is the picture's."""
+    """Rendition that FFmpeg makes; ``bitrate_bps`` is that of its video track."""
 
     name: str
     width_px: int
@@ -95,15 +113,18 @@ class Output:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """One run of FFmpeg: what comes out, best first.
+class EncodePlan:
+    """Plan of one run of FFmpeg: its outputs, best first.
 
-    ``forced_gop_s`` is None where every output follows the source's keyframes.
+    ``forced_gop_s`` is None if every output follows the source's keyframes.
+    ``deinterlaces`` joins fields where a frame says that it has them.  ``matrix`` is
+    FFmpeg's name of the source's matrix if frames do not name it.
     """
 
     outputs: tuple[Output, ...]
-    has_audio: bool
     forced_gop_s: float | None
+    deinterlaces: bool = False
+    matrix: str = ""
 
     @property
     def is_copied(self) -> bool:
@@ -112,67 +133,69 @@ class Plan:
 
 def plan_outputs(
     source: Source, short_sides: Sequence[int], *, count: int | None = None, must_encode: bool = False
-) -> Plan:
-    """Lay out the renditions of ``source``: itself, and those of ``short_sides`` that are smaller.
+) -> EncodePlan:
+    """Return the renditions of ``source``: itself, and the ``short_sides`` that are smaller and cheaper.
 
-    ``count`` is how many a broadcast that goes on has already: a rendition never
-    comes or goes, so the smallest is repeated or left out.
+    A rung with a higher bitrate than a copied source would rank above it, and players
+    would choose the worse rendition.  ``count`` is the number of renditions of a
+    continued broadcast: it never changes, so the smallest is repeated or left out.
     """
     is_copied = source.can_be_copied and not must_encode
     best = _output(0, source, source.short_side, is_copied=is_copied)
-    below = [side for side in sorted(set(short_sides), reverse=True) if side < best.short_side]
+    below = [
+        side
+        for side in sorted(set(short_sides), reverse=True)
+        if side < best.short_side and rung_bitrate_bps(side, source.frame_rate) < best.bitrate_bps
+    ]
     if count is not None:
         below = (below + [below[-1] if below else best.short_side] * count)[: count - 1]
     lower = [_output(position, source, side, is_copied=False) for position, side in enumerate(below, 1)]
-    return Plan((best, *lower), source.has_audio, None if is_copied else FORCED_GOP_S)
+    return EncodePlan(
+        (best, *lower),
+        None if is_copied else FORCED_GOP_S,
+        source.may_be_interlaced,
+        "" if source.has_matrix else guessed_matrix(source.width_px, source.height_px),
+    )
 
 
 def _output(position: int, source: Source, short_side: int, *, is_copied: bool) -> Output:
     width_px, height_px = source.width_px, source.height_px
-    bitrate_bps = source.video_bitrate_bps
+    usual_bps = rung_bitrate_bps(source.short_side, source.frame_rate)
+    bitrate_bps = source.telling_bitrate_bps or max(source.video_bitrate_bps, usual_bps)
     if not is_copied:
         short_side = min(short_side, MAX_ENCODED_SHORT_SIDE_PX)
-        scale = min(Fraction(short_side, source.short_side), Fraction(1))
+        longest = Fraction(MAX_SIDE_PX, max(source.width_px, source.height_px))
+        scale = min(Fraction(short_side, source.short_side), longest, Fraction(1))
         width_px, height_px = _even(width_px * scale), _even(height_px * scale)
         bitrate_bps = rung_bitrate_bps(short_side, source.frame_rate)
     return Output(f"r{position}", width_px, height_px, bitrate_bps, is_copied)
 
 
 def _even(side_px: Fraction) -> int:
-    """A side that 4:2:0 can halve."""
+    """Return a side length that 4:2:0 can halve."""
     return max(_MIN_SIDE_PX, round(side_px / 2) * 2)
 
 
 def rung_bitrate_bps(short_side: int, frame_rate: float) -> int:
-    """The ladder's bitrate, by area between its rungs; half as much again at 60 pictures a second."""
+    """Return the ladder's bitrate, by area between its rungs, and up to 1.5 times as much at 60 fps."""
     above = next((rung for rung in reversed(LADDER) if rung.short_side >= short_side), LADDER[0])
     share: float = min(1.0, (short_side / above.short_side) ** 1.5)
     faster = 1 + max(0.0, min(frame_rate, 60) - 30) / 60
     return round(above.bitrate_bps * share * faster)
 
 
-def usual_rate(measured: float, announced: float = 0) -> float:
-    """The frame rate that is meant by one measured from times in whole milliseconds.
-
-    What the encoder announced counts where it agrees with the pictures.
-    """
-    candidates = [rate for rate in (announced, *_USUAL_RATES) if rate]
-    nearest = min(candidates, key=lambda rate: abs(rate / measured - 1))
-    return nearest if abs(nearest / measured - 1) < _NEAR else measured
-
-
 def part_target_s(frame_rate: float) -> float:
-    """How long a part may be: as many pictures as fit in a fifth of a second, and what rounding adds.
+    """Return the longest part duration: the frames that fit into 200 ms, and a margin for rounding.
 
-    Up to the next millisecond, as playlists write it.
+    It is rounded up to the next millisecond, as playlists write it.
     """
     pictures = max(1, int(frame_rate / _PARTS_PER_S + 1e-6))
     return math.ceil((pictures / frame_rate + _PART_SLACK_S) * 1000 - 1e-6) / 1000
 
 
-def target_duration_s(plan: Plan, source: Source) -> int:
-    """``EXT-X-TARGETDURATION`` of a broadcast: what its segments last, in whole seconds, halves up."""
+def target_duration_s(plan: EncodePlan, source: Source) -> int:
+    """Return ``EXT-X-TARGETDURATION``: the segment duration in whole seconds, halves rounded up."""
     gop_s = plan.forced_gop_s or source.keyframe_interval_s or LONGEST_COPIED_GOP_S
-    # A segment ends at the first keyframe at which it is long enough.
+    # A segment ends at the first keyframe after MIN_SEGMENT_S.
     gops = max(1, math.ceil(MIN_SEGMENT_S / gop_s))
     return max(1, int(gops * gop_s + 0.5))

@@ -1,1 +1,1 @@
-"""Low-Latency HLS: boxes, parts, segments, playlists, and when to answer (draft-pantos-hls-rfc8216bis)."""
+"""Low-Latency HLS: boxes, parts, segments, playlists and delivery (draft-pantos-hls-rfc8216bis)."""

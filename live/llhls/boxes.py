@@ -1,7 +1,7 @@
-"""Fragmented MP4, read as it arrives and written part by part (ISO/IEC 14496-12).
+"""Fragmented MP4: a reader for arriving bytes and a writer of parts (ISO/IEC 14496-12).
 
-Reading is down to the sample, because parts are cut between samples and not where
-FFmpeg happened to flush.
+The reader yields samples, because parts are cut between samples and not at
+FFmpeg's flushes.
 """
 
 from __future__ import annotations
@@ -10,10 +10,12 @@ import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-# A keyframe of 2160p at 50 Mb/s takes about 1 MB; nothing we make comes near this.
+from videos.transcoding.descriptors import audio_codec
+
+# A keyframe of 2160p at 50 Mb/s takes about 1 MB; our outputs stay far below this bound.
 MAX_BOX_BYTES = 32 * 1024**2
 
-# A fragment holds a picture or a few; samples of no size at all could be any number.
+# A fragment holds a few frames; a run of empty samples could declare any number.
 MAX_RUN_SAMPLES = 10_000
 
 NOT_SYNC = 0x0001_0000
@@ -21,15 +23,15 @@ NOT_SYNC = 0x0001_0000
 
 
 class BrokenBoxes(ValueError):
-    """What arrived is not the fragmented MP4 that we asked FFmpeg for."""
+    """Error: the bytes are not the fragmented MP4 that FFmpeg was asked for."""
 
 
 @dataclass(frozen=True, slots=True)
 class Track:
-    """One track of the ``moov``; ``kind`` is the handler: ``vide``, ``soun``, …
+    """Track of the ``moov``; ``kind`` is the handler: ``vide``, ``soun``, …
 
     ``codecs`` is its part of the playlist's ``CODECS`` (RFC 6381).  The defaults
-    (duration, size, flags) hold for samples whose fragment says nothing else.
+    (duration, size, flags) apply to samples whose fragment has no values of its own.
     """
 
     number: int
@@ -43,7 +45,7 @@ class Track:
 
 @dataclass(frozen=True, slots=True)
 class Movie:
-    """The tracks, and the bytes that declare them: what an init segment is made of."""
+    """Tracks of a stream, and the bytes that declare them, which become the init segment."""
 
     tracks: tuple[Track, ...]
     data: bytes
@@ -51,7 +53,7 @@ class Movie:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One picture, or one frame of sound; times count in the track's timescale."""
+    """Video or audio frame; times count in the track's timescale."""
 
     track: int
     decode_time: int
@@ -69,8 +71,8 @@ class Sample:
         return self.decode_time + self.duration
 
 
-class Reader:
-    """Takes the bytes of one stream in any pieces; gives its movie, then its samples."""
+class FragmentReader:
+    """Reader of a stream that arrives in pieces of any size; it yields the movie, then the samples."""
 
     def __init__(self, *, max_box_bytes: int = MAX_BOX_BYTES) -> None:
         self._max_box_bytes = max_box_bytes
@@ -80,7 +82,7 @@ class Reader:
         self._moof: bytes | None = None
 
     def feed(self, data: bytes) -> Iterator[Movie | Sample]:
-        """Yield what ``data`` completes.  Raises BrokenBoxes."""
+        """Yield the movie and the samples that ``data`` completes.  Raises BrokenBoxes."""
         self._buffer += data
         while (size := self._size_of_next()) is not None and size <= len(self._buffer):
             box = bytes(self._buffer[:size])
@@ -88,7 +90,7 @@ class Reader:
             yield from self._box(box)
 
     def _size_of_next(self) -> int | None:
-        """Return the size of the box at the front with its header, None while that is incomplete."""
+        """Return the size of the first box including its header, None while the header is incomplete."""
         header = _header(self._buffer)
         if header is None:
             return None
@@ -112,9 +114,6 @@ class Reader:
                 raise BrokenBoxes("an mdat without its moof")
             yield from read_samples(self._moof, box, self._tracks)
             self._moof = None
-
-
-# --- Reading ------------------------------------------------------------------------
 
 
 def read_tracks(moov: bytes) -> tuple[Track, ...]:
@@ -152,42 +151,11 @@ def _track(trak: bytes, defaults: dict[int, tuple[int, int, int]]) -> Track:
 
 def _codecs(name: bytes, entry: bytes) -> str:
     if name == b"avc1":
-        # Profile, its constraints and the level, as they stand in the decoder configuration.
+        # Profile, constraints and level, from the decoder configuration.
         return f"avc1.{_first(entry[78:], b'avcC')[1:4].hex()}"
     if name == b"mp4a":
-        return f"mp4a.{_audio_object(_first(entry[28:], b'esds')[4:])}"
+        return audio_codec(_first(entry[28:], b"esds")[4:])
     return name.decode("latin-1")
-
-
-def _audio_object(descriptors: bytes) -> str:
-    """Return ``40.2`` for AAC-LC: object type in hexadecimal, kind of AAC (ISO/IEC 14496-1, 7.2.6)."""
-    elementary = _descriptor(descriptors, 0x03)
-    flags = elementary[2]
-    # Optional: another stream's id, a URL, a clock's id.
-    start = 3 + (2 if flags & 0x80 else 0)
-    start += 1 + elementary[start] if flags & 0x40 else 0
-    start += 2 if flags & 0x20 else 0
-    configuration = _descriptor(elementary[start:], 0x04)
-    specific = _descriptor(configuration[13:], 0x05)
-    kind = specific[0] >> 3
-    if kind == 31:
-        kind = 32 + ((specific[0] & 7) << 3 | specific[1] >> 5)
-    return f"{configuration[0]:x}.{kind}"
-
-
-def _descriptor(data: bytes, tag: int) -> bytes:
-    """Return the content of the descriptor ``tag`` among those in ``data``; sizes take 7 bits a byte."""
-    at = 0
-    while at < len(data):
-        found, size, at = data[at], 0, at + 1
-        while True:
-            size, more, at = size << 7 | data[at] & 0x7F, data[at] & 0x80, at + 1
-            if not more:
-                break
-        if found == tag:
-            return data[at : at + size]
-        at += size
-    raise BrokenBoxes(f"no descriptor {tag}")
 
 
 def read_samples(moof: bytes, mdat: bytes, tracks: dict[int, Track]) -> Iterator[Sample]:
@@ -205,7 +173,7 @@ def _traf(traf: bytes, fragment: bytes, tracks: dict[int, Track]) -> Iterator[Sa
     track = tracks.get(number)
     if track is None or flags & 0x1:
         raise BrokenBoxes("a fragment of an unknown track, or one that is read from elsewhere")
-    # Each field is there if its flag is; skip the sample description's index.
+    # A field is present if its flag is set; skip the sample description's index.
     at = 8 + (4 if flags & 0x2 else 0)
     defaults = list(track.defaults)
     for place, flag in enumerate((0x8, 0x10, 0x20)):
@@ -248,7 +216,7 @@ def _trun(trun: bytes, fragment: bytes, track: int, time: int, defaults: list[in
 
 
 def _header(data: bytes | bytearray, at: int = 0) -> tuple[bytes, int, int] | None:
-    """Return name, size of the header and whole size of the box at ``at``; None if it has too few bytes."""
+    """Return name, header size and total size of the box at ``at``; None if the header is incomplete."""
     if len(data) < at + 8:
         return None
     size, name = struct.unpack_from(">I4s", data, at)
@@ -286,13 +254,10 @@ def _content(box: bytes) -> bytes:
     return box[header[1] :] if header else b""
 
 
-# --- Writing ------------------------------------------------------------------------
-
-
 def write_fragment(sequence: int, runs: Sequence[Sequence[Sample]]) -> bytes:
-    """Return ``moof`` and ``mdat`` with one run of samples a track; empty runs are left out."""
+    """Return ``moof`` and ``mdat`` with one run of samples for each track; empty runs are omitted."""
     runs = [run for run in runs if run]
-    # Where each run's data lies depends on the size of the moof, which does not depend on where.
+    # The offset of each run's data depends on the size of the moof, which no offset changes.
     size = len(_moof(sequence, runs, [0] * len(runs)))
     offsets, at = [], size + 8
     for run in runs:
@@ -317,7 +282,7 @@ def _write_traf(run: Sequence[Sample], offset: int) -> bytes:
         # Data offsets count from the moof (default-base-is-moof).
         _box(b"tfhd", struct.pack(">II", 0x020000, run[0].track)),
         _box(b"tfdt", struct.pack(">IQ", 0x01000000, run[0].decode_time)),
-        # Version 1: composition offsets are signed; every field stands at every sample.
+        # Version 1: composition offsets are signed.  Every sample has every field.
         _box(b"trun", struct.pack(">IIi", 0x01000F01, len(run), offset), samples),
     )
 

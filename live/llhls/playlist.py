@@ -1,6 +1,6 @@
-"""What one rendition's playlist lists, as a value that each part moves on by one step.
+"""Playlist of one live rendition, as a value that each part advances by one step.
 
-A :class:`Window` is what the writer keeps, Redis holds and every origin renders:
+The writer keeps a :class:`Window`, Redis stores it and every origin renders it:
 the last half minute in segments, the newest of them in parts.
 """
 
@@ -8,31 +8,30 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from live.llhls.segments import Shape
 from videos.hls.attributes import decimal, quoted, tag, uri_line, yes_no
 from videos.hls.multivariant import MultivariantPlaylist, Variant
 
-from .segments import Shape
-
 VERSION = 9  # EXT-X-SKIP (draft-pantos-hls-rfc8216bis, 8)
 LISTED_S = 30
-# Parts are listed this close to the edge.
+# Parts are listed up to this distance from the edge, in target durations.
 PART_REACH_TARGETS = 3
-# At least six; what lies further from the edge may be left out of a delta update.
+# At least six; a delta update may omit segments further from the edge.
 SKIP_TARGETS = 6
-# At least two part targets, and three is what players cope with.
+# At least two part targets; players need three in practice.
 PART_HOLD_BACK = 3
 HOLD_BACK = 3
-# A segment that is this close to the length of the one before is taken for complete.
+# A segment this close to the length of the previous one is considered complete.
 ROUNDING_S = 0.01
 
 
 @dataclass(frozen=True, slots=True)
 class ListedPart:
-    """A part as it is listed; one that is a gap was lost on its way."""
+    """Listed part; a gap is a part that was lost."""
 
     duration_s: float
     is_independent: bool = False
@@ -41,11 +40,11 @@ class ListedPart:
 
 @dataclass(frozen=True, slots=True)
 class ListedSegment:
-    """A segment as it is listed; ``duration_s`` is None while parts are still added.
+    """Listed segment; ``duration_s`` is None while parts are still added.
 
-    ``starts_at`` is its first picture's wall clock (Unix time); ``discontinuity``
-    counts the discontinuities since the broadcast began, its own included.  Parts
-    of segments far from the edge are forgotten.
+    ``starts_at`` is the wall clock of its first frame (Unix time); ``discontinuity``
+    counts the discontinuities since the broadcast began, including its own.  Segments
+    far from the edge have no parts any more.
     """
 
     msn: int
@@ -59,18 +58,19 @@ class ListedSegment:
 
     @property
     def length_s(self) -> float:
-        """How long it is, or has become so far."""
+        """Return its duration, or the sum of its parts so far."""
         return sum(part.duration_s for part in self.parts) if self.duration_s is None else self.duration_s
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """One rendition's end of the broadcast.  Every change gives a new one.
+    """Newest segments of one rendition.  Every change returns a new window.
 
-    ``epoch`` (-1 before the first) and ``epoch_started_at`` belong to the next
-    segment that begins, ``last_epoch`` to the one before, listed or not.
-    ``target_duration_s`` is the shape's until an encoder lengthens its GOPs: a
-    segment above the target duration stops some players, a new target none.
+    ``epoch`` (-1 before the first) and ``epoch_started_at`` belong to the next segment,
+    ``last_epoch`` to the previous one, listed or not.  ``media_end_s`` is the end of
+    all media ever listed, on the broadcast's timeline: the next epoch begins there.
+    ``target_duration_s`` is the shape's until an encoder lengthens its GOPs: a segment
+    above the target duration stops some players, a new target none.
     """
 
     shape: Shape
@@ -82,10 +82,11 @@ class Window:
     last_epoch: int = -1
     discontinuity: int = 0
     is_ended: bool = False
+    media_end_s: float = 0.0
 
     @classmethod
     def empty(cls, shape: Shape, *, next_msn: int = 0, last_epoch: int = -1) -> Window:
-        """A broadcast of which nothing is listed, and that has used what comes before these numbers."""
+        """Return a window without segments, after the given numbers have been used."""
         return cls(
             shape,
             shape.target_duration_s,
@@ -95,30 +96,28 @@ class Window:
             discontinuity=max(0, last_epoch),
         )
 
-    # --- What it says -----------------------------------------------------------------
-
     @property
     def open_segment(self) -> ListedSegment | None:
-        """The segment that is being made."""
+        """Return the segment that is still growing, if any."""
         last = self.segments[-1] if self.segments else None
         return last if last and last.duration_s is None else None
 
     @property
     def last_msn(self) -> int:
-        """The newest complete segment; -1 before there was any."""
+        """Return the number of the newest complete segment; -1 if there is none."""
         return self.next_msn - (2 if self.open_segment else 1)
 
     @property
     def last_position(self) -> tuple[int, int] | None:
-        """Segment and part that were listed last, for the other renditions' reports."""
+        """Return the last listed segment and part, for the rendition reports of other playlists."""
         last = self.segments[-1] if self.segments else None
         return (last.msn, max(0, len(last.parts) - 1)) if last else None
 
     @property
     def hint(self) -> tuple[int, int]:
-        """Segment and part that will probably come next.
+        """Return the segment and part that will probably come next.
 
-        GOPs repeat: a segment as long as the one before gets no further part.
+        GOPs repeat: a segment as long as the previous one gets no further part.
         """
         current = self.open_segment
         if current is None:
@@ -130,7 +129,7 @@ class Window:
         return current.msn, len(current.parts)
 
     def may_follow(self, msn: int, number: int) -> bool:
-        """Whether this part could be the next one."""
+        """Return whether this part could be the next one."""
         current = self.open_segment
         if current is None:
             return (msn, number) == (self.next_msn, 0)
@@ -140,14 +139,18 @@ class Window:
         index = msn - self.segments[0].msn if self.segments else -1
         return self.segments[index] if 0 <= index < len(self.segments) else None
 
-    # --- How it moves on --------------------------------------------------------------
-
     def with_epoch(self, epoch: int, started_at: float) -> Window:
-        """Another run of FFmpeg begins; what the one before left open is closed as it is."""
-        return replace(self.closed(), epoch=epoch, epoch_started_at=started_at)
+        """Begin another run of FFmpeg; the open segment is closed as it is.
+
+        ``started_at`` is moved to the end of the listed media if it lies before it:
+        EXT-X-PROGRAM-DATE-TIME never goes back.
+        """
+        last = self.segments[-1] if self.segments else None
+        listed_until = last.starts_at + last.length_s if last else 0.0
+        return replace(self.closed(), epoch=epoch, epoch_started_at=max(started_at, listed_until))
 
     def with_part(self, msn: int, number: int, part: ListedPart) -> Window:
-        """List one more part; the first of a segment opens it.  Raises ValueError if another is due."""
+        """Add a part; number 0 opens a segment.  Raises ValueError if another part is due."""
         current = self.open_segment
         if current and (msn, number) == (current.msn, len(current.parts)):
             return self._replaced(replace(current, parts=(*current.parts, part)))
@@ -174,21 +177,22 @@ class Window:
         )
 
     def with_end(self, msn: int, duration_s: float) -> Window:
-        """The open segment is complete.  Raises ValueError if it is not ``msn``."""
+        """End the open segment.  Raises ValueError if it is not ``msn``."""
         current = self.open_segment
         if current is None or current.msn != msn:
             raise ValueError(f"segment {msn} is not open")
-        target_s = max(self.target_duration_s, _rounded(duration_s))
+        # Halves are rounded up (RFC 8216, 4.3.3.1).
+        target_s = max(self.target_duration_s, int(duration_s + 0.5))
         ended = self._replaced(replace(current, duration_s=duration_s))
         return replace(ended, target_duration_s=target_s)._trimmed()
 
     def closed(self) -> Window:
-        """Nothing will be added to the open segment any more."""
+        """End the open segment, if any, with the parts that it has."""
         current = self.open_segment
         return self.with_end(current.msn, current.length_s) if current else self
 
     def with_gaps(self, missing: Iterable[ListedSegment]) -> Window:
-        """List segments that another rendition had and this one never got."""
+        """Add segments that another rendition has and this one never received, as gaps."""
         window = self.closed()
         lost = tuple(
             replace(segment, duration_s=segment.length_s, parts=(), is_gap=True) for segment in missing
@@ -206,7 +210,7 @@ class Window:
         )._trimmed()
 
     def with_lost_part(self, msn: int, number: int) -> Window:
-        """A listed part cannot be had; nor can, as a whole, its segment."""
+        """Mark a lost part, and its segment as a whole, as gaps."""
         segment = self.find(msn)
         if segment is None:
             return self
@@ -217,7 +221,7 @@ class Window:
         return self._replaced(replace(segment, parts=parts, is_gap=True))
 
     def without_before(self, msn: int) -> Window:
-        """Forget the segments before ``msn``."""
+        """Remove the segments before ``msn``."""
         return replace(self, segments=tuple(segment for segment in self.segments if segment.msn >= msn))
 
     def ended(self) -> Window:
@@ -228,7 +232,7 @@ class Window:
         return replace(self, segments=(*self.segments[:index], segment, *self.segments[index + 1 :]))
 
     def _trimmed(self) -> Window:
-        """Without the segments, and without the parts, that are too far from the edge to be listed."""
+        """Remove segments, and parts of segments, that are too far from the edge to be listed."""
         reach_s = PART_REACH_TARGETS * self.target_duration_s
         kept: list[ListedSegment] = []
         after_s = 0.0
@@ -239,10 +243,8 @@ class Window:
             after_s += segment.length_s
         return replace(self, segments=tuple(reversed(kept)))
 
-    # --- As JSON ----------------------------------------------------------------------
-
     def to_json(self) -> str:
-        """Return it as compact JSON: it travels with every part."""
+        """Return compact JSON, because it is sent with every part."""
         return json.dumps(
             {
                 "shape": [self.shape.part_target_s, self.shape.target_duration_s, self.shape.min_segment_s],
@@ -251,6 +253,7 @@ class Window:
                 "epoch": [self.epoch, self.epoch_started_at, self.last_epoch],
                 "discontinuity": self.discontinuity,
                 "ended": self.is_ended,
+                "media_end": round(self.media_end_s, 6),
                 "segments": [_segment_to_json(segment) for segment in self.segments],
             },
             separators=(",", ":"),
@@ -262,8 +265,9 @@ class Window:
 
     @classmethod
     def from_data(cls, data: Mapping[str, Any]) -> Window:
+        """Return the window in data of :meth:`to_json`; values that a newer version appends are ignored."""
         return cls(
-            shape=Shape(*data["shape"]),
+            shape=Shape(*data["shape"][: len(fields(Shape))]),
             target_duration_s=data["target"],
             segments=tuple(_segment_from_json(values) for values in data["segments"]),
             next_msn=data["next"],
@@ -272,6 +276,7 @@ class Window:
             last_epoch=data["epoch"][2],
             discontinuity=data["discontinuity"],
             is_ended=data["ended"],
+            media_end_s=data.get("media_end", 0.0),
         )
 
 
@@ -289,7 +294,7 @@ def _segment_to_json(segment: ListedSegment) -> list[Any]:
 
 
 def _segment_from_json(values: Sequence[Any]) -> ListedSegment:
-    msn, epoch, starts_at, discontinuity, is_discontinuous, duration_s, parts, is_gap = values
+    msn, epoch, starts_at, discontinuity, is_discontinuous, duration_s, parts, is_gap, *_newer = values
     return ListedSegment(
         msn,
         epoch,
@@ -297,17 +302,14 @@ def _segment_from_json(values: Sequence[Any]) -> ListedSegment:
         discontinuity,
         bool(is_discontinuous),
         duration_s,
-        tuple(ListedPart(length_s, bool(opens), bool(lost)) for length_s, opens, lost in parts),
+        tuple(ListedPart(length_s, bool(opens), bool(lost)) for length_s, opens, lost, *_newer in parts),
         bool(is_gap),
     )
 
 
-# --- As a playlist --------------------------------------------------------------------
-
-
 @dataclass(frozen=True, slots=True)
 class RenditionInfo:
-    """What the multivariant playlist says of a rendition."""
+    """Attributes of a rendition in the multivariant playlist."""
 
     codecs: str
     width_px: int
@@ -317,15 +319,15 @@ class RenditionInfo:
 
 
 @dataclass(frozen=True, slots=True)
-class MediaPlaylist:
-    """The text of one rendition's playlist; ``others`` are the windows of the other renditions, by name."""
+class LowLatencyPlaylist:
+    """Media playlist of one rendition; ``others`` are the windows of the other renditions by name."""
 
     name: str
     window: Window
     others: Mapping[str, Window] = field(default_factory=dict)
 
     def render(self, *, is_delta: bool = False) -> str:
-        """Return the playlist, as a delta update if asked for and worth it."""
+        """Return the playlist, as a delta update if that is requested and omits anything."""
         skipped = self._skippable() if is_delta else 0
         lines = [
             *self._head(),
@@ -339,7 +341,7 @@ class MediaPlaylist:
         window, target_s = self.window, self.window.target_duration_s
         part_target_s = window.shape.part_target_s
         first = window.segments[0] if window.segments else None
-        # A discontinuity that is still listed does not count yet.
+        # A listed discontinuity is not counted yet.
         before = first.discontinuity - first.is_discontinuous if first else window.discontinuity
         control = [
             ("CAN-BLOCK-RELOAD", "YES"),
@@ -359,7 +361,7 @@ class MediaPlaylist:
         ]
 
     def _skippable(self) -> int:
-        """Return how many segments lie further from the edge than what a delta update must hold."""
+        """Return the number of segments that a delta update may omit."""
         keep_s = SKIP_TARGETS * self.window.target_duration_s
         after_s = 0.0
         for kept, segment in enumerate(reversed(self.window.segments)):
@@ -406,7 +408,7 @@ class MediaPlaylist:
             yield tag("EXT-X-PART", attributes)
 
     def _live_end(self) -> Iterator[str]:
-        """What comes next, also while the publisher is away, and how far the other renditions are."""
+        """Yield the preload hint, also while the publisher is away, and the rendition reports."""
         hint = quoted(self._part_uri(*self.window.hint))
         yield tag("EXT-X-PRELOAD-HINT", [("TYPE", "PART"), ("URI", hint)])
         for name, window in self.others.items():
@@ -420,7 +422,7 @@ class MediaPlaylist:
 
 
 def render_multivariant(renditions: Mapping[str, RenditionInfo]) -> str:
-    """Return the list of ``renditions``, best first."""
+    """Return the multivariant playlist of ``renditions``, best first."""
     variants = [
         Variant(
             uri=f"{name}.m3u8",
@@ -432,10 +434,6 @@ def render_multivariant(renditions: Mapping[str, RenditionInfo]) -> str:
         for name, info in renditions.items()
     ]
     return MultivariantPlaylist(tuple(variants)).render()
-
-
-def _rounded(seconds: float) -> int:
-    return int(seconds + 0.5)  # halves count up (RFC 8216, 4.3.3.1)
 
 
 def _date_time(at: float) -> str:

@@ -1,4 +1,4 @@
-"""When a request for a playlist is answered (draft-pantos-hls-rfc8216bis, 6.2.5)."""
+"""Blocking playlist reload: ready, wait or refuse (draft-pantos-hls-rfc8216bis, 6.2.5)."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from enum import Enum
 from math import ceil
 from urllib.parse import parse_qsl
 
-from .playlist import Window
+from live.llhls.playlist import Window
 
-# More digits than any broadcast counts to.
+# No broadcast counts to more digits.
 MAX_DIGITS = 10
 MAX_QUERY_FIELDS = 20
-# A segment that much past the last is far enough ahead to be a mistake.
+# A request for a segment further ahead is taken for a mistake.
 MAX_MSN_AHEAD = 2
 
 
-# A request is held for this many target durations, then refused for now (503).
+# Target durations for which a request is held; then it is refused with 503.
 BLOCK_TARGETS = 3
 
 
@@ -29,7 +29,7 @@ class Reload(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Directives:
-    """What a player asks for: a segment or one of its parts to wait for, and whether a delta will do."""
+    """Delivery directives of a player: the segment or part to wait for, and whether a delta suffices."""
 
     msn: int | None = None
     part: int | None = None
@@ -37,11 +37,11 @@ class Directives:
 
 
 class BadDirectives(ValueError):
-    """A ``_HLS_`` parameter that says nothing we could answer."""
+    """Error: a ``_HLS_`` parameter is invalid."""
 
 
 def parse(query: str) -> Directives:
-    """Read the delivery directives of a query string and nothing else.  Raises BadDirectives."""
+    """Return the delivery directives in a query string.  Raises BadDirectives."""
     try:
         fields = parse_qsl(query, keep_blank_values=True, max_num_fields=MAX_QUERY_FIELDS)
     except ValueError as error:
@@ -50,7 +50,7 @@ def parse(query: str) -> Directives:
     values = dict(given)
     if len(values) < len(given):
         raise BadDirectives("a directive stands twice")
-    # v2 would leave out date ranges as well, of which we have none.
+    # v2 would skip date ranges as well; these playlists have none.
     if values.get("_HLS_skip", "YES") not in {"YES", "v2"}:
         raise BadDirectives("_HLS_skip is YES or v2")
     msn, part = _number(values.get("_HLS_msn")), _number(values.get("_HLS_part"))
@@ -66,10 +66,10 @@ def _number(text: str | None) -> int | None:
 
 
 def decide(window: Window, directives: Directives) -> Reload:
-    """Say whether the playlist that ``directives`` ask for exists yet.
+    """Return whether the playlist that ``directives`` ask for exists yet.
 
-    A playlist without a complete segment is no use to players that know no parts,
-    so whoever asks for nothing in particular waits for the first.
+    Players without support for parts cannot use a playlist without a complete segment,
+    so a request without directives waits for the first.
     """
     msn, part = directives.msn, directives.part
     if window.is_ended:
@@ -92,15 +92,12 @@ def _decide_part(window: Window, msn: int, part: int) -> Reload:
         segment = window.find(msn)
         if segment is None or part < len(segment.parts):
             return Reload.READY
-        # Past the segment's end: the first part of the next is meant.
+        # A part number past the segment's end means the first part of the next.
         msn, part = msn + 1, 0
     current = window.open_segment
     listed = len(current.parts) if current and current.msn == msn else 0
-    if part >= listed + _advance_limit(window.shape.part_target_s):
+    # A player may ask three parts ahead, or three seconds of shorter ones.
+    part_target_s = window.shape.part_target_s
+    if part >= listed + (3 if part_target_s >= 1 else ceil(3 / part_target_s)):
         return Reload.TOO_FAR
     return Reload.READY if part < listed else Reload.WAIT
-
-
-def _advance_limit(part_target_s: float) -> int:
-    """Return how many parts ahead a player may ask: three, or three seconds' worth of shorter ones."""
-    return 3 if part_target_s >= 1 else ceil(3 / part_target_s)

@@ -1,8 +1,14 @@
-"""Fragments become parts and segments, cut by the picture's clock.
+"""Packager: it cuts fragments into parts and segments by the video track's clock.
 
-Every rendition of a broadcast is cut by a packager of its own, and all of them at
-the same pictures: decisions go by the time since the segment began, with room for
+Every rendition of a broadcast has its own packager, and all cut at the same frames:
+decisions depend on the time since the segment began, with a tolerance for
 timestamps that were rounded differently.
+
+Times of an epoch are shifted so that its first frame is presented at ``start_s``, in
+every rendition, and decoded at the same time: reordered frames get negative
+composition offsets (ISO/IEC 14496-12, 8.8.8, version 1).  So the timeline continues
+from epoch to epoch, and a player may switch between a rendition with B-frames and
+one without at any segment.
 """
 
 from __future__ import annotations
@@ -10,29 +16,26 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from math import inf
 
-from .boxes import Movie, Reader, Sample, Track, write_fragment
+from live.llhls.boxes import FragmentReader, Movie, Sample, Track, write_fragment
 
 # FLV counts whole milliseconds, and two renditions round differently.
 TOLERANCE_S = 0.001
-# A segment ends at the first keyframe that is this close to its minimum; just off
+# A segment ends at the first keyframe this close to its minimum; the value is off
 # the grid of every usual frame rate, so that no rounding decides.
 SLACK_S = 0.107
-# All parts but a segment's last last at least this much of the target: iOS insists.
+# Least share of the target for all parts but a segment's last: iOS requires it.
 MIN_PART = 0.85
-# FFmpeg stretches an epoch's first picture back to where the sound's priming began:
-# two AAC frames, each re-encoding adding one.
-MAX_STRETCH_S = 0.2
-# Sound ahead of a picture that does not come is forgotten, oldest first.
+# Audio ahead of missing video is dropped, oldest first.
 MAX_AHEAD_SAMPLES = 1500
-# Pictures whose clock stands still cannot grow a part for ever.
+# Frames whose clock stands still must not grow a part forever.
 MAX_PART_PICTURES = 500
+MAX_PART_BYTES = 8 * 1024**2
 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """How a broadcast is cut, the same in all renditions for all its life."""
+    """Durations by which a broadcast is cut, constant and equal in all renditions."""
 
     part_target_s: float
     target_duration_s: int
@@ -41,7 +44,7 @@ class Shape:
 
 @dataclass(frozen=True, slots=True)
 class Init:
-    """An init segment, and what the multivariant playlist says of its rendition."""
+    """Init segment, and its rendition's attributes for the multivariant playlist."""
 
     data: bytes
     codecs: str
@@ -51,10 +54,10 @@ class Init:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Part ``number`` of segment ``msn``, whose timing is the picture's.
+    """Part ``number`` of segment ``msn``, timed by its video frames.
 
-    ``duration_s`` never exceeds the part target: a picture that stood longer is
-    made up for in its segment's duration.
+    ``duration_s`` never exceeds the part target: a frame that lasts longer counts
+    in its segment's duration only.  ``end_s`` is its end on the broadcast's timeline.
     """
 
     msn: int
@@ -62,22 +65,28 @@ class Part:
     duration_s: float
     is_independent: bool
     data: bytes
+    end_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class SegmentEnd:
-    """Segment ``msn`` has all its parts."""
+    """End of segment ``msn``, after all its parts."""
 
     msn: int
     duration_s: float
 
 
 class Packager:
-    """Cuts one rendition during one epoch: one run of FFmpeg."""
+    """Packager of one rendition during one epoch, which is one run of FFmpeg."""
 
-    def __init__(self, shape: Shape, *, first_msn: int) -> None:
+    def __init__(self, shape: Shape, *, first_msn: int, start_s: float = 0.0) -> None:
+        """Prepare for an epoch that begins at ``start_s`` on the broadcast's timeline."""
         self._shape = shape
-        self._reader = Reader()
+        self._start_s = start_s
+        # Shift of FFmpeg's times; both are known from the first keyframe.
+        self._move_s = 0.0
+        self._reordered = 0
+        self._reader = FragmentReader()
         self._video: Track | None = None
         self._audio: Track | None = None
         self._msn = first_msn
@@ -85,23 +94,23 @@ class Packager:
         self._sequence = 0
         self._pictures: list[Sample] = []
         self._sounds: deque[Sample] = deque(maxlen=MAX_AHEAD_SAMPLES)
-        # In the picture's timescale; None before the first keyframe.
+        # In the video track's timescale; None before the first keyframe.
         self._segment_start: int | None = None
         self._last_end = 0
         self._frame = 0
         self._is_first = True
 
     def feed(self, data: bytes) -> list[Init | Part | SegmentEnd]:
-        """Return what ``data`` completes, in order.  Raises BrokenBoxes."""
+        """Return the output that ``data`` completes, in order.  Raises BrokenBoxes."""
         return [made for piece in self._reader.feed(data) for made in self._take(piece)]
 
     def finish(self) -> list[Part | SegmentEnd]:
-        """Return what is in hand as a last part, and the segment's end: FFmpeg will say no more."""
+        """Return the remaining frames as a last part, and the segment's end, after FFmpeg has ended."""
         if self._segment_start is None:
             return []
         made: list[Part | SegmentEnd] = []
         if self._pictures:
-            made.append(self._part(self._pictures[-1].end, is_last=True))
+            made.append(self._part(self._pictures[-1].end))
         if self._number:
             made.append(self._end_segment(self._last_end))
         self._segment_start = None
@@ -122,78 +131,87 @@ class Packager:
         size = (self._video.width_px, self._video.height_px) if self._video else (0, 0)
         return Init(movie.data, ",".join(track.codecs for track in tracks), *size)
 
-    # --- Pictures -------------------------------------------------------------------
-
     def _picture(self, picture: Sample) -> Iterator[Part | SegmentEnd]:
         if self._segment_start is None:
             if not picture.is_sync:
                 return
+            self._reordered = picture.composition_offset
+            self._move_s = self._start_s - self._seconds(picture.decode_time + self._reordered)
+            picture = self._moved(picture)
             self._segment_start = picture.decode_time
         else:
+            picture = self._moved(picture)
             self._correct_last(picture)
             yield from self._cut_before(picture)
         self._pictures.append(self._with_duration(picture))
-        # The very first picture's own duration is known only from the second.
+        # The duration of the first frame is known only with the second.
         if not self._is_first:
             yield from self._cut_after()
         self._is_first = False
 
+    def _moved(self, picture: Sample) -> Sample:
+        """Return ``picture`` with its times on the broadcast's timeline."""
+        return replace(
+            picture,
+            decode_time=picture.decode_time + self._reordered + self._ticks(self._move_s),
+            composition_offset=picture.composition_offset - self._reordered,
+        )
+
     def _correct_last(self, picture: Sample) -> None:
-        """Make the last picture last until this one, as far as it is still in hand."""
+        """Extend the previous frame up to this one, if it is not in a part yet."""
         if not self._pictures:
             return
         last = self._pictures[-1]
         frame = picture.decode_time - last.decode_time
         if frame < 0:
             return
-        if self._number == 0 and self._sequence == 0 and len(self._pictures) == 1:
-            stretch = frame - picture.duration
-            if self._ticks(TOLERANCE_S) < stretch <= self._ticks(MAX_STRETCH_S) and picture.duration:
-                last = replace(last, decode_time=last.decode_time + stretch)
-                self._segment_start = last.decode_time
-                frame = picture.duration
         self._frame = frame
         self._pictures[-1] = replace(last, duration=frame)
 
     def _with_duration(self, picture: Sample) -> Sample:
-        """Assume the frame before as the duration of a picture that comes without one."""
+        """Return ``picture``, with the previous frame's duration if it has none."""
         return picture if picture.duration else replace(picture, duration=self._frame)
 
     def _cut_before(self, picture: Sample) -> Iterator[Part | SegmentEnd]:
-        """Close a part that would become too long, and at a keyframe part and segment.
+        """End a part that would become too long; at a keyframe, end part and segment.
 
-        A keyframe too early to end a segment opens a part if the one before is long
-        enough without it; otherwise it is a picture like others.
+        A part that would be too short takes one more frame: players insist on the least
+        length of parts, and time above the target counts for the segment only.  A keyframe
+        too early to end a segment opens a part if the previous one is long enough
+        without it; otherwise it is treated like any frame.
         """
         at = picture.decode_time
         ends = picture.is_sync and self._segment_s(at) >= self._shape.min_segment_s - SLACK_S
         if self._pictures and (
-            ends
-            or not self._fits(self._with_duration(picture).end)
-            or (picture.is_sync and self._part_s(at) >= MIN_PART * self._shape.part_target_s)
+            ends or (self._is_long_enough(at) and (picture.is_sync or not self._fits_with(picture)))
         ):
             yield self._part(at)
         if ends:
             yield self._end_segment(at)
 
     def _cut_after(self) -> Iterator[Part]:
-        """Close the part as soon as another picture like its last would make it too long."""
+        """End the part if another frame of the same duration would make it too long."""
         last = self._pictures[-1]
-        if not self._fits(last.end + last.duration):
+        if self._is_long_enough(last.end) and not self._fits(last.end + last.duration):
             yield self._part(last.end)
 
+    def _is_long_enough(self, end: int) -> bool:
+        return self._is_full() or self._part_s(end) >= MIN_PART * self._shape.part_target_s
+
+    def _fits_with(self, picture: Sample) -> bool:
+        return self._fits(self._with_duration(picture).end)
+
     def _fits(self, end: int) -> bool:
-        if len(self._pictures) >= MAX_PART_PICTURES:
-            return False
-        return self._part_s(end) <= self._shape.part_target_s + TOLERANCE_S
+        return not self._is_full() and self._part_s(end) <= self._shape.part_target_s + TOLERANCE_S
 
-    # --- Parts ----------------------------------------------------------------------
+    def _is_full(self) -> bool:
+        size_bytes = sum(len(picture.data) for picture in self._pictures)
+        return len(self._pictures) >= MAX_PART_PICTURES or size_bytes >= MAX_PART_BYTES
 
-    def _part(self, end: int, *, is_last: bool = False) -> Part:
+    def _part(self, end: int) -> Part:
         pictures, self._pictures = self._pictures, []
         start = pictures[0].decode_time
-        # Sound that outlasts the last picture has no later part to go to.
-        sounds = self._take_sounds(inf if is_last else self._seconds(end))
+        sounds = self._take_sounds(self._seconds(end))
         self._sequence += 1
         part = Part(
             msn=self._msn,
@@ -201,17 +219,26 @@ class Packager:
             duration_s=min(self._seconds(end - start), self._shape.part_target_s),
             is_independent=pictures[0].is_sync,
             data=write_fragment(self._sequence, [pictures, sounds]),
+            end_s=self._seconds(end),
         )
         self._number += 1
         self._last_end = end
         return part
 
     def _take_sounds(self, until_s: float) -> list[Sample]:
-        """Take the sound that has arrived and begins before ``until_s``; what is late comes with the next."""
+        """Return received audio that begins before ``until_s``; later arrivals go into the next part.
+
+        Audio from before the epoch's first frame is dropped: it would lie in the previous epoch.
+        """
         rate_hz = self._audio.timescale if self._audio else 1
+        move = round(self._move_s * rate_hz)
         taken = []
-        while self._sounds and self._sounds[0].decode_time / rate_hz < until_s:
-            taken.append(self._sounds.popleft())
+        while self._sounds and (self._sounds[0].decode_time + move) / rate_hz < until_s:
+            sample = self._sounds.popleft()
+            at = sample.decode_time + move
+            if at / rate_hz >= self._start_s - TOLERANCE_S:
+                # Rounding may put it just before 0, and decode times are unsigned.
+                taken.append(replace(sample, decode_time=max(0, at)))
         return taken
 
     def _end_segment(self, end: int) -> SegmentEnd:
@@ -220,8 +247,6 @@ class Packager:
         self._number = 0
         self._segment_start = end
         return made
-
-    # --- Clock ----------------------------------------------------------------------
 
     def _part_s(self, at: int) -> float:
         return self._seconds(at - self._pictures[0].decode_time)

@@ -69,12 +69,12 @@ class Migration(migrations.Migration):
                         verbose_name="latency",
                     ),
                 ),
-                ("record", models.BooleanField(default=True, verbose_name="keep a replay")),
+                ("record", models.BooleanField(default=True, verbose_name="save a replay")),
                 (
                     "is_suspended",
                     models.BooleanField(
                         default=False,
-                        help_text="May not go live until a moderator allows it again.",
+                        help_text="Cannot go live until a moderator allows it again.",
                         verbose_name="suspended",
                     ),
                 ),
@@ -86,7 +86,7 @@ class Migration(migrations.Migration):
                     models.PositiveSmallIntegerField(default=0, verbose_name="seconds between messages"),
                 ),
                 ("followers_only", models.BooleanField(default=False, verbose_name="followers only")),
-                ("emotes_only", models.BooleanField(default=False, verbose_name="emotes only")),
+                ("emotes_only", models.BooleanField(default=False, verbose_name="emoji only")),
                 (
                     "channel",
                     models.OneToOneField(
@@ -131,9 +131,9 @@ class Migration(migrations.Migration):
                     models.CharField(
                         blank=True,
                         choices=[
-                            ("unpublished", "The encoder stopped."),
-                            ("stopped", "Ended in the studio."),
-                            ("timed_out", "The encoder did not come back."),
+                            ("unpublished", "The encoder stopped streaming."),
+                            ("stopped", "Ended from the live studio."),
+                            ("timed_out", "The encoder did not reconnect."),
                             ("suspended", "Ended by a moderator."),
                         ],
                         editable=False,

@@ -1,24 +1,24 @@
-"""Action Message Format 0, in which commands and metadata are written (Adobe's AMF 0 specification)."""
+"""Action Message Format 0, the encoding of commands and metadata (Adobe's AMF 0 specification)."""
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from contextlib import suppress
 from enum import IntEnum
-from typing import TypeAlias
 
+from live.rtmp import amf3
 from live.rtmp.errors import ProtocolError
+from live.rtmp.reader import Value, ValueReader
 
-Value: TypeAlias = "float | bool | str | Mapping[str, Value] | Sequence[Value] | None"
-
-MAX_DEPTH = 8
 MAX_VALUES = 1000  # in one message; OBS sends twenty
+MAX_METADATA_VALUES = 10_000
 
 _double = struct.Struct(">d")
 
 
-class Marker(IntEnum):
-    """The byte before a value."""
+class Amf0Marker(IntEnum):
+    """Type marker, the byte before a value."""
 
     NUMBER = 0
     BOOLEAN = 1
@@ -26,6 +26,7 @@ class Marker(IntEnum):
     OBJECT = 3
     NULL = 5
     UNDEFINED = 6
+    REFERENCE = 7
     ECMA_ARRAY = 8
     OBJECT_END = 9
     STRICT_ARRAY = 10
@@ -34,17 +35,31 @@ class Marker(IntEnum):
     UNSUPPORTED = 13
     XML = 15
     TYPED_OBJECT = 16
+    AMF3 = 17  # one value in AMF 3 follows
 
 
-_END = bytes([0, 0, Marker.OBJECT_END])
+_END = bytes([0, 0, Amf0Marker.OBJECT_END])
 
 
 def decode(data: bytes) -> list[Value]:
-    """Every value in ``data``.  Raises ProtocolError on anything incomplete, unknown or excessive."""
-    decoder = _Decoder(data)
+    """Return every value in ``data``.  Raises ProtocolError for incomplete, unknown or excessive data."""
+    decoder = _Decoder(data, MAX_VALUES)
     values = []
     while not decoder.is_at_end:
         values.append(decoder.value(depth=0))
+    return values
+
+
+def decode_what_can_be_read(data: bytes) -> list[Value]:
+    """Return the values in ``data`` up to the first broken one, and the readable part of that.
+
+    Metadata may lack an end marker or have bytes after it, and no broadcast depends on it.
+    """
+    decoder = _Decoder(data, MAX_METADATA_VALUES, is_lenient=True)
+    values: list[Value] = []
+    with suppress(ProtocolError):
+        while not (decoder.is_at_end or decoder.is_broken):
+            values.append(decoder.value(depth=0))
     return values
 
 
@@ -53,95 +68,94 @@ def encode(*values: Value) -> bytes:
 
 
 class _Decoder:
-    def __init__(self, data: bytes) -> None:
-        self._data = data
-        self._at = 0
-        self._values = 0
+    def __init__(self, data: bytes, max_values: int, *, is_lenient: bool = False) -> None:
+        self.is_broken = False  # the last value is incomplete
+        self._reader = ValueReader(data, max_values=max_values)
+        self._is_lenient = is_lenient
 
     @property
     def is_at_end(self) -> bool:
-        return self._at >= len(self._data)
+        return self._reader.is_at_end
 
     def value(self, *, depth: int) -> Value:
-        self._values += 1
-        if depth > MAX_DEPTH or self._values > MAX_VALUES:
-            raise ProtocolError("amf_too_complex")
-        marker = self._integer(1)
+        self._reader.begin_value(depth=depth)
+        marker = self._reader.integer(1)
         match marker:
-            case Marker.NUMBER:
-                number: float = _double.unpack(self._take(8))[0]
-                return number
-            case Marker.BOOLEAN:
-                return self._integer(1) != 0
-            case Marker.STRING:
+            case Amf0Marker.NUMBER:
+                return self._reader.double()
+            case Amf0Marker.BOOLEAN:
+                return self._reader.integer(1) != 0
+            case Amf0Marker.STRING:
                 return self._text(2)
-            case Marker.LONG_STRING | Marker.XML:
+            case Amf0Marker.LONG_STRING | Amf0Marker.XML:
                 return self._text(4)
-            case Marker.NULL | Marker.UNDEFINED | Marker.UNSUPPORTED:
+            case Amf0Marker.NULL | Amf0Marker.UNDEFINED | Amf0Marker.UNSUPPORTED:
                 return None
         return self._composed(marker, depth + 1)
 
     def _composed(self, marker: int, depth: int) -> Value:
         match marker:
-            case Marker.OBJECT:
+            case Amf0Marker.OBJECT:
                 return self._properties(depth)
-            case Marker.ECMA_ARRAY:
-                self._take(4)  # the count, which encoders get wrong; an end marker follows
+            case Amf0Marker.ECMA_ARRAY:
+                self._reader.take(4)  # the count, which encoders get wrong; an end marker follows
                 return self._properties(depth)
-            case Marker.TYPED_OBJECT:
-                self._text(2)  # the name of its class
+            case Amf0Marker.TYPED_OBJECT:
+                self._text(2)  # its class name
                 return self._properties(depth)
-            case Marker.STRICT_ARRAY:
-                return [self.value(depth=depth) for _ in range(self._integer(4))]
-            case Marker.DATE:
-                number: float = _double.unpack(self._take(8))[0]
-                self._take(2)  # a time zone, which is to be zero
+            case Amf0Marker.STRICT_ARRAY:
+                return [self.value(depth=depth) for _ in range(self._reader.integer(4))]
+            case Amf0Marker.DATE:
+                number = self._reader.double()
+                self._reader.take(2)  # a time zone, always zero by the specification
                 return number
+            case Amf0Marker.REFERENCE:
+                self._reader.take(2)  # the index of a repeated object; we use none
+                return None
+            case Amf0Marker.AMF3:
+                return amf3.Amf3Decoder(self._reader).value()
         raise ProtocolError("amf_unknown_type")
 
     def _properties(self, depth: int) -> dict[str, Value]:
         properties: dict[str, Value] = {}
-        while True:
-            name = self._text(2)
-            if not name and self._data[self._at : self._at + 1] == _END[2:]:
-                self._at += 1
-                return properties
-            properties[name] = self.value(depth=depth)
+        try:
+            while True:
+                name = self._text(2)
+                if not name and self._reader.skip(_END[2:]):
+                    return properties
+                properties[name] = self.value(depth=depth)
+                if self.is_broken:
+                    return properties
+        except ProtocolError:
+            if not self._is_lenient:
+                raise
+            self.is_broken = True
+            return properties
 
     def _text(self, length_bytes: int) -> str:
-        return self._take(self._integer(length_bytes)).decode(errors="replace")
-
-    def _integer(self, size: int) -> int:
-        return int.from_bytes(self._take(size))
-
-    def _take(self, size: int) -> bytes:
-        taken = self._data[self._at : self._at + size]
-        if len(taken) < size:
-            raise ProtocolError("amf_incomplete")
-        self._at += size
-        return taken
+        return self._reader.take(self._reader.integer(length_bytes)).decode(errors="replace")
 
 
 def _encoded(value: Value) -> bytes:
     if value is None:
-        return bytes([Marker.NULL])
+        return bytes([Amf0Marker.NULL])
     if isinstance(value, bool):
-        return bytes([Marker.BOOLEAN, value])
+        return bytes([Amf0Marker.BOOLEAN, value])
     if isinstance(value, int | float):
-        return bytes([Marker.NUMBER]) + _double.pack(value)
+        return bytes([Amf0Marker.NUMBER]) + _double.pack(value)
     if isinstance(value, str):
         return _encoded_text(value)
     if isinstance(value, Mapping):
         properties = b"".join(_name(name) + _encoded(item) for name, item in value.items())
-        return bytes([Marker.OBJECT]) + properties + _END
-    return bytes([Marker.STRICT_ARRAY]) + len(value).to_bytes(4) + b"".join(map(_encoded, value))
+        return bytes([Amf0Marker.OBJECT]) + properties + _END
+    return bytes([Amf0Marker.STRICT_ARRAY]) + len(value).to_bytes(4) + b"".join(map(_encoded, value))
 
 
 def _encoded_text(text: str) -> bytes:
     raw = text.encode()
     if len(raw) > 0xFFFF:
-        return bytes([Marker.LONG_STRING]) + len(raw).to_bytes(4) + raw
-    return bytes([Marker.STRING]) + len(raw).to_bytes(2) + raw
+        return bytes([Amf0Marker.LONG_STRING]) + len(raw).to_bytes(4) + raw
+    return bytes([Amf0Marker.STRING]) + len(raw).to_bytes(2) + raw
 
 
 def _name(name: str) -> bytes:

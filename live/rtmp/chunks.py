@@ -1,8 +1,8 @@
-"""Messages in chunks (RTMP 1.0, 5.3 and 5.4).
+"""Chunks, the transport of RTMP messages (RTMP 1.0, 5.3 and 5.4).
 
-A message is cut into chunks so that a long one does not hold up another; chunks of
-several *chunk streams* may alternate.  Each chunk's header says only what changed
-since the one before it on its chunk stream, in four forms.
+A message is split into chunks so that a long one does not delay another; chunks of
+several *chunk streams* may alternate.  A chunk header holds only the changes since
+the previous one on its chunk stream, in four forms.
 """
 
 from __future__ import annotations
@@ -24,15 +24,17 @@ DATA_AMF3 = 15
 COMMAND_AMF3 = 17
 DATA = 18
 COMMAND = 20
+AGGREGATE = 22
 
-CONTROL_STREAM = 2  # the chunk stream of the messages that manage the connection
-# Every peer begins with this size; nobody announces less, and smaller chunks only cost time.
+CONTROL_STREAM = 2  # the chunk stream for messages that manage the connection
 INITIAL_CHUNK_BYTES = 128
+# The first bit must be zero (5.4.1).  A large size costs nothing: no chunk is longer than its message.
+MAX_CHUNK_BYTES = 0x7FFFFFFF
 
 _WHOLE, _SAME_STREAM, _SAME_LENGTH, _NOTHING = range(4)
 _HEADER_BYTES = (11, 7, 3, 0)
-_EXTENDED = 0xFFFFFF  # says that the time follows the header in 32 bits
-_TIME_MASK = 0xFFFFFFFF
+_EXTENDED = 0xFFFFFF  # the time follows the header in 32 bits
+TIME_MASK = 0xFFFFFFFF
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,7 @@ class Message:
 
 
 class _ChunkStream:
-    """What the next header on a chunk stream leaves out, and the message that is arriving on it."""
+    """State of a chunk stream: the values that the next header may omit, and the incomplete message."""
 
     __slots__ = ("delta", "is_arriving", "length", "payload", "stream_id", "timestamp_ms", "type_id")
 
@@ -55,30 +57,34 @@ class _ChunkStream:
 
 
 class ChunkReader:
-    """Bytes to messages; set chunk size and abort are obeyed here and not passed on.
+    """Reader that turns bytes into messages; it applies set chunk size and abort itself.
 
-    Memory follows what has arrived, never what is declared: unfinished messages
+    Memory depends on received bytes, never on declared sizes: incomplete messages
     together stay below ``max_message_bytes``, which the session raises once it
-    knows whom it reads from.
+    has admitted the publisher.
     """
 
-    def __init__(self, *, max_message_bytes: int, max_chunk_bytes: int, max_chunk_streams: int) -> None:
+    def __init__(self, *, max_message_bytes: int, max_chunk_streams: int) -> None:
         self.max_message_bytes = max_message_bytes
-        self._max_chunk_bytes = max_chunk_bytes
         self._max_chunk_streams = max_chunk_streams
         self._chunk_bytes = INITIAL_CHUNK_BYTES
         self._streams: dict[int, _ChunkStream] = {}
         self._buffer = bytearray()
         self._at = 0
-        self._current: _ChunkStream | None = None  # whose chunk is arriving
+        self._current: _ChunkStream | None = None  # of the incomplete chunk
         self._chunk_left = 0
         self._unfinished_bytes = 0
+
+    @property
+    def held_bytes(self) -> int:
+        """Return the bytes kept for incomplete messages."""
+        return len(self._buffer) + self._unfinished_bytes
 
     def feed(self, data: bytes) -> None:
         self._buffer += data
 
     def next_message(self) -> Message | None:
-        """The next complete message; None until more bytes are fed."""
+        """Return the next complete message, None until more bytes are fed."""
         while (stream := self._current or self._begin_chunk()) is not None:
             if not self._take_payload(stream):
                 break
@@ -91,13 +97,13 @@ class ChunkReader:
         return None
 
     def _begin_chunk(self) -> _ChunkStream | None:
-        """Read a whole chunk header; None, with nothing read, if some of it has yet to arrive."""
+        """Read a whole chunk header; return None, and read nothing, if it is incomplete."""
         buffer, at = self._buffer, self._at
         if at >= len(buffer):
             return None
         form, chunk_stream_id = buffer[at] >> 6, buffer[at] & 0x3F
         at += 1
-        if chunk_stream_id < 2:  # the id follows, in one byte or in two
+        if chunk_stream_id < 2:  # the id follows in one or two bytes
             end = at + 1 + chunk_stream_id
             if end > len(buffer):
                 return None
@@ -114,7 +120,7 @@ class ChunkReader:
             time = int.from_bytes(buffer[end : end + 4])
             if form != _NOTHING or time == stream.delta:
                 end += 4
-            else:  # some encoders do not repeat it in chunks without a header
+            else:  # some encoders omit it in chunks without a header
                 time = stream.delta
         self._read_header(stream, form, buffer[at : at + _HEADER_BYTES[form]], time)
         self._at = end
@@ -140,10 +146,10 @@ class ChunkReader:
                 stream.timestamp_ms = 0
             if stream.length > self.max_message_bytes:
                 raise ProtocolError("message_too_large")
-            # A chunk without a header that opens a message repeats the last step, which
-            # after a whole header is the time itself (5.3.1.2.4).
+            # A message that begins with a header-less chunk repeats the last time step, which
+            # after a full header is the time itself (5.3.1.2.4).
             stream.delta = time
-            stream.timestamp_ms = (stream.timestamp_ms + time) & _TIME_MASK
+            stream.timestamp_ms = (stream.timestamp_ms + time) & TIME_MASK
             stream.is_arriving = True
         elif form != _NOTHING:
             raise ProtocolError("message_interrupted")
@@ -151,7 +157,7 @@ class ChunkReader:
         self._chunk_left = min(self._chunk_bytes, stream.length - len(stream.payload))
 
     def _take_payload(self, stream: _ChunkStream) -> bool:
-        """Move what has arrived of the current chunk; whether that was all of the chunk."""
+        """Move received bytes of the current chunk; return whether the chunk is complete."""
         taken = self._buffer[self._at : self._at + self._chunk_left]
         stream.payload += taken
         self._at += len(taken)
@@ -175,10 +181,10 @@ class ChunkReader:
         stream.is_arriving = False
 
     def _obey(self, message: Message) -> bool:
-        """Whether ``message`` was for the reader itself."""
+        """Apply ``message`` if it is for the reader itself; return whether it was."""
         if message.type_id == SET_CHUNK_SIZE:
             size = int.from_bytes(message.payload[:4])
-            if not INITIAL_CHUNK_BYTES <= size <= self._max_chunk_bytes:
+            if not 1 <= size <= MAX_CHUNK_BYTES:
                 raise ProtocolError("bad_chunk_size")
             self._chunk_bytes = size
             return True
@@ -191,28 +197,28 @@ class ChunkReader:
 
 
 class ChunkWriter:
-    """Messages to bytes, each header as short as the one before it on its chunk stream allows."""
+    """Writer that turns messages into bytes, with the shortest header that its chunk stream allows."""
 
     def __init__(self) -> None:
         self.chunk_bytes = INITIAL_CHUNK_BYTES
         self._last: dict[int, Message] = {}
-        self._last_time: dict[int, int] = {}  # as the last header had it: a time or a step
+        self._last_time: dict[int, int] = {}  # of the last header: a time or a step
 
     def message(self, chunk_stream_id: int, message: Message) -> bytes:
         return b"".join(self.chunks(chunk_stream_id, message))
 
     def control(self, type_id: int, payload: bytes) -> bytes:
-        """One of the messages that manage the connection."""
+        """Return a message that manages the connection."""
         return self.message(CONTROL_STREAM, Message(type_id, 0, 0, payload))
 
     def set_chunk_bytes(self, size: int) -> bytes:
-        """Announce the size that chunks have from now on."""
+        """Set the chunk size from now on; return the message that announces it."""
         announced = self.control(SET_CHUNK_SIZE, size.to_bytes(4))
         self.chunk_bytes = size
         return announced
 
     def chunks(self, chunk_stream_id: int, message: Message) -> Iterator[bytes]:
-        """The chunks of ``message``, between which those of other chunk streams may go."""
+        """Yield the chunks of ``message``; chunks of other chunk streams may go between them."""
         form, time = self._form(chunk_stream_id, message)
         self._last[chunk_stream_id], self._last_time[chunk_stream_id] = message, time
         extension = time.to_bytes(4) if time >= _EXTENDED else b""

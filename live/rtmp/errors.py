@@ -1,13 +1,13 @@
-"""The one thing that input can do to us."""
+"""Protocol error, the only exception that input can raise."""
 
 from __future__ import annotations
 
 
 class ProtocolError(Exception):
-    """The peer broke the protocol, a limit, or what we support; nothing more is read from it.
+    """Error: the peer broke the protocol, exceeded a limit or used an unsupported feature.
 
-    ``code`` is for logs and tests.  Where the peer can show a sentence, the session
-    has put it into ``data_to_send`` before it raises.
+    Nothing more is read from the peer.  ``code`` is for logs and tests.  If the peer can
+    show a sentence, the session has put it into ``data_to_send`` before it raises.
     """
 
     def __init__(self, code: str) -> None:

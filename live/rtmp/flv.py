@@ -1,117 +1,157 @@
-"""What media messages hold (Adobe's FLV 10.1, annex E), and how FFmpeg is fed with them.
+"""FLV: the content of media messages (Adobe's FLV 10.1, annex E), and the stream that FFmpeg reads.
 
-The configurations inside are ISO/IEC 14496-15 (AVC) and 14496-3 (AAC); of a sequence
-parameter set (ITU-T H.264, 7.3.2.1) we read as far as the picture's size.
+The audio configuration inside is that of ISO/IEC 14496-3; :mod:`live.rtmp.avc` reads
+that of H.264.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from live.rtmp.bits import Bits
 from live.rtmp.errors import ProtocolError
 
 AUDIO_TAG, VIDEO_TAG = 8, 9
+_TAG_HEADER = 11
+_BACK_POINTER = 4  # after each tag: its own size
 AVC = 7
 AAC = 10
-COMMAND_FRAME = 5  # a frame type: an instruction to a player, without a picture
+COMMAND_FRAME = 5  # a frame type: an instruction to the player, without a frame
 _KEYFRAME = 1
-_ENHANCED = 0x80  # the first byte's flag of Enhanced RTMP; four letters name the codec
 
 _PICTURES = {2: "Sorenson H.263", 3: "Screen Video", 4: "VP6", 5: "VP6", 6: "Screen Video", 12: "HEVC"}
-_FOUR_LETTERS = {b"hvc1": "HEVC", b"av01": "AV1", b"vp09": "VP9", b"avc1": "H.264 as Enhanced RTMP"}
-_SOUNDS = {0: "PCM", 1: "ADPCM", 2: "MP3", 3: "PCM", 9: "a newer format", 11: "Speex", 14: "MP3"}
+_SOUNDS = {0: "PCM", 1: "ADPCM", 2: "MP3", 3: "PCM", 11: "Speex", 14: "MP3"}
+_FOUR_LETTERS = {
+    b"hvc1": "HEVC", b"hev1": "HEVC", b"vvc1": "VVC", b"av01": "AV1", b"vp08": "VP8", b"vp09": "VP9",
+    b"Opus": "Opus", b"fLaC": "FLAC", b"ac-3": "AC-3", b"ec-3": "E-AC-3", b".mp3": "MP3",
+}  # fmt: skip
 
-_HIGH_PROFILES = {100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135}
-_CROP_UNITS = {1: (2, 2), 2: (2, 1)}  # by chroma format: across, down
+_WITH_SBR = {5, 29}
 _SAMPLE_RATES_HZ = (
     96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000, 7_350,
 )  # fmt: skip
 
 
-# --- Writing ----------------------------------------------------------------------
+# Main, LC, HE and HE version 2, which browsers play (14496-3, table 1.17).
+_PLAYED_OBJECT_TYPES = {1, 2, 5, 29}
+_UNPLAYED_NAMES = {3: "AAC-SSR", 4: "AAC-LTP", 23: "AAC-LD", 39: "AAC-ELD", 42: "xHE-AAC"}
+# By channelConfiguration (table 1.19).  With 0 the audio itself describes its channels;
+# browsers play neither that nor the layouts above 7.
+_CHANNELS = (0, 1, 2, 3, 4, 5, 6, 8)
 
 
 def file_header(*, has_audio: bool = True, has_video: bool = True) -> bytes:
-    """What a stream of tags begins with."""
+    """Return the start of an FLV stream: the header and the first back pointer."""
     return b"FLV\x01" + bytes([has_audio << 2 | has_video]) + (9).to_bytes(4) + bytes(4)
 
 
 def tag(kind: Literal["audio", "video"], timestamp_ms: int, payload: bytes) -> bytes:
+    """Return a tag with its back pointer; its time has 32 bits and wraps after 49.7 days (E.4.1)."""
     size = len(payload)
-    time = timestamp_ms.to_bytes(4)
+    time = (timestamp_ms % 2**32).to_bytes(4)
     header = bytes([AUDIO_TAG if kind == "audio" else VIDEO_TAG]) + size.to_bytes(3) + time[1:] + time[:1]
     return b"".join((header, bytes(3), payload, (size + 11).to_bytes(4)))
 
 
-# --- Reading ----------------------------------------------------------------------
-
-
 def is_keyframe(payload: bytes) -> bool:
-    """Whether a video payload is a picture that needs no other."""
+    """Return whether a video payload is a keyframe."""
     return payload[:1] == bytes([_KEYFRAME << 4 | AVC]) and payload[1:2] == b"\x01"
 
 
 def is_sequence_header(kind: Literal["audio", "video"], payload: bytes) -> bool:
-    """Whether a payload holds the decoder's configuration instead of media."""
+    """Return whether a payload holds a decoder configuration instead of media."""
     codec = payload[0] >> 4 == AAC if kind == "audio" else payload[0] & 0x8F == AVC
     return codec and payload[1:2] == b"\0"
 
 
-def picture_name(payload: bytes) -> str:
-    """The codec of a video payload, for people."""
-    if payload[0] & _ENHANCED:
-        return _FOUR_LETTERS.get(payload[1:5], "a codec of Enhanced RTMP")
+def is_empty_header(kind: Literal["audio", "video"], payload: bytes) -> bool:
+    """Return whether a payload is a sequence header without content, which some encoders send as a pause."""
+    return is_sequence_header(kind, payload) and len(payload) <= (2 if kind == "audio" else 5)
+
+
+def codec_name(kind: Literal["audio", "video"], payload: bytes) -> str:
+    """Return the display name of the codec of a FLV 10.1 media payload."""
+    if kind == "audio":
+        return _SOUNDS.get(payload[0] >> 4, "an unknown codec")
     return _PICTURES.get(payload[0] & 0x0F, "an unknown codec")
 
 
-def sound_name(payload: bytes) -> str:
-    """The codec of an audio payload, for people."""
-    return _SOUNDS.get(payload[0] >> 4, "an unknown codec")
+def four_letter_name(codec: bytes) -> str:
+    """Return the display name of a codec that Enhanced RTMP names by four letters."""
+    letters = codec.decode("ascii", "replace")
+    known = _FOUR_LETTERS.get(codec)
+    return known or (f"“{letters}”" if letters.isprintable() and letters.isascii() else "an unknown codec")
 
 
-@dataclass(frozen=True, slots=True)
-class AvcConfig:
-    codecs: str  # as in a playlist: avc1.PPCCLL
-    profile: int
-    level: int
-    width_px: int
-    height_px: int
+def tags_of_aggregate(payload: bytes) -> Iterator[tuple[int, int, bytes]]:
+    """Yield type, time in milliseconds and body of each tag of an aggregate message (RTMP 1.0, 7.1.6).
+
+    Raises ProtocolError if it is truncated.
+    """
+    at = 0
+    while at < len(payload):
+        header = payload[at : at + _TAG_HEADER]
+        size = int.from_bytes(header[1:4])
+        body = payload[at + _TAG_HEADER : at + _TAG_HEADER + size]
+        if len(header) < _TAG_HEADER or len(body) < size:
+            raise ProtocolError("aggregate_incomplete")
+        yield header[0], int.from_bytes(header[7:8] + header[4:7]), body
+        at += _TAG_HEADER + size + _BACK_POINTER
 
 
 @dataclass(frozen=True, slots=True)
 class AacConfig:
     codecs: str  # mp4a.40.2
     sample_rate_hz: int
-    channels: int
-
-
-def avc_config(payload: bytes) -> AvcConfig:
-    """Read the sequence header of a picture.  Raises ProtocolError."""
-    record = payload[5:]  # behind codec, packet type and composition time
-    if len(record) < 8 or record[0] != 1 or not record[5] & 0x1F:
-        raise ProtocolError("bad_avc_config")
-    size = int.from_bytes(record[6:8])
-    sps = record[8 : 8 + size]
-    if len(sps) < size or size < 4 or sps[0] & 0x1F != 7:
-        raise ProtocolError("bad_avc_config")
-    width_px, height_px = _picture_size(sps)
-    return AvcConfig(
-        codecs=f"avc1.{sps[1:4].hex()}", profile=sps[1], level=sps[3], width_px=width_px, height_px=height_px
-    )
+    channels: int  # 0 if only the audio itself tells, or for a layout that browsers do not play
+    frame_samples: int = 1024
 
 
 def aac_config(payload: bytes) -> AacConfig:
-    """Read the sequence header of a sound.  Raises ProtocolError."""
-    bits = _Bits(payload[2:])
+    """Return the configuration in an audio sequence header.  Raises ProtocolError."""
+    bits = Bits(payload[2:])
     object_type = _object_type(bits)
     index = bits.take(4)
     rate = bits.take(24) if index == 15 else _by_index(_SAMPLE_RATES_HZ, index)
-    channels = _by_index((0, 1, 2, 3, 4, 5, 6, 8), bits.take(4))
-    return AacConfig(codecs=f"mp4a.40.{object_type}", sample_rate_hz=rate, channels=channels)
+    if not _SAMPLE_RATES_HZ[-1] <= rate <= _SAMPLE_RATES_HZ[0]:
+        raise ProtocolError("bad_aac_config")
+    layout = bits.take(4)
+    channels = _CHANNELS[layout] if layout < len(_CHANNELS) else 0
+    return AacConfig(
+        codecs=f"mp4a.40.{object_type}",
+        sample_rate_hz=rate,
+        channels=channels,
+        frame_samples=_frame_samples(bits, object_type),
+    )
 
 
-def _object_type(bits: _Bits) -> int:
+def _frame_samples(bits: Bits, object_type: int) -> int:
+    """Return the samples in a frame at the header's rate, which with SBR is the core's."""
+    if object_type in _WITH_SBR:
+        if bits.take(4) == 15:
+            bits.take(24)
+        _object_type(bits)
+    return 960 if bits.take(1) else 1024
+
+
+def unplayable_aac(payload: bytes) -> str:
+    """Return a display name for AAC that browsers do not play; empty if they play it.
+
+    It is empty for an unreadable header, too.
+    """
+    try:
+        config = aac_config(payload)
+    except ProtocolError:
+        return ""
+    object_type = int(config.codecs.rpartition(".")[2])
+    if object_type not in _PLAYED_OBJECT_TYPES:
+        return _UNPLAYED_NAMES.get(object_type, "an AAC profile that browsers do not support")
+    return "" if config.channels else "a channel layout that browsers do not support"
+
+
+def _object_type(bits: Bits) -> int:
     object_type = bits.take(5)
     return 32 + bits.take(6) if object_type == 31 else object_type
 
@@ -120,98 +160,3 @@ def _by_index(table: tuple[int, ...], index: int) -> int:
     if index >= len(table):
         raise ProtocolError("bad_aac_config")
     return table[index]
-
-
-# --- The picture's size -----------------------------------------------------------
-
-
-class _Bits:
-    """Bits of a configuration, most significant first."""
-
-    def __init__(self, data: bytes) -> None:
-        self._number = int.from_bytes(data)
-        self._left = len(data) * 8
-
-    def take(self, count: int) -> int:
-        self._left -= count
-        if self._left < 0:
-            raise ProtocolError("config_incomplete")
-        return self._number >> self._left & ((1 << count) - 1)
-
-    def golomb(self) -> int:
-        """An Exp-Golomb number (H.264, 9.1), of at most 32 bits."""
-        zeros = 0
-        while not self.take(1):
-            zeros += 1
-            if zeros > 32:
-                raise ProtocolError("bad_avc_config")
-        return (1 << zeros) - 1 + self.take(zeros)
-
-    def signed_golomb(self) -> int:
-        number = self.golomb()
-        return (number + 1) // 2 if number % 2 else -number // 2
-
-
-MAX_SPS_BYTES = 512
-MAX_SIDE_PX = 16_384
-
-
-def _picture_size(sps: bytes) -> tuple[int, int]:
-    # 00 00 03 stands for 00 00, so that no start code can arise (7.4.1).
-    bits = _Bits(sps[4:MAX_SPS_BYTES].replace(b"\0\0\x03", b"\0\0"))
-    bits.golomb()  # seq_parameter_set_id
-    chroma_format = _skip_high_profile(bits) if sps[1] in _HIGH_PROFILES else 1
-    bits.golomb()  # log2_max_frame_num_minus4
-    _skip_picture_order(bits)
-    bits.golomb()  # max_num_ref_frames
-    bits.take(1)  # gaps_in_frame_num_value_allowed_flag
-    across, down = bits.golomb() + 1, bits.golomb() + 1  # in macroblocks; down in map units
-    fields = 2 - bits.take(1)  # 2 where frames may be two fields
-    if fields == 2:
-        bits.take(1)  # mb_adaptive_frame_field_flag
-    bits.take(1)  # direct_8x8_inference_flag
-    left, right, top, bottom = [bits.golomb() for _ in range(4)] if bits.take(1) else [0, 0, 0, 0]
-    unit_across, unit_down = _CROP_UNITS.get(chroma_format, (1, 1))
-    width = across * 16 - (left + right) * unit_across
-    height = down * 16 * fields - (top + bottom) * unit_down * fields
-    if not (0 < width <= MAX_SIDE_PX and 0 < height <= MAX_SIDE_PX):
-        raise ProtocolError("bad_avc_config")
-    return width, height
-
-
-def _skip_high_profile(bits: _Bits) -> int:
-    """Skip what only high profiles have; return the chroma format."""
-    chroma_format = bits.golomb()
-    if chroma_format == 3:
-        bits.take(1)  # separate_colour_plane_flag
-    bits.golomb()  # bit_depth_luma_minus8
-    bits.golomb()  # bit_depth_chroma_minus8
-    bits.take(1)  # qpprime_y_zero_transform_bypass_flag
-    if bits.take(1):
-        for position in range(12 if chroma_format == 3 else 8):
-            if bits.take(1):
-                _skip_scaling_list(bits, 16 if position < 6 else 64)
-    return chroma_format
-
-
-def _skip_scaling_list(bits: _Bits, size: int) -> None:
-    last = following = 8
-    for _ in range(size):
-        if following:
-            following = (last + bits.signed_golomb()) % 256
-        last = following or last
-
-
-def _skip_picture_order(bits: _Bits) -> None:
-    kind = bits.golomb()
-    if kind == 0:
-        bits.golomb()  # log2_max_pic_order_cnt_lsb_minus4
-    elif kind == 1:
-        bits.take(1)
-        bits.golomb()
-        bits.golomb()
-        count = bits.golomb()
-        if count > 255:
-            raise ProtocolError("bad_avc_config")
-        for _ in range(count):
-            bits.golomb()

@@ -1,7 +1,7 @@
-"""The three packets each way that open a connection (RTMP 1.0, 5.2).
+"""Handshake that opens a connection: three packets in each direction (RTMP 1.0, 5.2).
 
 Clients that sign their packets (the "complex" handshake of Flash 9) accept the
-simple one from a server whose version field is zero, so nobody is asked to sign.
+simple one from a server whose version field is zero, so no client is asked to sign.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ PACKET_BYTES = 1536
 
 
 class Handshake:
-    """A server's side: S0, S1 and S2 once C1 is complete, done once C2 is."""
+    """Server side of the handshake: it sends S0, S1 and S2 after C1, and is done after C2."""
 
     def __init__(self) -> None:
         self.is_done = False
@@ -23,7 +23,7 @@ class Handshake:
         self._answered = False
 
     def receive(self, data: bytes) -> tuple[bytes, bytes]:
-        """Take bytes; return what to answer, and what lay behind the handshake."""
+        """Process bytes; return the answer, and the bytes after the handshake."""
         received, answer = self._received, b""
         received += data
         if received and received[0] != VERSION:
@@ -32,7 +32,7 @@ class Handshake:
             answer = self._answer()
         if len(received) < 1 + 2 * PACKET_BYTES:
             return answer, b""
-        # C2 should repeat S1; several encoders send something else, so nobody looks.
+        # C2 should repeat S1; several encoders send something else, so it is not checked.
         self.is_done = True
         rest = bytes(received[1 + 2 * PACKET_BYTES :])
         received.clear()
@@ -41,5 +41,5 @@ class Handshake:
     def _answer(self) -> bytes:
         self._answered = True
         c1 = self._received[1 : 1 + PACKET_BYTES]
-        s1 = bytes(8) + os.urandom(PACKET_BYTES - 8)  # our time and our version: zero
+        s1 = bytes(8) + os.urandom(PACKET_BYTES - 8)  # our time and version: zero
         return bytes([VERSION]) + s1 + c1  # S2 repeats C1

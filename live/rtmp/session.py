@@ -1,4 +1,4 @@
-"""A server's side of one RTMP connection, from the first byte to the goodbye.
+"""Server side of one RTMP connection, from the first byte to the last.
 
 ::
 
@@ -8,51 +8,56 @@
             session.accept_publish()         # or refuse_publish(code, description)
     transport.write(session.data_to_send())
 
-A session takes one stream of H.264 and AAC, and gives nothing back.
+A session receives one stream of H.264 and AAC, and plays none.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Any, Literal, TypeAlias
 
-from live.rtmp import amf0, chunks, flv
+from live.rtmp import amf0, amf3, chunks, enhanced, flv
 from live.rtmp.chunks import ChunkReader, ChunkWriter, Message
 from live.rtmp.errors import ProtocolError
 from live.rtmp.handshake import Handshake
+from live.rtmp.reader import Value, ValueReader
 
 ACKNOWLEDGE_EVERY_BYTES = 2_500_000
 OUR_CHUNK_BYTES = 4096
 
 REJECTED = "NetStream.Publish.Rejected"  # OBS shows the description of this code
+CONNECTION_REJECTED = "NetConnection.Connect.Rejected"
 _PING, _PONG = 6, 7  # user control events
-_COMMAND_CHUNKS, _STATUS_CHUNKS = 3, 5  # the chunk streams our answers go by
-_DYNAMIC = 2  # the peer may send on without waiting for acknowledgements
+_COMMAND_CHUNKS, _STATUS_CHUNKS = 3, 5  # the chunk streams of our answers
+_DYNAMIC = 2  # the peer may continue without waiting for acknowledgements
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
-    """What a peer may make us keep and do."""
+class RtmpLimits:
+    """Bounds on the memory and work that a peer can cause."""
 
-    max_chunk_bytes: int = 64 * 1024
-    max_chunk_streams: int = 16
-    max_message_bytes_before: int = 64 * 1024  # until its publishing is accepted
+    max_chunk_streams: int = 256
+    max_message_bytes_before: int = 64 * 1024  # until publishing is accepted
     max_message_bytes: int = 8 * 1024**2
     max_messages_before: int = 64
     max_message_streams: int = 4
+    max_aggregate_parts: int = 4096
+    max_metadata_bytes: int = 64 * 1024  # larger ones are ignored
+    max_config_bytes: int = 64 * 1024  # of a sequence header; H.264's is about 50 bytes
 
 
 @dataclass(frozen=True, slots=True)
 class Connected:
     app: str
-    tc_url: str = field(repr=False)  # where some people put their stream key
+    tc_url: str = field(repr=False)  # may contain the stream key, if typed into the wrong field
 
 
 @dataclass(frozen=True, slots=True)
 class PublishRequested:
-    stream_key: str = field(repr=False)  # without the query that some encoders append
+    stream_key: str = field(repr=False)  # without the query string that some encoders append
     app: str
 
 
@@ -63,7 +68,7 @@ class Metadata:
 
 @dataclass(frozen=True, slots=True)
 class MediaTag:
-    """One FLV tag: ``payload`` begins with the byte that names the codec."""
+    """FLV tag; ``payload`` begins with the byte that names the codec."""
 
     kind: Literal["audio", "video"]
     timestamp_ms: int
@@ -72,7 +77,7 @@ class MediaTag:
 
 @dataclass(frozen=True, slots=True)
 class Unpublished:
-    """The encoder said goodbye."""
+    """End of the stream, announced by the encoder."""
 
 
 Event: TypeAlias = Connected | PublishRequested | Metadata | MediaTag | Unpublished
@@ -88,13 +93,14 @@ class State(Enum):
 
 
 class ServerSession:
-    def __init__(self, limits: Limits = Limits()) -> None:
+    """State of one connection: it turns received bytes into events and answers, without a socket."""
+
+    def __init__(self, limits: RtmpLimits = RtmpLimits()) -> None:
         self.state = State.HANDSHAKE
         self._limits = limits
         self._handshake = Handshake()
         self._reader = ChunkReader(
             max_message_bytes=limits.max_message_bytes_before,
-            max_chunk_bytes=limits.max_chunk_bytes,
             max_chunk_streams=limits.max_chunk_streams,
         )
         self._writer = ChunkWriter()
@@ -103,15 +109,14 @@ class ServerSession:
         self._messages_before = 0
         self._message_streams = 0
         self._publish_stream = 0
+        self._name = ""  # the encoder's stream name, which is the key
         self._received_bytes = self._acknowledged_bytes = 0
         self._window_bytes = ACKNOWLEDGE_EVERY_BYTES
 
-    # --- By whoever owns the socket ---------------------------------------------------
-
     def receive(self, data: bytes) -> Iterator[Event]:
-        """Take bytes and return their events, each read when it is asked for.
+        """Process bytes and return their events lazily.
 
-        Raises ProtocolError where the bytes leave the protocol; the events before are good.
+        Raises ProtocolError if the bytes violate the protocol; earlier events are valid.
         """
         if self.state is State.ENDED:
             return iter(())
@@ -125,56 +130,97 @@ class ServerSession:
         self._acknowledge(len(data))
         return self._events()
 
+    @property
+    def held_bytes(self) -> int:
+        """Return the bytes kept for incomplete messages."""
+        return self._reader.held_bytes
+
     def data_to_send(self) -> bytes:
-        """What to write to the peer now; once."""
+        """Return the bytes to write to the peer, and forget them."""
         data = bytes(self._out)
         self._out.clear()
         return data
 
     def accept_publish(self) -> None:
-        """Answer PublishRequested: media may come."""
+        """Accept PublishRequested: media may arrive from now on."""
         self.state = State.PUBLISHING
         self._reader.max_message_bytes = self._limits.max_message_bytes
-        self._status("status", "NetStream.Publish.Start", "Go ahead.")
+        self._status("status", "NetStream.Publish.Start", "Publishing accepted.")
 
     def refuse_publish(self, code: str, description: str) -> None:
-        """Tell the encoder that it may not publish, or no longer; whatever it still sends is ignored."""
-        if self.state in (State.CONNECTED, State.ASKED, State.PUBLISHING):
+        """Send the encoder the reason for the end, once, and ignore its further input.
+
+        ``code`` is ``REJECTED`` if empty.  An encoder that has not connected receives
+        ``NetConnection.Connect.Rejected``; before the handshake nothing can be sent.
+        """
+        if self.state is State.OPEN:
+            self._status("error", CONNECTION_REJECTED, description)
+        elif self.state not in (State.HANDSHAKE, State.ENDED):
             self._status("error", code or REJECTED, description)
         self.state = State.ENDED
-
-    # --- Messages ---------------------------------------------------------------------
 
     def _events(self) -> Iterator[Event]:
         while self.state is not State.ENDED:
             message = self._reader.next_message()
             if message is None:
                 return
-            if message.type_id in (chunks.AUDIO, chunks.VIDEO):
-                event = self._media(message)
-            else:
-                event = self._other(message)
-            if event is not None:
-                yield event
+            for number, part in enumerate(_parts_of(message)):
+                if number >= self._limits.max_aggregate_parts:
+                    raise ProtocolError("too_many_messages")
+                event = self._event(part)
+                if event is not None:
+                    yield event
+                if isinstance(event, Unpublished):
+                    return
+
+    def _event(self, message: Message) -> Event | None:
+        if message.type_id in (chunks.AUDIO, chunks.VIDEO):
+            return self._media(message)
+        return self._other(message)
 
     def _media(self, message: Message) -> Event | None:
         if self.state is not State.PUBLISHING:
             raise ProtocolError("media_before_publish")
-        payload = message.payload
+        kind: Literal["audio", "video"] = "audio" if message.type_id == chunks.AUDIO else "video"
+        payload = self._supported(kind, message.payload)
+        if payload is None or flv.is_empty_header(kind, payload):
+            return None
+        if len(payload) > self._limits.max_config_bytes and flv.is_sequence_header(kind, payload):
+            self.refuse_publish(REJECTED, "The configuration from your encoder is too large.")
+            raise ProtocolError("config_too_large")
+        if kind == "audio" and flv.is_sequence_header(kind, payload):
+            self._check_sound(payload)
+        return MediaTag(kind, message.timestamp_ms, payload)
+
+    def _check_sound(self, payload: bytes) -> None:
+        if found := flv.unplayable_aac(payload):
+            self.refuse_publish(REJECTED, f"Your encoder sends {found}. Use AAC-LC in stereo.")
+            raise ProtocolError("unsupported_codec")
+
+    def _supported(self, kind: Literal["audio", "video"], payload: bytes) -> bytes | None:
+        """Return H.264 or AAC as FLV 10.1; None for a payload that is neither media nor configuration.
+
+        Refuse any other codec, and raise ProtocolError.
+        """
         if not payload:
             return None
-        if message.type_id == chunks.AUDIO:
-            if payload[0] >> 4 != flv.AAC:
-                self._refuse_codec(f"sound in {flv.sound_name(payload)}", "AAC")
-            return MediaTag("audio", message.timestamp_ms, payload)
-        if payload[0] & 0x8F != flv.AVC:
-            if payload[0] >> 4 == flv.COMMAND_FRAME:
+        if enhanced.is_enhanced(kind, payload):
+            packet = enhanced.first_track(kind, payload)
+            if packet is None:
                 return None
-            self._refuse_codec(f"a picture in {flv.picture_name(payload)}", "H.264")
-        return MediaTag("video", message.timestamp_ms, payload)
+            if packet.codec != (enhanced.AAC if kind == "audio" else enhanced.AVC):
+                self._refuse_codec(kind, flv.four_letter_name(packet.codec))
+            return packet.as_flv()
+        if kind == "video" and payload[0] >> 4 == flv.COMMAND_FRAME:
+            return None
+        codec, wanted = (payload[0] >> 4, flv.AAC) if kind == "audio" else (payload[0] & 0x0F, flv.AVC)
+        if codec != wanted:
+            self._refuse_codec(kind, flv.codec_name(kind, payload))
+        return payload
 
-    def _refuse_codec(self, found: str, wanted: str) -> None:
-        self.refuse_publish(REJECTED, f"Your encoder sends {found}. Please choose {wanted}.")
+    def _refuse_codec(self, kind: Literal["audio", "video"], found: str) -> None:
+        sent, wanted = ("audio", "AAC") if kind == "audio" else ("video", "H.264")
+        self.refuse_publish(REJECTED, f"Your encoder sends {sent} in {found}. Use {wanted}.")
         raise ProtocolError("unsupported_codec")
 
     def _other(self, message: Message) -> Event | None:
@@ -185,12 +231,10 @@ class ServerSession:
         match message.type_id:
             case chunks.COMMAND:
                 return self._command(message, message.payload)
-            case chunks.COMMAND_AMF3:  # AMF 0 behind a zero byte, from every encoder that uses it
-                return self._command(message, message.payload[1:])
-            case chunks.DATA:
-                return self._data(message.payload)
-            case chunks.DATA_AMF3:
-                return self._data(message.payload[1:])
+            case chunks.COMMAND_AMF3:
+                return self._command(message, _behind_zero(message.payload))
+            case chunks.DATA | chunks.DATA_AMF3:
+                return self._data(_behind_zero(message.payload))
             case chunks.WINDOW_SIZE:
                 self._window_bytes = min(int.from_bytes(message.payload[:4]), ACKNOWLEDGE_EVERY_BYTES)
             case chunks.USER_CONTROL if message.payload[:2] == _PING.to_bytes(2):
@@ -200,16 +244,14 @@ class ServerSession:
         return None
 
     def _data(self, payload: bytes) -> Event | None:
-        if self.state is not State.PUBLISHING:
+        """Return the readable values of ``onMetaData``; no broadcast depends on them."""
+        if self.state is not State.PUBLISHING or len(payload) > self._limits.max_metadata_bytes:
             return None
-        values = amf0.decode(payload)
+        values = _metadata_values(payload)
         if values[:1] == ["@setDataFrame"]:
             del values[0]
-        if len(values) > 1 and values[0] == "onMetaData" and isinstance(values[1], dict):
-            return Metadata(values[1])
-        return None
-
-    # --- Commands ---------------------------------------------------------------------
+        said = next((value for value in values[1:] if isinstance(value, dict)), None)
+        return Metadata(said) if values[:1] == ["onMetaData"] and said is not None else None
 
     def _command(self, message: Message, payload: bytes) -> Event | None:
         values = amf0.decode(payload)
@@ -225,9 +267,9 @@ class ServerSession:
             "publish": self._publish,
             "play": self._play,
             "play2": self._play,
-            "FCUnpublish": self._unpublish,
-            "deleteStream": self._unpublish,
-            "closeStream": self._unpublish,
+            "FCUnpublish": self._fc_unpublish,
+            "deleteStream": self._delete_stream,
+            "closeStream": self._close_stream,
         }
         return commands.get(name, self._unknown)(message, transaction, values[2:])
 
@@ -259,36 +301,58 @@ class ServerSession:
 
     def _publish(self, message: Message, _transaction: float, arguments: list[Any]) -> Event:
         name = arguments[1] if len(arguments) > 1 else None
-        kind = arguments[2] if len(arguments) > 2 else "live"
+        kind = arguments[2] if len(arguments) > 2 else None
         if self.state is not State.CONNECTED:
             raise ProtocolError("publish_out_of_turn")
         self._publish_stream = message.stream_id
-        # What "record" and "append" ask for is the streamer's choice in the studio.
-        if not isinstance(name, str) or kind not in ("live", "record", "append"):
+        # The streamer decides about recording in the studio, so "record" and "append" equal "live".
+        if isinstance(kind, str) and kind.lower() not in ("", "live", "record", "append"):
             self.refuse_publish(REJECTED, "Only live streams can be published here.")
             raise ProtocolError("bad_publish")
         self.state = State.ASKED
-        return PublishRequested(name.partition("?")[0], self._app)
+        self._name = name.partition("?")[0] if isinstance(name, str) else ""
+        return PublishRequested(self._name, self._app)
 
     def _play(self, message: Message, _transaction: float, _arguments: list[Any]) -> None:
         self._publish_stream = message.stream_id
-        self.refuse_publish("NetStream.Play.Failed", "Nothing is played over RTMP. Watch in a browser.")
+        self.refuse_publish(
+            "NetStream.Play.Failed", "Playback over RTMP is not supported. Watch in a browser."
+        )
         raise ProtocolError("play_refused")
 
-    def _unpublish(self, message: Message, transaction: float, arguments: list[Any]) -> Event | None:
-        if self.state is not State.PUBLISHING:
-            self._unknown(message, transaction, arguments)
+    def _close_stream(self, message: Message, transaction: float, arguments: list[Any]) -> Event | None:
+        """Handle ``closeStream``, which ends the message stream on which it arrives."""
+        return self._unpublish(transaction, is_ours=message.stream_id in (0, self._publish_stream))
+
+    def _delete_stream(self, _message: Message, transaction: float, arguments: list[Any]) -> Event | None:
+        """Handle ``deleteStream``, whose argument is a message stream: some encoders create several."""
+        ours = (None, 0, self._publish_stream)
+        other = arguments[1] if len(arguments) > 1 else None
+        is_ours = self._publish_stream == 0 or not isinstance(other, float) or other in ours
+        return self._unpublish(transaction, is_ours=is_ours)
+
+    def _fc_unpublish(self, _message: Message, transaction: float, arguments: list[Any]) -> Event | None:
+        """Handle ``FCUnpublish``, whose argument is the stream's name."""
+        name = arguments[1] if len(arguments) > 1 else None
+        is_ours = not isinstance(name, str) or name.partition("?")[0] in ("", self._name)
+        return self._unpublish(transaction, is_ours=is_ours)
+
+    def _unpublish(self, transaction: float, *, is_ours: bool) -> Event | None:
+        if self.state is not State.PUBLISHING or not is_ours:
+            self._acknowledge_command(transaction)
             return None
         self._status("status", "NetStream.Unpublish.Success", "Goodbye.")
         self.state = State.ENDED
         return Unpublished()
 
     def _unknown(self, _message: Message, transaction: float, _arguments: list[Any]) -> None:
-        """FCPublish, releaseStream, _checkbw and whatever else: some encoders wait for an answer."""
+        """Handle FCPublish, releaseStream, _checkbw and all other commands."""
+        self._acknowledge_command(transaction)
+
+    def _acknowledge_command(self, transaction: float) -> None:
+        """Send an empty result: some encoders wait for an answer."""
         if transaction:
             self._result(transaction, None, None)
-
-    # --- Answers ----------------------------------------------------------------------
 
     def _acknowledge(self, size: int) -> None:
         self._received_bytes += size
@@ -300,7 +364,7 @@ class ServerSession:
             count = self._received_bytes & 0xFFFFFFFF
             self._out += self._writer.control(chunks.ACKNOWLEDGEMENT, count.to_bytes(4))
 
-    def _result(self, transaction: float, *values: amf0.Value) -> None:
+    def _result(self, transaction: float, *values: Value) -> None:
         self._send(_COMMAND_CHUNKS, 0, amf0.encode("_result", transaction, *values))
 
     def _status(self, level: str, code: str, description: str) -> None:
@@ -309,3 +373,35 @@ class ServerSession:
 
     def _send(self, chunk_stream_id: int, stream_id: int, payload: bytes) -> None:
         self._out += self._writer.message(chunk_stream_id, Message(chunks.COMMAND, stream_id, 0, payload))
+
+
+def _parts_of(message: Message) -> Iterator[Message]:
+    """Yield ``message``, or the parts of an aggregate.  Raises ProtocolError if it is truncated.
+
+    The times inside an aggregate have any origin; its own time is that of the first part.
+    """
+    if message.type_id != chunks.AGGREGATE:
+        yield message
+        return
+    first_ms: int | None = None
+    for type_id, time_ms, body in flv.tags_of_aggregate(message.payload):
+        first_ms = time_ms if first_ms is None else first_ms
+        at_ms = message.timestamp_ms + time_ms - first_ms & chunks.TIME_MASK
+        yield Message(type_id, message.stream_id, at_ms, body)
+
+
+def _behind_zero(payload: bytes) -> bytes:
+    """Return AMF 0 without the zero byte that precedes it in messages of AMF 3."""
+    return payload[1:] if payload[:1] == b"\0" else payload
+
+
+def _metadata_values(payload: bytes) -> list[Any]:
+    if payload[:1] != bytes([amf3.Amf3Marker.STRING]):  # this marker is no string in AMF 0
+        return amf0.decode_what_can_be_read(payload)
+    reader = ValueReader(payload, max_values=amf0.MAX_METADATA_VALUES)
+    decoder = amf3.Amf3Decoder(reader)
+    values = []
+    with suppress(ProtocolError):
+        while not reader.is_at_end:
+            values.append(decoder.value())
+    return values

@@ -1,4 +1,4 @@
-"""What templates ask about what is live."""
+"""Template filters for streams and broadcasts."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ register = template.Library()
 
 @register.filter
 def uptime_s(started_at: datetime) -> float:
-    """Seconds on air so far."""
+    """Return the seconds on air so far."""
     return max(0.0, (timezone.now() - started_at).total_seconds())
 
 
 @register.filter
 def length_s(broadcast: Broadcast) -> float:
-    """Seconds from the first picture to the end."""
+    """Return the seconds from the first frame to the end, or to now while on air."""
     return ((broadcast.ended_at or timezone.now()) - broadcast.started_at).total_seconds()
 
 
 @register.filter
 def category_name(shown: dict[str, Any]) -> str:
-    """What people call the category of a stream's state."""
+    """Return the display name of the category in a stream's state."""
     return str(Stream(category=shown["category"]).get_category_display())

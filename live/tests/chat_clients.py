@@ -1,4 +1,4 @@
-"""Chat sockets for tests: through the consumer alone, or over the network to real servers."""
+"""Chat sockets for tests, on the consumer itself."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Frames = dict[str, Any]
 
 
 class Socket:
-    """One client; ``events`` are all it was ever told in ticks."""
+    """Client of a chat socket; ``events`` holds all events received in ticks."""
 
     def __init__(self, communicator: Any) -> None:
         self.communicator = communicator
@@ -43,7 +43,7 @@ class Socket:
         await self.communicator.send_input({"type": "websocket.receive", "text": text})
 
     async def until(self, is_it: Callable[[Frames], bool]) -> Frames:
-        """The next event in a tick that ``is_it``; whatever else is told meanwhile stays in ``events``."""
+        """Return the next event for which ``is_it``; the others stay in ``events``."""
         seen = len(self.events)
         while True:
             for event in self.events[seen:]:
@@ -60,13 +60,13 @@ class Socket:
         return await self.until(lambda event: event["type"] == kind)
 
     async def error(self) -> Frames:
-        """The next error; ticks may come before."""
+        """Return the next error frame, skipping ticks."""
         while (frame := await self.frame())["type"] != "error":
             pass
         return frame
 
     async def close_code(self) -> int:
-        """Read until the server closes."""
+        """Read until the server closes; return the close code."""
         while (output := await self.communicator.receive_output(PATIENCE_S))["type"] != "websocket.close":
             pass
         code: int = output["code"]
@@ -90,14 +90,14 @@ async def joined(path: str, headers: list[tuple[bytes, bytes]] | None = None) ->
     try:
         yield Socket(communicator)
     finally:
-        # A consumer whose socket was closed has ended by itself.
+        # After a close, the consumer has already ended.
         await communicator.send_input({"type": "websocket.disconnect", "code": 1000})
         await asyncio.wait_for(asyncio.shield(communicator.future), PATIENCE_S)
 
 
 @asynccontextmanager
 async def chatting(stream: Stream, user: User | None = None) -> AsyncIterator[Socket]:
-    """A socket whose ``hello`` has been read."""
+    """Yield a socket, after reading its ``hello``."""
     ticket = await ticket_for(stream, user) if user else ""
     async with joined(path_of(stream, ticket)) as socket:
         assert (await socket.frame())["type"] == "hello"

@@ -1,4 +1,4 @@
-"""A broadcast that is only pretended, and servers that serve it."""
+"""Fake broadcasts for tests, and servers that serve them."""
 
 from __future__ import annotations
 
@@ -14,14 +14,15 @@ import uvicorn
 from django.conf import settings
 from redis.asyncio import Redis
 
-from live import edge
-from live.edge import EdgeWriter
-from live.llhls.origin import Origin
+from live.edge.origin import EdgeOrigin
+from live.edge.writer import EdgeWriter
 from live.llhls.segments import Init, Part, SegmentEnd, Shape
+from live.redis_connections import new_writer_client
 
 SHAPE = Shape(part_target_s=0.2, target_duration_s=1)
 RENDITIONS = ["r0", "r1"]
 PARTS = 5  # a segment
+MULTIVARIANT = "multivariant.m3u8"
 
 
 @asynccontextmanager
@@ -32,11 +33,12 @@ async def written(
     shape: Shape = SHAPE,
     begins: bool = True,
     redis_url: str = "",
-) -> AsyncIterator[Broadcast]:
-    """A writer on a Redis connection of its own, with its first epoch begun."""
-    async with Redis.from_url(redis_url, protocol=2) if redis_url else edge.connect() as redis:
-        writer = await EdgeWriter.open(redis, broadcast, shape, RENDITIONS, access)
-        pretended = Broadcast(writer, broadcast, access)
+    generation: int = 1,
+) -> AsyncIterator[FakeBroadcast]:
+    """Yield a broadcast on a Redis connection of its own, with its first epoch begun."""
+    async with Redis.from_url(redis_url, protocol=2) if redis_url else new_writer_client() as redis:
+        writer = await EdgeWriter.open(redis, broadcast, shape, RENDITIONS, access, generation=generation)
+        pretended = FakeBroadcast(writer, broadcast, access)
         if begins:
             await pretended.begin()
         try:
@@ -45,8 +47,8 @@ async def written(
             await writer.close()
 
 
-class Broadcast:
-    """Adds parts whose bytes say what they are: ``r0:7.2;``."""
+class FakeBroadcast:
+    """Fake broadcast, whose parts hold their own names as bytes: ``r0:7.2;``."""
 
     def __init__(self, writer: EdgeWriter, name: str, access: str) -> None:
         self.writer = writer
@@ -80,9 +82,9 @@ def whole(name: str, msn: int, parts: int = PARTS) -> str:
 
 
 @asynccontextmanager
-async def serving(origin: Origin | None = None) -> AsyncIterator[httpx.AsyncClient]:
-    """A client of a real uvicorn that serves ``origin``."""
-    origin = origin or Origin(settings.REDIS_URL)
+async def serving(origin: EdgeOrigin | None = None) -> AsyncIterator[httpx.AsyncClient]:
+    """Yield a client of a real uvicorn that serves ``origin``."""
+    origin = origin or EdgeOrigin(settings.REDIS_URL)
     config = uvicorn.Config(origin, port=0, lifespan="off", log_level="warning", timeout_graceful_shutdown=1)
     server = _Server(config)
     task = asyncio.create_task(server.serve())
@@ -108,10 +110,11 @@ class _Server(uvicorn.Server):
 
 
 class Line:
-    """A way to Redis that can be cut; ``url`` is its near end."""
+    """TCP proxy to Redis that can be cut; clients connect to ``url``."""
 
     def __init__(self) -> None:
         self.url = ""
+        self._target = urlsplit(settings.REDIS_URL)
         self._is_cut = False
         self._pipes: set[asyncio.Task[None]] = set()
         self._writers: set[asyncio.StreamWriter] = set()
@@ -122,7 +125,9 @@ class Line:
         line = cls()
         server = await asyncio.start_server(line._accept, "127.0.0.1", 0)
         port = server.sockets[0].getsockname()[1]
-        line.url = urlsplit(settings.REDIS_URL)._replace(netloc=f"127.0.0.1:{port}").geturl()
+        far = urlsplit(settings.REDIS_URL)
+        credentials = "".join(far.netloc.rpartition("@")[:2])
+        line.url = far._replace(netloc=f"{credentials}127.0.0.1:{port}").geturl()
         try:
             yield line
         finally:
@@ -131,7 +136,7 @@ class Line:
             await asyncio.gather(*line._pipes, return_exceptions=True)
 
     def cut(self) -> None:
-        """Close what is open and take nothing new."""
+        """Abort open connections and refuse new ones."""
         self._is_cut = True
         for writer in self._writers:
             writer.transport.abort()
@@ -143,8 +148,7 @@ class Line:
         if self._is_cut:
             writer.transport.abort()
             return
-        target = urlsplit(settings.REDIS_URL)
-        far_reader, far_writer = await asyncio.open_connection(target.hostname, target.port)
+        far_reader, far_writer = await asyncio.open_connection(self._target.hostname, self._target.port)
         self._writers |= {writer, far_writer}
         for source, sink in ((reader, far_writer), (far_reader, writer)):
             self._pipes.add(asyncio.create_task(self._carry(source, sink)))
@@ -156,8 +160,21 @@ class Line:
         sink.transport.abort()
 
 
-async def until_waiting(origin: Origin, count: int) -> None:
+async def until_waiting(origin: EdgeOrigin, count: int) -> None:
     """Return once ``count`` requests are held."""
     async with asyncio.timeout(10):
         while origin.waiting != count:  # noqa: ASYNC110  the origin has no reason to tell
             await asyncio.sleep(0.005)
+
+
+async def fetched(client: httpx.AsyncClient, path: str) -> dict[str, bytes]:
+    """Return a broadcast's playlists, and the init segments and segments in them, by URI."""
+    files = {MULTIVARIANT: (await client.get(f"{path}{MULTIVARIANT}")).content}
+    playlists = [line for line in files[MULTIVARIANT].decode().splitlines() if not line.startswith("#")]
+    for playlist in playlists:
+        files[playlist] = text = (await client.get(f"{path}{playlist}")).content
+        lines = text.decode().splitlines()
+        maps = {line.split('URI="')[1].rstrip('"') for line in lines if line.startswith("#EXT-X-MAP:")}
+        for uri in [*maps, *(line for line in lines if not line.startswith("#"))]:
+            files[uri] = (await client.get(f"{path}{uri}")).content
+    return files

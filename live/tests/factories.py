@@ -1,4 +1,4 @@
-"""Streams and broadcasts in any state, without anything being published."""
+"""Factories of streams and broadcasts in any state, without publishing media."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from videos.tests.factories import VideoFactory
 
 
 class StreamFactory(factory.django.DjangoModelFactory[Stream]):
-    """A public stream of a new person; ``key="…"`` gives it that stream key."""
+    """Public stream of a new person; ``key="…"`` sets its stream key."""
 
     class Meta:
         model = Stream
@@ -33,7 +33,7 @@ class StreamFactory(factory.django.DjangoModelFactory[Stream]):
 
 
 class BroadcastFactory(factory.django.DjangoModelFactory[Broadcast]):
-    """A broadcast that is on air and not recorded."""
+    """Broadcast on air, without a recording."""
 
     class Meta:
         model = Broadcast
@@ -44,7 +44,7 @@ class BroadcastFactory(factory.django.DjangoModelFactory[Broadcast]):
 
 
 class ReplayedFactory(BroadcastFactory):
-    """A broadcast that ended and left a replay."""
+    """Ended broadcast with a replay."""
 
     status = Broadcast.Status.ENDED
     ending = Broadcast.Ending.UNPUBLISHED

@@ -1,4 +1,4 @@
-"""An ingest inside the test, encoders that publish into it, and what became of it all."""
+"""Helpers for tests: an ingest in the test process, encoders for it, and access to the recordings."""
 
 from __future__ import annotations
 
@@ -14,14 +14,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
+import pytest
+import redis
 from django.conf import settings
 
-from live.ingest.pipeline import Broadcaster, Pipeline, in_thread
+from common import storage
+from live.edge import keys
+from live.ingest.publisher_session import PublisherSession, in_thread
+from live.ingest.registry import SessionRegistry
 from live.ingest.server import RtmpServer
+from live.llhls.boxes import FragmentReader, Movie, Sample
+from live.llhls.playlist import Window
 from live.models import Broadcast, Stream
+from live.rtmp import avc
 from live.rtmp.session import MediaTag
 from live.tests.factories import StreamFactory
-from videoplatform import storage
 from videos.models import Video
 from videos.tests import processes
 from videos.transcoding.tools import ffmpeg_path, ffprobe_path
@@ -30,41 +37,49 @@ T = TypeVar("T")
 KEY = "live_of-the-test"
 LONGEST_WAIT_S = 30
 LOOK_EVERY_S = 0.05
+VIDEO_TAG_HEADER = bytes.fromhex("17 01 000000")
 NAMES_OF_TAGS: dict[int, Literal["audio", "video"]] = {8: "audio", 9: "video"}
+
+
+@pytest.fixture
+def one_rung_below(settings: Any) -> None:
+    """Encode one rung below the source, as fast as possible."""
+    settings.LIVE_RUNGS = [180]
+    settings.LIVE_PRESET = "ultrafast"
 
 
 @dataclass
 class Ingest:
-    broadcaster: Broadcaster
+    registry: SessionRegistry
     server: RtmpServer
 
     @property
     def url(self) -> str:
         return f"rtmp://127.0.0.1:{self.server.port}/live/{KEY}"
 
-    async def pipeline(self) -> Pipeline:
-        """The pipeline whose FFmpeg runs."""
+    async def session(self) -> PublisherSession:
+        """Return the newest session with a running FFmpeg, waiting for one."""
         return await until(lambda: self._running())
 
-    async def admit(self, publisher: FakePublisher) -> Pipeline:
-        return await self.broadcaster.admit(KEY, publisher)
+    async def admit(self, publisher: FakePublisher) -> PublisherSession:
+        return await self.registry.admit(KEY, publisher)
 
-    async def _running(self) -> Pipeline | None:
-        on_air = [pipeline for pipeline in self.broadcaster.pipelines if pipeline.ffmpeg_pid]
+    async def _running(self) -> PublisherSession | None:
+        on_air = [session for session in self.registry.sessions if session.ffmpeg_pid]
         return on_air[-1] if on_air else None
 
 
 @asynccontextmanager
 async def ingesting() -> AsyncIterator[Ingest]:
-    broadcaster = Broadcaster()
-    server = RtmpServer("127.0.0.1", 0, broadcaster)
+    registry = SessionRegistry()
+    server = RtmpServer("127.0.0.1", 0, registry)
     await server.start()
-    broadcaster.start()
+    registry.start()
     try:
-        yield Ingest(broadcaster, server)
+        yield Ingest(registry, server)
     finally:
         await server.close()
-        await broadcaster.close(within_s=10)
+        await registry.close(within_s=10)
 
 
 @dataclass
@@ -79,7 +94,7 @@ class IngestProcess:
 
 @asynccontextmanager
 async def ingest_process(bucket: str, log_dir: Path) -> AsyncIterator[IngestProcess]:
-    """``manage.py ingest`` as it runs in production, killed at the end if it still does."""
+    """Run ``manage.py ingest`` as a process, and kill it at the end."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port: int = free.getsockname()[1]
     process = processes.start(
@@ -107,7 +122,7 @@ async def ingest_process(bucket: str, log_dir: Path) -> AsyncIterator[IngestProc
 
 
 async def until(look: Callable[[], Awaitable[T | None]]) -> T:
-    """What ``look`` finds, as soon as it finds anything."""
+    """Return the first truthy result of ``look``, polling it."""
     async with asyncio.timeout(LONGEST_WAIT_S):
         while True:
             if found := await look():
@@ -124,7 +139,7 @@ def publish_args(
     has_sound: bool = True,
     x264: tuple[str, ...] = ("-tune", "zerolatency"),
 ) -> list[str]:
-    """FFmpeg as an encoder: 30 pictures a second, in real time."""
+    """Return FFmpeg's arguments for publishing 30 frames a second in real time."""
     sound = ["-f", "lavfi", "-i", "sine=frequency=440:sample_rate=48000", "-c:a", "aac"]
     picture = ["-f", "lavfi", "-i", f"testsrc2=s={size}:r=30"]
     return [
@@ -137,7 +152,7 @@ def publish_args(
 
 @asynccontextmanager
 async def publishing(url: str, **shape: Any) -> AsyncIterator[asyncio.subprocess.Process]:
-    """An encoder that publishes until the end of the block, and then is killed if it still does."""
+    """Run an encoder that publishes, and kill it at the end of the block."""
     process = await asyncio.create_subprocess_exec(
         *publish_args(url, **shape), stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
@@ -158,7 +173,7 @@ async def make_stream(**fields: object) -> Stream:
 
 
 async def broadcast_in(status: str, **fields: object) -> Broadcast:
-    """The broadcast, once it is in ``status`` and has ``fields``."""
+    """Wait for a broadcast in ``status`` with ``fields``, and return it."""
     found = Broadcast.objects.filter(status=status, **fields).select_related("recording", "stream__channel")
     return await until(lambda: in_thread(found.first))
 
@@ -169,7 +184,7 @@ async def ready_video() -> Video:
 
 
 async def recorded(segments: int, after_msn: int = -1) -> Broadcast:
-    """The broadcast, once its recording lists live segments beyond ``after_msn`` + ``segments``."""
+    """Wait until the recording lists live segment ``after_msn`` + ``segments``; return the broadcast."""
     return await broadcast_in("live", recorded_msn__gte=after_msn + segments)
 
 
@@ -180,7 +195,7 @@ def kill(pid: int | None) -> None:
 
 @dataclass(frozen=True)
 class Replay:
-    """What a recording left in the bucket, on disk."""
+    """Recording, copied from the bucket to disk."""
 
     folder: Path
 
@@ -195,29 +210,71 @@ class Replay:
         return sorted(path.stem for path in self.folder.glob("r*.m3u8"))
 
     def decoded_pictures(self, name: str = "r0") -> int:
-        """How many pictures come out of all timelines.
+        """Return the number of decoded frames of all timelines.
 
-        Each is decoded from its init segment on: ffprobe's own HLS reader loses
-        pictures behind a discontinuity, which players do not.
+        Each timeline is decoded from its init segment: ffprobe's own HLS reader loses
+        frames after a discontinuity, unlike players.
         """
         return sum(
             int(self._probe(path, "v", "-count_frames", "-show_entries", "stream=nb_read_frames")[0])
             for path in self._timelines(name)
         )
 
+    def shown_at(self, name: str = "r0") -> list[list[float]]:
+        """Return the presentation times of each timeline's frames, in order (s)."""
+        return [
+            sorted(shown_s for shown_s, _duration_s in _samples(path.read_bytes(), "vide"))
+            for path in self._timelines(name)
+        ]
+
+    def length_s(self, kind: Literal["vide", "soun"], name: str = "r0") -> float:
+        """Return the total duration of a track's frames (s)."""
+        timelines = [path.read_bytes() for path in self._timelines(name)]
+        return sum(duration_s for data in timelines for _shown_s, duration_s in _samples(data, kind))
+
     def _timelines(self, name: str) -> Iterator[Path]:
-        chunks = self.playlist(name).split("#EXT-X-MAP:")[1:]
-        for number, chunk in enumerate(chunks):
-            init, *segments = re.findall(r"[\w/-]+\.(?:mp4|m4s)", chunk)
+        for number, (init, segments) in enumerate(self._segments(name)):
             path = self.folder / f"{name}-{number}.mp4"
-            path.write_bytes(b"".join((self.folder / part).read_bytes() for part in (init, *segments)))
+            path.write_bytes(b"".join((init, *segments)))
             yield path
+
+    def _segments(self, name: str) -> Iterator[tuple[bytes, list[bytes]]]:
+        """Yield the init segment and the segments of each timeline."""
+        for chunk in self.playlist(name).split("#EXT-X-MAP:")[1:]:
+            init, *segments = re.findall(r"[\w/-]+\.(?:mp4|m4s)", chunk)
+            yield (self.folder / init).read_bytes(), [(self.folder / part).read_bytes() for part in segments]
 
     def size(self, name: str = "r0") -> tuple[int, int]:
         width, height = self._probe(
             self.folder / f"{name}.m3u8", "v", "-show_entries", "stream=width,height"
         )[0].split(",")[:2]
         return int(width), int(height)
+
+    def pixel_shapes(self, name: str = "r0") -> set[str]:
+        """Return the sample aspect ratios of all timelines, as ffprobe writes them."""
+        return {
+            shape
+            for path in self._timelines(name)
+            for shape in self._probe(path, "v", "-show_entries", "stream=sample_aspect_ratio")
+        }
+
+    def combed_pictures(self, name: str = "r0") -> int:
+        """Return the number of frames in which FFmpeg's idet filter finds two fields."""
+        found = 0
+        for path in self._timelines(name):
+            argv = [ffmpeg_path(), "-nostdin", "-i", str(path), "-vf", "idet", "-f", "null", "-"]
+            said = subprocess.run(argv, check=True, capture_output=True, text=True, timeout=60).stderr
+            counts = re.findall(r"Multi frame detection: TFF: *(\d+) BFF: *(\d+)", said)
+            found += max(int(top) + int(bottom) for top, bottom in counts)
+        return found
+
+    def opens_with_idr(self, name: str = "r0") -> list[bool]:
+        """Return, for each segment, whether its first video frame is an IDR picture."""
+        return [
+            not avc.lacks_idr(VIDEO_TAG_HEADER + next(_pictures(init + segment)).data, 4)
+            for init, segments in self._segments(name)
+            for segment in segments
+        ]
 
     def has_sound(self, name: str = "r0") -> bool:
         return bool(self._probe(self.folder / f"{name}.m3u8", "a", "-show_entries", "stream=codec_name"))
@@ -230,8 +287,28 @@ class Replay:
         return [line.strip(",") for line in dict.fromkeys(shown.stdout.split())]
 
 
+def _samples(data: bytes, kind: Literal["vide", "soun"]) -> Iterator[tuple[float, float]]:
+    """Yield presentation time and duration (s) of each sample of a track."""
+    scales: dict[int, int] = {}
+    for found in FragmentReader().feed(data):
+        if isinstance(found, Movie):
+            scales = {track.number: track.timescale for track in found.tracks if track.kind == kind}
+        elif scale := scales.get(found.track):
+            yield (found.decode_time + found.composition_offset) / scale, found.duration / scale
+
+
+def _pictures(data: bytes) -> Iterator[Sample]:
+    """Yield the samples of the video track."""
+    video: set[int] = set()
+    for found in FragmentReader().feed(data):
+        if isinstance(found, Movie):
+            video = {track.number for track in found.tracks if track.kind == "vide"}
+        elif found.track in video:
+            yield found
+
+
 async def replay_of(video: Video, folder: Path) -> Replay:
-    """Fetch everything that the recording consists of."""
+    """Download all files of the recording."""
 
     def fetch() -> None:
         for key in storage.keys_under(video.encode_prefix):
@@ -244,11 +321,28 @@ async def replay_of(video: Video, folder: Path) -> Replay:
     return Replay(folder)
 
 
-# --- Without sockets ------------------------------------------------------------------
+def durations(replay: Replay, name: str = "r0") -> list[float]:
+    return [float(found) for found in re.findall(r"#EXTINF:([\d.]+)", replay.playlist(name))]
+
+
+def timelines(replay: Replay) -> int:
+    return replay.playlist().count("#EXT-X-DISCONTINUITY") + 1
+
+
+def pictures_of(replay: Replay, name: str = "r0") -> int:
+    """Return the number of frames in the playlist's duration, at 30 a second."""
+    return round(sum(durations(replay, name)) * 30)
+
+
+def window_of(broadcast: Broadcast, rendition: str = "r0") -> Window:
+    with redis.Redis.from_url(settings.REDIS_URL) as client:
+        text = client.get(keys.window_key(broadcast.public_id, rendition))
+    assert isinstance(text, bytes)
+    return Window.from_json(text)
 
 
 class FakePublisher:
-    """What a pipeline knows of a connection; remembers why it was closed."""
+    """Fake connection for a session, which records the reasons of closing."""
 
     host = "127.0.0.1"
 
@@ -263,7 +357,7 @@ class FakePublisher:
 def tags_of(
     *options: str, seconds: float = 3, size: str = "320x180", has_sound: bool = True
 ) -> list[MediaTag]:
-    """What an encoder sends in ``seconds``, as tags."""
+    """Return the tags that an encoder sends in ``seconds``."""
     argv = publish_args("pipe:1", seconds=seconds, size=size, has_sound=has_sound)
     argv.remove("-re")
     argv[-3:] = [*options, "-f", "flv", "pipe:1"]
@@ -281,3 +375,12 @@ def tags_of(
 
 def later(tags: list[MediaTag], ms: int) -> list[MediaTag]:
     return [MediaTag(tag.kind, tag.timestamp_ms + ms, tag.payload) for tag in tags]
+
+
+async def send(session: PublisherSession, tags: list[MediaTag], *, faster: float = 2) -> None:
+    """Send tags ``faster`` times as fast as they play."""
+    started_at = asyncio.get_running_loop().time() - tags[0].timestamp_ms / 1000 / faster
+    for tag in tags:
+        due_s = started_at + tag.timestamp_ms / 1000 / faster - asyncio.get_running_loop().time()
+        await asyncio.sleep(max(0, due_s))
+        await session.tag(tag)

@@ -1,4 +1,4 @@
-"""What FFmpeg makes of a published stream, with the flags of an ingest, and what we make of that."""
+"""Clips for tests: streams encoded by FFmpeg with an ingest's flags, and packaged by us."""
 
 from __future__ import annotations
 
@@ -9,21 +9,22 @@ from functools import cache
 from math import ceil, floor
 from pathlib import Path
 
-from live.llhls.boxes import Movie, Reader, Sample
+from live.llhls.boxes import FragmentReader, Movie, Sample
 from live.llhls.segments import Init, Packager, Part, SegmentEnd, Shape
 from videos.transcoding.tools import ffmpeg_path
 
-# Odd, so that boxes, headers and samples are torn everywhere.
+# An odd size splits boxes, headers and samples at arbitrary places.
 PIECE_BYTES = 4099
 FRAGMENTED = (
-    "-f", "mp4", "-movflags", "frag_keyframe+empty_moov+default_base_moof",
+    "-avoid_negative_ts", "disabled", "-use_editlist", "0",
+    "-f", "mp4", "-movflags", "frag_keyframe+empty_moov+default_base_moof+frag_discont",
     "-frag_duration", "20000", "-flush_packets", "1",
 )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """A stream as an encoder sends it; ``gop_s`` apart stand its keyframes."""
+    """Parameters of a stream as an encoder sends it; keyframes are ``gop_s`` apart."""
 
     rate: str = "30"
     b_frames: int = 0
@@ -31,7 +32,6 @@ class Published:
     gop_s: float = 1.0
     seconds: float = 4.0
     picture_filter: str = ""
-    encodes_audio: bool = False
 
     @property
     def frame_rate(self) -> Fraction:
@@ -68,9 +68,7 @@ def encode(directory: Path, published: Published) -> list[Path]:
     """Return one file of small fragments for each rendition: the source copied, and two encodes."""
     source = publish(directory, published)
     paths = [directory / f"r{number}.mp4" for number in range(3)]
-    audio = (
-        ["-map", "0:a", "-c:a", "aac" if published.encodes_audio else "copy"] if published.has_audio else []
-    )
+    sound = ["-map", "0:a", "-c:a", "copy"] if published.has_audio else []
     arguments: list[str] = []
     for number, path in enumerate(paths):
         picture = ["-c:v", "copy"] if number == 0 else [
@@ -78,17 +76,18 @@ def encode(directory: Path, published: Published) -> list[Path]:
             "-tune", "zerolatency", "-bf", "0", "-sc_threshold", "0", "-g", "100000",
             "-force_key_frames", "source", "-fps_mode", "passthrough", "-enc_time_base", "demux",
         ]  # fmt: skip
-        sound = ["-map", "0:a", "-c:a", "copy"] if published.has_audio and number == 0 else audio
         arguments += ["-map", "0:v", *sound, *picture, *FRAGMENTED, str(path)]
     ffmpeg(
         "-flags", "low_delay", "-fpsprobesize", "0", "-analyzeduration", "200000", "-probesize", "100000",
-        "-f", "flv", "-i", str(source), *arguments,
+        "-copyts", "-f", "flv", "-i", str(source), *arguments,
     )  # fmt: skip
     return paths
 
 
-def packaged(path: Path, shape: Shape, *, first_msn: int = 0) -> list[Init | Part | SegmentEnd]:
-    packager = Packager(shape, first_msn=first_msn)
+def packaged(
+    path: Path, shape: Shape, *, first_msn: int = 0, start_s: float = 0.0
+) -> list[Init | Part | SegmentEnd]:
+    packager = Packager(shape, first_msn=first_msn, start_s=start_s)
     data = path.read_bytes()
     made: list[Init | Part | SegmentEnd] = []
     for at in range(0, len(data), PIECE_BYTES):
@@ -101,8 +100,8 @@ def parts_of(made: list[Init | Part | SegmentEnd]) -> list[Part]:
 
 
 def samples(init: Init, part: Part) -> dict[str, list[Sample]]:
-    """The samples of a part by their track's kind, read from its bytes."""
-    reader = Reader()
+    """Return the samples in a part's bytes, by kind of track."""
+    reader = FragmentReader()
     kinds = {
         track.number: track.kind
         for movie in reader.feed(init.data)
@@ -116,8 +115,17 @@ def samples(init: Init, part: Part) -> dict[str, list[Sample]]:
     return found
 
 
+def sounds_of(path: Path) -> list[bytes]:
+    """Return the data of every audio frame in a fragmented file."""
+    reader = FragmentReader()
+    found = [*reader.feed(path.read_bytes())]
+    audio = [track.number for movie in found if isinstance(movie, Movie) for track in movie.tracks
+             if track.kind == "soun"]  # fmt: skip
+    return [sample.data for sample in found if isinstance(sample, Sample) and sample.track in audio]
+
+
 def frame_digests(path: Path, stream: str = "v") -> list[str]:
-    """The digest of every decoded frame."""
+    """Return the digest of every decoded frame."""
     done = subprocess.run(
         [ffmpeg_path(), "-v", "error", "-i", str(path), "-map", f"0:{stream}", "-f", "framemd5", "-"],
         check=True, timeout=120, capture_output=True, text=True,

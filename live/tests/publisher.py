@@ -1,4 +1,4 @@
-"""An encoder for tests: the real FFmpeg, sending a moving picture with sound in real time."""
+"""Encoder for tests: a real FFmpeg that publishes video and audio in real time."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def publish_args(url: str, *, seconds: float = 600, size: str = "640x360", gop: 
 
 @contextmanager
 def publishing(rtmp_url: str, key: str, **shape: float | str) -> Iterator[Encoder]:
-    """An FFmpeg that publishes until the block ends; it says goodbye if it is still there then."""
+    """Run an FFmpeg that publishes until the block ends, and then unpublishes if it still runs."""
     argv = publish_args(f"{rtmp_url}/{key}", **shape)  # type: ignore[arg-type]
     with subprocess.Popen(argv, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE) as encoder:
         try:
@@ -35,7 +35,7 @@ def publishing(rtmp_url: str, key: str, **shape: float | str) -> Iterator[Encode
 
 
 def say_goodbye(encoder: Encoder) -> None:
-    """Stop as a person does: the encoder tells the server that it ends."""
+    """Stop the encoder by SIGINT, as a person does, so that it unpublishes first."""
     if encoder.poll() is None:
         encoder.send_signal(signal.SIGINT)
         encoder.wait(10)

@@ -1,6 +1,6 @@
-"""A client that speaks as OBS does: its commands, its order, its chunk size.
+"""RTMP client that behaves like OBS: its commands, their order, its chunk size.
 
-``Speech`` makes the bytes and needs no socket; ``Encoder`` says them to a server.
+``Speech`` builds the bytes without a socket; ``RtmpEncoder`` sends them to a server.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Any, Literal, Self
 
 from live.rtmp import amf0, chunks
 from live.rtmp.chunks import ChunkReader, ChunkWriter, Message
+from live.rtmp.reader import Value
 
 OBS_CHUNK_BYTES = 4096
 CONNECT_CHUNKS, PUBLISH_CHUNKS, MEDIA_CHUNKS = 3, 4, 4
@@ -29,7 +30,7 @@ METADATA = {
     "stereo": True,
     "encoder": "obs-output module (libobs version 30.2.3)",
 }
-# The configuration of x264's 320×180 at 30 fps, baseline, and of AAC-LC at 48 kHz in stereo.
+# Sequence headers of x264's 320×180 at 30 fps, baseline, and of AAC-LC at 48 kHz in stereo.
 AVC_HEADER = bytes.fromhex(
     "17 00 000000 01 42c00d ffe1 0019 6742c00dd901419f9f0110000003001000000303c0f142a48001 0005 68cb83cb20"
 )
@@ -37,37 +38,37 @@ AAC_HEADER = bytes.fromhex("af 00 1190")
 
 
 def picture(size: int = 2000, *, is_keyframe: bool = False) -> bytes:
-    """A video payload that looks like H.264 from outside."""
+    """Return a video payload with an H.264 tag header and zeros as data."""
     return bytes([0x17 if is_keyframe else 0x27, 1, 0, 0, 0]) + bytes(size)
 
 
 def sound(size: int = 300) -> bytes:
-    """An audio payload that looks like AAC from outside."""
+    """Return an audio payload with an AAC tag header and zeros as data."""
     return bytes([0xAF, 1]) + bytes(size)
 
 
 class Speech:
-    """What an encoder says, in bytes."""
+    """Builder of the bytes that an encoder sends."""
 
     def __init__(self) -> None:
         self.writer = ChunkWriter()
         self._transaction = 0
 
     def hello(self) -> bytes:
-        """C0 and C1, of the simple handshake."""
+        """Return C0 and C1 of the simple handshake."""
         return bytes([3]) + bytes(8) + bytes(range(256)) * 5 + bytes(248)
 
     def hello_answered(self) -> bytes:
-        """C2; servers know that it seldom repeats S1."""
+        """Return C2, which does not repeat S1, as with many encoders."""
         return bytes(1536)
 
-    def command(self, name: str, *values: amf0.Value, stream_id: int = 0) -> bytes:
+    def command(self, name: str, *values: Value, stream_id: int = 0) -> bytes:
         self._transaction += 1
         payload = amf0.encode(name, self._transaction, *values)
         chunk_stream = PUBLISH_CHUNKS if stream_id else CONNECT_CHUNKS
         return self.writer.message(chunk_stream, Message(chunks.COMMAND, stream_id, 0, payload))
 
-    def connect(self, app: str = "live", **properties: amf0.Value) -> bytes:
+    def connect(self, app: str = "live", **properties: Value) -> bytes:
         described = {
             "app": app,
             "type": "nonprivate",
@@ -78,7 +79,7 @@ class Speech:
         return self.writer.set_chunk_bytes(OBS_CHUNK_BYTES) + self.command("connect", described | properties)
 
     def prepare(self, key: str) -> bytes:
-        """What OBS says in one breath once it is connected."""
+        """Return the commands that OBS sends together after connecting."""
         return (
             self.command("releaseStream", None, key)
             + self.command("FCPublish", None, key)
@@ -100,7 +101,7 @@ class Speech:
         return self.command("FCUnpublish", None, key) + self.command("deleteStream", None, 1)
 
     def whole(self, key: str, *, seconds: int = 1) -> bytes:
-        """A broadcast from its first byte to its last, for who need not wait for answers."""
+        """Return all bytes of a broadcast, for a client that waits for no answers."""
         return b"".join(
             (
                 self.hello(), self.hello_answered(), self.connect(), self.prepare(key), self.publish(key),
@@ -117,14 +118,14 @@ class Speech:
         return b"".join(said)
 
 
-class Encoder:
-    """``Speech`` at a server, waiting for its answers where OBS does."""
+class RtmpEncoder:
+    """Connection that sends ``Speech`` to a server and waits for answers as OBS does."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.speech = Speech()
         self.reader = reader
         self.writer = writer
-        self._answers = ChunkReader(max_message_bytes=65_536, max_chunk_bytes=65_536, max_chunk_streams=8)
+        self._answers = ChunkReader(max_message_bytes=65_536, max_chunk_streams=8)
         self.window_bytes = 0
 
     @classmethod
@@ -146,7 +147,7 @@ class Encoder:
         await self.reader.readexactly(1 + 2 * 1536)
         await self.say(self.speech.hello_answered())
 
-    async def connect(self, app: str = "live", **properties: amf0.Value) -> list[Any]:
+    async def connect(self, app: str = "live", **properties: Value) -> list[Any]:
         await self.shake_hands()
         await self.say(self.speech.connect(app, **properties))
         return await self.answer("_result")
@@ -165,7 +166,7 @@ class Encoder:
         return status
 
     async def answer(self, name: str) -> list[Any]:
-        """The server's next command, which is to be ``name``."""
+        """Return the server's next command, and fail if it is not ``name``."""
         while True:
             message = await self.message()
             if message.type_id == chunks.COMMAND:
@@ -185,11 +186,11 @@ class Encoder:
         await self.say(self.speech.goodbye(key))
 
     async def end_of_file(self) -> None:
-        """Wait until the server closes; whatever it still says does not matter."""
+        """Read and ignore data until the server closes the connection."""
         while await self.reader.read(65_536):
             pass
 
     async def end_of_file_or_reset(self) -> None:
-        """The same where the server throws a connection away."""
+        """Read and ignore data until the server closes or resets the connection."""
         with contextlib.suppress(ConnectionError):
             await self.end_of_file()

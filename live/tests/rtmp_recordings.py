@@ -1,4 +1,4 @@
-"""What real encoders sent, from their connect to their goodbye, without the handshake before it.
+"""Recorded bytes of real encoders, from connect to goodbye, without the handshake.
 
 Both published a still picture of 32×18 with silence to ``rtmp://127.0.0.1/live/live_key``.
 """

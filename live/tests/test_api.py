@@ -1,4 +1,4 @@
-"""Live over the API, to the letter of the contract."""
+"""Tests of the live API's documented answers."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ from rest_framework.test import APIClient
 
 from accounts.models import User
 from accounts.tests.factories import UserFactory
-from live import liveness
+from live import ingest_presence
+from live.ingest import turns
 from live.models import Broadcast, Stream
 from live.tests.factories import BroadcastFactory, ChatMessageFactory, ReplayedFactory, StreamFactory
+from videos.models import Video
 
 pytestmark = [pytest.mark.django_db, pytest.mark.redis]
 
@@ -49,7 +51,7 @@ def signed_in(user: User | None) -> APIClient:
     return client
 
 
-def test_a_channel_that_never_went_live_is_offline() -> None:
+def test_channel_that_never_went_live_is_offline() -> None:
     user = UserFactory()
 
     state = APIClient().get(f"/api/v1/live/{user.username}/").json()
@@ -59,7 +61,7 @@ def test_a_channel_that_never_went_live_is_offline() -> None:
     assert state["chat"] == {"websocket_path": f"/ws/live/{user.username}/chat/"}
 
 
-def test_a_broadcast_says_where_it_plays() -> None:
+def test_broadcast_has_playback_urls() -> None:
     broadcast = BroadcastFactory()
 
     state = APIClient().get(path_of(broadcast.stream)).json()
@@ -72,16 +74,34 @@ def test_a_broadcast_says_where_it_plays() -> None:
     }
 
 
-def test_after_the_end_it_points_to_the_replay() -> None:
+def test_ended_broadcast_names_its_replay() -> None:
     replayed = ReplayedFactory()
 
     state = APIClient().get(path_of(replayed.stream)).json()
 
     assert (state["status"], state["replay_id"]) == ("offline", replayed.recording.public_id)
+    assert state["replay_broadcast_id"] == replayed.public_id
+
+
+def test_withheld_replay_is_not_named() -> None:
+    replayed = ReplayedFactory()
+    Video.objects.filter(pk=replayed.recording_id).update(withheld=Video.Withheld.HIDDEN)
+
+    assert APIClient().get(path_of(replayed.stream)).json()["replay_id"] is None
+
+
+@pytest.mark.parametrize(("visibility", "is_named"), [("public", False), ("unlisted", True)])
+def test_unlisted_replay_is_named_only_by_an_unlisted_page(visibility: str, is_named: bool) -> None:
+    replayed = ReplayedFactory(stream__visibility=visibility)
+    Video.objects.filter(pk=replayed.recording_id).update(visibility="unlisted")
+
+    state = APIClient().get(path_of(replayed.stream)).json()
+
+    assert (state["replay_id"] is not None) is is_named
 
 
 @pytest.mark.parametrize("asker", ["stranger", "somebody", "owner", "moderator"])
-def test_a_private_stream_is_a_secret(asker: str) -> None:
+def test_private_stream_is_found_only_by_owner_and_moderators(asker: str) -> None:
     broadcast = BroadcastFactory(stream__visibility="private")
     people = {
         "stranger": None,
@@ -97,7 +117,7 @@ def test_a_private_stream_is_a_secret(asker: str) -> None:
         assert broadcast.access_key in answer.json()["playback"]["hls_url"]
 
 
-def test_the_list_shows_public_streams_that_are_on_air() -> None:
+def test_list_shows_public_streams_on_air() -> None:
     shown = BroadcastFactory()
     BroadcastFactory(stream__visibility="unlisted")
     BroadcastFactory(stream__is_suspended=True)
@@ -111,7 +131,9 @@ def test_the_list_shows_public_streams_that_are_on_air() -> None:
 
 
 @pytest.mark.parametrize("count", [1, 3])
-def test_the_list_costs_the_same_for_one_and_for_three(count: int, django_assert_num_queries: Any) -> None:
+def test_query_count_of_the_list_is_the_same_for_one_and_three(
+    count: int, django_assert_num_queries: Any
+) -> None:
     for _ in range(count):
         BroadcastFactory()
 
@@ -119,7 +141,7 @@ def test_the_list_costs_the_same_for_one_and_for_three(count: int, django_assert
         APIClient().get("/api/v1/live/")
 
 
-def test_a_channel_says_whether_it_is_on_air() -> None:
+def test_channel_has_a_live_flag() -> None:
     broadcast = BroadcastFactory()
 
     on_air = APIClient().get(f"/api/v1/channels/{broadcast.stream.username}/").json()["live"]
@@ -128,7 +150,7 @@ def test_a_channel_says_whether_it_is_on_air() -> None:
     assert (on_air, off_air) == (True, False)
 
 
-def test_its_owner_changes_title_and_category() -> None:
+def test_owner_changes_title_and_category() -> None:
     stream = StreamFactory()
 
     answer = signed_in(stream.channel.owner).patch(path_of(stream), {"title": "夜聊", "category": "music"})
@@ -148,7 +170,7 @@ CHANGES = [
 
 
 @pytest.mark.parametrize(("method", "rest"), CHANGES)
-def test_only_its_owner_acts_on_a_stream(method: str, rest: str) -> None:
+def test_strangers_cannot_act_on_a_stream(method: str, rest: str) -> None:
     stream = BroadcastFactory().stream
 
     stranger = getattr(APIClient(), method)(path_of(stream, rest))
@@ -157,7 +179,7 @@ def test_only_its_owner_acts_on_a_stream(method: str, rest: str) -> None:
     assert (stranger.status_code, somebody.status_code) == (401, 403)
 
 
-def test_a_key_is_shown_once_and_not_cached() -> None:
+def test_key_is_shown_once_and_not_cached() -> None:
     stream = StreamFactory()
     owner = signed_in(stream.channel.owner)
 
@@ -168,9 +190,10 @@ def test_a_key_is_shown_once_and_not_cached() -> None:
     assert answer.json()["ingest_url"].startswith("rtmp://testserver:")
     assert answer.json()["ingest_url"].endswith("/live")
     assert answer.json()["stream_key"] not in owner.get(path_of(stream)).content.decode()
+    assert answer.json()["key_id"] == Stream.objects.get(pk=stream.pk).key_id
 
 
-def test_a_revoked_key_is_gone() -> None:
+def test_revocation_removes_the_key() -> None:
     stream = StreamFactory(key="right")
 
     answer = signed_in(stream.channel.owner).delete(path_of(stream, "stream-key/"))
@@ -180,7 +203,7 @@ def test_a_revoked_key_is_gone() -> None:
 
 
 @pytest.mark.parametrize("who", ["owner", "moderator"])
-def test_a_broadcast_is_ended_once(who: str) -> None:
+def test_broadcast_is_ended_once(who: str) -> None:
     stream = BroadcastFactory().stream
     client = signed_in(stream.channel.owner if who == "owner" else UserFactory(is_superuser=True))
 
@@ -203,12 +226,12 @@ def test_heartbeats_count_a_viewer_once() -> None:
     assert client.get(path_of(stream)).json()["viewer_count"] == 2
 
 
-def test_nobody_watches_what_is_not_on_air() -> None:
+def test_heartbeat_off_air_is_a_conflict() -> None:
     answer = APIClient().post(path_of(StreamFactory(), "heartbeat/"), {})
     assert answer.status_code == 409
 
 
-def test_a_ticket_is_for_people() -> None:
+def test_ticket_requires_signing_in() -> None:
     stream = StreamFactory()
 
     refused = APIClient().post(path_of(stream, "chat/ticket/"))
@@ -218,19 +241,29 @@ def test_a_ticket_is_for_people() -> None:
     assert set(given.json()) == {"ticket", "expires_at"}
 
 
-def test_health_is_there_while_the_signal_is() -> None:
+def test_health_is_available_only_with_a_signal() -> None:
     broadcast = BroadcastFactory()
     owner = signed_in(broadcast.stream.channel.owner)
     silent = owner.get(path_of(broadcast.stream, "health/"))
 
-    liveness.note_health(broadcast.public_id, HEALTH)
+    ingest_presence.note_health(broadcast.public_id, HEALTH)
     heard = owner.get(path_of(broadcast.stream, "health/"))
 
     assert silent.status_code == 409
     assert (heard.status_code, heard.json()) == (200, HEALTH)
 
 
-def test_the_chat_s_history_is_paged_by_seq_without_what_was_deleted() -> None:
+def test_health_reports_a_second_encoder_with_the_same_key() -> None:
+    broadcast = BroadcastFactory(connection_id="one")
+    ingest_presence.note_health(broadcast.public_id, HEALTH | {"verdict": "good", "advice": ["b_frames"]})
+    turns.check(broadcast.stream, {"one": True})
+
+    health = signed_in(broadcast.stream.channel.owner).get(path_of(broadcast.stream, "health/")).json()
+
+    assert (health["verdict"], health["advice"]) == ("rival_encoder", ["rival_encoder", "b_frames"])
+
+
+def test_chat_history_is_paged_by_seq_without_deleted_messages() -> None:
     stream = StreamFactory()
     messages = [ChatMessageFactory(stream=stream, seq=seq) for seq in range(1, 61)]
     ChatMessageFactory(stream=stream, seq=61, deleted_at=messages[0].sent_at)
@@ -245,10 +278,10 @@ def test_the_chat_s_history_is_paged_by_seq_without_what_was_deleted() -> None:
 
 
 @pytest.mark.parametrize("before", ["x", "-1", "9" * 40, "%00"])
-def test_nonsense_before_is_a_clear_error(before: str) -> None:
+def test_invalid_before_parameter_is_a_bad_request(before: str) -> None:
     assert APIClient().get(path_of(StreamFactory(), f"chat/?before={before}")).status_code == 400
 
 
 @pytest.mark.parametrize("name", ["nobody", "a" * 300, "%00"])
-def test_a_name_that_nobody_has_is_not_found(name: str) -> None:
+def test_unknown_username_is_not_found(name: str) -> None:
     assert APIClient().get(f"/api/v1/live/{name}/").status_code in {400, 404}

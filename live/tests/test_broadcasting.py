@@ -1,4 +1,4 @@
-"""The life of a broadcast: every change names the connection it speaks for."""
+"""Tests of a broadcast's life cycle, in which every change names its connection."""
 
 from __future__ import annotations
 
@@ -6,9 +6,17 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+import redis
+from django.conf import settings as django_settings
 from django.utils import timezone
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import OutOfMemoryError
 
-from live import broadcasting, liveness, services
+from accounts.models import OutboxEntry, SweepFailure
+from live import broadcasting, services
+from live.broadcasting import MayNotPublish, Standing
+from live.chat import log as chat_log
+from live.edge import control, keys
 from live.errors import NotOnAir, StreamSuspended
 from live.models import Broadcast, Stream
 from live.tests.factories import BroadcastFactory, StreamFactory
@@ -28,13 +36,18 @@ def begin(stream: Stream, connection_id: str = "first") -> Broadcast:
     return broadcasting.begin(stream, connection_id=connection_id, source=SOURCE)
 
 
+def keep_alive(broadcast: Broadcast, connection_id: str = "first") -> Standing:
+    """Send a heartbeat with the key that the publisher came with; return its standing."""
+    return broadcasting.keep_alive(broadcast.pk, connection_id, key_digest=broadcast.stream.key_digest)
+
+
 def long_ago(broadcast: Broadcast, *names: str) -> None:
     Broadcast.objects.filter(pk=broadcast.pk).update(
         **dict.fromkeys(names, timezone.now() - timedelta(hours=1))
     )
 
 
-def test_a_broadcast_begins_and_is_recorded_as_a_video_that_nobody_sees_yet() -> None:
+def test_broadcast_begins_with_an_unlisted_recording() -> None:
     stream = StreamFactory()
 
     broadcast = begin(stream)
@@ -46,26 +59,53 @@ def test_a_broadcast_begins_and_is_recorded_as_a_video_that_nobody_sees_yet() ->
     assert not Video.objects.listed().exists()
 
 
-def test_a_stream_that_keeps_no_replay_is_not_recorded() -> None:
+def test_recording_of_an_untitled_stream_is_named_by_channel_and_day() -> None:
+    stream = StreamFactory(title="")
+
+    broadcast = begin(stream)
+
+    assert broadcast.recording is not None
+    assert broadcast.recording.title == f"{stream.channel.name} · {broadcast.started_at:%Y-%m-%d}"
+
+
+def test_stream_without_replay_is_not_recorded() -> None:
     broadcast = begin(StreamFactory(record=False))
     assert broadcast.recording is None
 
 
-def test_the_newest_publisher_continues_the_broadcast_and_the_older_one_says_nothing_more() -> None:
+def test_channel_at_its_storage_limit_goes_live_only_unrecorded(settings: Any) -> None:
+    settings.MAX_BYTES_KEPT_PER_PERSON = 1000
+    stream = StreamFactory()
+    first = begin(stream)
+    assert first.recording is not None
+    Video.objects.filter(pk=first.recording.pk).update(source_size_bytes=1000)
+
+    begin(stream, "second")  # a running broadcast may continue
+    broadcasting.end(first, Broadcast.Ending.STOPPED)
+    with pytest.raises(MayNotPublish) as refused:
+        begin(stream, "third")
+    Stream.objects.filter(pk=stream.pk).update(record=False)
+    unrecorded = begin(stream, "fourth")
+
+    assert refused.value.standing is Standing.STORAGE_LIMIT
+    assert unrecorded.recording is None
+
+
+def test_newest_publisher_continues_the_broadcast_and_the_older_one_is_ignored() -> None:
     stream = StreamFactory()
     first = begin(stream, "first")
 
     second = begin(stream, "second")
 
     assert first.pk == second.pk
-    assert broadcasting.keep_alive(first.pk, "first") is False
+    assert keep_alive(first, "first") is Standing.REPLACED
     assert broadcasting.interrupt(first.pk, "first") is False
     broadcasting.release(first.pk, "first", said_goodbye=True)
     second.refresh_from_db()
     assert second.status == Broadcast.Status.LIVE
 
 
-def test_a_publisher_that_returns_in_time_continues_the_same_broadcast() -> None:
+def test_publisher_that_returns_in_time_continues_the_same_broadcast() -> None:
     stream = StreamFactory()
     broadcast = begin(stream, "first")
     broadcasting.release(broadcast.pk, "first", said_goodbye=False)
@@ -77,7 +117,18 @@ def test_a_publisher_that_returns_in_time_continues_the_same_broadcast() -> None
     assert (returned.pk, returned.status) == (broadcast.pk, Broadcast.Status.LIVE)
 
 
-def test_one_that_returns_too_late_begins_a_new_one() -> None:
+def test_broadcast_keeps_its_rungs_on_a_host_with_others(settings: Any) -> None:
+    stream = StreamFactory()
+    settings.LIVE_RUNGS = [720, 480, 360]
+    first = begin(stream, "first")
+    settings.LIVE_RUNGS = [480, 360]
+
+    again = begin(stream, "second")
+
+    assert (again.pk, again.rungs_json) == (first.pk, [720, 480, 360])
+
+
+def test_publisher_returning_too_late_begins_a_new_broadcast() -> None:
     stream = StreamFactory(record=False)
     broadcast = begin(stream, "first")
     broadcasting.interrupt(broadcast.pk, "first")
@@ -91,7 +142,7 @@ def test_one_that_returns_too_late_begins_a_new_one() -> None:
     assert later.pk != broadcast.pk
 
 
-def test_an_encoder_that_said_goodbye_may_change_its_mind() -> None:
+def test_publisher_returning_after_unpublishing_continues_the_broadcast() -> None:
     stream = StreamFactory(record=False)
     broadcast = begin(stream, "first")
     broadcasting.release(broadcast.pk, "first", said_goodbye=True)
@@ -103,7 +154,7 @@ def test_an_encoder_that_said_goodbye_may_change_its_mind() -> None:
     assert (again.pk, again.status, again.ended_at) == (broadcast.pk, Broadcast.Status.LIVE, None)
 
 
-def test_what_was_ended_in_the_studio_stays_ended() -> None:
+def test_broadcast_ended_in_the_studio_stays_ended() -> None:
     stream = StreamFactory(record=False)
     broadcast = begin(stream, "first")
     services.end_broadcast(stream)
@@ -111,15 +162,15 @@ def test_what_was_ended_in_the_studio_stays_ended() -> None:
     again = begin(stream, "second")
 
     assert again.pk != broadcast.pk
-    assert broadcasting.keep_alive(broadcast.pk, "first") is False
+    assert keep_alive(broadcast) is Standing.ENDED
 
 
-def test_nothing_that_is_off_the_air_can_be_ended() -> None:
+def test_ending_a_stream_off_air_is_refused() -> None:
     with pytest.raises(NotOnAir):
         services.end_broadcast(StreamFactory())
 
 
-def test_a_recording_without_a_picture_leaves_no_video() -> None:
+def test_recording_without_a_frame_leaves_no_video() -> None:
     broadcast = begin(StreamFactory())
 
     broadcasting.release(broadcast.pk, "first", said_goodbye=True)
@@ -127,12 +178,12 @@ def test_a_recording_without_a_picture_leaves_no_video() -> None:
     assert not Video.objects.exists()
 
 
-def test_the_sweeper_finds_a_publisher_whose_ingest_died() -> None:
+def test_sweep_interrupts_broadcast_of_a_dead_ingest() -> None:
     broadcast = begin(StreamFactory(record=False))
     long_ago(broadcast, "started_at")
     broadcasting.sweep()
     heard = Broadcast.objects.get(pk=broadcast.pk).status
-    liveness.forget_alive(broadcast.public_id)
+    long_ago(broadcast, "heard_at")
 
     broadcasting.sweep()
 
@@ -140,54 +191,174 @@ def test_the_sweeper_finds_a_publisher_whose_ingest_died() -> None:
     assert (heard, broadcast.status) == (Broadcast.Status.LIVE, Broadcast.Status.RECONNECTING)
 
 
-def test_an_ingest_that_was_thought_dead_takes_the_interruption_back() -> None:
+def test_heartbeat_of_an_ingest_ends_a_wrong_interruption() -> None:
     broadcast = begin(StreamFactory(record=False))
     broadcasting.interrupt(broadcast.pk, "first")
 
-    still_publishes = broadcasting.keep_alive(broadcast.pk, "first")
+    standing = keep_alive(broadcast)
 
     broadcast.refresh_from_db()
-    assert (still_publishes, broadcast.status) == (True, Broadcast.Status.LIVE)
+    assert (standing, broadcast.status) == (Standing.GOOD, Broadcast.Status.LIVE)
 
 
-def test_the_sweeper_leaves_no_recording_open() -> None:
+def test_sweep_closes_open_recordings() -> None:
     broadcast = begin(StreamFactory())
     services.end_broadcast(broadcast.stream)
-    liveness.forget_alive(broadcast.public_id)
-    long_ago(broadcast, "ended_at")
+    long_ago(broadcast, "ended_at", "heard_at")
 
     broadcasting.sweep()
 
     assert not Video.objects.filter(status=Video.Status.PROCESSING).exists()
 
 
-# --- Keys -------------------------------------------------------------------------
+def test_emptied_redis_ends_no_broadcast() -> None:
+    broadcast = begin(StreamFactory(record=False))
+    long_ago(broadcast, "started_at")
+    with redis.Redis.from_url(django_settings.REDIS_URL) as client:
+        client.flushdb()
+
+    broadcasting.sweep()
+
+    broadcast.refresh_from_db()
+    assert broadcast.status == Broadcast.Status.LIVE
 
 
-def test_a_key_is_kept_as_a_digest_and_opens_the_stream() -> None:
+@pytest.mark.parametrize("error", [OutOfMemoryError("full"), RedisConnectionError("away")])
+def test_redis_refusing_writes_does_not_end_a_broadcast(
+    error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_args: object, **_named: object) -> None:
+        raise error
+
+    for module, name in ((chat_log, "announce"), (control, "correct_access"), (control, "_set")):
+        monkeypatch.setattr(module, name, refuse)
+    broadcast = begin(StreamFactory(record=False))
+    long_ago(broadcast, "started_at", "heard_at")
+
+    standing = keep_alive(broadcast)
+    broadcasting.sweep()
+
+    broadcast.refresh_from_db()
+    assert (standing, broadcast.status) == (Standing.GOOD, Broadcast.Status.LIVE)
+    broadcasting.release(broadcast.pk, "first", said_goodbye=True)
+    broadcast.refresh_from_db()
+    assert broadcast.status == Broadcast.Status.ENDED
+
+
+def test_failing_broadcast_does_not_block_the_sweep(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    bad, good = begin(StreamFactory(record=False)), begin(StreamFactory(record=False))
+    for broadcast in (bad, good):
+        broadcasting.interrupt(broadcast.pk, "first")
+        long_ago(broadcast, "interrupted_at")
+    # The sweep takes the failing broadcast first.
+    Broadcast.objects.filter(pk=bad.pk).update(started_at=timezone.now() + timedelta(hours=1))
+    real = broadcasting.end
+
+    def end(broadcast: Broadcast, ending: str, **how: Any) -> bool:
+        if broadcast.pk == bad.pk:
+            raise ValueError("a bad row")
+        return real(broadcast, ending, **how)
+
+    monkeypatch.setattr(broadcasting, "end", end)
+    broadcasting.sweep()
+
+    good.refresh_from_db()
+    assert good.status == Broadcast.Status.ENDED
+    assert SweepFailure.objects.get().row_pk == bad.pk
+
+
+def test_stream_made_private_after_its_key_was_checked_begins_private() -> None:
+    admitted = StreamFactory(key="right")
+    services.edit_stream(Stream.objects.get(pk=admitted.pk), visibility="private")
+
+    broadcast = begin(admitted)
+
+    assert broadcast.access == broadcast.access_key
+    assert broadcast.recording is not None
+    assert broadcast.recording.visibility == "private"
+
+
+@pytest.mark.parametrize(
+    ("change", "standing"),
+    [("rotate", Standing.KEY_CHANGED), ("revoke", Standing.KEY_CHANGED), ("suspend", Standing.SUSPENDED),
+     ("deactivate", Standing.SUSPENDED), ("delete", Standing.KEY_CHANGED)],
+)  # fmt: skip
+def test_publisher_is_refused_after_its_key_or_owner_lost_access(change: str, standing: Standing) -> None:
+    admitted = StreamFactory(key="right")
+    withdraw(Stream.objects.get(pk=admitted.pk), change)
+
+    with pytest.raises(MayNotPublish) as caught:
+        begin(admitted)
+
+    assert caught.value.standing is standing
+    assert not Broadcast.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "standing"),
+    [("rotate", Standing.KEY_CHANGED), ("revoke", Standing.KEY_CHANGED), ("deactivate", Standing.SUSPENDED)],
+)
+def test_heartbeat_tells_the_ingest_of_a_lost_command(change: str, standing: Standing) -> None:
+    """The test never commits, so no command reaches an ingest."""
+    broadcast = begin(StreamFactory(key="right"))
+    withdraw(Stream.objects.get(pk=broadcast.stream_id), change)
+
+    assert keep_alive(broadcast) is standing
+
+
+def test_heartbeat_corrects_outdated_access_at_the_edge() -> None:
+    broadcast = begin(StreamFactory())
+    control.set_access(broadcast.public_id, "open")
+    services.edit_stream(Stream.objects.get(pk=broadcast.stream_id), visibility="private")
+
+    assert keep_alive(broadcast) is Standing.GOOD
+
+    with redis.Redis.from_url(django_settings.REDIS_URL) as client:
+        served = client.hget(keys.meta_key(broadcast.public_id), "access")
+    assert served == broadcast.access_key.encode()
+
+
+def withdraw(stream: Stream, change: str) -> None:
+    match change:
+        case "rotate":
+            services.rotate_stream_key(stream)
+        case "revoke":
+            services.revoke_stream_key(stream)
+        case "suspend":
+            services.suspend_stream(stream, is_suspended=True)
+        case "deactivate":
+            stream.channel.owner.is_active = False
+            stream.channel.owner.save()
+        case "delete":
+            stream.delete()
+
+
+def test_key_is_stored_as_a_digest_and_finds_its_stream() -> None:
     stream = StreamFactory()
 
     key = services.rotate_stream_key(stream)
 
     stream.refresh_from_db()
     assert key not in str(vars(stream))
-    assert services.stream_with_key(key) == stream
+    assert services.owner_of_key(key) == stream
 
 
-def test_a_rotated_and_a_revoked_key_open_nothing() -> None:
+def test_rotated_and_revoked_keys_are_refused() -> None:
     stream = StreamFactory()
     old = services.rotate_stream_key(stream)
     new = services.rotate_stream_key(stream)
-    after_rotation = services.stream_with_key(old)
+    after_rotation = services.owner_of_key(old)
     services.revoke_stream_key(stream)
 
     assert after_rotation is None
-    assert services.stream_with_key(new) is None
-    assert services.stream_with_key("") is None
+    assert services.owner_of_key(new) is None
+    assert services.owner_of_key("") is None
 
 
 @pytest.mark.parametrize("change", ["suspend", "deactivate"])
-def test_a_banned_streamer_s_key_opens_nothing(change: str) -> None:
+def test_key_of_suspended_or_inactive_streamer_is_refused(change: str) -> None:
     stream = StreamFactory(key="right")
     if change == "suspend":
         services.suspend_stream(stream, is_suspended=True)
@@ -195,10 +366,12 @@ def test_a_banned_streamer_s_key_opens_nothing(change: str) -> None:
         stream.channel.owner.is_active = False
         stream.channel.owner.save()
 
-    assert services.stream_with_key("right") is None
+    owner = services.owner_of_key("right")
+    assert owner is not None
+    assert not owner.can_publish()
 
 
-def test_a_suspended_streamer_gets_no_key_and_what_is_live_ends() -> None:
+def test_suspension_ends_the_broadcast_and_refuses_a_new_key() -> None:
     broadcast = BroadcastFactory()
 
     services.suspend_stream(broadcast.stream, is_suspended=True)
@@ -209,10 +382,7 @@ def test_a_suspended_streamer_gets_no_key_and_what_is_live_ends() -> None:
         services.rotate_stream_key(broadcast.stream)
 
 
-# --- What is shown ------------------------------------------------------------------
-
-
-def test_making_a_running_broadcast_private_closes_the_way_that_was_open(
+def test_running_broadcast_made_private_gets_a_secret_path(
     django_capture_on_commit_callbacks: Any,
 ) -> None:
     broadcast = begin(StreamFactory())
@@ -225,17 +395,10 @@ def test_making_a_running_broadcast_private_closes_the_way_that_was_open(
     assert (recording.visibility, recording.title) == ("private", "Only us")
 
 
-# --- Who hears of it ----------------------------------------------------------------
-
-
 @pytest.mark.parametrize(("visibility", "told"), [("public", 1), ("unlisted", 0)])
-def test_followers_hear_of_a_public_broadcast_once(
-    visibility: str, told: int, django_capture_on_commit_callbacks: Any
-) -> None:
+def test_followers_are_notified_of_a_public_broadcast_once(visibility: str, told: int) -> None:
     stream = StreamFactory(visibility=visibility)
-    with django_capture_on_commit_callbacks() as callbacks:
-        begin(stream, "first")
-        begin(stream, "second")
+    begin(stream, "first")
+    begin(stream, "second")
 
-    sent = [callback for callback in callbacks if callback.__name__ == "send"]
-    assert len(sent) == told
+    assert OutboxEntry.objects.count() == told

@@ -1,4 +1,4 @@
-"""Frames as values, without Django and without Redis."""
+"""Tests of frames as values, without Django and without Redis."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def refusal_of(text: str | bytes | None) -> tuple[str, str | None]:
         ),
     ],
 )
-def test_a_frame_means_what_the_contract_says(frame: dict[str, object], meaning: messages.Frame) -> None:
+def test_valid_frame_is_parsed(frame: dict[str, object], meaning: messages.ClientFrame) -> None:
     assert messages.parse(json.dumps(frame, ensure_ascii=False)) == meaning
 
 
@@ -47,6 +47,9 @@ def test_a_frame_means_what_the_contract_says(frame: dict[str, object], meaning:
         ({"type": "say", "text": 5}, "bad_frame"),
         ({"type": "say", "text": ""}, "empty"),
         ({"type": "say", "text": "\u200d\u2060 "}, "empty"),
+        ({"type": "say", "text": "\u3164"}, "empty"),
+        ({"type": "say", "text": "\u2800\u115f\u1160\uffa0\u17b4"}, "empty"),
+        ({"type": "say", "text": "\U000e0041\U000e0001\u034f\ufe0f"}, "empty"),
         ({"type": "say", "text": "a\nb"}, "bad_characters"),
         ({"type": "say", "text": "a\x1bb"}, "bad_characters"),
         ({"type": "say", "text": "x" * 501}, "too_long"),
@@ -65,16 +68,16 @@ def test_a_frame_means_what_the_contract_says(frame: dict[str, object], meaning:
         ({}, "unknown_type"),
     ],
 )
-def test_a_frame_that_means_nothing_is_named(frame: dict[str, object], code: str) -> None:
+def test_invalid_frame_is_refused_with_a_code(frame: dict[str, object], code: str) -> None:
     assert refusal_of(json.dumps(frame)) == (code, None)
 
 
-def test_the_nonce_comes_back_with_the_refusal() -> None:
+def test_refusal_carries_the_nonce() -> None:
     assert refusal_of('{"type":"say","text":"","nonce":"abc"}') == ("empty", "abc")
     assert refusal_of('{"type":"say","text":"a","nonce":7}') == ("bad_nonce", None)
 
 
-def test_a_frame_has_at_most_four_kilobytes() -> None:
+def test_frame_has_at_most_four_kilobytes() -> None:
     padding = "x" * (messages.MAX_FRAME_BYTES - len('{"type":"resume","after":1,"x":""}'))
     assert messages.parse(f'{{"type":"resume","after":1,"x":"{padding}"}}') == messages.Resume(1)
     assert refusal_of(f'{{"type":"resume","after":1,"x":"{padding}x"}}') == ("too_long", None)
@@ -82,17 +85,17 @@ def test_a_frame_has_at_most_four_kilobytes() -> None:
 
 
 @pytest.mark.parametrize("text", ["\ud800", "[" * 4000, "1" * 4090, "NaN", b"{}", None])
-def test_no_json_breaks_the_reader(text: str | bytes | None) -> None:
+def test_malformed_json_is_a_bad_frame(text: str | bytes | None) -> None:
     assert refusal_of(text) == ("bad_frame", None)
 
 
 @given(st.text(max_size=200) | st.binary(max_size=20))
-def test_whatever_is_sent_is_understood_or_refused(said: str | bytes) -> None:
+def test_any_input_is_parsed_or_refused(said: str | bytes) -> None:
     assert refusal_of(said)[0] in {"bad_frame", "unknown_type"}
 
 
 @given(st.text(max_size=600), st.none() | st.text(max_size=70))
-def test_what_is_accepted_can_be_stored_and_sent(text: str, nonce: str | None) -> None:
+def test_accepted_text_can_be_stored_and_encoded(text: str, nonce: str | None) -> None:
     said = understood(json.dumps({"type": "say", "text": text, "nonce": nonce}))
 
     if isinstance(said, messages.Say):
@@ -103,14 +106,14 @@ def test_what_is_accepted_can_be_stored_and_sent(text: str, nonce: str | None) -
         assert said in {"empty", "too_long", "bad_characters", "bad_nonce"}
 
 
-def understood(text: str) -> messages.Frame | str:
+def understood(text: str) -> messages.ClientFrame | str:
     try:
         return messages.parse(text)
     except BadFrame as refused:
         return refused.code
 
 
-def test_a_message_is_whole_around_its_seq() -> None:
+def test_message_with_seq_inserted_is_complete_json() -> None:
     user = {"username": "bob", "display_name": "Bob 鲍", "badges": ["owner"]}
     head, tail = messages.message_around_seq(
         public_id="abc", user=user, text='say "hi"', sent_at="2026-01-01T00:00:00.000Z", nonce="n"
@@ -146,11 +149,11 @@ def test_a_message_is_whole_around_its_seq() -> None:
         ({"type": "broadcast", "status": "live"}, True),
     ],
 )
-def test_only_messages_and_counts_may_be_left_out(fields: dict[str, object], is_kept: bool) -> None:
+def test_only_messages_and_viewer_counts_are_skippable(fields: dict[str, object], is_kept: bool) -> None:
     assert Event.read(1, json.dumps(fields)).is_kept is is_kept
 
 
-def test_frames_are_json() -> None:
+def test_server_frames_are_json() -> None:
     assert messages.tick(3, ['{"a":1}', '{"b":2}']) == '{"type":"tick","seq":3,"events":[{"a":1},{"b":2}]}'
     assert json.loads(messages.tick(3, [], 2)) == {"type": "tick", "seq": 3, "events": [], "skipped": 2}
     assert json.loads(messages.hello({"room": "bob", "seq": 1}, None, ['{"a":1}'])) == {

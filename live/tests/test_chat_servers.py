@@ -1,4 +1,4 @@
-"""Chat between real servers: two web processes on one Redis, under uvicorn and under daphne."""
+"""Tests of chat between real servers: two web processes on one Redis, under uvicorn and daphne."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from websockets.exceptions import ConnectionClosed
 from accounts.models import User
 from accounts.tests.factories import UserFactory
 from live.chat import log, store, tickets
-from live.chat.room import UNREAD_FOR_S
+from live.chat.client import UNREAD_FOR_S
 from live.models import ChatMessage, Stream
 from live.tests.chat_clients import PATIENCE_S, path_of, ticket_for
 from live.tests.factories import StreamFactory
@@ -41,7 +41,7 @@ COMMANDS: dict[str, Callable[[str], list[str]]] = {
 
 
 @dataclass(slots=True)
-class Server:
+class ChatServer:
     kind: str
     address: str
     process: Process
@@ -54,11 +54,13 @@ def free_port() -> str:
 
 
 @pytest.fixture(params=["uvicorn", "daphne"])
-def servers(request: pytest.FixtureRequest, tmp_path: Path, transactional_db: None) -> Iterator[list[Server]]:
-    """Two web processes on this test's database and Redis, gone before the database is emptied."""
+def servers(
+    request: pytest.FixtureRequest, tmp_path: Path, transactional_db: None
+) -> Iterator[list[ChatServer]]:
+    """Yield two web processes on this test's database and Redis; they end before the database is emptied."""
     ports = [free_port(), free_port()]
     started = [
-        Server(
+        ChatServer(
             request.param,
             f"127.0.0.1:{port}",
             start(
@@ -77,7 +79,7 @@ def servers(request: pytest.FixtureRequest, tmp_path: Path, transactional_db: No
         kill(server.process)
 
 
-def wait_until_it_answers(server: Server) -> None:
+def wait_until_it_answers(server: ChatServer) -> None:
     deadline = time.monotonic() + START_TIMEOUT_S
     while time.monotonic() < deadline and server.process.poll() is None:
         with suppress(OSError), urllib.request.urlopen(f"http://{server.address}/healthz", timeout=1):
@@ -88,9 +90,9 @@ def wait_until_it_answers(server: Server) -> None:
 
 @asynccontextmanager
 async def connected(
-    server: Server, stream: Stream, ticket: str = "", **how: Any
+    server: ChatServer, stream: Stream, ticket: str = "", **how: Any
 ) -> AsyncIterator[ClientConnection]:
-    """A socket whose ``hello`` has been read."""
+    """Yield a socket, after reading its ``hello``."""
     url = f"ws://{server.address}{path_of(stream, ticket)}"
     async with connect(url, ping_interval=None, compression=None, open_timeout=PATIENCE_S, **how) as client:
         assert (await read(client))["type"] == "hello"
@@ -110,7 +112,7 @@ async def send(client: ClientConnection, **frame: object) -> None:
 async def events_until(
     client: ClientConnection, is_last: Callable[[dict[str, Any]], bool]
 ) -> list[dict[str, Any]]:
-    """All events up to one that ``is_last``; nothing may have been left out."""
+    """Return the events up to one for which ``is_last``; fail if any was skipped."""
     events: list[dict[str, Any]] = []
     while not events or not is_last(events[-1]):
         frame = await read(client)
@@ -150,8 +152,8 @@ def alice() -> User:
     return UserFactory(username="alice")
 
 
-async def test_a_burst_of_400_messages_reaches_200_sockets_in_order(
-    servers: list[Server], stream: Stream
+async def test_burst_of_400_messages_reaches_200_sockets_in_order(
+    servers: list[ChatServer], stream: Stream
 ) -> None:
     speakers = await tickets_for(stream, 20)
     async with AsyncExitStack() as stack:
@@ -189,8 +191,8 @@ async def test_a_burst_of_400_messages_reaches_200_sockets_in_order(
     assert [row async for row in ChatMessage.objects.order_by("seq").values_list("seq", "text")] == heard[0]
 
 
-async def test_the_rate_limit_holds_across_processes(
-    servers: list[Server], stream: Stream, alice: User
+async def test_rate_limit_holds_across_processes(
+    servers: list[ChatServer], stream: Stream, alice: User
 ) -> None:
     ticket = await ticket_for(stream, alice)
     async with connected(servers[0], stream, ticket) as one, connected(servers[1], stream, ticket) as other:
@@ -205,8 +207,8 @@ async def test_the_rate_limit_holds_across_processes(
         assert (frame["type"], frame["code"]) == ("error", "rate_limited")
 
 
-async def test_what_moderators_do_holds_in_every_process_and_after_a_restart(
-    servers: list[Server], stream: Stream, alice: User
+async def test_moderation_holds_in_every_process_and_after_reconnecting(
+    servers: list[ChatServer], stream: Stream, alice: User
 ) -> None:
     bob = await sync_to_async(UserFactory)(username="bob")
     owner_ticket = await ticket_for(stream, stream.channel.owner)
@@ -242,7 +244,7 @@ async def test_what_moderators_do_holds_in_every_process_and_after_a_restart(
         assert (hello["history"], hello["mode"]["slow_s"]) == ([], 7)
 
 
-async def test_close_codes_reach_a_client(servers: list[Server], stream: Stream) -> None:
+async def test_close_codes_reach_the_client(servers: list[ChatServer], stream: Stream) -> None:
     address = f"ws://{servers[0].address}/ws/live"
     for path, code in {
         "nobody/chat/": 4004,
@@ -253,17 +255,17 @@ async def test_close_codes_reach_a_client(servers: list[Server], stream: Stream)
             assert await close_code(client) == code
 
 
-async def test_a_server_that_ends_says_so(servers: list[Server], stream: Stream) -> None:
+async def test_stopping_server_closes_sockets_with_1012(servers: list[ChatServer], stream: Stream) -> None:
     async with connected(servers[0], stream) as client:
         servers[0].process.send_signal(signal.SIGTERM)
 
-        # daphne stops without telling its applications while it still remembers a
-        # plain HTTP connection (for about a second; 4.2.3).
+        # daphne 4.2.3 does not notify its applications on stopping for about a second
+        # after a plain HTTP connection.
         assert await close_code(client) in ({1012} if servers[0].kind == "uvicorn" else {1012, 1006})
 
 
-async def test_a_killed_process_loses_nothing_that_was_said(
-    servers: list[Server], stream: Stream, alice: User
+async def test_killed_process_loses_no_message(
+    servers: list[ChatServer], stream: Stream, alice: User
 ) -> None:
     ticket = await ticket_for(stream, alice)
     async with connected(servers[1], stream) as reader:
@@ -284,8 +286,10 @@ async def test_a_killed_process_loses_nothing_that_was_said(
     ] == list("01234")
 
 
-async def test_who_never_reads_is_ended_and_nobody_waits(servers: list[Server], stream: Stream) -> None:
-    """A flood of 14 MB: more than kernels buffer, and far more than we do."""
+async def test_client_that_never_reads_is_disconnected_without_delaying_others(
+    servers: list[ChatServer], stream: Stream
+) -> None:
+    """The flood is 14 MB, more than the buffers of the kernel and of the server."""
     patient: dict[str, Any] = {"max_size": None, "max_queue": 1}
     async with (
         connected(servers[0], stream, **patient) as asleep,
@@ -294,13 +298,13 @@ async def test_who_never_reads_is_ended_and_nobody_waits(servers: list[Server], 
     ):
         for number in range(140):
             await sync_to_async(log.announce)(stream, said(number, "x" * 100_000))
-            # In step with those who read: only who does not is ever behind.
+            # Keep in step with the reading client, so that only the others fall behind.
             (heard,) = await events_until(awake, lambda event: event["type"] == "message")
             assert heard["id"] == str(number)
         await sync_to_async(log.announce)(stream, {"type": "broadcast", "status": "live"})
         await events_until(awake, lambda event: event["type"] == "broadcast")
 
-        # It begins to read: what was in its way, then what was never left out and how much was.
+        # The slow client begins to read: buffered frames, then queued events and the skipped count.
         told, skipped = 0, 0
         while True:
             frame = await read(slow)
@@ -311,7 +315,7 @@ async def test_who_never_reads_is_ended_and_nobody_waits(servers: list[Server], 
         assert skipped > 0
         assert told + skipped == 140
 
-        # Who still does not is ended; the others go on.
+        # The client that still does not read is disconnected; the others continue.
         assert await is_ended(asleep)
         await sync_to_async(log.announce)(stream, {"type": "broadcast", "status": "offline"})
         await events_until(awake, lambda event: event.get("status") == "offline")
@@ -323,11 +327,11 @@ def said(number: int, text: str) -> dict[str, Any]:
 
 
 async def is_ended(client: ClientConnection) -> bool:
-    """Whether the server ends a connection that nobody reads from, once its patience is over."""
+    """Return True if the server ends a connection from which the client does not read, in time."""
     transport = client.transport
     deadline = time.monotonic() + UNREAD_FOR_S + PATIENCE_S
     while time.monotonic() < deadline and not transport.is_closing():
-        # Only what is sent finds out that nobody is there.
+        # Only a write detects that the peer is gone.
         with suppress(ConnectionClosed):
             await client.send("?")
         await asyncio.sleep(0.2)

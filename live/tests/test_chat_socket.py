@@ -1,4 +1,4 @@
-"""The chat socket to the letter of the contract, through the consumer and a real Redis."""
+"""Tests of the chat socket's protocol, through the consumer and a real Redis."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from accounts import access
 from accounts import moderation as sanctions
 from accounts.models import Follow, User
 from accounts.tests.factories import UserFactory
@@ -49,7 +50,7 @@ def bob() -> User:
     return UserFactory(username="Bob")
 
 
-async def test_whoever_has_no_ticket_may_read(stream: Stream) -> None:
+async def test_client_without_ticket_can_only_read(stream: Stream) -> None:
     async with joined(path_of(stream)) as reader:
         hello = await reader.frame()
 
@@ -61,18 +62,20 @@ async def test_whoever_has_no_ticket_may_read(stream: Stream) -> None:
             "you": None,
             "history": [],
             "status": "offline",
+            "title": stream.title,
+            "category": stream.category,
             "viewer_count": 0,
         }
         await reader.say("may I?", nonce="1")
         assert await reader.error() == {
             "type": "error",
             "code": "sign_in_required",
-            "detail": "Sign in to take part in the chat.",
+            "detail": "Sign in to chat.",
             "nonce": "1",
         }
 
 
-async def test_a_message_reaches_everyone_in_the_contracts_shape(stream: Stream, alice: User) -> None:
+async def test_message_reaches_every_client_in_the_documented_shape(stream: Stream, alice: User) -> None:
     async with (
         chatting(stream) as reader,
         joined(path_of(stream, await ticket_for(stream, alice))) as speaker,
@@ -97,7 +100,7 @@ async def test_a_message_reaches_everyone_in_the_contracts_shape(stream: Stream,
         assert await speaker.frame() == tick
 
 
-async def test_the_room_is_the_same_in_whatever_case_it_is_typed(stream: Stream, alice: User) -> None:
+async def test_room_name_ignores_case(stream: Stream, alice: User) -> None:
     ticket = await ticket_for(stream, alice)
     async with (
         chatting(stream) as reader,
@@ -109,7 +112,7 @@ async def test_the_room_is_the_same_in_whatever_case_it_is_typed(stream: Stream,
         assert (await reader.hears("HELLO"))["user"]["username"] == "alice"
 
 
-async def test_owners_and_moderators_wear_badges(stream: Stream, owner: User) -> None:
+async def test_owners_and_moderators_have_badges(stream: Stream, owner: User) -> None:
     moderator = await sync_to_async(UserFactory)(is_superuser=True)
     async with chatting(stream, owner) as one, chatting(stream, moderator) as other:
         await one.say("mine")
@@ -119,7 +122,7 @@ async def test_owners_and_moderators_wear_badges(stream: Stream, owner: User) ->
         assert (await one.hears("ours"))["user"]["badges"] == ["moderator"]
 
 
-async def test_history_holds_the_last_fifty_messages_without_the_deleted(stream: Stream, alice: User) -> None:
+async def test_history_holds_the_last_fifty_undeleted_messages(stream: Stream, alice: User) -> None:
     def say_sixty() -> None:
         for number in range(30):
             ChatMessageFactory(stream=stream, user=alice, text=f"stored {number}")
@@ -143,7 +146,7 @@ async def test_history_holds_the_last_fifty_messages_without_the_deleted(stream:
     assert {event["type"] for event in hello["history"]} == {"message"}
 
 
-async def test_resume_answers_with_what_was_missed(stream: Stream, alice: User) -> None:
+async def test_resume_answers_with_missed_events(stream: Stream, alice: User) -> None:
     async with chatting(stream, alice) as socket:
         for text in ("one", "two", "three"):
             await socket.say(text)
@@ -161,7 +164,9 @@ async def test_resume_answers_with_what_was_missed(stream: Stream, alice: User) 
 
 
 @pytest.mark.parametrize("after", [0, 2**60], ids=["too old", "never counted"])
-async def test_resume_from_nowhere_is_a_new_beginning(stream: Stream, alice: User, after: int) -> None:
+async def test_resume_after_unknown_seq_is_answered_with_hello(
+    stream: Stream, alice: User, after: int
+) -> None:
     async with chatting(stream, alice) as socket:
         await socket.say("one")
         await socket.hears("one")
@@ -171,15 +176,12 @@ async def test_resume_from_nowhere_is_a_new_beginning(stream: Stream, alice: Use
         assert (hello["type"], [event["text"] for event in hello["history"]]) == ("hello", ["one"])
 
 
-# --- Who comes in ------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("name", ["nobody", "%00", "a%00b", "x" * 151, "%ED%A0%80", "%F0%9F%98%80"])
-async def test_there_is_no_such_room(name: str) -> None:
+async def test_unknown_room_closes_with_4004(name: str) -> None:
     assert await close_code_of(f"/ws/live/{name}/chat/") == 4004
 
 
-async def test_a_ticket_for_another_room_or_of_nobodys_making_is_refused(stream: Stream, alice: User) -> None:
+async def test_foreign_or_forged_ticket_is_refused(stream: Stream, alice: User) -> None:
     other = await sync_to_async(StreamFactory)()
     ticket = await ticket_for(other, alice)
 
@@ -188,7 +190,7 @@ async def test_a_ticket_for_another_room_or_of_nobodys_making_is_refused(stream:
     assert await close_code_of(path_of(stream, "x" * 3000)) == 4001
 
 
-async def test_a_ticket_is_good_for_a_minute(
+async def test_ticket_expires_after_a_minute(
     stream: Stream, alice: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ticket = await ticket_for(stream, alice)
@@ -198,7 +200,7 @@ async def test_a_ticket_is_good_for_a_minute(
     assert await close_code_of(path_of(stream, ticket)) == 4001
 
 
-async def test_a_private_room_does_not_exist_for_strangers(alice: User) -> None:
+async def test_private_room_is_not_found_for_strangers(alice: User) -> None:
     stream = await sync_to_async(StreamFactory)(visibility="private")
 
     assert await close_code_of(path_of(stream)) == 4004
@@ -207,7 +209,7 @@ async def test_a_private_room_does_not_exist_for_strangers(alice: User) -> None:
         pass
 
 
-async def test_a_room_that_becomes_private_is_left_by_strangers(
+async def test_room_that_becomes_private_closes_sockets_of_strangers(
     stream: Stream, alice: User, owner: User
 ) -> None:
     async with chatting(stream) as reader, chatting(stream, owner) as own:
@@ -218,7 +220,7 @@ async def test_a_room_that_becomes_private_is_left_by_strangers(
         await own.hears("alone at last")
 
 
-async def test_a_channel_that_is_deleted_takes_its_room_along(stream: Stream, owner: User) -> None:
+async def test_deleted_channel_closes_its_room(stream: Stream, owner: User) -> None:
     async with chatting(stream) as reader:
 
         def delete() -> None:
@@ -231,7 +233,7 @@ async def test_a_channel_that_is_deleted_takes_its_room_along(stream: Stream, ow
         assert await reader.close_code() == 4004
 
 
-async def test_an_account_that_is_suspended_is_signed_out(stream: Stream, alice: User) -> None:
+async def test_suspended_account_loses_its_socket(stream: Stream, alice: User) -> None:
     async with chatting(stream, alice) as socket:
 
         def suspend() -> None:
@@ -243,12 +245,27 @@ async def test_an_account_that_is_suspended_is_signed_out(stream: Stream, alice:
         assert await socket.close_code() == 4001
 
 
-# --- What may be said --------------------------------------------------------------
+async def test_revocation_closes_only_that_persons_sockets(stream: Stream, alice: User, bob: User) -> None:
+    async with chatting(stream, alice) as alices, chatting(stream, bob) as bobs:
+        await sync_to_async(access.revoke)(await User.objects.aget(pk=alice.pk))
+
+        assert await alices.close_code() == 4001
+        await bobs.say("still here")
+        await bobs.hears("still here")
 
 
-async def test_twenty_messages_in_thirty_seconds_through_all_of_a_persons_sockets(
-    stream: Stream, alice: User, bob: User
-) -> None:
+async def test_ticket_older_than_revocation_cannot_post(stream: Stream, alice: User) -> None:
+    ticket = await ticket_for(stream, alice)
+    await sync_to_async(access.revoke)(await User.objects.aget(pk=alice.pk))
+
+    async with joined(path_of(stream, ticket)) as socket:
+        assert (await socket.frame())["type"] == "hello"
+        await socket.say("still here", nonce="1")
+
+        assert (await socket.error())["code"] == "silenced"
+
+
+async def test_rate_limit_covers_all_sockets_of_a_person(stream: Stream, alice: User, bob: User) -> None:
     async with (
         chatting(stream, alice) as one,
         chatting(stream, alice) as other,
@@ -265,7 +282,7 @@ async def test_twenty_messages_in_thirty_seconds_through_all_of_a_persons_socket
         assert error == {
             "type": "error",
             "code": "rate_limited",
-            "detail": "You are writing too fast. Wait a moment.",
+            "detail": "You are sending messages too fast. Wait a moment.",
             "nonce": "21",
             "retry_after_s": error["retry_after_s"],
         }
@@ -274,9 +291,7 @@ async def test_twenty_messages_in_thirty_seconds_through_all_of_a_persons_socket
         await third.hears("I may")
 
 
-async def test_slow_mode_makes_people_wait_and_moderators_not(
-    stream: Stream, alice: User, owner: User
-) -> None:
+async def test_slow_mode_does_not_bind_moderators(stream: Stream, alice: User, owner: User) -> None:
     async with chatting(stream, alice) as socket, chatting(stream, owner) as own:
         await own.send({"type": "mode", "slow_s": 30})
         assert await socket.hears_type("mode") == {"type": "mode", **QUIET, "slow_s": 30}
@@ -292,7 +307,9 @@ async def test_slow_mode_makes_people_wait_and_moderators_not(
         await own.hears("b")
 
 
-async def test_followers_only(stream: Stream, alice: User, bob: User, owner: User) -> None:
+async def test_followers_only_mode_refuses_others(
+    stream: Stream, alice: User, bob: User, owner: User
+) -> None:
     await sync_to_async(Follow.objects.create)(follower=bob, channel=stream.channel)
     async with (
         chatting(stream, alice) as stranger,
@@ -310,7 +327,7 @@ async def test_followers_only(stream: Stream, alice: User, bob: User, owner: Use
         await own.hears("now")
 
 
-async def test_whom_the_site_has_silenced_is_silent_in_every_room(stream: Stream, alice: User) -> None:
+async def test_person_silenced_by_the_site_cannot_post_in_any_room(stream: Stream, alice: User) -> None:
     moderator = await sync_to_async(UserFactory)(is_superuser=True)
     await sync_to_async(sanctions.decide_about)(
         alice, by=moderator, action="time_out", duration=timedelta(hours=1)
@@ -320,7 +337,7 @@ async def test_whom_the_site_has_silenced_is_silent_in_every_room(stream: Stream
         assert (await socket.error())["code"] == "silenced"
 
 
-async def test_emotes_only(stream: Stream, alice: User, owner: User) -> None:
+async def test_emotes_only_mode_refuses_words(stream: Stream, alice: User, owner: User) -> None:
     async with chatting(stream, alice) as socket, chatting(stream, owner) as own:
         await own.send({"type": "mode", "emotes_only": True})
         await socket.hears_type("mode")
@@ -330,7 +347,7 @@ async def test_emotes_only(stream: Stream, alice: User, owner: User) -> None:
         await socket.hears("👍🏽 🇨🇳 👨‍👩‍👧 ❤️")
 
 
-async def test_a_mode_outlives_the_room(stream: Stream, owner: User) -> None:
+async def test_mode_persists_after_the_room_closes(stream: Stream, owner: User) -> None:
     async with chatting(stream, owner) as own:
         await own.send({"type": "mode", "slow_s": 5, "emotes_only": True})
         await own.hears_type("mode")
@@ -338,10 +355,7 @@ async def test_a_mode_outlives_the_room(stream: Stream, owner: User) -> None:
         assert (await late.frame())["mode"] == {"slow_s": 5, "followers_only": False, "emotes_only": True}
 
 
-# --- What Django announces -----------------------------------------------------------
-
-
-async def test_the_room_hears_of_its_broadcast(stream: Stream) -> None:
+async def test_broadcast_event_reaches_the_room(stream: Stream) -> None:
     async with chatting(stream) as reader:
         await sync_to_async(log.announce)(stream, {"type": "broadcast", "status": "live"})
 
@@ -350,13 +364,10 @@ async def test_the_room_hears_of_its_broadcast(stream: Stream) -> None:
             assert (await late.frame())["status"] == "live"
 
 
-async def test_hello_says_what_the_stream_is(stream: Stream) -> None:
+async def test_hello_carries_the_broadcast_status(stream: Stream) -> None:
     await sync_to_async(BroadcastFactory)(stream=stream, status="reconnecting")
     async with joined(path_of(stream)) as reader:
         assert (await reader.frame())["status"] == "reconnecting"
-
-
-# --- Bad frames ------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -377,7 +388,7 @@ async def test_hello_says_what_the_stream_is(stream: Stream) -> None:
         (json.dumps({"type": "resume", "after": True}), "bad_frame"),
     ],
 )
-async def test_a_bad_frame_gets_an_error_and_the_socket_lives_on(
+async def test_bad_frame_gets_an_error_and_the_socket_stays_open(
     stream: Stream, alice: User, frame: str, code: str
 ) -> None:
     async with chatting(stream, alice) as socket:
@@ -389,7 +400,7 @@ async def test_a_bad_frame_gets_an_error_and_the_socket_lives_on(
         await socket.hears("still here")
 
 
-async def test_bytes_are_no_frame(stream: Stream, alice: User) -> None:
+async def test_binary_frame_is_refused(stream: Stream, alice: User) -> None:
     async with chatting(stream, alice) as socket:
         await socket.communicator.send_to(bytes_data=b"\xff\x00")
         assert (await socket.error())["code"] == "bad_frame"
@@ -412,16 +423,16 @@ frames = st.text(max_size=100) | st.builds(
 
 @settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(said=st.lists(frames, min_size=5, max_size=15))
-async def test_no_frame_ends_a_socket(stream: Stream, alice: User, said: list[str]) -> None:
+async def test_no_frame_closes_a_socket(stream: Stream, alice: User, said: list[str]) -> None:
     async with chatting(stream, alice) as socket:
         for frame in said:
             await socket.send(frame)
-        await socket.send({"type": "resume", "after": 0})
-        while (await socket.frame())["type"] != "hello":
+        await socket.say("still here")
+        while "still here" not in [event.get("text") for event in (await socket.frame()).get("events", [])]:
             pass
 
 
-async def test_whoever_floods_with_nonsense_is_ended(stream: Stream) -> None:
+async def test_client_flooding_with_invalid_frames_is_disconnected(stream: Stream) -> None:
     communicator = WebsocketCommunicator(application, path_of(stream))
     await communicator.connect()
     for _ in range(150):
@@ -433,9 +444,24 @@ async def test_whoever_floods_with_nonsense_is_ended(stream: Stream) -> None:
     await communicator.future
 
 
-async def test_errors_speak_the_language_of_the_page(stream: Stream) -> None:
+async def test_repeated_resume_is_refused_and_then_closes_the_socket(stream: Stream) -> None:
+    async with chatting(stream) as socket:
+        for _ in range(150):
+            await socket.send({"type": "resume", "after": 0})
+        errors, hellos = 0, 0
+        while (output := await socket.communicator.receive_output(10))["type"] != "websocket.close":
+            frame = json.loads(output["text"])
+            hellos += frame["type"] == "hello"
+            errors += frame.get("code") == "rate_limited"
+
+        assert output["code"] == 4008
+        assert hellos <= 6
+        assert errors >= 100
+
+
+async def test_errors_are_in_the_language_of_the_page(stream: Stream) -> None:
     headers = [(b"accept-language", b"de;q=0.9, zh-CN, en;q=0.5"), (b"cookie", b"a=b; django_language=en")]
     async with joined(path_of(stream), headers) as socket:
         await socket.frame()
         await socket.send("?")
-        assert (await socket.error())["detail"] == "This frame means nothing here."
+        assert (await socket.error())["detail"] == "Unknown message format."

@@ -1,4 +1,4 @@
-"""What moderators do through the chat socket, and what the others see of it."""
+"""Tests of moderation through the chat socket, as seen by all clients."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import pytest
 from asgiref.sync import sync_to_async
 
 from accounts import moderation as sanctions
-from accounts.models import User
+from accounts.models import Decision, User
 from accounts.tests.factories import UserFactory
-from live.chat import store
+from live.chat import room_moderation, store
 from live.models import ChatMessage, Stream
 from live.tests.chat_clients import chatting, close_code_of, joined, path_of, ticket_for
 from live.tests.factories import StreamFactory
@@ -39,7 +39,7 @@ def bob() -> User:
     return UserFactory(username="Bob")
 
 
-async def test_a_deleted_message_is_gone_for_everyone_and_after_a_reload(
+async def test_deleted_message_disappears_for_present_and_later_clients(
     stream: Stream, alice: User, owner: User
 ) -> None:
     async with chatting(stream, alice) as socket, chatting(stream, owner) as own:
@@ -57,9 +57,7 @@ async def test_a_deleted_message_is_gone_for_everyone_and_after_a_reload(
     assert row.deleted_by_id == owner.pk
 
 
-async def test_whoever_is_timed_out_is_cleared_and_silent_for_a_while(
-    stream: Stream, alice: User, owner: User
-) -> None:
+async def test_timed_out_person_is_cleared_and_cannot_post(stream: Stream, alice: User, owner: User) -> None:
     async with chatting(stream, alice) as socket, chatting(stream, owner) as own:
         await socket.say("spam")
         await own.hears("spam")
@@ -75,13 +73,12 @@ async def test_whoever_is_timed_out_is_cleared_and_silent_for_a_while(
         assert (await back.error())["code"] == "timed_out"
         async with chatting(stream, owner) as own:
             await own.send({"type": "unban", "username": "alice"})
-            await own.say("welcome back")
-            await back.hears("welcome back")
+            assert await back.hears_type("user_allowed") == {"type": "user_allowed", "username": "alice"}
             await back.say("thank you")
             await own.hears("thank you")
 
 
-async def test_a_ban_closes_every_socket_of_that_person_and_keeps_them_out(
+async def test_ban_closes_every_socket_of_the_person_and_refuses_new_ones(
     stream: Stream, alice: User, owner: User
 ) -> None:
     async with (
@@ -99,7 +96,32 @@ async def test_a_ban_closes_every_socket_of_that_person_and_keeps_them_out(
     assert await close_code_of(path_of(stream, await ticket_for(stream, alice))) == 4003
 
 
-async def test_whom_the_site_locks_out_leaves_the_room_with_what_they_said_and_comes_back_with_it(
+async def test_unban_is_published_to_readers_of_the_room(stream: Stream, alice: User, owner: User) -> None:
+    await sync_to_async(room_moderation.ban)(stream=stream, by=owner, username="alice")
+    async with chatting(stream) as reading:
+        async with chatting(stream, owner) as own:
+            await own.send({"type": "unban", "username": "Alice"})
+            assert (await reading.hears_type("user_allowed"))["username"] == "alice"
+        async with chatting(stream, alice) as back:
+            await back.say("thank you")
+            await reading.hears("thank you")
+
+
+async def test_deletion_of_unstored_message_is_recorded_as_a_decision(
+    stream: Stream, alice: User, owner: User
+) -> None:
+    async with chatting(stream, alice) as socket, chatting(stream, owner) as own:
+        await socket.say("regrettable")
+        said = await own.hears("regrettable")
+        await own.send({"type": "delete", "id": said["id"]})
+        await socket.hears_type("message_deleted")
+    line = await Decision.objects.select_related("case", "person").aget()
+    assert (line.action, line.person, line.title) == ("remove", alice, "regrettable")
+    assert line.case
+    assert line.case.target_id == said["id"]
+
+
+async def test_locked_account_is_cleared_from_the_room_and_restored_with_its_messages(
     stream: Stream, alice: User
 ) -> None:
     moderator = await sync_to_async(UserFactory)(is_superuser=True)
@@ -131,7 +153,7 @@ async def test_whom_the_site_locks_out_leaves_the_room_with_what_they_said_and_c
     ],
     ids=lambda frame: frame["type"],
 )
-async def test_only_moderators_moderate(
+async def test_moderation_frames_of_others_are_refused(
     stream: Stream, alice: User, bob: User, frame: dict[str, Any]
 ) -> None:
     async with chatting(stream, alice) as socket, chatting(stream) as reader:
@@ -141,7 +163,7 @@ async def test_only_moderators_moderate(
         assert (await reader.error())["code"] == "sign_in_required"
 
 
-async def test_what_does_not_exist_cannot_be_moderated(stream: Stream, owner: User) -> None:
+async def test_moderation_of_unknown_targets_is_not_found(stream: Stream, owner: User) -> None:
     async with chatting(stream, owner) as own:
         await own.send({"type": "delete", "id": "nothing"})
         assert (await own.error())["code"] == "not_found"

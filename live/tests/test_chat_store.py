@@ -1,20 +1,24 @@
-"""From the journal into SQL: complete, in order, and the same however often it is done."""
+"""Tests of storing the journal in SQL: complete, in order, idempotent."""
 
 from __future__ import annotations
 
+import json
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 import redis
 from asgiref.sync import async_to_sync
+from django.db import OperationalError
 from django.utils import timezone
 
 from accounts.models import User
 from accounts.tests.factories import UserFactory
-from live.chat import clients, log, moderation, store
-from live.chat.log import JOURNAL, Limits
+from live import redis_connections
+from live.chat import log, room_moderation, store
+from live.chat.log import JOURNAL, SayLimits
 from live.chat.messages import message_around_seq
+from live.chat.stored import sent_at_text
 from live.models import Broadcast, ChatMessage, Stream
 from live.tests.factories import BroadcastFactory, StreamFactory
 
@@ -22,18 +26,18 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.redis]
 
 
 def say(stream: Stream, user: User, *texts: str, at: datetime | None = None) -> list[str]:
-    """As the consumer does, without a socket; what the log answered."""
-    sent_at = moderation.sent_at_text(at or timezone.now())
+    """Post messages as the consumer does, without a socket; return the log's verdicts."""
+    sent_at = sent_at_text(at or timezone.now())
 
     async def say_all() -> list[str]:
-        client = clients.new_async_client()
+        client = redis_connections.new_hub_client()
         verdicts = []
         for text in texts:
             author = {"username": user.username}
             around = message_around_seq(public_id=text, user=author, text=text, sent_at=sent_at)
             entry = {"id": text, "text": text, "sent_at": sent_at}
             answer = await log.say(
-                client, stream.pk, user.pk, around_seq=around, entry=entry, limits=Limits()
+                client, stream.pk, user.pk, around_seq=around, entry=entry, limits=SayLimits()
             )
             verdicts.append(answer.verdict)
         await client.aclose()
@@ -48,7 +52,7 @@ def stored() -> list[str]:
 
 
 def waiting() -> int:
-    count: Any = clients.shared_client().xlen(JOURNAL)
+    count: Any = redis_connections.shared_client().xlen(JOURNAL)
     return int(count)
 
 
@@ -63,7 +67,7 @@ def alice() -> User:
     return UserFactory(username="alice")
 
 
-def test_everything_is_stored_in_order_and_leaves_the_journal(
+def test_entries_are_stored_in_order_and_leave_the_journal(
     stream: Stream, alice: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(store, "BATCH", 7)
@@ -80,7 +84,7 @@ def test_everything_is_stored_in_order_and_leaves_the_journal(
     assert (row.stream, row.user, row.public_id, row.broadcast) == (stream, alice, "01", None)
 
 
-def test_a_message_belongs_to_the_broadcast_that_was_on_air(stream: Stream, alice: User) -> None:
+def test_message_belongs_to_the_broadcast_that_was_on_air(stream: Stream, alice: User) -> None:
     now = timezone.now()
     hour = timedelta(hours=1)
     ended: Broadcast = BroadcastFactory(
@@ -99,7 +103,7 @@ def test_a_message_belongs_to_the_broadcast_that_was_on_air(stream: Stream, alic
     assert found == {"before": None, "then": ended.pk, "between": None, "now": running.pk}
 
 
-def test_a_worker_that_dies_before_it_forgets_stores_nothing_twice(
+def test_worker_that_dies_before_trimming_the_journal_stores_nothing_twice(
     stream: Stream, alice: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     say(stream, alice, "one", "two")
@@ -108,7 +112,7 @@ def test_a_worker_that_dies_before_it_forgets_stores_nothing_twice(
         def die(*_args: object) -> None:
             raise redis.ConnectionError("killed")
 
-        patch.setattr(clients.shared_client(), "xdel", die)
+        patch.setattr(redis_connections.shared_client(), "xdel", die)
         store.store_chat()
     assert (stored(), waiting()) == (["one", "two"], 2)
 
@@ -117,12 +121,12 @@ def test_a_worker_that_dies_before_it_forgets_stores_nothing_twice(
     assert (stored(), waiting()) == (["one", "two", "three"], 0)
 
 
-def test_two_workers_at_once_store_everything_once(
+def test_two_concurrent_workers_store_everything_once(
     stream: Stream, alice: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The second has read the same entries before the first has forgotten them."""
+    """The second worker reads the entries before the first one removes them."""
     say(stream, alice, "one", "two")
-    client = clients.shared_client()
+    client = redis_connections.shared_client()
     seen = client.xrange(JOURNAL)
     store.store_batch()
     with monkeypatch.context() as patch:
@@ -133,7 +137,7 @@ def test_two_workers_at_once_store_everything_once(
 
 
 @pytest.mark.parametrize("gone", ["user", "stream"])
-def test_who_is_gone_takes_only_their_own_rows(stream: Stream, alice: User, gone: str) -> None:
+def test_entries_of_deleted_user_or_stream_are_dropped_alone(stream: Stream, alice: User, gone: str) -> None:
     other = UserFactory()
     say(stream, alice, "doomed")
     say(StreamFactory(), other, "kept")
@@ -147,10 +151,10 @@ def test_who_is_gone_takes_only_their_own_rows(stream: Stream, alice: User, gone
     assert (stored(), waiting()) == (["kept"], 0)
 
 
-def test_a_message_deleted_before_it_was_stored_is_stored_as_deleted(stream: Stream, alice: User) -> None:
+def test_message_deleted_before_it_was_stored_is_stored_as_deleted(stream: Stream, alice: User) -> None:
     owner = stream.channel.owner
     say(stream, alice, "doomed", "kept")
-    moderation.delete_message(stream=stream, by=owner, message_id="doomed")
+    room_moderation.delete_message(stream=stream, by=owner, message_id="doomed")
 
     store.store_chat()
 
@@ -159,28 +163,29 @@ def test_a_message_deleted_before_it_was_stored_is_stored_as_deleted(stream: Str
     assert doomed.deleted_at is not None
 
 
-def test_a_message_brought_back_before_its_deletion_was_stored_stays(stream: Stream, alice: User) -> None:
+def test_message_restored_before_its_deletion_was_stored_stays(stream: Stream, alice: User) -> None:
     owner = stream.channel.owner
     say(stream, alice, "spared")
     store.store_chat()
-    moderation.delete_message(stream=stream, by=owner, message_id="spared")
-    moderation.restore_message(message=ChatMessage.objects.get(), by=owner)
+    room_moderation.delete_message(stream=stream, by=owner, message_id="spared")
+    room_moderation.restore_message(message=ChatMessage.objects.get(), by=owner)
 
     store.store_chat()
 
     assert ChatMessage.objects.get().deleted_at is None
 
 
-def test_a_message_deleted_while_it_is_stored_is_deleted(
+def test_message_deleted_during_storing_is_deleted(
     stream: Stream, alice: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The worker has read the message and not yet written it; the deletion finds nothing in SQL."""
+    """The deletion comes after the worker read the message and before it wrote it to SQL."""
     owner = stream.channel.owner
     say(stream, alice, "doomed")
     write = store._store_messages
 
     def delete_first(entries: Any) -> None:
-        moderation.delete_message(stream=stream, by=owner, message_id="doomed")
+        patch.setattr(store, "_store_messages", write)
+        room_moderation.delete_message(stream=stream, by=owner, message_id="doomed")
         write(entries)
 
     with monkeypatch.context() as patch:
@@ -191,16 +196,16 @@ def test_a_message_deleted_while_it_is_stored_is_deleted(
     assert ChatMessage.objects.get().deleted_at is not None
 
 
-def test_who_is_silenced_is_cleared_in_sql_too(stream: Stream, alice: User) -> None:
+def test_time_out_clears_messages_in_sql(stream: Stream, alice: User) -> None:
     owner, bob = stream.channel.owner, UserFactory()
     say(stream, alice, "stored")
     store.store_chat()
     say(stream, alice, "waiting")
     say(stream, bob, "innocent")
     say(StreamFactory(), alice, "elsewhere")
-    moderation.time_out(stream=stream, by=owner, username="alice", seconds=1)
-    # Said after it all: a timeout takes nothing that comes later.
-    clients.shared_client().delete(f"chat:{stream.pk}:barred:{alice.pk}")
+    room_moderation.time_out(stream=stream, by=owner, username="alice", seconds=1)
+    # A time-out does not remove later messages.
+    redis_connections.shared_client().delete(f"chat:{stream.pk}:barred:{alice.pk}")
     say(stream, alice, "forgiven")
 
     store.store_chat()
@@ -215,7 +220,7 @@ def test_who_is_silenced_is_cleared_in_sql_too(stream: Stream, alice: User) -> N
     }
 
 
-def test_a_full_journal_refuses_and_forgets_nothing(
+def test_full_journal_refuses_messages_and_loses_none(
     stream: Stream, alice: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(log, "_SAY", log._SAY.replace(f">= {log.JOURNAL_LENGTH}", ">= 2"))
@@ -227,11 +232,96 @@ def test_a_full_journal_refuses_and_forgets_nothing(
     assert stored() == ["one", "two", "four"]
 
 
-def test_without_redis_it_waits(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+def test_storing_waits_without_redis(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     def fail(*_args: object, **_options: object) -> None:
         raise redis.ConnectionError
 
-    monkeypatch.setattr(clients.shared_client(), "xrange", fail)
+    monkeypatch.setattr(redis_connections.shared_client(), "xrange", fail)
     store.store_chat()
 
     assert "Chat not stored yet" in caplog.text
+
+
+def note(stream: Stream, user: User, changes: dict[str, Any]) -> dict[str, Any]:
+    """Return a journal entry of a message, with ``changes``."""
+    said = {"stream": stream.pk, "user": user.pk, "id": "bad", "text": "bad"}
+    return {"seq": "7", "entry": json.dumps({**said, "sent_at": "2026-01-01T00:00:00Z", **changes})}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"sent_at": "yesterday"},
+        {"id": None},
+        {"user": {"pk": 1}},
+        {"text": "x", "stream": "everywhere"},
+    ],
+    ids=["no moment", "no id", "no user", "no stream"],
+)
+def test_entry_refused_by_sql_does_not_block_later_ones(
+    stream: Stream, alice: User, changes: dict[str, Any]
+) -> None:
+    client: Any = redis_connections.shared_client()
+    client.xadd(JOURNAL, note(stream, alice, changes))
+    say(stream, alice, "good")
+
+    store.store_chat()
+
+    assert (stored(), waiting()) == (["good"], 0)
+    ((_, kept),) = client.xrange(store.UNSTORABLE)
+    assert kept["seq"] == "7"
+
+
+@pytest.mark.parametrize(
+    "pair",
+    [
+        {"seq": "x", "entry": "{}"},
+        {"seq": "1", "entry": "[]"},
+        {"seq": "1", "entry": "no JSON"},
+        {"news": "of another version"},
+        {"seq": "1", "entry": '{"deleted": "m", "by": 1}'},
+        {"seq": "1", "entry": '{"pinned": "m"}'},
+    ],
+)
+def test_unreadable_entry_does_not_block_later_ones(
+    stream: Stream, alice: User, pair: dict[str, str]
+) -> None:
+    client: Any = redis_connections.shared_client()
+    client.xadd(JOURNAL, pair)
+    say(stream, alice, "good")
+
+    store.store_chat()
+
+    assert (stored(), waiting()) == (["good"], 0)
+    assert client.xlen(store.UNSTORABLE) == 1
+
+
+def test_entries_put_aside_are_bounded(stream: Stream, alice: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store, "MAX_UNSTORABLE", 2)
+    client: Any = redis_connections.shared_client()
+    for number in range(5):
+        client.xadd(JOURNAL, {"seq": str(number), "entry": "no JSON"})
+
+    store.store_chat()
+
+    assert [kept["seq"] for _, kept in client.xrange(store.UNSTORABLE)] == ["3", "4"]
+
+
+def test_without_sql_nothing_is_put_aside(
+    stream: Stream, alice: User, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    say(stream, alice, "later")
+
+    def fail(*_args: object) -> None:
+        raise OperationalError("the server is gone")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "_existing", fail)
+        store.store_chat()
+    assert (stored(), waiting()) == ([], 1)
+    assert "Chat not stored yet" in caplog.text
+
+    store.store_chat()
+    assert (stored(), waiting()) == (["later"], 0)

@@ -19,12 +19,12 @@ R0 = RecordedRendition("r0", 640, 360, 30.0, 800_000, "avc1.64001e,mp4a.40.2")
 
 
 def recorded(*, segments: int = 2, visibility: str = "public") -> Broadcast:
-    """A broadcast on air that has recorded something."""
+    """Return a broadcast on air with ``segments`` recorded segments."""
     broadcast: Broadcast = BroadcastFactory(stream__visibility=visibility)
     video = recordings.start_recording(
         channel=broadcast.stream.channel, title="Live", category="gaming", visibility=visibility
     )
-    recordings.add_renditions(video, [R0])
+    recordings.note_renditions(video, [R0])
     job = recordings.open_job(video, is_continuous=False, began_at=BEGAN_AT)
     for _ in range(segments):
         recordings.append_segment(job, duration_s=4.0, size_bytes=1)
@@ -37,13 +37,15 @@ def status_of(client: Client, broadcast: Broadcast, access: str, name: str = "r0
     return client.get(f"/live-dvr/{broadcast.public_id}/{access}/{name}.m3u8").status_code
 
 
-def test_everything_since_the_beginning(
+def test_playlist_lists_every_recorded_segment(
     client: Client, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     broadcast = recorded()
 
-    with django_assert_num_queries(3):
+    with django_assert_num_queries(4):
         answer = client.get(f"/live-dvr/{broadcast.public_id}/open/r0.m3u8")
+    with django_assert_num_queries(2):
+        client.get(f"/live-dvr/{broadcast.public_id}/open/r0.m3u8")
 
     playlist = answer.content.decode()
     assert playlist.count("#EXT-X-PROGRAM-DATE-TIME:2026-11-24T12:00:00.000Z\n") == 1
@@ -53,14 +55,14 @@ def test_everything_since_the_beginning(
     assert (answer["Cache-Control"], answer["Access-Control-Allow-Origin"]) == ("private, no-cache", "*")
 
 
-def test_before_the_first_segment_there_is_nothing_to_rewind(client: Client) -> None:
+def test_broadcast_without_segments_is_not_found(client: Client) -> None:
     broadcast = recorded(segments=0)
 
     assert status_of(client, broadcast, "open", "multivariant") == 404
     assert status_of(client, broadcast, "open") == 404
 
 
-def test_a_private_broadcast_is_open_to_whoever_holds_its_key(client: Client) -> None:
+def test_private_broadcast_requires_its_access_key(client: Client) -> None:
     broadcast = recorded(visibility="private")
 
     assert status_of(client, broadcast, broadcast.access_key) == 200
@@ -70,7 +72,7 @@ def test_a_private_broadcast_is_open_to_whoever_holds_its_key(client: Client) ->
     )
 
 
-def test_a_suspended_stream_shows_nothing(client: Client) -> None:
+def test_suspended_stream_is_not_found(client: Client) -> None:
     broadcast = recorded()
     broadcast.stream.is_suspended = True
     broadcast.stream.save()
@@ -78,7 +80,7 @@ def test_a_suspended_stream_shows_nothing(client: Client) -> None:
     assert status_of(client, broadcast, "open") == 404
 
 
-def test_what_is_not_recorded_or_does_not_exist_is_not_found(client: Client) -> None:
+def test_unrecorded_or_unknown_broadcast_is_not_found(client: Client) -> None:
     broadcast = BroadcastFactory()
 
     assert status_of(client, broadcast, "open") == 404
@@ -86,7 +88,7 @@ def test_what_is_not_recorded_or_does_not_exist_is_not_found(client: Client) -> 
     assert status_of(client, recorded(), "open", "r9") == 404
 
 
-def test_once_it_has_ended_the_video_decides(client: Client) -> None:
+def test_access_to_ended_broadcast_follows_its_video(client: Client) -> None:
     broadcast = ReplayedFactory()
     assert status_of(client, broadcast, "open", "720p") == 200
 

@@ -5,21 +5,15 @@ import os
 import signal
 import subprocess
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
+from live.frame_rates import usual_rate
 from live.ingest import encoder as encoder_module
 from live.ingest.encoder import Encoder, EncoderGone, encoder_args
-from live.ingest.source import (
-    Output,
-    Plan,
-    Source,
-    part_target_s,
-    plan_outputs,
-    target_duration_s,
-    usual_rate,
-)
+from live.ingest.source import EncodePlan, Output, Source, part_target_s, plan_outputs, target_duration_s
 from videos.transcoding.tools import ffmpeg_path, ffprobe_path
 
 SOURCE = Source(
@@ -35,51 +29,85 @@ SOURCE = Source(
 )
 
 
-def sizes(plan: Plan) -> list[tuple[str, int, int]]:
+def sizes(plan: EncodePlan) -> list[tuple[str, int, int]]:
     return [(output.name, output.width_px, output.height_px) for output in plan.outputs]
 
 
-# --- What is made -----------------------------------------------------------------
-
-
-def test_a_source_with_sane_keyframes_is_copied_and_encoded_below() -> None:
+def test_source_with_regular_keyframes_is_copied_and_lower_rungs_encoded() -> None:
     plan = plan_outputs(SOURCE, [720, 480, 360])
 
-    assert plan == Plan(
+    assert plan == EncodePlan(
         (
             Output("r0", 1280, 720, 2_400_000, is_copied=True),
             Output("r1", 854, 480, 1_200_000, is_copied=False),
             Output("r2", 640, 360, 730_000, is_copied=False),
         ),
-        has_audio=True,
         forced_gop_s=None,
+        matrix="bt709",
     )
 
 
 @pytest.mark.parametrize(
     "change",
-    [{"keyframe_interval_s": 4.0}, {"keyframe_interval_s": None}, {"codecs": "avc1.7a001f,mp4a.40.2"}],
+    [
+        pytest.param({"keyframe_interval_s": 5.1}, id="long GOPs"),
+        pytest.param({"keyframe_interval_s": None}, id="one keyframe"),
+        pytest.param({"codecs": "avc1.7a001f,mp4a.40.2"}, id="profile of no browser"),
+        pytest.param({"has_open_gops": True}, id="open GOPs"),
+        pytest.param({"may_be_interlaced": True}, id="fields"),
+        pytest.param({"has_square_pixels": False}, id="anamorphic"),
+    ],
 )
-def test_what_viewers_could_not_follow_or_decode_is_encoded(change: dict[str, object]) -> None:
+def test_source_that_viewers_cannot_join_or_show_is_reencoded(change: dict[str, object]) -> None:
     plan = plan_outputs(replace(SOURCE, **change), [360])  # type: ignore[arg-type]
 
     assert (plan.is_copied, plan.forced_gop_s) == (False, 1.0)
     assert sizes(plan) == [("r0", 1280, 720), ("r1", 640, 360)]
 
 
-def test_a_portrait_source_keeps_its_shape() -> None:
+def test_source_with_keyframes_five_seconds_apart_is_copied() -> None:
+    source = replace(SOURCE, keyframe_interval_s=5.0)
+
+    plan = plan_outputs(source, [360])
+
+    assert (plan.is_copied, plan.forced_gop_s) == (True, None)
+    assert target_duration_s(plan, source) == 5
+
+
+def test_rungs_above_the_source_bitrate_are_left_out() -> None:
+    lean = replace(SOURCE, video_bitrate_bps=900_000)
+
+    assert sizes(plan_outputs(lean, [480, 360])) == [("r0", 1280, 720), ("r1", 640, 360)]
+
+
+def test_source_that_begins_with_a_still_picture_keeps_its_rungs_and_ranks_above_them() -> None:
+    still = replace(SOURCE, video_bitrate_bps=107_000)
+
+    plan = plan_outputs(still, [480, 360])
+
+    assert sizes(plan) == [("r0", 1280, 720), ("r1", 854, 480), ("r2", 640, 360)]
+    assert plan.outputs[0].bitrate_bps > plan.outputs[1].bitrate_bps
+
+
+def test_portrait_source_keeps_its_shape() -> None:
     plan = plan_outputs(replace(SOURCE, width_px=720, height_px=1280), [480, 360])
 
     assert sizes(plan) == [("r0", 720, 1280), ("r1", 480, 854), ("r2", 360, 640)]
 
 
-def test_a_small_source_is_never_enlarged() -> None:
+def test_wide_source_stays_within_the_longest_side() -> None:
+    plan = plan_outputs(replace(SOURCE, width_px=5120, height_px=1080, has_square_pixels=False), [540])
+
+    assert sizes(plan) == [("r0", 4096, 864), ("r1", 2560, 540)]
+
+
+def test_small_source_is_never_enlarged() -> None:
     plan = plan_outputs(replace(SOURCE, width_px=320, height_px=180), [480, 360])
 
     assert sizes(plan) == [("r0", 320, 180)]
 
 
-def test_a_source_too_large_to_encode_is_made_smaller() -> None:
+def test_source_too_large_to_encode_is_scaled_down() -> None:
     large = replace(SOURCE, width_px=3840, height_px=2160, keyframe_interval_s=None)
 
     assert sizes(plan_outputs(large, [360])) == [("r0", 1920, 1080), ("r1", 640, 360)]
@@ -88,7 +116,7 @@ def test_a_source_too_large_to_encode_is_made_smaller() -> None:
 @pytest.mark.parametrize(
     ("count", "short_sides"), [(1, [720]), (2, [720, 480]), (3, [720, 480, 360]), (4, [720, 480, 360, 360])]
 )
-def test_a_broadcast_that_goes_on_keeps_its_number_of_renditions(count: int, short_sides: list[int]) -> None:
+def test_continued_broadcast_keeps_its_number_of_renditions(count: int, short_sides: list[int]) -> None:
     plan = plan_outputs(SOURCE, [480, 360], count=count)
 
     assert [output.short_side for output in plan.outputs] == short_sides
@@ -99,69 +127,69 @@ def test_a_broadcast_that_goes_on_keeps_its_number_of_renditions(count: int, sho
     ("measured", "announced", "meant"),
     [(30.02, 0, 30.0), (29.96, 29.97, 29.97), (59.9, 0, 60000 / 1001), (24.97, 30, 25.0), (17.3, 0, 17.3)],
 )
-def test_the_frame_rate_that_is_meant(measured: float, announced: float, meant: float) -> None:
+def test_frame_rate_is_rounded_to_a_usual_one(measured: float, announced: float, meant: float) -> None:
     assert usual_rate(measured, announced) == pytest.approx(meant, rel=1e-4)
 
 
 @pytest.mark.parametrize(
     ("rate", "target_s"), [(30, 0.202), (25, 0.202), (60, 0.202), (24, 0.169), (4, 0.252)]
 )
-def test_a_part_holds_whole_pictures(rate: float, target_s: float) -> None:
+def test_part_target_holds_whole_frames(rate: float, target_s: float) -> None:
     assert part_target_s(rate) == target_s
 
 
 @pytest.mark.parametrize(
-    ("gop_s", "target_s"), [(0.5, 1), (0.8, 2), (1.0, 1), (1.5, 2), (2.5, 3), (10.0, 1), (None, 1)]
+    ("gop_s", "target_s"), [(0.5, 1), (0.8, 2), (1.0, 1), (1.5, 2), (2.5, 3), (5.0, 5), (10.0, 1), (None, 1)]
 )
-def test_the_target_duration_follows_the_keyframes(gop_s: float | None, target_s: int) -> None:
+def test_target_duration_follows_the_keyframe_interval(gop_s: float | None, target_s: int) -> None:
     source = replace(SOURCE, keyframe_interval_s=gop_s)
 
     assert target_duration_s(plan_outputs(source, []), source) == target_s
 
 
-# --- The command --------------------------------------------------------------------
-
-
-def test_the_whole_command(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_command_line_is_complete(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(encoder_module, "ffmpeg_path", lambda: "ffmpeg")
     monkeypatch.setattr(os, "cpu_count", lambda: 2)
 
     argv = encoder_args(plan_outputs(SOURCE, [360]), [5, 7], preset="veryfast")
 
     fragments = (
-        "-map_metadata -1 -max_interleave_delta 500000 -f mp4 "
-        "-movflags frag_keyframe+empty_moov+default_base_moof -frag_duration 20000 -flush_packets 1"
+        "-map_metadata -1 -max_interleave_delta 500000 -avoid_negative_ts disabled -use_editlist 0 -f mp4 "
+        "-movflags frag_keyframe+empty_moov+default_base_moof+frag_discont "
+        "-frag_duration 20000 -flush_packets 1"
     )
     assert " ".join(argv) == (
         "ffmpeg -hide_banner -nostdin -v error -nostats "
         "-protocol_whitelist pipe -format_whitelist flv -codec_whitelist h264,aac "
-        "-flags low_delay -fpsprobesize 0 -analyzeduration 200000 -probesize 100000 -f flv -i pipe:0 "
+        "-flags low_delay -fpsprobesize 0 -analyzeduration 200000 -probesize 100000 -copyts -f flv -i pipe:0 "
         f"-map 0:v:0 -map 0:a:0 -c:a copy -c:v copy {fragments} pipe:5 "
-        "-map 0:v:0 -map 0:a:0 -c:a copy -vf scale=640:360:flags=bicubic,setsar=1,format=yuv420p "
+        "-map 0:v:0 -map 0:a:0 -c:a copy -vf scale=640:360:flags=bicubic"
+        ":in_color_matrix=bt709:out_color_matrix=bt709:out_range=tv,setsar=1,format=yuv420p,"
+        "setparams=range=tv:color_primaries=bt709:color_trc=bt709:colorspace=bt709 "
         "-c:v libx264 -preset veryfast -threads 2 -tune zerolatency -bf 0 "
         "-crf 23 -maxrate 730000 -bufsize 730000 -sc_threshold 0 -g 100000 -force_key_frames source "
         f"-fps_mode passthrough -enc_time_base demux {fragments} pipe:7"
     )
 
 
-def test_without_sound_none_is_mapped() -> None:
-    argv = encoder_args(plan_outputs(replace(SOURCE, has_audio=False), [360]), [5, 7], preset="veryfast")
-
-    assert "0:a:0" not in argv
-
-
-def test_an_encoded_best_rendition_has_keyframes_of_our_own() -> None:
+def test_encoded_source_gets_forced_keyframes() -> None:
     argv = encoder_args(plan_outputs(SOURCE, [360], must_encode=True), [5, 7], preset="veryfast")
 
     assert argv.count("expr:gte(t,n_forced*1)") == 2
     assert "source" not in argv
 
 
-# --- The process --------------------------------------------------------------------
+def test_fields_are_joined_before_scaling() -> None:
+    fields = replace(SOURCE, may_be_interlaced=True)
+
+    argv = encoder_args(plan_outputs(fields, [360]), [5, 7], preset="veryfast")
+
+    filters = [value for name, value in pairwise(argv) if name == "-vf"]
+    assert [chain.partition(",")[0] for chain in filters] == ["bwdif=mode=send_frame:deint=interlaced"] * 2
 
 
 def make_flv(path: Path, *options: str, seconds: float = 3) -> bytes:
-    """An FLV as an encoder sends it: 30 pictures a second, sound, a keyframe a second."""
+    """Return an FLV as an encoder sends it: 30 frames a second, audio, a keyframe a second."""
     subprocess.run(
         [
             ffmpeg_path(), "-v", "error", "-nostdin", "-y",
@@ -186,8 +214,8 @@ def keyframe_times(path: Path) -> list[float]:
     return [round(float(time), 3) for time, flags in packets if "K" in flags]
 
 
-async def encode(plan: Plan, data: bytes, folder: Path) -> list[Path]:
-    """Send everything through one FFmpeg; return a file for each output."""
+async def encode(plan: EncodePlan, data: bytes, folder: Path) -> list[Path]:
+    """Pipe ``data`` through one FFmpeg; return a file for each output."""
     encoder = await Encoder.start(plan, preset="ultrafast")
     reading = [asyncio.create_task(output.read()) for output in encoder.outputs]
     for start in range(0, len(data), 65_536):
@@ -203,13 +231,13 @@ async def encode(plan: Plan, data: bytes, folder: Path) -> list[Path]:
 
 
 async def flood(encoder: Encoder, data: bytes) -> None:
-    """Send more than any pipe holds."""
+    """Write more data than any pipe holds."""
     for _ in range(50):
         await encoder.write(data)
 
 
 @pytest.mark.ffmpeg
-async def test_encoded_renditions_have_the_keyframes_of_the_copied_one(tmp_path: Path) -> None:
+async def test_encoded_renditions_share_the_keyframes_of_the_copied_one(tmp_path: Path) -> None:
     data = make_flv(tmp_path / "source.flv")
 
     copied, encoded = await encode(plan_outputs(SOURCE, [360]), data, tmp_path)
@@ -218,8 +246,44 @@ async def test_encoded_renditions_have_the_keyframes_of_the_copied_one(tmp_path:
     assert len(keyframe_times(copied)) == 3
 
 
+def middle(path: Path, *options: str) -> tuple[int, int, int]:
+    """Return red, green and blue in the middle of the first frame, converted with ``options`` of scale."""
+    raw = subprocess.run(
+        [ffmpeg_path(), "-v", "error", "-i", str(path), "-frames:v", "1",
+         "-vf", ":".join(["scale=32:32", *options]) + ",format=rgb24,crop=2:2", "-f", "rawvideo", "-"],
+        check=True, capture_output=True, timeout=30,
+    ).stdout  # fmt: skip
+    return raw[0], raw[1], raw[2]
+
+
+def colour_tags(path: Path) -> str:
+    return subprocess.run(
+        [ffprobe_path(), "-v", "error", "-show_entries", "stream=color_space,color_range", "-select_streams",
+         "v", "-of", "csv=p=0", str(path)],
+        check=True, capture_output=True, text=True, timeout=30,
+    ).stdout.strip()  # fmt: skip
+
+
 @pytest.mark.ffmpeg
-async def test_a_source_with_one_keyframe_gets_one_each_second(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("size", "matrix"), [("1280x720", "bt709"), ("640x480", "smpte170m")])
+async def test_untagged_source_keeps_the_colours_that_browsers_assume(
+    tmp_path: Path, size: str, matrix: str
+) -> None:
+    data = make_flv(
+        tmp_path / "source.flv", "-vf", f"drawbox=c=0x20c040:t=fill,scale={size.replace('x', ':')}", seconds=1
+    )
+    width_px, height_px = map(int, size.split("x"))
+    source = replace(SOURCE, width_px=width_px, height_px=height_px)
+
+    copied, encoded = await encode(plan_outputs(source, [360]), data, tmp_path)
+
+    assumed = middle(copied, f"in_color_matrix={matrix}")
+    assert middle(encoded, "in_color_matrix=bt709") == pytest.approx(assumed, abs=4)
+    assert colour_tags(encoded) == "tv,bt709"
+
+
+@pytest.mark.ffmpeg
+async def test_source_with_one_keyframe_gets_one_a_second(tmp_path: Path) -> None:
     data = make_flv(tmp_path / "source.flv", "-g", "300")
 
     best, below = await encode(plan_outputs(SOURCE, [360], must_encode=True), data, tmp_path)
@@ -229,7 +293,7 @@ async def test_a_source_with_one_keyframe_gets_one_each_second(tmp_path: Path) -
 
 
 @pytest.mark.ffmpeg
-async def test_an_ffmpeg_that_was_killed_is_found_out(tmp_path: Path) -> None:
+async def test_killed_ffmpeg_raises_encoder_gone(tmp_path: Path) -> None:
     data = make_flv(tmp_path / "source.flv")
     encoder = await Encoder.start(plan_outputs(SOURCE, [360]), preset="ultrafast")
     reading = [asyncio.create_task(output.read()) for output in encoder.outputs]
@@ -244,7 +308,7 @@ async def test_an_ffmpeg_that_was_killed_is_found_out(tmp_path: Path) -> None:
 
 
 @pytest.mark.ffmpeg
-async def test_an_ffmpeg_that_does_not_read_is_found_out(
+async def test_ffmpeg_that_does_not_read_raises_encoder_gone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(encoder_module, "_STUCK_S", 0.2)
@@ -259,7 +323,7 @@ async def test_an_ffmpeg_that_does_not_read_is_found_out(
 
 
 @pytest.mark.ffmpeg
-async def test_what_ffmpeg_complains_of_is_kept() -> None:
+async def test_ffmpeg_complaints_are_kept() -> None:
     encoder = await Encoder.start(plan_outputs(SOURCE, []), preset="ultrafast")
     reading = [asyncio.create_task(output.read()) for output in encoder.outputs]
 

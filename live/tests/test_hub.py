@@ -1,8 +1,9 @@
-"""The hub with a real Redis: what is lost on the way comes back from the log."""
+"""Tests of the hub with a real Redis: it reads lost events from the log."""
 
 from __future__ import annotations
 
 import asyncio
+import threading
 from typing import Any
 
 import pytest
@@ -12,8 +13,8 @@ from django.test import override_settings
 
 from accounts.models import User
 from accounts.tests.factories import UserFactory
-from live import viewers
-from live.chat import clients, hub, log, moderation
+from live import redis_connections, viewers
+from live.chat import hub, log, room_moderation, stored
 from live.models import Stream
 from live.tests.chat_clients import chatting, joined, path_of
 from live.tests.factories import StreamFactory
@@ -34,8 +35,12 @@ def alice() -> User:
 
 @sync_to_async
 def lose_connection() -> None:
-    """As a network does: whoever subscribed is cut off."""
-    clients.shared_client().client_kill_filter(_type="pubsub")
+    """Cut the subscribers of this test run off; the Redis server may be shared with another run."""
+    redis = redis_connections.shared_client()
+    ours = redis.client_info()["db"]
+    for client in redis.client_list(_type="pubsub"):
+        if int(client["db"]) == int(ours):
+            redis.client_kill_filter(_id=client["id"])
 
 
 @sync_to_async
@@ -44,7 +49,7 @@ def announce(stream: Stream, *statuses: str) -> None:
         log.announce(stream, {"type": "broadcast", "status": status})
 
 
-async def test_what_was_said_while_redis_was_lost_comes_from_the_log(stream: Stream) -> None:
+async def test_events_missed_while_disconnected_are_read_from_the_log(stream: Stream) -> None:
     async with chatting(stream) as reader:
         await announce(stream, "0")
         await reader.hears_type("broadcast")
@@ -55,8 +60,8 @@ async def test_what_was_said_while_redis_was_lost_comes_from_the_log(stream: Str
         assert [event["status"] for event in reader.events] == [str(number) for number in range(50)]
 
 
-async def test_what_was_lost_last_is_found_without_anything_new(stream: Stream) -> None:
-    """Nothing follows that could show the gap: coming back is reason enough to look."""
+async def test_missed_last_event_is_found_on_reconnection(stream: Stream) -> None:
+    """No later event shows the gap, so the hub must read the log on every reconnection."""
     async with chatting(stream) as reader:
         await lose_connection()
         await announce(stream, "live")
@@ -64,11 +69,30 @@ async def test_what_was_lost_last_is_found_without_anything_new(stream: Stream) 
         await reader.hears_type("broadcast")
 
 
-async def test_a_redis_that_lost_everything_is_a_new_beginning(stream: Stream, alice: User) -> None:
+async def test_readers_are_told_of_lost_and_restored_redis(
+    stream: Stream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hub, "FIRST_PAUSE_S", 1.0)
+    monkeypatch.setattr(hub, "LIFE_EVERY_S", 0.01)
+    monkeypatch.setattr(hub, "LOST_FOR_S", 0.0)
+    async with chatting(stream) as reader:
+        await lose_connection()
+
+        away = await reader.hears_type("connection")
+        async with joined(path_of(stream)) as late:
+            assert (await late.frame())["type"] == "hello"
+            assert await late.hears_type("connection") == away
+        back = await reader.until(lambda event: event["type"] == "connection" and event["is_open"])
+        assert (away, back["is_open"]) == ({"type": "connection", "is_open": False}, True)
+        await announce(stream, "live")
+        await reader.hears_type("broadcast")
+
+
+async def test_emptied_redis_leads_to_a_new_hello(stream: Stream, alice: User) -> None:
     async with chatting(stream, alice) as socket:
         await socket.say("before")
         before = await socket.hears("before")
-        await sync_to_async(clients.shared_client().flushdb)()
+        await sync_to_async(redis_connections.shared_client().flushdb)()
         await socket.say("after")
 
         hello = await socket.frame()
@@ -78,14 +102,14 @@ async def test_a_redis_that_lost_everything_is_a_new_beginning(stream: Stream, a
         assert (await socket.hears("and on"))["seq"] == hello["seq"] + 1
 
 
-async def test_a_redis_that_lost_its_last_second_counts_nothing_twice(stream: Stream, alice: User) -> None:
+async def test_redis_that_lost_its_last_writes_reuses_no_seq(stream: Stream, alice: User) -> None:
     async with chatting(stream, alice) as socket:
         for text in ("one", "two"):
             await socket.say(text)
         two = await socket.hears("two")
 
         def go_back() -> None:
-            client = clients.shared_client()
+            client = redis_connections.shared_client()
             client.set(f"chat:{stream.pk}:seq", two["seq"] - 1)
             client.xdel(f"chat:{stream.pk}:log", f"{two['seq']}-0")
 
@@ -96,14 +120,15 @@ async def test_a_redis_that_lost_its_last_second_counts_nothing_twice(stream: St
         assert (await socket.hears("three"))["seq"] > two["seq"]
 
 
-async def test_a_room_does_not_open_without_redis(stream: Stream, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_room_does_not_open_without_redis(stream: Stream, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hub, "OPEN_TIMEOUT_S", 0.5)
     with override_settings(REDIS_URL="redis://127.0.0.1:1"):
         async with joined(path_of(stream)) as socket:
+            assert (await socket.frame())["code"] == "unavailable"
             assert await socket.close_code() == 1012
 
 
-async def test_what_cannot_be_said_is_answered(
+async def test_message_that_redis_does_not_take_is_refused(
     stream: Stream, alice: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def fail(*_args: object) -> None:
@@ -119,22 +144,22 @@ async def test_what_cannot_be_said_is_answered(
         await socket.hears("hello!")
 
 
-async def test_the_hub_goes_with_the_last_client(stream: Stream) -> None:
+async def test_hub_stops_with_its_last_client(stream: Stream) -> None:
     async with chatting(stream), chatting(stream):
         assert len(hub._hubs) == 1
     assert len(hub._hubs) == 0
     assert asyncio.all_tasks() == {asyncio.current_task()}
 
 
-async def test_many_who_come_at_once_open_one_room(stream: Stream, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_concurrent_clients_open_one_room(stream: Stream, monkeypatch: pytest.MonkeyPatch) -> None:
     opened: list[str] = []
-    find = moderation.find_room
+    find = stored.find_room
 
     def count(name: str) -> Any:
         opened.append(name)
         return find(name)
 
-    monkeypatch.setattr(moderation, "find_room", count)
+    monkeypatch.setattr(stored, "find_room", count)
 
     async def visit() -> None:
         async with chatting(stream):
@@ -144,16 +169,13 @@ async def test_many_who_come_at_once_open_one_room(stream: Stream, monkeypatch: 
     assert opened == [stream.username]
 
 
-# --- Every few seconds -------------------------------------------------------------------
-
-
 @pytest.fixture
 def quick_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hub, "ROUND_S", 0.05)
     monkeypatch.setattr(hub, "TELLS_FOR_MS", 40)
 
 
-async def test_a_room_hears_how_many_watch_when_that_changes(stream: Stream, quick_rounds: None) -> None:
+async def test_changed_viewer_count_is_published_to_the_room(stream: Stream, quick_rounds: None) -> None:
     async with chatting(stream) as reader:
         for count in (1, 2):
             await sync_to_async(viewers.heartbeat)(stream, None, f"address-{count}")
@@ -165,21 +187,92 @@ async def test_a_room_hears_how_many_watch_when_that_changes(stream: Stream, qui
             assert (await late.frame())["viewer_count"] == 2
 
 
+def chatter_count(stream: Stream) -> int:
+    """Return the number of sockets in the stream's room, over all processes."""
+    noted: Any = redis_connections.shared_client().hvals(viewers.chatters_key(stream.pk))
+    return viewers.sum_chatters(noted)
+
+
 async def test_open_sockets_are_counted(stream: Stream, quick_rounds: None) -> None:
-    assert await sync_to_async(viewers.chatter_count)(stream) == 0
+    assert await sync_to_async(chatter_count)(stream) == 0
     async with chatting(stream) as reader, chatting(stream):
-        # The first round notes who is here before it tells how many watch.
+        # A round records the socket counts before it publishes the viewer count.
         await sync_to_async(viewers.heartbeat)(stream, None, "address-1")
         await reader.hears_type("viewers")
-        assert await sync_to_async(viewers.chatter_count)(stream) == 2
+        assert await sync_to_async(chatter_count)(stream) == 2
 
 
-def test_processes_that_died_are_not_believed_for_long() -> None:
+def test_socket_counts_of_dead_processes_expire() -> None:
     assert viewers.sum_chatters(["3 99999999999", "4 1"]) == 3
 
 
-async def test_what_no_notice_told_is_found_in_sql(stream: Stream, quick_rounds: None) -> None:
+async def test_change_without_a_notice_is_found_in_sql(stream: Stream, quick_rounds: None) -> None:
     async with chatting(stream) as reader:
         await sync_to_async(Stream.objects.filter(pk=stream.pk).update)(visibility="private")
 
         assert await reader.close_code() == 4004
+
+
+@pytest.mark.parametrize("text", ["no numbers", "x\ny\nz", "7\nno JSON\n", "0\n\nno JSON", b"\xff\xfe\n\n"])
+async def test_chat_continues_after_unreadable_notice(stream: Stream, text: str) -> None:
+    async with chatting(stream) as reader:
+
+        def publish() -> None:
+            redis_connections.shared_client().publish(log.channel_of(stream.pk), text)
+
+        await sync_to_async(publish)()
+        await announce(stream, "live")
+
+        assert (await reader.hears_type("broadcast"))["status"] == "live"
+
+
+async def test_room_opens_despite_unreadable_log_entry(stream: Stream) -> None:
+    await announce(stream, "live")
+
+    def damage() -> None:
+        client = redis_connections.shared_client()
+        seq = client.incr(f"chat:{stream.pk}:seq")
+        client.xadd(f"chat:{stream.pk}:log", {"of": "another version"}, id=f"{seq}-0")
+
+    await sync_to_async(damage)()
+    async with chatting(stream) as reader:
+        await announce(stream, "offline")
+
+        assert (await reader.hears_type("broadcast"))["status"] == "offline"
+
+
+async def test_failed_listener_is_restarted(stream: Stream, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An unexpected error is logged and does not stop the chat."""
+    monkeypatch.setattr(hub, "RETRY_S", 0.01)
+    async with chatting(stream) as reader:
+        with monkeypatch.context() as patch:
+            failed = asyncio.Event()
+
+            def fail(*_args: object) -> None:
+                failed.set()
+                raise ZeroDivisionError
+
+            patch.setattr(hub.Hub, "_take", fail)
+            await announce(stream, "lost on the way")
+            await failed.wait()
+        await announce(stream, "live")
+
+        await reader.until(lambda event: event["status"] == "live")
+        assert [event["status"] for event in reader.events] == ["lost on the way", "live"]
+
+
+async def test_room_opens_while_moderators_wait_for_a_lock(
+    stream: Stream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    is_done = threading.Event()
+    monkeypatch.setattr(room_moderation, "act", lambda *_args: is_done.wait(30))
+    other = await sync_to_async(StreamFactory)()
+    async with chatting(stream, stream.channel.owner) as one, chatting(stream, stream.channel.owner) as two:
+        try:
+            for moderator in (one, two, one):
+                await moderator.send({"type": "delete", "id": "m"})
+            async with chatting(other) as reader:
+                await announce(other, "live")
+                await reader.hears_type("broadcast")
+        finally:
+            is_done.set()

@@ -1,17 +1,20 @@
-"""The small pieces between socket and FFmpeg, without either."""
+"""Tests of the components between socket and FFmpeg, without either."""
 
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
+from live.bounds import Budget
 from live.ingest import inbox as inbox_module
 from live.ingest.alignment import Alignment, Made
 from live.ingest.frames import Frame, read_frame
 from live.ingest.inbox import Inbox
-from live.ingest.looking import Look, Unusable
-from live.ingest.timeline import Timeline, Verdict
+from live.ingest.probe import SignalProbe, UnusableSignal
+from live.ingest.silence import NO_SOUND
+from live.ingest.timeline import MAX_RUN_MS, Timeline, TimelineVerdict
 from live.llhls.segments import Init, Part, SegmentEnd
 from live.rtmp.session import MediaTag
 from live.tests.rtmp_client import AAC_HEADER, AVC_HEADER
@@ -28,9 +31,6 @@ def sound(at_ms: int, size: int = 200) -> Frame:
     return Frame("audio", at_ms, bytes(size), 0.0)
 
 
-# --- Frames -----------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize(
     ("kind", "payload", "is_keyframe", "is_header", "composition_ms"),
     [
@@ -41,7 +41,7 @@ def sound(at_ms: int, size: int = 200) -> Frame:
         ("audio", b"\xaf\x01data", False, False, 0),
     ],
 )
-def test_what_a_tag_is(
+def test_tag_is_read_as_a_frame(
     kind: str, payload: bytes, is_keyframe: bool, is_header: bool, composition_ms: int
 ) -> None:
     frame = read_frame(MediaTag(kind, 40, payload), 1.5)  # type: ignore[arg-type]
@@ -50,15 +50,12 @@ def test_what_a_tag_is(
 
 
 @pytest.mark.parametrize("payload", [b"", b"\x17", b"\x17\x02\x00\x00\x00", b"\x12\x01\x00\x00\x00data"])
-def test_what_carries_nothing_is_left_out(payload: bytes) -> None:
+def test_empty_tag_is_ignored(payload: bytes) -> None:
     assert read_frame(MediaTag("video", 0, payload), 0.0) is None
 
 
-# --- The inbox --------------------------------------------------------------------------
-
-
-async def test_frames_come_out_in_order_and_then_an_end() -> None:
-    inbox = Inbox()
+async def test_inbox_returns_frames_in_order_and_then_the_end() -> None:
+    inbox = Inbox(Budget(2**30))
     frames = [picture(0, is_keyframe=True), sound(5), picture(33)]
     for frame in frames:
         inbox.put(frame)
@@ -68,8 +65,8 @@ async def test_frames_come_out_in_order_and_then_an_end() -> None:
     assert [await inbox.get() for _ in range(4)] == [*frames, None]
 
 
-async def test_whoever_waits_hears_of_the_end() -> None:
-    inbox = Inbox()
+async def test_end_wakes_the_waiting_reader() -> None:
+    inbox = Inbox(Budget(2**30))
     waiting = asyncio.create_task(inbox.get())
     await asyncio.sleep(0)
 
@@ -78,9 +75,9 @@ async def test_whoever_waits_hears_of_the_end() -> None:
     assert await waiting is None
 
 
-async def test_too_much_is_dropped_up_to_the_next_keyframe(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(inbox_module, "MAX_SPAN_S", 1.0)
-    inbox = Inbox()
+async def test_overfull_inbox_drops_up_to_the_next_keyframe(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inbox_module, "MAX_SPAN_AT_START_S", 1.0)
+    inbox = Inbox(Budget(2**30))
     before = [VIDEO_HEADER, *(picture(at, is_keyframe=at == 0) for at in range(0, 1200, 100))]
     after = [picture(1200), sound(1210), picture(1300, is_keyframe=True), picture(1400)]
 
@@ -91,26 +88,41 @@ async def test_too_much_is_dropped_up_to_the_next_keyframe(monkeypatch: pytest.M
     assert dropped == 13
 
 
-async def test_the_inbox_has_a_bound_in_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_caught_up_inbox_holds_two_seconds() -> None:
+    inbox = Inbox(Budget(2**30))
+    frames = [picture(at, is_keyframe=at == 0) for at in range(0, 3000, 100)]
+    waiting = [inbox.put(frame) for frame in frames]
+    inbox.note_caught_up()
+    still_waiting = [inbox.put(picture(3000))]
+    for _ in range(31):
+        await inbox.get()
+    inbox.note_caught_up()
+
+    dropped = [inbox.put(picture(at)) for at in range(3100, 5600, 100)]
+
+    assert (sum(waiting), sum(still_waiting)) == (0, 0)
+    # 22 frames wait; then all are dropped, and later ones, too, as no keyframe follows.
+    assert dropped[:22] == [0] * 22
+    assert sum(dropped) == 22 + 3
+
+
+async def test_inbox_is_bounded_in_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(inbox_module, "MAX_BYTES", 10_000)
-    inbox = Inbox()
+    inbox = Inbox(Budget(2**30))
 
     dropped = sum(inbox.put(picture(at)) for at in range(50))
 
     assert dropped == 40 + 10
 
 
-# --- Looking ----------------------------------------------------------------------------
-
-
-def look_at(*frames: Frame, **metadata: object) -> tuple[Look, int | None]:
-    """A look, and how many frames it took."""
-    look = Look()
-    look.metadata = metadata
+def look_at(*frames: Frame, **metadata: object) -> tuple[SignalProbe, int | None]:
+    """Return a probe and the number of frames that it needed (None: not enough)."""
+    probe = SignalProbe(Budget(2**30))
+    probe.metadata = metadata
     for number, frame in enumerate(frames, 1):
-        if look.add(frame):
-            return look, number
-    return look, None
+        if probe.add(frame):
+            return probe, number
+    return probe, None
 
 
 def stream(seconds: float, *, gop_s: float = 1, rate: float = 30, has_sound: bool = True) -> list[Frame]:
@@ -123,40 +135,53 @@ def stream(seconds: float, *, gop_s: float = 1, rate: float = 30, has_sound: boo
     return [VIDEO_HEADER, *([AUDIO_HEADER] if has_sound else []), *frames]
 
 
-def test_a_second_keyframe_is_enough() -> None:
-    look, _ = look_at(*stream(5))
+def test_probing_ends_at_the_second_keyframe() -> None:
+    probe, _ = look_at(*stream(5))
 
-    source = look.source()
+    source = probe.source()
 
     assert (source.width_px, source.height_px) == (320, 180)
     assert source.codecs == "avc1.42c00d,mp4a.40.2"
     assert (source.frame_rate, source.keyframe_interval_s) == (30.0, 1.0)
     assert source.has_audio
-    assert look.frames[-1].timestamp_ms == 1000
+    assert probe.frames[-1].timestamp_ms == 1000
 
 
-def test_without_a_second_keyframe_it_takes_two_and_a_half_seconds() -> None:
-    look, _ = look_at(*stream(5, gop_s=10))
+def test_probing_without_a_second_keyframe_takes_five_seconds() -> None:
+    probe, _ = look_at(*stream(6, gop_s=10))
 
-    assert look.source().keyframe_interval_s is None
-    assert not look.source().has_sane_keyframes
-    assert 2500 < look.frames[-1].timestamp_ms < 2600
-
-
-def test_sound_is_awaited_for_a_second() -> None:
-    look, _ = look_at(*stream(5, gop_s=0.5, has_sound=False))
-
-    assert look.frames[-1].timestamp_ms == 1000
-    assert not look.source().has_audio
+    assert probe.source().keyframe_interval_s is None
+    assert not probe.source().has_sane_keyframes
+    assert 5000 < probe.frames[-1].timestamp_ms < 5100
 
 
-def test_what_comes_before_the_first_keyframe_is_left_out() -> None:
-    look, _ = look_at(VIDEO_HEADER, AUDIO_HEADER, sound(0), picture(0), *stream(2)[2:])
+def test_probing_waits_a_second_for_audio() -> None:
+    probe, _ = look_at(*stream(5, gop_s=0.5, has_sound=False))
 
-    assert look.frames[0].is_keyframe
+    assert probe.frames[-1].timestamp_ms == 1000
+    assert not probe.source().has_audio
+    assert probe.headers["audio"] is NO_SOUND
+    assert probe.source().codecs == "avc1.42c00d,mp4a.40.2"
 
 
-def test_the_announced_frame_rate_counts_where_it_fits() -> None:
+def test_repeated_keyframe_does_not_count_as_a_gop() -> None:
+    first = picture(0, is_keyframe=True)
+    pictures = [picture(33 * number, is_keyframe=number % 30 == 0) for number in range(1, 40)]
+    probe, _ = look_at(VIDEO_HEADER, AUDIO_HEADER, first, replace(first, timestamp_ms=1), *pictures)
+
+    source = probe.source()
+
+    assert source.keyframe_interval_s == pytest.approx(0.99, abs=0.01)
+    assert source.frame_rate == pytest.approx(30.3, abs=0.1)
+
+
+def test_probing_skips_frames_before_the_first_keyframe() -> None:
+    probe, _ = look_at(VIDEO_HEADER, AUDIO_HEADER, sound(0), picture(0), *stream(2)[2:])
+
+    assert probe.frames[0].is_keyframe
+
+
+def test_announced_frame_rate_is_used_if_it_fits() -> None:
     fitting, _ = look_at(*stream(5, rate=29.97), framerate=29.97)
     wrong, _ = look_at(*stream(5, rate=25), framerate=60.0)
 
@@ -165,66 +190,68 @@ def test_the_announced_frame_rate_counts_where_it_fits() -> None:
 
 
 @pytest.mark.parametrize("nonsense", [{"framerate": "fast"}, {"videodatarate": float("inf")}, {"encoder": 1}])
-def test_nonsense_in_metadata_is_not_believed(nonsense: dict[str, object]) -> None:
-    look, _ = look_at(*stream(5), **nonsense)
+def test_invalid_metadata_is_ignored(nonsense: dict[str, object]) -> None:
+    probe, _ = look_at(*stream(5), **nonsense)
 
-    assert look.source().frame_rate == 30.0
-    assert look.source().video_bitrate_bps < 1_000_000
+    assert probe.source().frame_rate == 30.0
+    assert probe.source().video_bitrate_bps < 1_000_000
 
 
-def test_a_picture_that_cannot_be_read_is_refused_with_a_sentence() -> None:
+def test_unreadable_video_header_is_refused_with_a_sentence() -> None:
     broken = Frame("video", 0, AVC_HEADER[:12], 0.0, is_header=True)
-    look, _ = look_at(broken, *stream(3)[1:])
+    probe, _ = look_at(broken, *stream(3)[1:])
 
-    with pytest.raises(Unusable, match=r"H\.264"):
-        look.source()
-
-
-# --- The timeline -----------------------------------------------------------------------
+    with pytest.raises(UnusableSignal, match=r"H\.264"):
+        probe.source()
 
 
-def judged(timeline: Timeline, frames: list[Frame]) -> list[Verdict]:
+def judged(timeline: Timeline, frames: list[Frame]) -> list[TimelineVerdict]:
     return [timeline.judge(frame) for frame in frames]
 
 
-def test_keyframes_in_time_are_good() -> None:
+def test_regular_keyframes_are_good() -> None:
     frames = [frame for frame in stream(10, gop_s=2) if not frame.is_header]
 
-    assert set(judged(Timeline(30, 2), frames)) == {Verdict.GOOD}
+    assert set(judged(Timeline(30, 2), frames)) == {TimelineVerdict.GOOD}
 
 
-def test_a_keyframe_that_does_not_come_is_found_out_in_time() -> None:
+def test_late_keyframe_is_detected() -> None:
     frames = [frame for frame in stream(10, gop_s=5, has_sound=False) if not frame.is_header]
 
     verdicts = judged(Timeline(30, 1), frames)
 
-    assert frames[verdicts.index(Verdict.TOO_LONG)].timestamp_ms == 1467
+    assert frames[verdicts.index(TimelineVerdict.TOO_LONG)].timestamp_ms == 1467
 
 
-def test_an_encoded_source_may_have_its_keyframes_anywhere() -> None:
+def test_keyframes_of_an_encoded_source_may_be_irregular() -> None:
     frames = [frame for frame in stream(10, gop_s=5, has_sound=False) if not frame.is_header]
 
-    assert set(judged(Timeline(30, None), frames)) == {Verdict.GOOD}
+    assert set(judged(Timeline(30, None), frames)) == {TimelineVerdict.GOOD}
 
 
-@pytest.mark.parametrize("at_ms", [-5, 1700, 10_000_000])
-def test_a_clock_that_jumps_begins_anew(at_ms: int) -> None:
+@pytest.mark.parametrize(
+    ("is_keyframe", "verdict"), [(True, TimelineVerdict.BEGINS_ANEW), (False, TimelineVerdict.GOOD)]
+)
+def test_only_a_keyframe_after_a_hole_begins_a_new_epoch(is_keyframe: bool, verdict: TimelineVerdict) -> None:
     timeline = Timeline(30, None)
 
-    assert judged(timeline, [picture(0), picture(33), picture(at_ms)])[-1] is Verdict.JUMPED
+    assert judged(timeline, [picture(0), picture(33), picture(1700, is_keyframe=is_keyframe)])[-1] is verdict
 
 
-def test_a_slide_show_may_take_its_time() -> None:
-    assert judged(Timeline(0.5, None), [picture(0), picture(2000), picture(6000)])[-1] is Verdict.GOOD
-
-
-def test_sound_from_another_time_is_left_out() -> None:
+def test_keyframe_beyond_the_times_of_flv_begins_a_new_epoch() -> None:
     timeline = Timeline(30, None)
+    frames = [picture(at_ms, is_keyframe=True) for at_ms in range(0, MAX_RUN_MS + 1_000_000, 1_000_000)]
+    timeline._hole_ms = 2_000_000
 
-    assert judged(timeline, [picture(0), sound(100), sound(9000)])[1:] == [Verdict.GOOD, Verdict.UNUSABLE]
+    verdicts = judged(timeline, frames)
+
+    assert set(verdicts[:-1]) == {TimelineVerdict.GOOD}
+    assert (frames[-1].timestamp_ms > MAX_RUN_MS, verdicts[-1]) == (True, TimelineVerdict.BEGINS_ANEW)
 
 
-# --- Renditions abreast -------------------------------------------------------------------
+def test_low_frame_rate_is_no_hole() -> None:
+    assert judged(Timeline(0.5, None), [picture(0), picture(2000), picture(6000)])[-1] is TimelineVerdict.GOOD
+
 
 INIT = Init(b"", "avc1", 2, 2)
 
@@ -233,7 +260,7 @@ def part(msn: int, number: int = 0) -> Part:
     return Part(msn, number, 0.2, number == 0, b"")
 
 
-def test_no_rendition_begins_a_segment_before_all_have_ended_the_last() -> None:
+def test_segment_begins_after_all_renditions_ended_the_last_one() -> None:
     alignment = Alignment(2, first_msn=7)
 
     ahead = alignment.add(0, [INIT, part(7), SegmentEnd(7, 1.0), part(8)])
@@ -245,7 +272,7 @@ def test_no_rendition_begins_a_segment_before_all_have_ended_the_last() -> None:
     assert closing == [(1, SegmentEnd(7, 1.0)), (0, part(8))]
 
 
-def test_a_long_lead_is_let_out_step_by_step() -> None:
+def test_rendition_far_ahead_is_released_segment_by_segment() -> None:
     alignment = Alignment(2, first_msn=0)
     lead: list[Made] = [part(0), SegmentEnd(0, 1.0), part(1), SegmentEnd(1, 1.0), part(2)]
 

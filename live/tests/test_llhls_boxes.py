@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from live.llhls.boxes import NOT_SYNC, BrokenBoxes, Movie, Reader, Sample, Track, write_fragment
+from live.llhls.boxes import NOT_SYNC, BrokenBoxes, FragmentReader, Movie, Sample, Track, write_fragment
 from live.tests.live_clips import FRAGMENTED, Published, ffmpeg, publish
 
 
@@ -45,22 +45,24 @@ samples = st.builds(
 )
 
 
-def reader() -> Reader:
-    made = Reader()
+def reader() -> FragmentReader:
+    made = FragmentReader()
     list(made.feed(MOOV))
     return made
 
 
-def test_a_movie_is_its_tracks_and_its_bytes() -> None:
+def test_movie_box_is_read_as_tracks_and_bytes() -> None:
     head = box(b"ftyp", b"iso6")
 
-    assert list(Reader().feed(head + MOOV)) == [
+    assert list(FragmentReader().feed(head + MOOV)) == [
         Movie((Track(1, "vide", 16000, "avc1.64001f", 1280, 720, (512, 3, NOT_SYNC)),), head + MOOV)
     ]
 
 
 @given(st.lists(samples, min_size=1, max_size=5), st.integers(0, 2**40), st.integers(1, 50))
-def test_what_is_written_is_read_back_in_whatever_pieces(run: list[Sample], start: int, piece: int) -> None:
+def test_written_fragment_is_read_back_from_pieces_of_any_size(
+    run: list[Sample], start: int, piece: int
+) -> None:
     placed = []
     for sample in run:
         placed.append(Sample(1, start, sample.duration, sample.flags, sample.composition_offset, sample.data))
@@ -73,11 +75,11 @@ def test_what_is_written_is_read_back_in_whatever_pieces(run: list[Sample], star
     assert read == placed
 
 
-def test_sizes_may_take_64_bits() -> None:
+def test_box_size_of_64_bits_is_read() -> None:
     data = write_fragment(1, [[Sample(1, 5, 2, 0, 0, b"picture")]])
     at = data.index(b"mdat") - 4
     wide = data[:at] + struct.pack(">I4sQ", 1, b"mdat", len(data) - at + 8) + data[at + 8 :]
-    # The data begins 8 bytes later now.
+    # The longer size field moves the data by 8 bytes.
     offset = data.index(b"trun") + 4 + 8
     shifted = struct.unpack_from(">i", data, offset)[0] + 8
     wide = wide[:offset] + struct.pack(">i", shifted) + wide[offset + 4 :]
@@ -85,7 +87,7 @@ def test_sizes_may_take_64_bits() -> None:
     assert [made.data for made in reader().feed(wide) if isinstance(made, Sample)] == [b"picture"]
 
 
-def test_defaults_hold_where_a_fragment_says_nothing_else() -> None:
+def test_trex_and_tfhd_defaults_apply_to_samples() -> None:
     traf = box(
         b"traf",
         box(b"tfhd", struct.pack(">III", 0x020008, 1, 700)),
@@ -125,13 +127,13 @@ def test_defaults_hold_where_a_fragment_says_nothing_else() -> None:
         + box(b"mdat"),
     ],
 )
-def test_what_is_broken_or_boundless_is_refused(data: bytes) -> None:
+def test_broken_or_oversized_boxes_are_refused(data: bytes) -> None:
     with pytest.raises(BrokenBoxes):
         list(reader().feed(data))
 
 
 @given(st.binary(max_size=300))
-def test_no_bytes_do_more_than_be_refused(data: bytes) -> None:
+def test_any_bytes_are_samples_or_broken_boxes(data: bytes) -> None:
     parser = reader()
     for content in (data, box(b"moov", data), box(b"moof", data) + box(b"mdat", data)):
         try:
@@ -140,19 +142,19 @@ def test_no_bytes_do_more_than_be_refused(data: bytes) -> None:
             parser = reader()
 
 
-def test_boxes_that_say_nothing_to_us_are_passed_over() -> None:
+def test_unknown_boxes_are_skipped() -> None:
     data = write_fragment(1, [[Sample(1, 5, 2, 0, 0, b"picture")]])
 
     assert len(list(reader().feed(box(b"styp", b"msdh") + box(b"sidx", bytes(32)) + data))) == 1
 
 
 @pytest.mark.ffmpeg
-def test_ffmpegs_own_tracks_are_named_as_players_expect(tmp_path: Path) -> None:
+def test_codecs_of_ffmpegs_tracks_are_named_for_players(tmp_path: Path) -> None:
     source = publish(tmp_path, Published(seconds=0.5))
     path = tmp_path / "copied.mp4"
     ffmpeg("-i", str(source), "-c", "copy", *FRAGMENTED, str(path))
 
-    (movie,) = (made for made in Reader().feed(path.read_bytes()) if isinstance(made, Movie))
+    (movie,) = (made for made in FragmentReader().feed(path.read_bytes()) if isinstance(made, Movie))
 
     assert [(track.kind, track.codecs) for track in movie.tracks] == [
         ("vide", "avc1.64000b"),

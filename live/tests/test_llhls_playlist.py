@@ -8,7 +8,7 @@ import pytest
 from live.llhls.playlist import (
     LISTED_S,
     ListedPart,
-    MediaPlaylist,
+    LowLatencyPlaylist,
     RenditionInfo,
     Window,
     render_multivariant,
@@ -37,14 +37,14 @@ def grown(window: Window, segments: int, *, duration_s: float = 1.0, open_parts:
 
 
 def rendered(window: Window, *, is_delta: bool = False, **others: Window) -> str:
-    return MediaPlaylist("r0", window, others).render(is_delta=is_delta)
+    return LowLatencyPlaylist("r0", window, others).render(is_delta=is_delta)
 
 
 def tags(text: str, name: str) -> list[str]:
     return re.findall(rf"^#{name}:?(.*)$", text, re.MULTILINE)
 
 
-def test_a_playlist_to_the_letter() -> None:
+def test_playlist_text_is_complete() -> None:
     window = grown(begun(), 1, duration_s=0.4)
     window = window.with_epoch(1, STARTED_AT + 60).with_part(1, 0, ListedPart(0.2, is_independent=True))
 
@@ -72,27 +72,27 @@ def test_a_playlist_to_the_letter() -> None:
     )
 
 
-def test_the_part_hold_back_is_three_part_targets_and_skipping_begins_at_six_target_durations() -> None:
+def test_part_hold_back_is_three_part_targets_and_skip_boundary_six_target_durations() -> None:
     (control,) = tags(rendered(begun(Shape(0.169, 4))), "EXT-X-SERVER-CONTROL")
 
     assert control == "CAN-BLOCK-RELOAD=YES,CAN-SKIP-UNTIL=24,HOLD-BACK=12,PART-HOLD-BACK=0.507"
 
 
-def test_target_duration_and_server_control_stay_as_they_are_while_the_window_moves() -> None:
+def test_target_duration_and_server_control_are_constant_while_the_window_moves() -> None:
     early, late = rendered(grown(begun(), 1)), rendered(grown(begun(), 60))
 
     for name in ("EXT-X-TARGETDURATION", "EXT-X-SERVER-CONTROL", "EXT-X-PART-INF"):
         assert tags(early, name) == tags(late, name)
 
 
-def test_a_longer_gop_lengthens_the_target_duration_for_good() -> None:
+def test_longer_gop_raises_the_target_duration_permanently() -> None:
     longer = grown(grown(begun(), 2), 1, duration_s=3.0)
 
     assert tags(rendered(longer), "EXT-X-TARGETDURATION") == ["3"]
     assert grown(longer, 60).target_duration_s == 3
 
 
-def test_the_window_lists_at_least_half_a_minute_and_not_much_more() -> None:
+def test_window_lists_about_half_a_minute() -> None:
     window = grown(begun(), 100, open_parts=2)
 
     listed_s = sum(segment.length_s for segment in window.segments)
@@ -107,7 +107,7 @@ def test_parts_are_listed_only_within_three_target_durations_of_the_edge() -> No
     assert len(tags(text, "EXT-X-PART:")) == 3 * 5 + 2
 
 
-def test_every_segment_has_a_date_that_follows_from_its_epochs_start() -> None:
+def test_date_of_every_segment_follows_from_its_epochs_start() -> None:
     text = rendered(grown(grown(begun(), 2).with_epoch(1, STARTED_AT + 100.5), 2))
 
     assert tags(text, "EXT-X-PROGRAM-DATE-TIME") == [
@@ -118,7 +118,7 @@ def test_every_segment_has_a_date_that_follows_from_its_epochs_start() -> None:
     ]
 
 
-def test_discontinuities_that_left_the_window_are_counted() -> None:
+def test_discontinuities_that_left_the_window_are_counted_in_the_sequence() -> None:
     window = grown(grown(begun(), 2).with_epoch(1, 0.0), 29)
     first = rendered(window)
     second = rendered(grown(window, 1))
@@ -132,7 +132,7 @@ def test_discontinuities_that_left_the_window_are_counted() -> None:
     ]
 
 
-def test_renditions_that_missed_an_epoch_count_discontinuities_alike() -> None:
+def test_rendition_that_missed_an_epoch_has_the_same_discontinuity_count() -> None:
     one = grown(grown(begun(), 2).with_epoch(1, 0.0), 1)
     other = grown(begun(), 2).with_gaps(one.segments[2:])
 
@@ -141,7 +141,7 @@ def test_renditions_that_missed_an_epoch_count_discontinuities_alike() -> None:
     assert [(segment.msn, segment.discontinuity) for segment in after] == [(3, 2), (3, 2)]
 
 
-def test_what_was_lost_is_a_gap() -> None:
+def test_lost_parts_are_gaps() -> None:
     window = grown(begun(), 2, open_parts=2).with_lost_part(1, 3).with_lost_part(2, 1)
 
     lines = rendered(window).splitlines()
@@ -152,22 +152,19 @@ def test_what_was_lost_is_a_gap() -> None:
     assert lines.count("#EXT-X-GAP") == 1
 
 
-# --- What comes next --------------------------------------------------------------------
-
-
 def hinted(window: Window) -> list[str]:
     return re.findall(r'PRELOAD-HINT:TYPE=PART,URI="r0/(.*)\.m4s"', rendered(window))
 
 
-def test_the_next_part_is_hinted() -> None:
+def test_next_part_is_hinted() -> None:
     assert hinted(grown(begun(), 2, open_parts=3)) == ["2.3"]
 
 
-def test_between_segments_the_first_part_of_the_next_is_hinted() -> None:
+def test_first_part_of_the_next_segment_is_hinted_between_segments() -> None:
     assert hinted(grown(begun(), 2)) == ["2.0"]
 
 
-def test_a_segment_as_long_as_the_one_before_gets_no_further_part() -> None:
+def test_next_segment_is_hinted_once_the_open_one_is_as_long_as_the_last() -> None:
     window = grown(begun(), 2, open_parts=5)
 
     assert hinted(window) == ["3.0"]
@@ -176,15 +173,15 @@ def test_a_segment_as_long_as_the_one_before_gets_no_further_part() -> None:
     assert not window.may_follow(2, 6)
 
 
-def test_there_is_a_hint_before_there_is_anything_else() -> None:
+def test_first_part_is_hinted_in_an_empty_playlist() -> None:
     assert hinted(begun()) == ["0.0"]
 
 
-def test_there_is_a_hint_while_the_publisher_is_away() -> None:
+def test_next_segment_is_hinted_while_the_publisher_is_away() -> None:
     assert hinted(grown(begun(), 1, open_parts=2).closed()) == ["2.0"]
 
 
-def test_at_the_end_nothing_is_hinted_or_reported() -> None:
+def test_ended_playlist_has_no_hint_or_report() -> None:
     text = rendered(grown(begun(), 1, open_parts=2).ended(), r1=grown(begun(), 1))
 
     assert text.endswith("#EXTINF:0.4,\nr0/1.m4s\n#EXT-X-ENDLIST\n")
@@ -196,10 +193,7 @@ def test_every_other_rendition_is_reported() -> None:
     assert tags(text, "EXT-X-RENDITION-REPORT") == ['URI="r1.m3u8",LAST-MSN=1,LAST-PART=1']
 
 
-# --- Delta updates ------------------------------------------------------------------------
-
-
-def test_a_delta_update_skips_what_is_further_than_six_target_durations_from_the_edge() -> None:
+def test_delta_update_skips_segments_beyond_six_target_durations_from_the_edge() -> None:
     window = grown(begun(), 10, open_parts=1)
     text = rendered(window, is_delta=True)
 
@@ -208,52 +202,49 @@ def test_a_delta_update_skips_what_is_further_than_six_target_durations_from_the
     assert tags(text, "EXT-X-MEDIA-SEQUENCE") == ["0"]
 
 
-def test_a_delta_update_names_the_init_segment_again() -> None:
+def test_delta_update_repeats_the_init_segment() -> None:
     lines = rendered(grown(begun(), 10), is_delta=True).splitlines()
 
     assert lines[lines.index("#EXT-X-SKIP:SKIPPED-SEGMENTS=4") + 1] == '#EXT-X-MAP:URI="r0/init-0.mp4"'
 
 
-def test_a_delta_update_with_nothing_to_skip_is_the_whole_playlist() -> None:
+def test_delta_update_with_nothing_to_skip_is_the_whole_playlist() -> None:
     window = grown(begun(), 6)
 
     assert rendered(window, is_delta=True) == rendered(window)
 
 
-# --- Steps -----------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize(("msn", "number"), [(2, 3), (2, 1), (1, 0), (3, 1), (4, 0)])
-def test_a_part_that_is_not_due_is_refused(msn: int, number: int) -> None:
+def test_part_out_of_order_is_refused(msn: int, number: int) -> None:
     with pytest.raises(ValueError, match="does not follow"):
         grown(begun(), 2, open_parts=2).with_part(msn, number, ListedPart(0.2))
 
 
-def test_a_segment_that_is_not_open_cannot_end() -> None:
+def test_segment_that_is_not_open_cannot_end() -> None:
     with pytest.raises(ValueError, match="not open"):
         grown(begun(), 2).with_end(1, 1.0)
 
 
-def test_the_next_segment_closes_what_was_left_open() -> None:
+def test_next_segment_closes_the_open_one() -> None:
     window = grown(begun(), 1, open_parts=3).with_part(2, 0, ListedPart(0.2))
 
     assert [segment.duration_s for segment in window.segments] == [1.0, pytest.approx(0.6), None]
 
 
-def test_a_window_survives_being_json() -> None:
+def test_window_is_equal_after_a_json_round_trip() -> None:
     window = grown(grown(begun(), 9).with_epoch(1, STARTED_AT + 60), 2, open_parts=3).with_lost_part(10, 1)
 
     assert Window.from_json(window.to_json()) == window
     assert Window.from_json(begun().to_json()) == begun()
 
 
-def test_a_window_that_travels_with_every_part_is_small() -> None:
+def test_window_json_is_below_3000_bytes() -> None:
     window = grown(begun(Shape(0.202, 1)), 100, open_parts=4)
 
     assert len(window.to_json()) < 3000
 
 
-def test_the_multivariant_playlist_names_renditions_best_first() -> None:
+def test_multivariant_playlist_lists_renditions_best_first() -> None:
     info = RenditionInfo("avc1.64001f,mp4a.40.2", 1280, 720, 3_000_000, 29.97)
     small = replace(info, width_px=640, height_px=360, bandwidth_bps=900_000, codecs="avc1.64001e,mp4a.40.2")
 

@@ -10,7 +10,7 @@ SHAPE = Shape(part_target_s=0.2, target_duration_s=1)
 
 
 def window(segments: int = 5, open_parts: int = 2, *, shape: Shape = SHAPE, first_msn: int = 0) -> Window:
-    """Segments of five parts, the last complete one being ``first_msn + segments - 1``."""
+    """Return a window of segments of five parts; ``first_msn + segments - 1`` is the last complete one."""
     made = Window.empty(shape, next_msn=first_msn).with_epoch(0, 0.0)
     for msn in range(first_msn, first_msn + segments):
         for number in range(5):
@@ -21,50 +21,50 @@ def window(segments: int = 5, open_parts: int = 2, *, shape: Shape = SHAPE, firs
     return made
 
 
-def test_a_plain_request_is_answered_at_once() -> None:
+def test_plain_request_is_answered_at_once() -> None:
     assert decide(window(), Directives()) is Reload.READY
 
 
-def test_a_plain_request_waits_for_the_first_complete_segment() -> None:
+def test_plain_request_waits_for_the_first_complete_segment() -> None:
     assert decide(window(0, 3), Directives()) is Reload.WAIT
 
 
-def test_a_request_for_a_segment_waits_until_it_is_complete() -> None:
+def test_request_for_a_segment_waits_until_it_is_complete() -> None:
     assert decide(window(5, 2), Directives(msn=5)) is Reload.WAIT
     assert decide(window(6, 0), Directives(msn=5)) is Reload.READY
 
 
-def test_a_request_for_a_part_waits_until_it_exists() -> None:
+def test_request_for_a_part_waits_until_it_exists() -> None:
     assert decide(window(5, 2), Directives(msn=5, part=1)) is Reload.READY
     assert decide(window(5, 2), Directives(msn=5, part=2)) is Reload.WAIT
     assert decide(window(5, 2), Directives(msn=6, part=0)) is Reload.WAIT
 
 
-def test_a_part_past_the_segments_end_means_the_first_of_the_next() -> None:
+def test_part_past_the_end_means_the_first_of_the_next_segment() -> None:
     assert decide(window(5, 0), Directives(msn=4, part=5)) is Reload.WAIT
     assert decide(window(5, 1), Directives(msn=4, part=5)) is Reload.READY
     assert decide(window(5, 0), Directives(msn=4, part=4)) is Reload.READY
 
 
-def test_a_part_without_a_segment_is_bad() -> None:
+def test_part_without_msn_is_bad() -> None:
     assert decide(window(), Directives(part=0)) is Reload.BAD
 
 
-def test_more_than_two_past_the_last_segment_is_too_far() -> None:
+def test_msn_more_than_two_past_the_last_segment_is_too_far() -> None:
     assert decide(window(5, 2), Directives(msn=6)) is Reload.WAIT
     assert decide(window(5, 2), Directives(msn=7)) is Reload.TOO_FAR
     assert decide(window(5, 0), Directives(msn=7, part=0)) is Reload.TOO_FAR
 
 
 @pytest.mark.parametrize(("target_s", "limit"), [(0.2, 15), (0.5, 6), (1.0, 3), (2.0, 3)])
-def test_parts_far_ahead_are_too_far(target_s: float, limit: int) -> None:
+def test_part_far_ahead_is_too_far(target_s: float, limit: int) -> None:
     made = window(5, 2, shape=Shape(target_s, 1))
 
     assert decide(made, Directives(msn=5, part=2 + limit - 1)) is Reload.WAIT
     assert decide(made, Directives(msn=5, part=2 + limit)) is Reload.TOO_FAR
 
 
-def test_a_segment_older_than_the_window_means_the_whole_current_playlist() -> None:
+def test_msn_older_than_the_window_is_ready() -> None:
     made = window(60, 2)
 
     assert made.segments[0].msn > 0
@@ -73,11 +73,11 @@ def test_a_segment_older_than_the_window_means_the_whole_current_playlist() -> N
 
 
 @pytest.mark.parametrize("directives", [Directives(msn=99), Directives(part=3), Directives(msn=5, part=2)])
-def test_with_an_end_the_directives_are_ignored(directives: Directives) -> None:
+def test_directives_are_ignored_after_the_end(directives: Directives) -> None:
     assert decide(window(5, 2).ended(), directives) is Reload.READY
 
 
-def test_a_segment_that_was_lost_does_not_block() -> None:
+def test_lost_segment_does_not_block() -> None:
     ahead = window(7, 0)
     made = window(5, 0).with_gaps(ahead.segments[5:])
 
@@ -95,7 +95,7 @@ def test_a_segment_that_was_lost_does_not_block() -> None:
         ("token=x&_HLS_primary_id=9&empty=&%FF=%zz", Directives()),
     ],
 )
-def test_directives_are_read_and_all_else_is_passed_over(query: str, directives: Directives) -> None:
+def test_directives_are_read_and_other_parameters_ignored(query: str, directives: Directives) -> None:
     assert parse(query) == directives
 
 
@@ -113,6 +113,6 @@ def test_directives_are_read_and_all_else_is_passed_over(query: str, directives:
         "&".join(f"a{number}=1" for number in range(100)),
     ],
 )
-def test_directives_that_say_nothing_are_bad(query: str) -> None:
+def test_invalid_directives_are_refused(query: str) -> None:
     with pytest.raises(BadDirectives):
         parse(query)

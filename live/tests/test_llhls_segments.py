@@ -7,9 +7,17 @@ from pathlib import Path
 import pytest
 from pytest import approx  # noqa: PT013
 
-from live.llhls.boxes import NOT_SYNC, Sample, write_fragment
+from live.llhls.boxes import NOT_SYNC, FragmentReader, Movie, Sample, write_fragment
 from live.llhls.segments import Init, Packager, Part, SegmentEnd, Shape
-from live.tests.live_clips import Published, encoded_once, frame_digests, packaged, parts_of, samples
+from live.tests.live_clips import (
+    Published,
+    encoded_once,
+    frame_digests,
+    packaged,
+    parts_of,
+    samples,
+    sounds_of,
+)
 
 pytestmark = pytest.mark.ffmpeg
 
@@ -24,7 +32,6 @@ STREAMS = {
     "without sound": Published(has_audio=False),
     "GOPs of 2.4 s": Published(gop_s=2.4),
     "GOPs of 0.5 s": Published(gop_s=0.5),
-    "sound encoded again": Published(encodes_audio=True),
 }
 STILLS = Published(picture_filter="select='not(between(n,37,58))*not(eq(mod(n,7),3))'")
 
@@ -41,7 +48,7 @@ def stream(request: pytest.FixtureRequest) -> Published:
 
 
 def cuts(made: list[Init | Part | SegmentEnd]) -> list[tuple[int, int, bool, int]]:
-    """Each part's place, whether it is independent, and how many pictures it holds."""
+    """Return each part's MSN, number, independence, and number of frames."""
     init = made[0]
     assert isinstance(init, Init)
     return [
@@ -50,7 +57,13 @@ def cuts(made: list[Init | Part | SegmentEnd]) -> list[tuple[int, int, bool, int
     ]
 
 
-def test_parts_hold_to_the_target(stream: Published, directory: Path) -> None:
+def timescale_of(init: Init) -> int:
+    """Return the video track's timescale (ticks per second)."""
+    movie = next(thing for thing in FragmentReader().feed(init.data) if isinstance(thing, Movie))
+    return next(track.timescale for track in movie.tracks if track.kind == "vide")
+
+
+def test_parts_keep_to_the_part_target(stream: Published, directory: Path) -> None:
     target_s = stream.shape.part_target_s
     for path in encoded_once(stream, directory):
         parts = parts_of(packaged(path, stream.shape))
@@ -60,25 +73,25 @@ def test_parts_hold_to_the_target(stream: Published, directory: Path) -> None:
         assert min(part.duration_s for part in followed) >= 0.85 * target_s
 
 
-def test_all_renditions_are_cut_at_the_same_pictures(stream: Published, directory: Path) -> None:
+def test_all_renditions_are_cut_at_the_same_frames(stream: Published, directory: Path) -> None:
     copied, *encoded = (cuts(packaged(path, stream.shape)) for path in encoded_once(stream, directory))
 
     assert encoded == [copied, copied]
 
 
-def test_segments_end_at_the_first_keyframe_from_their_minimum_on(stream: Published, directory: Path) -> None:
+def test_segment_ends_at_the_first_keyframe_after_its_minimum(stream: Published, directory: Path) -> None:
     for path in encoded_once(stream, directory):
         made = packaged(path, stream.shape)
         ends = [thing for thing in made if isinstance(thing, SegmentEnd)]
 
         assert [end.msn for end in ends] == list(range(len(ends)))
-        # 1 s is reached by one GOP of 1 s or 2.4 s and by two of half a second.
+        # One GOP of 1 s or 2.4 s reaches the minimum of 1 s, as do two of half a second.
         wanted = max(stream.gop_s, 1.0)
-        # FLV counts milliseconds, and 29.97 pictures a second are 1.001 s for 30.
+        # FLV counts milliseconds, and 30 frames at 29.97 fps last 1.001 s.
         assert [end.duration_s for end in ends[:-1]] == approx([wanted] * (len(ends) - 1), abs=0.004)
 
 
-def test_parts_are_exactly_the_pictures_and_the_sound_that_came(
+def test_parts_hold_exactly_the_frames_of_the_source(
     stream: Published, directory: Path, tmp_path: Path
 ) -> None:
     for path in encoded_once(stream, directory):
@@ -89,13 +102,16 @@ def test_parts_are_exactly_the_pictures_and_the_sound_that_came(
         assert frame_digests(joined) == frame_digests(path)
         assert len(frame_digests(joined)) == round(stream.seconds * stream.frame_rate)
         if stream.has_audio:
-            came, kept = frame_digests(path, "a"), frame_digests(joined, "a")
-            # The last part did not wait for its sound, and there is no later one.
-            assert kept == came[: len(kept)]
+            came, kept = sounds_of(path), sounds_of(joined)
+            # Audio before the first frame is dropped; the last part does not wait
+            # for its late audio, and no later part carries it.
+            skipped = came.index(kept[0])
+            assert kept == came[skipped : skipped + len(kept)]
+            assert skipped <= 4
             assert len(came) - len(kept) < 15
 
 
-def test_a_part_is_independent_where_a_keyframe_opens_it(stream: Published, directory: Path) -> None:
+def test_part_opened_by_a_keyframe_is_independent(stream: Published, directory: Path) -> None:
     for path in encoded_once(stream, directory):
         made = packaged(path, stream.shape)
         init = made[0]
@@ -103,12 +119,12 @@ def test_a_part_is_independent_where_a_keyframe_opens_it(stream: Published, dire
         for part in parts_of(made):
             first, *others = samples(init, part)["vide"]
             assert first.is_sync == part.is_independent
-            # With GOPs of half a second a part of 85 % or more cannot end at each.
+            # With GOPs of half a second, parts of at least 85 % cannot end at every keyframe.
             assert stream.gop_s < 1 or not any(picture.is_sync for picture in others)
         assert all(part.is_independent for part in parts_of(made) if part.number == 0)
 
 
-def test_timestamps_go_on_from_part_to_part(stream: Published, directory: Path) -> None:
+def test_timestamps_rise_over_all_parts(stream: Published, directory: Path) -> None:
     for path in encoded_once(stream, directory):
         made = packaged(path, stream.shape)
         init = made[0]
@@ -118,15 +134,57 @@ def test_timestamps_go_on_from_part_to_part(stream: Published, directory: Path) 
             assert all(after.decode_time > before.decode_time for before, after in pairwise(run))
 
 
-def test_the_stretched_first_picture_gets_its_own_length_back(directory: Path) -> None:
-    published = STREAMS["sound encoded again"]
-    for path in encoded_once(published, directory):
-        first = parts_of(packaged(path, published.shape))[0]
+def shown_at(path: Path, stream: Published, start_s: float) -> tuple[list[float], list[float]]:
+    """Return the presentation times of a rendition's video and audio frames, in order (s)."""
+    made = packaged(path, stream.shape, start_s=start_s)
+    init = made[0]
+    assert isinstance(init, Init)
+    rates = {"vide": timescale_of(init), "soun": 48000}
+    found = {
+        kind: sorted(
+            (sample.decode_time + sample.composition_offset) / rates[kind]
+            for part in parts_of(made)
+            for sample in samples(init, part)[kind]
+        )
+        for kind in rates
+    }
+    return found["vide"], found["soun"]
 
-        assert first.duration_s == approx(0.2, abs=0.002)
+
+@pytest.mark.parametrize("name", ["30 fps", "30 fps with B-frames", "25 fps with B-frames"])
+def test_every_rendition_presents_each_frame_at_the_same_time(name: str, directory: Path) -> None:
+    stream = STREAMS[name]
+    paths = encoded_once(stream, directory)
+
+    copied, *encoded = (shown_at(path, stream, 100.0) for path in paths)
+
+    for pictures, sounds in encoded:
+        assert pictures == approx(copied[0], abs=0.0011)
+        # The last part does not wait for its audio.
+        common = min(len(sounds), len(copied[1]))
+        assert sounds[:common] == approx(copied[1][:common], abs=0.0011)
+    assert copied[0][0] == 100.0
+    assert 100.0 <= copied[1][0] < 100.03
 
 
-def test_pictures_that_stand_or_come_unevenly_break_nothing(directory: Path, tmp_path: Path) -> None:
+def test_audio_stays_in_sync_with_b_frames(directory: Path) -> None:
+    stream = STREAMS["25 fps with B-frames"]
+    path = encoded_once(stream, directory)[0]
+    reader = FragmentReader()
+    found = [*reader.feed(path.read_bytes())]
+    first = next(sample for sample in found if isinstance(sample, Sample) and sample.track == 1)
+    sounds = [sample for sample in found if isinstance(sample, Sample) and sample.track == 2]
+    init = next(made for made in packaged(path, stream.shape) if isinstance(made, Init))
+    shown_s = (first.decode_time + first.composition_offset) / timescale_of(init)
+
+    pictures, kept = shown_at(path, stream, 0.0)
+
+    wanted = [sample.decode_time / 48000 - shown_s for sample in sounds]
+    assert kept == approx([at_s for at_s in wanted if at_s >= 0][: len(kept)], abs=0.0011)
+    assert pictures[0] == 0.0
+
+
+def test_still_and_uneven_frames_are_packaged_completely(directory: Path, tmp_path: Path) -> None:
     paths = encoded_once(STILLS, directory)
     made = [packaged(path, STILLS.shape) for path in paths]
 
@@ -140,20 +198,17 @@ def test_pictures_that_stand_or_come_unevenly_break_nothing(directory: Path, tmp
         assert sum(ends) == approx(STILLS.seconds, abs=0.1)
 
 
-def test_the_init_segment_says_what_a_playlist_needs(directory: Path) -> None:
+def test_init_segment_gives_codecs_and_size(directory: Path) -> None:
     init = packaged(encoded_once(STREAMS["30 fps"], directory)[0], Published().shape)[0]
 
     assert isinstance(init, Init)
     assert (init.codecs, init.width_px, init.height_px) == ("avc1.64000b,mp4a.40.2", 192, 108)
 
 
-def test_numbers_go_on_from_where_the_epoch_before_ended(directory: Path) -> None:
+def test_segment_numbers_start_at_first_msn(directory: Path) -> None:
     parts = parts_of(packaged(encoded_once(Published(), directory)[0], Published().shape, first_msn=41))
 
     assert [(part.msn, part.number) for part in parts[:6]] == [*((41, n) for n in range(5)), (42, 0)]
-
-
-# --- On samples ---------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
@@ -167,7 +222,7 @@ SHAPE = Shape(part_target_s=0.202, target_duration_s=1)
 
 
 def picture(number: int, *, is_key: bool = False, duration: int = 533) -> Sample:
-    """A picture of 30 a second; the clip's timescale is 16000."""
+    """Return the ``number``-th of 30 frames a second, in the clip's timescale of 16000."""
     return Sample(1, number * 1600 // 3, duration, 0 if is_key else NOT_SYNC, 0, b"p")
 
 
@@ -176,7 +231,7 @@ def sound(number: int) -> Sample:
 
 
 def fed(packager: Packager, *things: Sample) -> list[tuple[int, int] | float]:
-    """What single samples complete: a part's place, a segment's duration."""
+    """Feed samples one by one; return the (MSN, number) of parts and the durations of segments."""
     return [
         (made.msn, made.number) if isinstance(made, Part) else round(made.duration_s, 2)
         for thing in things
@@ -185,7 +240,7 @@ def fed(packager: Packager, *things: Sample) -> list[tuple[int, int] | float]:
     ]
 
 
-def test_a_part_is_closed_without_waiting_for_the_next_picture(init_data: bytes) -> None:
+def test_part_is_closed_without_waiting_for_another_frame(init_data: bytes) -> None:
     packager = Packager(SHAPE, first_msn=0)
     packager.feed(init_data)
 
@@ -195,7 +250,7 @@ def test_a_part_is_closed_without_waiting_for_the_next_picture(init_data: bytes)
     assert (before, at_the_sixth) == ([], [(0, 0)])
 
 
-def test_what_comes_before_the_first_keyframe_is_left_out(init_data: bytes) -> None:
+def test_frames_before_the_first_keyframe_are_dropped(init_data: bytes) -> None:
     packager = Packager(SHAPE, first_msn=0)
     packager.feed(init_data)
 
@@ -204,7 +259,7 @@ def test_what_comes_before_the_first_keyframe_is_left_out(init_data: bytes) -> N
     assert (made, packager.finish()) == ([], [])
 
 
-def test_a_keyframe_before_the_minimum_ends_no_segment(init_data: bytes) -> None:
+def test_keyframe_before_the_minimum_ends_no_segment(init_data: bytes) -> None:
     packager = Packager(SHAPE, first_msn=0)
     packager.feed(init_data)
     keys = {0, 15, 30}
@@ -214,7 +269,7 @@ def test_a_keyframe_before_the_minimum_ends_no_segment(init_data: bytes) -> None
     assert made == [(0, 0), (0, 1), (0, 2), (0, 3), (0, 4), 1.0]
 
 
-def test_a_keyframe_opens_a_part_if_the_one_before_is_long_enough(init_data: bytes) -> None:
+def test_keyframe_opens_a_part_if_the_last_one_is_long_enough(init_data: bytes) -> None:
     packager = Packager(replace(SHAPE, part_target_s=0.234), first_msn=0)
     packager.feed(init_data)
 
@@ -228,7 +283,7 @@ def test_a_keyframe_opens_a_part_if_the_one_before_is_long_enough(init_data: byt
     assert [(part.is_independent, round(part.duration_s, 2)) for part in made] == [(True, 0.2), (True, 0.23)]
 
 
-def test_a_segment_may_end_a_tenth_before_its_minimum(init_data: bytes) -> None:
+def test_segment_may_end_a_tenth_before_its_minimum(init_data: bytes) -> None:
     packager = Packager(SHAPE, first_msn=0)
     packager.feed(init_data)
 
@@ -237,7 +292,7 @@ def test_a_segment_may_end_a_tenth_before_its_minimum(init_data: bytes) -> None:
     assert made[-1] == 0.9
 
 
-def test_late_sound_does_not_hold_a_part_back_and_comes_with_the_next(init_data: bytes) -> None:
+def test_late_audio_does_not_delay_a_part_and_is_in_the_next(init_data: bytes) -> None:
     packager = Packager(SHAPE, first_msn=0)
     init = next(made for made in packager.feed(init_data) if isinstance(made, Init))
     pictures = [picture(number, is_key=number == 0) for number in range(12)]
@@ -253,7 +308,24 @@ def test_late_sound_does_not_hold_a_part_back_and_comes_with_the_next(init_data:
     assert [len(samples(init, part)["soun"]) for part in parts] == [0, 12]
 
 
-def test_sound_ahead_of_the_picture_waits_for_its_part(init_data: bytes) -> None:
+def test_audio_that_rounding_puts_before_the_start_begins_at_zero(init_data: bytes) -> None:
+    packager = Packager(SHAPE, first_msn=0)
+    init = next(made for made in packager.feed(init_data) if isinstance(made, Init))
+    # Reordering shows the first frame 80 ms later, one after the audio's 79 ms.
+    pictures = [replace(picture(n, is_key=n == 0), composition_offset=1280) for n in range(6)]
+    stream = [replace(sound(0), decode_time=79 * 48), *pictures]
+
+    part = next(
+        made
+        for thing in stream
+        for made in packager.feed(write_fragment(1, [[thing]]))
+        if isinstance(made, Part)
+    )
+
+    assert [sample.decode_time for sample in samples(init, part)["soun"]] == [0]
+
+
+def test_early_audio_waits_for_its_part(init_data: bytes) -> None:
     packager = Packager(SHAPE, first_msn=0)
     init = next(made for made in packager.feed(init_data) if isinstance(made, Init))
     stream = [*map(sound, range(19)), *(picture(number, is_key=number == 0) for number in range(12))]
@@ -265,11 +337,11 @@ def test_sound_ahead_of_the_picture_waits_for_its_part(init_data: bytes) -> None
         if isinstance(made, Part)
     ]
 
-    # 0.2 s are 9.4 frames of sound at 48 kHz.
+    # 0.2 s are 9.4 audio frames at 48 kHz.
     assert [len(samples(init, part)["soun"]) for part in parts] == [10, 9]
 
 
-def test_pictures_without_a_duration_last_until_the_next(init_data: bytes) -> None:
+def test_frame_without_duration_lasts_until_the_next_one(init_data: bytes) -> None:
     packager = Packager(SHAPE, first_msn=0)
     packager.feed(init_data)
 
@@ -285,7 +357,7 @@ def test_pictures_without_a_duration_last_until_the_next(init_data: bytes) -> No
     assert [part.duration_s for part in made] == approx([0.2, 0.2], abs=0.001)
 
 
-def test_a_clock_that_stands_still_fills_no_memory(init_data: bytes) -> None:
+def test_stuck_clock_does_not_fill_memory(init_data: bytes) -> None:
     packager = Packager(SHAPE, first_msn=0)
     packager.feed(init_data)
     still = replace(picture(0), duration=0)

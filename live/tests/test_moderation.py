@@ -1,8 +1,9 @@
-"""Streams and chat at the moderators' desk, through the same door as everything that is reported."""
+"""Tests of moderating streams and chat through reports and the desk."""
 
 from __future__ import annotations
 
 import json
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -13,8 +14,7 @@ from django.utils import timezone
 from accounts import charts, moderation
 from accounts.models import User
 from accounts.tests.factories import UserFactory
-from live.chat import log
-from live.chat import moderation as chat
+from live.chat import log, stored
 from live.models import Broadcast, ChatMessage
 from live.tests.factories import BroadcastFactory, ChatMessageFactory, StreamFactory
 
@@ -27,7 +27,7 @@ def moderator() -> User:
     return user
 
 
-def test_a_reported_message_is_removed_and_brought_back(moderator: User) -> None:
+def test_reported_message_is_removed_and_restored(moderator: User) -> None:
     message = ChatMessageFactory()
     moderation.report(
         by=UserFactory(), target_type="chat_message", target_id=message.public_id, reason="spam"
@@ -43,7 +43,7 @@ def test_a_reported_message_is_removed_and_brought_back(moderator: User) -> None
     assert message.deleted_at is None
 
 
-def test_what_somebody_said_today_leaves_rooms_and_replays_with_them_and_comes_back(moderator: User) -> None:
+def test_ban_clears_the_last_days_messages_and_undoing_it_restores_them(moderator: User) -> None:
     author, stream = UserFactory(), StreamFactory()
     old, taken, first, last = (
         ChatMessageFactory(user=author, stream=stream, **more)
@@ -52,7 +52,7 @@ def test_what_somebody_said_today_leaves_rooms_and_replays_with_them_and_comes_b
     other = ChatMessageFactory(stream=stream)
 
     decision = moderation.decide_about(author, by=moderator, action="ban")
-    shown_meanwhile = [event.id for event in chat.last_messages(stream.pk, 10)]
+    shown_meanwhile = [event.id for event in stored.last_messages(stream.pk, 10)]
     moderation.undo(decision, by=moderator)
 
     cleared, *restored = [json.loads(entry.event) for entry in log.recent(stream)]
@@ -65,7 +65,7 @@ def test_what_somebody_said_today_leaves_rooms_and_replays_with_them_and_comes_b
     assert taken not in standing
 
 
-def test_the_desk_shows_what_was_said_around_a_message() -> None:
+def test_desk_shows_the_messages_around_a_message() -> None:
     stream = StreamFactory()
     messages = [ChatMessageFactory(stream=stream) for _ in range(3)]
     kind = moderation.kind_named("chat_message")
@@ -74,7 +74,7 @@ def test_the_desk_shows_what_was_said_around_a_message() -> None:
     assert kind.context(messages[1])["around"] == messages
 
 
-def test_the_desk_has_a_page_for_a_message_and_for_a_broadcast(moderator: User) -> None:
+def test_desk_has_a_page_for_a_message_and_for_a_broadcast(moderator: User) -> None:
     stream = StreamFactory(title="Testing the air")
     before, message = (
         ChatMessageFactory(stream=stream, text=text) for text in ("said before", "buy <lamps>")
@@ -89,13 +89,19 @@ def test_the_desk_has_a_page_for_a_message_and_for_a_broadcast(moderator: User) 
         pages.append(browser.get(f"/admin/accounts/case/{case.pk}/change/").content.decode())
 
     assert "buy &lt;lamps&gt;" in pages[0]
-    assert f"<span>{before.text}</span>" in pages[0]
+    lines = re.findall(
+        r'<li class="([^"]*)"[^>]*>.*?<span class="desk-said">(.*?)</span>', pages[0], re.DOTALL
+    )
+    assert lines == [("", before.text), ("is-reported", "buy &lt;lamps&gt;")]
+    # Messages can be removed, but not hidden.
+    assert re.search(r'value="hide"[^>]*disabled', pages[0])
+    assert not re.search(r'<option value="hidden"', pages[0])
     assert f"<span>@{stream.username}</span>" in pages[0]
     assert "Watch it live" in pages[1]
-    assert "0 viewers at most" in pages[1]
+    assert "0 peak viewers" in pages[1]
 
 
-def test_a_reported_broadcast_is_taken_off_the_air(moderator: User) -> None:
+def test_reported_broadcast_is_taken_off_the_air(moderator: User) -> None:
     broadcast = BroadcastFactory()
 
     moderation.act("broadcast", broadcast.public_id, by=moderator, action="remove", reason="violence")
@@ -105,7 +111,7 @@ def test_a_reported_broadcast_is_taken_off_the_air(moderator: User) -> None:
 
 
 @pytest.mark.parametrize("kind", ["chat_message", "broadcast"])
-def test_what_one_may_not_see_cannot_be_reported(kind: str) -> None:
+def test_hidden_targets_cannot_be_reported(kind: str) -> None:
     stream = StreamFactory(visibility="private")
     target: Any = {
         "chat_message": ChatMessageFactory(stream=stream),
@@ -118,7 +124,7 @@ def test_what_one_may_not_see_cannot_be_reported(kind: str) -> None:
     assert found.find(target.public_id, stream.channel.owner) == target
 
 
-def test_the_charts_count_broadcasts_and_messages() -> None:
+def test_charts_count_broadcasts_and_messages() -> None:
     BroadcastFactory()
     ChatMessageFactory()
 
@@ -127,3 +133,17 @@ def test_the_charts_count_broadcasts_and_messages() -> None:
     }
 
     assert (drawn["live"], drawn["chat"]) == (1, 1)
+
+
+def test_admin_shows_a_broadcast_in_words(moderator: User) -> None:
+    source = {"width_px": 1920, "height_px": 1080, "frame_rate": 29.97, "video_bitrate_bps": 4_500_000}
+    rendition = {"name": "r0", "width_px": 1280, "height_px": 720, "bitrate_bps": 2_400_000, "codecs": "avc1"}
+    broadcast = BroadcastFactory(source_json=source, renditions_json=[rendition])
+    browser = Client()
+    browser.force_login(moderator)
+
+    page = browser.get(f"/admin/live/broadcast/{broadcast.pk}/change/").content.decode()
+
+    assert "1920 × 1080 · 29.97 fps · 4.5 Mb/s" in page
+    assert "1280 × 720 · 2.4 Mb/s · avc1" in page
+    assert "width_px" not in page

@@ -1,60 +1,46 @@
+"""Tests of joining live segments, and of storing and listing them in a recording."""
+
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
+from unittest import mock
 
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
-from live import edge
-from live.edge import TailSegment
-from live.ingest import recorder as recorder_module
-from live.ingest import recovery
-from live.ingest.pipeline import in_thread
-from live.ingest.recorder import Joined, LiveSegment, Recorder, RecordingWriter, Shelf, join
 from live.models import Broadcast
-from live.tests.factories import BroadcastFactory
-from videoplatform import storage
+from live.recording import recorder as recorder_module
+from live.recording import writer as writer_module
+from live.recording.assembler import LiveSegment, RecordedSegment, SegmentAssembler, join
+from live.recording.recorder import Recorder
+from live.recording.spool import Spool, forget, is_spooled, left_behind, leftovers
+from live.recording.writer import RecordingWriter, StorageLimitReached
+from live.tests.recording import NAMES, RENDITIONS, begin, listed, live, stored
 from videos.models import Job, Video
-from videos.publishing import Encode, media_playlist
-from videos.services import recordings
-from videos.services.recordings import RecordedRendition, RecordingClosed
-
-NAMES = ["r0", "r1"]
-RENDITIONS = [RecordedRendition(name, 640, 360, 30.0, 800_000, "avc1.64001e,mp4a.40.2") for name in NAMES]
+from videos.publishing import Encode, multivariant_playlist
+from videos.services.recordings import RecordingClosed
 
 
-def live(msn: int, duration_s: float = 2.0, *, is_discontinuous: bool = False) -> LiveSegment:
-    return LiveSegment(
-        msn,
-        duration_s,
-        is_discontinuous,
-        1_700_000_000.0 + 2 * msn,
-        {name: f"init {name}".encode() for name in NAMES},
-        {name: f"{name}:{msn};".encode() for name in NAMES},
-    )
-
-
-def msns(joined: Joined | None) -> list[int]:
+def msns(joined: RecordedSegment | None) -> list[int]:
     return [segment.msn for segment in joined.segments] if joined else []
-
-
-# --- Joining --------------------------------------------------------------------------
 
 
 def test_live_segments_are_joined_to_four_seconds() -> None:
     assert [msns(joined) for joined in join(live(msn) for msn in range(5))] == [[0, 1], [2, 3], [4]]
 
 
-def test_nothing_is_joined_across_a_gap_or_into_another_timeline() -> None:
+def test_segments_are_not_joined_across_a_gap_or_discontinuity() -> None:
     segments = [live(0), live(2), live(3, is_discontinuous=True)]
 
     assert [msns(joined) for joined in join(segments)] == [[0], [2], [3]]
 
 
-def test_no_recorded_segment_is_longer_than_its_playlist_allows() -> None:
+def test_recorded_segment_never_exceeds_the_playlist_limit() -> None:
     segments = [live(0, 3.9), live(1, 5.0), live(2, 30.0)]
 
     joined = list(join(segments))
@@ -63,16 +49,16 @@ def test_no_recorded_segment_is_longer_than_its_playlist_allows() -> None:
     assert [one.duration_s for one in joined] == [3.9, 5.0, 8.4]
 
 
-def feed(shelf: Shelf, msn: int, name: str, duration_s: float = 2.0) -> Joined | None:
-    shelf.add_part(name, msn, f"{name}:{msn}.0;".encode())
-    shelf.add_part(name, msn, f"{name}:{msn}.1;".encode())
-    return shelf.end_segment(name, msn, duration_s)
+def feed(assembler: SegmentAssembler, msn: int, name: str, duration_s: float = 2.0) -> RecordedSegment | None:
+    assembler.add_part(name, msn, f"{name}:{msn}.0;".encode())
+    assembler.add_part(name, msn, f"{name}:{msn}.1;".encode())
+    return assembler.end_segment(name, msn, duration_s)
 
 
-def test_a_segment_counts_once_every_rendition_has_it() -> None:
-    shelf = Shelf(NAMES)
-    shelf.begin_epoch(1_700_000_000.0)
-    made = [feed(shelf, msn, name) for msn in (0, 1) for name in NAMES]
+def test_segment_is_released_after_every_rendition_has_it() -> None:
+    assembler = SegmentAssembler(NAMES)
+    assembler.begin_epoch(1_700_000_000.0)
+    made = [feed(assembler, msn, name) for msn in (0, 1) for name in NAMES]
 
     assert [msns(joined) for joined in made] == [[], [], [], [0, 1]]
     assert made[-1]
@@ -80,51 +66,20 @@ def test_a_segment_counts_once_every_rendition_has_it() -> None:
     assert [segment.is_discontinuous for segment in made[-1].segments] == [True, False]
 
 
-def test_what_is_in_hand_when_a_timeline_ends_is_given_out() -> None:
-    shelf = Shelf(NAMES)
-    shelf.begin_epoch(1_700_000_000.0)
+def test_complete_segments_are_released_at_the_end_of_a_timeline() -> None:
+    assembler = SegmentAssembler(NAMES)
+    assembler.begin_epoch(1_700_000_000.0)
     for name in NAMES:
-        feed(shelf, 0, name)
-    feed(shelf, 1, "r0")
+        feed(assembler, 0, name)
+    feed(assembler, 1, "r0")
 
-    assert msns(shelf.begin_epoch(1_700_000_000.0)) == [0]
-    assert shelf.flush() is None
-
-
-# --- Storing and listing ------------------------------------------------------------------
-
-
-def begin() -> Broadcast:
-    broadcast: Broadcast = BroadcastFactory(
-        renditions_json=[
-            {"name": r.name, "width_px": 640, "height_px": 360, "frame_rate": 30.0, "bitrate_bps": 800_000,
-             "codecs": r.codecs}
-            for r in RENDITIONS
-        ]
-    )  # fmt: skip
-    broadcast.recording = recordings.start_recording(
-        channel=broadcast.stream.channel, title="Live", category="gaming", visibility="public"
-    )
-    broadcast.save()
-    return broadcast
-
-
-def listed(broadcast: Broadcast, name: str = "r0") -> list[str]:
-    """The body of a recording's playlist, without durations and dates."""
-    encode = Encode.of(Video.objects.get(broadcast=broadcast))
-    rendition = next(r for r in encode.rungs if r.name == name)
-    lines = media_playlist(encode, rendition, str).splitlines()[6:]
-    return [line for line in lines if not line.startswith(("#EXTINF", "#EXT-X-PROGRAM-DATE-TIME"))]
-
-
-def stored(broadcast: Broadcast, name: str) -> bytes:
-    assert broadcast.recording
-    return storage.read_range(f"{broadcast.recording.encode_prefix}{name}", 0, 1000)
+    assert msns(assembler.begin_epoch(1_700_000_000.0)) == [0]
+    assert assembler.flush() is None
 
 
 @pytest.mark.storage
 @pytest.mark.django_db
-def test_what_is_stored_is_listed(bucket: str) -> None:
+def test_stored_segments_are_listed(bucket: str) -> None:
     broadcast = begin()
     writer = RecordingWriter(broadcast, RENDITIONS)
 
@@ -147,10 +102,8 @@ def test_what_is_stored_is_listed(bucket: str) -> None:
 
 @pytest.mark.storage
 @pytest.mark.django_db
-def test_a_list_that_has_grown_long_is_followed_by_another(
-    bucket: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(recorder_module, "SEGMENTS_PER_JOB", 2)
+def test_long_list_is_continued_in_a_new_job(bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writer_module, "SEGMENTS_PER_JOB", 2)
     broadcast = begin()
     writer = RecordingWriter(broadcast, RENDITIONS)
 
@@ -169,13 +122,62 @@ def test_a_list_that_has_grown_long_is_followed_by_another(
 
 @pytest.mark.storage
 @pytest.mark.django_db
-def test_two_writers_list_every_segment_once(bucket: str) -> None:
+def test_recording_stops_at_the_storage_limit_before_its_next_job(
+    bucket: str, monkeypatch: pytest.MonkeyPatch, settings: Any
+) -> None:
+    monkeypatch.setattr(writer_module, "SEGMENTS_PER_JOB", 2)
+    settings.MAX_BYTES_KEPT_PER_PERSON = 1
+    writer = RecordingWriter(begin(), RENDITIONS)
+    joined = list(join(live(msn, 4.0, is_discontinuous=msn == 0) for msn in range(3)))
+    for segment in joined[:2]:
+        writer.write(segment)
+
+    with pytest.raises(StorageLimitReached):
+        writer.write(joined[2])
+
+    assert [job.segments for job in Job.objects.order_by("position") if job.segments] == [[4.0, 4.0]]
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_recorder_reports_the_loss_at_the_storage_limit(executor: Executor) -> None:
+    writer = mock.Mock()
+    writer.write.side_effect = StorageLimitReached
+    recorder = recorder_of(writer, executor)
+    recorder.add(RecordedSegment([live(0)]))
+
+    assert await recorder.drain(10)
+    assert recorder.has_lost
+
+
+@pytest.mark.storage
+@pytest.mark.django_db
+def test_bandwidth_of_a_recording_is_its_peak_segment_bitrate(bucket: str) -> None:
+    broadcast = begin()
+    writer = RecordingWriter(broadcast, RENDITIONS)
+    sizes = [100_000, 900_000, 400_000]
+
+    for msn, size in enumerate(sizes):
+        segment = live(msn, 4.0, is_discontinuous=msn == 0)
+        writer.write(RecordedSegment([replace(segment, data={"r0": bytes(size), "r1": bytes(size // 4)})]))
+    too_short = replace(live(3, 3.9), data={"r0": bytes(1_200_000), "r1": bytes(1_200_000)})
+    writer.write(RecordedSegment([too_short]))
+
+    assert broadcast.recording
+    text = multivariant_playlist(Encode.of(broadcast.recording), str)
+    assert [int(bps) for bps in re.findall(r":BANDWIDTH=(\d+)", text)] == pytest.approx(
+        [1_800_000, 450_000], abs=1
+    )
+
+
+@pytest.mark.storage
+@pytest.mark.django_db
+def test_concurrent_writers_list_every_segment_once(bucket: str) -> None:
     broadcast = begin()
     slow, quick = RecordingWriter(broadcast, RENDITIONS), RecordingWriter(broadcast, RENDITIONS)
-    slow.write(Joined([live(0, is_discontinuous=True), live(1)]))
+    slow.write(RecordedSegment([live(0, is_discontinuous=True), live(1)]))
 
-    quick.write(Joined([live(0, is_discontinuous=True), live(1), live(2)]))
-    slow.write(Joined([live(2), live(3)]))
+    quick.write(RecordedSegment([live(0, is_discontinuous=True), live(1), live(2)]))
+    slow.write(RecordedSegment([live(2), live(3)]))
 
     assert [name for name in listed(broadcast) if not name.startswith("#")] == [
         "r0/1-1/0.m4s",
@@ -189,44 +191,60 @@ def test_two_writers_list_every_segment_once(bucket: str) -> None:
 
 @pytest.mark.storage
 @pytest.mark.django_db
-def test_a_writer_whose_connection_was_replaced_stops_at_the_first_conflict(bucket: str) -> None:
+def test_replaced_writer_stops_at_the_first_conflict(bucket: str) -> None:
     broadcast = begin()
     old = RecordingWriter(broadcast, RENDITIONS)
-    old.write(Joined([live(0, is_discontinuous=True)]))
+    old.write(RecordedSegment([live(0, is_discontinuous=True)]))
     Broadcast.objects.update(connection_id="newer")
     broadcast.refresh_from_db()
-    RecordingWriter(broadcast, RENDITIONS).write(Joined([live(1)]))
+    RecordingWriter(broadcast, RENDITIONS).write(RecordedSegment([live(1)]))
 
     with pytest.raises(RecordingClosed):
-        old.write(Joined([live(1), live(2)]))
+        old.write(RecordedSegment([live(1), live(2)]))
 
 
 @pytest.mark.storage
 @pytest.mark.django_db
-def test_nothing_is_added_to_a_video_that_was_deleted(bucket: str) -> None:
+def test_replaced_writer_stores_only_segments_before_the_newer_publishers(bucket: str) -> None:
+    broadcast = begin()
+    old = RecordingWriter(broadcast, RENDITIONS)
+    Broadcast.objects.update(connection_id="newer", first_msn=None)
+    old.write(RecordedSegment([live(0, is_discontinuous=True)]))
+    Broadcast.objects.update(first_msn=2)
+
+    old.write(RecordedSegment([live(1)]))
+    with pytest.raises(RecordingClosed):
+        old.write(RecordedSegment([live(2)]))
+
+    broadcast.refresh_from_db()
+    assert broadcast.recorded_msn == 1
+
+
+@pytest.mark.storage
+@pytest.mark.django_db
+def test_recording_of_deleted_video_is_closed(bucket: str) -> None:
     broadcast = begin()
     writer = RecordingWriter(broadcast, RENDITIONS)
     Video.objects.all().delete()
 
     with pytest.raises(RecordingClosed):
-        writer.write(Joined([live(0)]))
-
-
-# --- The queue in front of it ---------------------------------------------------------------
+        writer.write(RecordedSegment([live(0)]))
 
 
 class Writer:
-    """Keeps what it is given; fails as long as it is told to."""
+    """Fake writer that keeps its segments and fails while ``fails`` is set."""
 
     def __init__(self) -> None:
         self.written: list[list[int]] = []
         self.fails = False
+        self.bytes = b""
         self.tries = 0
 
-    def write(self, joined: Joined) -> None:
+    def write(self, joined: RecordedSegment) -> None:
         self.tries += 1
         if self.fails:
             raise EndpointConnectionError(endpoint_url="s3")
+        self.bytes += joined.data("r0")
         self.written.append(msns(joined))
 
 
@@ -243,7 +261,7 @@ def recorder_of(writer: Any, executor: Executor) -> Recorder:
 
 
 @pytest.mark.django_db(transaction=True)
-async def test_segments_wait_while_storage_does_not_answer(
+async def test_segments_wait_during_a_storage_outage(
     executor: Executor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(recorder_module, "RETRY_S", (0.01,))
@@ -251,7 +269,7 @@ async def test_segments_wait_while_storage_does_not_answer(
     writer.fails = True
     recorder = recorder_of(writer, executor)
     for msn in range(3):
-        recorder.add(Joined([live(msn)]))
+        recorder.add(RecordedSegment([live(msn)]))
     async with asyncio.timeout(10):
         while writer.tries < 3:  # noqa: ASYNC110 (counted in a thread)
             await asyncio.sleep(0.01)
@@ -263,14 +281,14 @@ async def test_segments_wait_while_storage_does_not_answer(
 
 
 @pytest.mark.django_db(transaction=True)
-async def test_the_oldest_are_given_up_when_too_much_waits(
+async def test_oldest_segments_are_dropped_beyond_the_bound(
     executor: Executor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(recorder_module, "MAX_WAITING_BYTES", 25)
     writer = Writer()
     recorder = Recorder(lambda: writer, executor)  # type: ignore[arg-type,return-value]
     for msn in range(5):
-        recorder.add(Joined([live(msn)]))
+        recorder.add(RecordedSegment([live(msn)]))
 
     recorder.start()
 
@@ -279,101 +297,126 @@ async def test_the_oldest_are_given_up_when_too_much_waits(
 
 
 @pytest.mark.django_db(transaction=True)
-async def test_a_bucket_that_never_answers_does_not_hold_the_end_up(executor: Executor) -> None:
+async def test_unavailable_storage_does_not_block_draining(executor: Executor) -> None:
     writer = Writer()
     writer.fails = True
     recorder = recorder_of(writer, executor)
-    recorder.add(Joined([live(0)]))
+    recorder.add(RecordedSegment([live(0)]))
 
     assert not await recorder.drain(0.05)
+    await recorder.give_up()
 
 
-# --- What a dead ingest left ------------------------------------------------------------------
-
-
-def tail_of(*segments: LiveSegment) -> list[TailSegment]:
-    return [
-        TailSegment(
-            name, segment.msn, 0, segment.duration_s, segment.is_discontinuous, segment.starts_at,
-            segment.inits[name], segment.data[name],
-        )
-        for segment in segments
-        for name in NAMES
-    ]  # fmt: skip
-
-
-@pytest.fixture
-def tail(monkeypatch: pytest.MonkeyPatch) -> list[TailSegment]:
-    """What the edge holds; tests fill it."""
-    held: list[TailSegment] = []
-    monkeypatch.setattr(
-        edge, "tail", lambda _broadcast, after_msn: [piece for piece in held if piece.msn > after_msn]
-    )
-    return held
-
-
-@pytest.mark.storage
-@pytest.mark.django_db
-def test_the_tail_is_stored_behind_what_is_listed(bucket: str, tail: list[TailSegment]) -> None:
-    broadcast = begin()
-    RecordingWriter(broadcast, RENDITIONS).write(Joined([live(0, is_discontinuous=True), live(1)]))
-    tail += tail_of(live(0, is_discontinuous=True), live(1), live(2), live(3, 0.4))
-
-    recovery.store_tail(broadcast)
-    recovery.store_tail(broadcast)
-
-    assert listed(broadcast) == [
-        '#EXT-X-MAP:URI="r0/1-1/init.mp4"',
-        "r0/1-1/0.m4s",
-        "r0/2-1/1.m4s",
-    ]
-    assert [job.segments for job in Job.objects.order_by("position")] == [[], [4.0], [2.4]]
-    assert stored(broadcast, "r1/2-1/1.m4s") == b"r1:2;r1:3;"
-
-
-@pytest.mark.storage
-@pytest.mark.django_db
-def test_a_segment_that_one_rendition_lacks_is_left_out(bucket: str, tail: list[TailSegment]) -> None:
-    broadcast = begin()
-    tail += tail_of(live(0, 4.0), live(1))[:-1]
-
-    recovery.store_tail(broadcast)
-
-    assert [name for name in listed(broadcast) if not name.startswith("#")] == ["r0/1-1/0.m4s"]
-
-
-@pytest.mark.storage
-@pytest.mark.django_db
-def test_who_goes_on_with_a_broadcast_recovers_only_what_came_before(
-    bucket: str, tail: list[TailSegment]
-) -> None:
-    broadcast = begin()
-    tail += tail_of(live(0), live(1), live(2, is_discontinuous=True))
-
-    recovery.recover(broadcast, before_msn=2)
-
-    broadcast.refresh_from_db()
-    assert broadcast.recorded_msn == 1
-
-
-@pytest.mark.django_db
-def test_a_broadcast_that_is_not_recorded_leaves_nothing(tail: list[TailSegment]) -> None:
-    tail += tail_of(live(0))
-
-    recovery.store_tail(BroadcastFactory())
-
-    assert not Job.objects.exists()
-
-
-@pytest.mark.storage
 @pytest.mark.django_db(transaction=True)
-async def test_recovering_twice_at_once_lists_once(bucket: str, tail: list[TailSegment]) -> None:
-    broadcast = await in_thread(begin)
-    tail += tail_of(*(live(msn) for msn in range(6)))
+async def test_waiting_segments_are_spilled_to_disk_without_loss(
+    executor: Executor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recorder_module, "RETRY_S", (0.01,))
+    monkeypatch.setattr(recorder_module, "MEMORY_BYTES", 25)
+    writer = Writer()
+    writer.fails = True
+    spool = Spool(10_000)
+    recorder = Recorder(lambda: writer, executor, spool.folder("b1"))  # type: ignore[arg-type,return-value]
+    recorder.start()
+    for msn in range(20):
+        recorder.add(RecordedSegment([live(msn)]))
+    assert recorder._spilling
+    await recorder._spilling
+    held_bytes, waiting_bytes = spool.used_bytes, recorder._memory_bytes
 
-    await asyncio.gather(*(in_thread(recovery.store_tail, broadcast) for _ in range(3)))
+    writer.fails = False
 
-    fresh = await in_thread(Broadcast.objects.get)
-    jobs = await in_thread(lambda: list(Job.objects.values_list("segments", flat=True)))
-    assert fresh.recorded_msn == 5
-    assert sum(sum(segments) for segments in jobs) == 12.0
+    assert await recorder.drain(10)
+    await recorder.give_up()
+    assert held_bytes == sum(live(msn).size_bytes for msn in range(20)) - waiting_bytes
+    assert (waiting_bytes <= 25, spool.used_bytes, left_behind()) == (True, 0, set())
+    assert writer.written == [[msn] for msn in range(20)]
+    assert writer.bytes == b"".join(live(msn).data["r0"] for msn in range(20))
+    assert not recorder.has_lost
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_segments_beyond_disk_and_memory_become_a_gap(
+    executor: Executor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recorder_module, "MEMORY_BYTES", 15)
+    monkeypatch.setattr(recorder_module, "MAX_WAITING_BYTES", 25)
+    writer = Writer()
+    recorder = Recorder(lambda: writer, executor, Spool(22).folder("b4"))  # type: ignore[arg-type,return-value]
+    for msn in range(8):
+        recorder.add(RecordedSegment([live(msn)]))
+        if recorder._spilling:
+            await recorder._spilling
+
+    recorder.start()
+
+    assert await recorder.drain(10)
+    await recorder.give_up()
+    assert recorder.has_lost
+    assert writer.written == [[0], [1], [6], [7]]
+
+
+@pytest.mark.redis
+@pytest.mark.django_db(transaction=True)
+async def test_spooled_segment_that_cannot_be_read_becomes_a_gap(executor: Executor) -> None:
+    writer = Writer()
+    folder = Spool(10_000).folder("b9")
+    recorder = Recorder(lambda: writer, executor, folder)  # type: ignore[arg-type,return-value]
+    segments = [live(msn) for msn in range(3)]
+    segments[1].spill(folder)
+    segments[1].data.path.unlink()  # type: ignore[attr-defined]
+    for segment in segments:
+        recorder.add(RecordedSegment([segment]))
+
+    recorder.start()
+
+    assert await recorder.drain(10)
+    await recorder.give_up()
+    assert recorder.has_lost
+    assert writer.written == [[0], [2]]
+    forget("b9")
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_recorder_stores_after_its_predecessors_segments(
+    executor: Executor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recorder_module, "RETRY_S", (0.01,))
+    writer = Writer()
+    writer.fails = True
+    old = recorder_of(writer, executor)
+    old.add(RecordedSegment([live(0)]))
+    new = Recorder(lambda: writer, executor, None, old)  # type: ignore[arg-type,return-value]
+    new.start()
+    new.add(RecordedSegment([live(1)]))
+    draining = asyncio.create_task(new.drain(10))
+
+    writer.fails = False
+
+    assert await old.drain(10)
+    assert await draining
+    assert writer.written == [[0], [1]]
+
+
+@pytest.mark.redis
+@pytest.mark.django_db(transaction=True)
+async def test_segments_given_up_by_a_recorder_stay_on_disk(executor: Executor) -> None:
+    writer = Writer()
+    writer.fails = True
+    spool = Spool(10_000)
+    recorder = Recorder(lambda: writer, executor, spool.folder("b1"))  # type: ignore[arg-type,return-value]
+    recorder.start()
+    for msn in range(3):
+        recorder.add(RecordedSegment([live(msn)]))
+
+    assert not await recorder.drain(0.05)
+    await recorder.give_up()
+
+    assert (left_behind(), spool.used_bytes) == ({"b1"}, 0)
+    with leftovers("b1") as found:
+        segments = [LiveSegment.of_disk(left) for left in found]
+        assert sorted(segment.msn for segment in segments) == [0, 1, 2]
+        assert all(dict(segment.data) == live(segment.msn).data for segment in segments)
+        assert all(segment.inits == live(segment.msn).inits for segment in segments)
+    forget("b1")
+    assert not is_spooled("b1")

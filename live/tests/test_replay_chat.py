@@ -1,4 +1,4 @@
-"""What was said during a broadcast comes back over its replay."""
+"""Tests of chat messages as danmaku over the replay."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from django.utils import timezone
 from accounts.tests.factories import UserFactory
 from comments.tests.test_changes import heard
 from live.models import Broadcast, ChatMessage
-from live.moderation import delete_message, restore_message
-from live.replay_chat import chat_of
+from live.moderation import remove_message, restore_message
+from live.recording.replay_chat import MOST_LETTERS, chat_of
 from live.tests.factories import BroadcastFactory, ChatMessageFactory
 from videos.models import Video
 from videos.services import recordings
@@ -31,12 +31,12 @@ def began_at() -> datetime:
 
 @pytest.fixture
 def broadcast(began_at: datetime) -> Broadcast:
-    """Two stretches of 8 s, with 20 s between them in which the publisher was away."""
+    """Return a broadcast with two recorded spans of 8 s, 20 s apart."""
     made: Broadcast = BroadcastFactory(started_at=began_at)
     video = recordings.start_recording(
         channel=made.stream.channel, title="Live", category="gaming", visibility="public"
     )
-    recordings.add_renditions(video, [R0])
+    recordings.note_renditions(video, [R0])
     for later_s in (0, 28):
         job = recordings.open_job(video, is_continuous=False, began_at=began_at + timedelta(seconds=later_s))
         for _ in range(2):
@@ -54,9 +54,7 @@ def offsets(video: Video, from_ms: int = 0, to_ms: int = 30_000) -> list[tuple[s
     return [(flying.text, flying.offset_ms) for flying in chat_of(video, from_ms, to_ms)]
 
 
-def test_what_was_said_flies_at_its_moment_also_behind_an_interruption(
-    broadcast: Broadcast, began_at: datetime
-) -> None:
+def test_message_flies_at_its_moment_after_an_interruption(broadcast: Broadcast, began_at: datetime) -> None:
     for text, after_s in (("first", 1.5), ("while away", 15), ("back again", 30)):
         say(broadcast, text, began_at + timedelta(seconds=after_s))
 
@@ -65,7 +63,16 @@ def test_what_was_said_flies_at_its_moment_also_behind_an_interruption(
     assert offsets(broadcast.recording, from_ms=5000) == [("back again", 10_000)]
 
 
-def test_what_was_taken_away_does_not_come_back(broadcast: Broadcast, began_at: datetime) -> None:
+def test_long_messages_and_messages_with_links_do_not_fly(broadcast: Broadcast, began_at: datetime) -> None:
+    texts = ("https://lamps.example/", "see www.lamps.example", "啊" * 100, "啊" * MOST_LETTERS)
+    for second, text in enumerate(texts, start=1):
+        say(broadcast, text, began_at + timedelta(seconds=second))
+
+    assert broadcast.recording
+    assert offsets(broadcast.recording) == [("啊" * MOST_LETTERS, 4000)]
+
+
+def test_deleted_message_does_not_fly(broadcast: Broadcast, began_at: datetime) -> None:
     say(broadcast, "gone", began_at + timedelta(seconds=1), deleted_at=timezone.now())
 
     assert broadcast.recording
@@ -74,9 +81,7 @@ def test_what_was_taken_away_does_not_come_back(broadcast: Broadcast, began_at: 
 
 @pytest.mark.redis
 @pytest.mark.django_db(transaction=True)
-async def test_what_a_moderator_takes_away_stops_flying_over_an_open_replay(
-    broadcast: Broadcast, began_at: datetime
-) -> None:
+async def test_removal_and_restoration_reach_an_open_replay(broadcast: Broadcast, began_at: datetime) -> None:
     moderator = await sync_to_async(UserFactory)(is_superuser=True)
     message: ChatMessage = await sync_to_async(ChatMessageFactory)(
         stream=broadcast.stream, broadcast=broadcast, sent_at=began_at + timedelta(seconds=1)
@@ -84,7 +89,7 @@ async def test_what_a_moderator_takes_away_stops_flying_over_an_open_replay(
     assert broadcast.recording
 
     told = [
-        *await heard(broadcast.recording, lambda: delete_message(message, moderator)),
+        *await heard(broadcast.recording, lambda: remove_message(message, moderator)),
         *await heard(broadcast.recording, lambda: restore_message(message, moderator)),
     ]
 
@@ -92,5 +97,5 @@ async def test_what_a_moderator_takes_away_stops_flying_over_an_open_replay(
     assert told == [{"type": "taken", **about}, {"type": "restored", **about}]
 
 
-def test_an_uploaded_video_has_no_chat(broadcast: Broadcast) -> None:
+def test_uploaded_video_has_no_chat(broadcast: Broadcast) -> None:
     assert offsets(VideoFactory()) == []

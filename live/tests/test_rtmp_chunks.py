@@ -21,7 +21,7 @@ chunk_stream_ids = st.sampled_from([3, 4, 63, 64, 319, 320, 65_599])
 
 
 def reader(*, max_message_bytes: int = 10_000) -> ChunkReader:
-    return ChunkReader(max_message_bytes=max_message_bytes, max_chunk_bytes=65_536, max_chunk_streams=8)
+    return ChunkReader(max_message_bytes=max_message_bytes, max_chunk_streams=8)
 
 
 def read(data: bytes, reading: ChunkReader | None = None) -> list[Message]:
@@ -36,15 +36,12 @@ def failure(*data: bytes, reading: ChunkReader | None = None) -> str:
     return caught.value.code
 
 
-# --- Reader and writer together -------------------------------------------------------
-
-
 @given(
     st.lists(st.tuples(chunk_stream_ids, messages), max_size=12),
-    st.integers(128, 700),
+    st.integers(1, 700) | st.sampled_from([131_072, 0x7FFFFFFF]),
     st.lists(st.integers(1, 50), min_size=1),
 )
-def test_what_is_written_is_read_alike_however_it_is_split(
+def test_written_messages_are_read_unchanged_from_any_pieces(
     written: list[tuple[int, Message]], chunk_bytes: int, steps: list[int]
 ) -> None:
     writer = ChunkWriter()
@@ -85,15 +82,12 @@ def test_any_bytes_are_messages_or_a_protocol_error(data: bytes) -> None:
         read(data)
 
 
-# --- Headers, to the letter -----------------------------------------------------------
-
-
-def test_the_four_headers_say_what_changed() -> None:
+def test_four_header_types_are_read() -> None:
     data = bytes.fromhex(
         "04 000064 000001 09 01000000 aa"  # whole: 100 ms, 1 byte, video, stream 1
-        "44 00000a 000002 08 bbbb"  # 10 ms on, 2 bytes, audio
-        "84 000014 cccc"  # 20 ms on
-        "c4 dddd"  # the same again
+        "44 00000a 000002 08 bbbb"  # 10 ms later, 2 bytes, audio
+        "84 000014 cccc"  # 20 ms later
+        "c4 dddd"  # no changes
     )
 
     assert read(data) == [
@@ -104,7 +98,7 @@ def test_the_four_headers_say_what_changed() -> None:
     ]
 
 
-def test_the_writer_uses_the_shortest_header_that_fits() -> None:
+def test_writer_uses_the_shortest_possible_header() -> None:
     writer = ChunkWriter()
     steps = [(9, 100, b"a"), (8, 110, b"bb"), (8, 130, b"cc"), (8, 150, b"dd"), (8, 90, b"ee")]
 
@@ -113,8 +107,8 @@ def test_the_writer_uses_the_shortest_header_that_fits() -> None:
     assert [len(data) for data in written] == [1 + 11 + 1, 1 + 7 + 2, 1 + 3 + 2, 1 + 2, 1 + 11 + 2]
 
 
-def test_a_message_without_a_header_behind_a_whole_one_repeats_its_time() -> None:
-    """RTMP 1.0, 5.3.1.2.4: the step is the time that the whole header gave."""
+def test_headerless_message_after_a_full_header_repeats_its_time() -> None:
+    """The time step is the timestamp of the full header (RTMP 1.0, 5.3.1.2.4)."""
     data = bytes.fromhex("04 000017 000001 08 01000000 aa c4 bb")
 
     assert [message.timestamp_ms for message in read(data)] == [0x17, 0x2E]
@@ -128,14 +122,14 @@ def test_chunk_stream_ids_take_one_two_or_three_bytes() -> None:
 
 
 def extended(*, is_repeated: bool) -> bytes:
-    """200 bytes at 0x01000000 ms, in two chunks."""
+    """Return 200 bytes at 0x01000000 ms, in two chunks."""
     time = bytes.fromhex("01000000")
     first = bytes.fromhex("04 ffffff 0000c8 09 01000000") + time + bytes(128)
     return first + b"\xc4" + (time if is_repeated else b"") + bytes(72)
 
 
 @pytest.mark.parametrize("is_repeated", [True, False])
-def test_long_times_may_or_may_not_be_repeated_in_later_chunks(is_repeated: bool) -> None:
+def test_extended_timestamp_may_be_repeated_in_later_chunks(is_repeated: bool) -> None:
     after = bytes.fromhex("44 00000a 000001 08 aa")
 
     found = read(extended(is_repeated=is_repeated) + after)
@@ -143,27 +137,27 @@ def test_long_times_may_or_may_not_be_repeated_in_later_chunks(is_repeated: bool
     assert found == [Message(9, 1, 0x01000000, bytes(200)), Message(8, 1, 0x0100000A, b"\xaa")]
 
 
-def test_a_long_step_is_extended_like_a_time() -> None:
+def test_long_time_step_is_read_from_the_extended_timestamp() -> None:
     data = bytes.fromhex("04 000001 000001 09 01000000 aa 84 ffffff 01000000 bb")
 
     assert [message.timestamp_ms for message in read(data)] == [1, 0x01000001]
 
 
-def test_times_go_round_after_49_days() -> None:
+def test_timestamp_wraps_after_49_days() -> None:
     data = bytes.fromhex("04 ffffff 000001 09 01000000 fffffff0 aa 84 000020 bb")
 
     assert [message.timestamp_ms for message in read(data)] == [0xFFFFFFF0, 0x10]
 
 
-def test_librtmp_may_open_a_chunk_stream_without_naming_a_message_stream() -> None:
+def test_chunk_stream_may_open_without_a_message_stream_id() -> None:
     assert read(bytes.fromhex("44 00000a 000001 08 aa")) == [Message(8, 0, 10, b"\xaa")]
 
 
-def test_empty_messages_are_messages() -> None:
+def test_empty_message_is_read() -> None:
     assert read(bytes.fromhex("04 000000 000000 08 01000000")) == [Message(8, 1, 0, b"")]
 
 
-def test_an_aborted_message_is_forgotten() -> None:
+def test_aborted_message_is_dropped() -> None:
     begun = bytes.fromhex("04 000000 0000c8 09 01000000") + bytes(128)
     abort = ChunkWriter().control(chunks.ABORT, (4).to_bytes(4))
     other = bytes.fromhex("04 000000 000001 08 01000000 aa")
@@ -171,19 +165,16 @@ def test_an_aborted_message_is_forgotten() -> None:
     assert read(begun + abort + other) == [Message(8, 1, 0, b"\xaa")]
 
 
-# --- Bounds ---------------------------------------------------------------------------
-
-
 def whole_header(length: int, chunk_stream: int = 4) -> bytes:
     return bytes([chunk_stream]) + bytes(3) + length.to_bytes(3) + b"\x09" + bytes(4)
 
 
-def test_a_message_that_is_too_long_is_refused_by_its_header() -> None:
+def test_overlong_message_is_refused_by_its_header() -> None:
     assert failure(whole_header(10_001)) == "message_too_large"
 
 
-def test_unfinished_messages_share_one_bound() -> None:
-    """Many chunk streams do not multiply what a connection may cost."""
+def test_unfinished_messages_share_one_bound_over_chunk_streams() -> None:
+    """Many chunk streams do not multiply a connection's memory."""
     begun = [
         whole_header(9_000, chunk_stream) + bytes(128) + (bytes([0xC0 | chunk_stream]) + bytes(128)) * 30
         for chunk_stream in (4, 5, 6)
@@ -192,7 +183,7 @@ def test_unfinished_messages_share_one_bound() -> None:
     assert failure(*begun) == "too_much_unfinished"
 
 
-def test_what_was_finished_or_aborted_no_longer_counts() -> None:
+def test_finished_and_aborted_messages_do_not_count_as_unfinished() -> None:
     reading = reader(max_message_bytes=200)
     abort = ChunkWriter().control(chunks.ABORT, (5).to_bytes(4))
 
@@ -201,25 +192,25 @@ def test_what_was_finished_or_aborted_no_longer_counts() -> None:
         read(whole_header(200, 5) + bytes(128) + abort, reading)
 
 
-def test_chunk_streams_have_a_bound() -> None:
+def test_number_of_chunk_streams_is_bounded() -> None:
     assert failure(*(whole_header(0, number) for number in range(3, 12))) == "too_many_chunk_streams"
 
 
-@pytest.mark.parametrize("size", [0, 1, 127, 65_537, 0xFFFFFFFF])
-def test_chunk_sizes_have_bounds(size: int) -> None:
+@pytest.mark.parametrize("size", [0, 0x80000000, 0xFFFFFFFF])
+def test_zero_or_negative_chunk_size_is_refused(size: int) -> None:
     assert failure(ChunkWriter().control(chunks.SET_CHUNK_SIZE, size.to_bytes(4))) == "bad_chunk_size"
 
 
-def test_a_header_inside_a_message_is_refused() -> None:
+def test_header_inside_a_message_is_refused() -> None:
     assert failure(whole_header(200) + bytes(128), whole_header(200)) == "message_interrupted"
 
 
 @pytest.mark.parametrize("first", [b"\x84", b"\xc4"])
-def test_a_header_that_refers_to_nothing_is_refused(first: bytes) -> None:
+def test_header_without_a_previous_one_is_refused(first: bytes) -> None:
     assert failure(first, bytes(20)) == "header_refers_to_nothing"
 
 
-def test_a_declared_length_costs_nothing_until_it_arrives() -> None:
+def test_declared_length_allocates_no_memory() -> None:
     reading = reader(max_message_bytes=8 * 1024**2)
 
     read(whole_header(8 * 1024**2) + bytes(10), reading)

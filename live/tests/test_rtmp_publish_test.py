@@ -1,4 +1,4 @@
-"""``manage.py publish_test``, for trying without OBS."""
+"""Tests of ``manage.py publish_test``."""
 
 import asyncio
 import re
@@ -14,8 +14,8 @@ from live import services
 from live.ingest.server import RtmpServer
 from live.management.commands import publish_test
 from live.rtmp.session import MediaTag
+from live.tests.doorkeeping import Doorkeeper, RecordingSink, listening
 from live.tests.factories import StreamFactory
-from live.tests.test_ingest_server import Doorkeeper, Recorder, listening
 
 SOON_S = 30
 
@@ -29,7 +29,7 @@ async def start(server: RtmpServer, *options: str) -> asyncio.subprocess.Process
 
 
 @pytest.mark.ffmpeg
-async def test_it_publishes_for_as_long_as_it_is_asked_to() -> None:
+async def test_command_publishes_for_the_given_seconds() -> None:
     door = Doorkeeper()
     async with listening(door) as server:
         process = await start(server, "--key", "good", "--seconds", "2", "--rate", "25")
@@ -44,10 +44,10 @@ async def test_it_publishes_for_as_long_as_it_is_asked_to() -> None:
 
 @pytest.mark.ffmpeg
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-async def test_it_says_goodbye_when_it_is_interrupted(number: signal.Signals) -> None:
+async def test_interrupted_command_unpublishes(number: signal.Signals) -> None:
     is_under_way = asyncio.Event()
 
-    class Noticing(Recorder):
+    class Noticing(RecordingSink):
         async def tag(self, tag: MediaTag) -> None:
             await super().tag(tag)
             is_under_way.set()
@@ -61,22 +61,22 @@ async def test_it_says_goodbye_when_it_is_interrupted(number: signal.Signals) ->
         stdout, _ = await asyncio.wait_for(process.communicate(), SOON_S)
 
     assert process.returncode == 0
-    assert stdout.decode().endswith("Off the air.\n")
+    assert stdout.decode().endswith("Broadcast ended.\n")
     assert door.recorder.endings == [True]
 
 
 @pytest.mark.ffmpeg
-async def test_it_shows_why_it_was_refused() -> None:
+async def test_command_shows_the_reason_of_a_refusal() -> None:
     async with listening(Doorkeeper()) as server:
         process = await start(server, "--key", "wrong", "--seconds", "2")
         _, stderr = await asyncio.wait_for(process.communicate(), SOON_S)
 
     assert process.returncode == 1
-    assert "This stream key is not valid." in stderr.decode()
+    assert "This stream key is invalid." in stderr.decode()
 
 
 @pytest.mark.django_db
-def test_it_makes_a_key_for_whoever_it_publishes_as(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_command_rotates_the_key_of_its_user(monkeypatch: pytest.MonkeyPatch) -> None:
     stream = StreamFactory()
     ran: list[list[str]] = []
 
@@ -92,19 +92,19 @@ def test_it_makes_a_key_for_whoever_it_publishes_as(monkeypatch: pytest.MonkeyPa
     (argv,) = ran
     found = re.fullmatch(r"rtmp://127\.0\.0\.1:\d+/live/(live_\S+)", argv[-1])
     assert found
-    assert services.stream_with_key(found[1]) == stream
+    assert services.owner_of_key(found[1]) == stream
     assert f"/@{stream.username}/live/" in out.getvalue()
 
 
 @pytest.mark.django_db
-def test_it_names_who_is_missing() -> None:
-    with pytest.raises(CommandError, match="There is nobody called lumi"):
+def test_command_reports_a_missing_user() -> None:
+    with pytest.raises(CommandError, match="User lumi not found"):
         call_command("publish_test")
 
 
 @pytest.mark.django_db
-def test_it_does_not_publish_for_who_may_not() -> None:
+def test_command_refuses_a_suspended_user() -> None:
     stream = StreamFactory(is_suspended=True)
 
-    with pytest.raises(CommandError, match="may not go live"):
+    with pytest.raises(CommandError, match="suspended from going live"):
         call_command("publish_test", "--user", stream.username)

@@ -1,3 +1,5 @@
+"""Tests of an RTMP session's handshake, commands and bounds."""
+
 from collections.abc import Callable
 from typing import Any
 
@@ -6,12 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from live.rtmp import amf0, chunks, flv
-from live.rtmp.chunks import ChunkReader, ChunkWriter, Message
-from live.rtmp.errors import ProtocolError
+from live.rtmp.chunks import ChunkWriter, Message
 from live.rtmp.session import (
     Connected,
-    Event,
-    Limits,
     MediaTag,
     Metadata,
     PublishRequested,
@@ -21,74 +20,16 @@ from live.rtmp.session import (
 )
 from live.tests import rtmp_client, rtmp_recordings
 from live.tests.rtmp_client import Speech
+from live.tests.rtmp_conversations import SHAKEN, RtmpConversation, heard, published, tags
 
 SAID = {
     "FFmpeg": rtmp_recordings.FFMPEG,
     "GStreamer": rtmp_recordings.GSTREAMER,
     "OBS": Speech().whole("live_key")[1 + 2 * 1536 :],
 }
-SHAKEN = Speech().hello() + Speech().hello_answered()
 
 
-class Conversation:
-    """A session whose every publisher is accepted, what happened in it and what it answered."""
-
-    def __init__(self, limits: Limits | None = None) -> None:
-        self.session = ServerSession(limits or Limits())
-        self.events: list[Event] = []
-        self.sent = b""
-        self.failure = ""
-
-    def hear(self, data: bytes) -> None:
-        if self.failure:
-            return
-        try:
-            for event in self.session.receive(data):
-                self.events.append(event)
-                if isinstance(event, PublishRequested):
-                    self.session.accept_publish()
-        except ProtocolError as error:
-            self.failure = error.code
-        self.sent += self.session.data_to_send()
-
-    def answers(self) -> list[Message]:
-        """What the session sent, behind its part of the handshake."""
-        reading = ChunkReader(max_message_bytes=65_536, max_chunk_bytes=65_536, max_chunk_streams=8)
-        reading.feed(self.sent[1 + 2 * 1536 :])
-        return list(iter(reading.next_message, None))
-
-    def commands(self) -> list[list[Any]]:
-        return [amf0.decode(answer.payload) for answer in self.answers() if answer.type_id == chunks.COMMAND]
-
-    def statuses(self) -> list[tuple[str, str, str]]:
-        said = [command[3] for command in self.commands() if command[0] == "onStatus"]
-        return [(status["level"], status["code"], status["description"]) for status in said]
-
-
-def heard(*said: bytes, limits: Limits | None = None) -> Conversation:
-    conversation = Conversation(limits)
-    for data in said:
-        conversation.hear(data)
-    return conversation
-
-
-def published(*said: Callable[[Speech], bytes], key: str = "live_key") -> Conversation:
-    """A conversation with a publisher, who then says ``said``."""
-    speech = Speech()
-    before = [
-        speech.hello(),
-        speech.hello_answered(),
-        speech.connect(),
-        speech.prepare(key),
-        speech.publish(key),
-    ]
-    return heard(*before, *(say(speech) for say in said))
-
-
-# --- What encoders do -----------------------------------------------------------------
-
-
-def test_obs_publishes_and_says_goodbye() -> None:
+def test_obs_session_gives_all_events() -> None:
     speech = Speech()
 
     conversation = heard(speech.whole("live_key"))
@@ -109,7 +50,7 @@ def test_obs_publishes_and_says_goodbye() -> None:
     assert conversation.failure == ""
 
 
-def test_obs_hears_what_it_waits_for() -> None:
+def test_obs_gets_the_answers_that_it_awaits() -> None:
     conversation = heard(Speech().whole("live_key"))
 
     assert [command[:2] for command in conversation.commands()] == [
@@ -128,15 +69,7 @@ def test_obs_hears_what_it_waits_for() -> None:
     ]
 
 
-def tags(conversation: Conversation) -> list[tuple[str, int, int]]:
-    return [
-        (event.kind, event.timestamp_ms, len(event.payload))
-        for event in conversation.events
-        if isinstance(event, MediaTag)
-    ]
-
-
-def test_ffmpeg_as_recorded() -> None:
+def test_recorded_ffmpeg_session_is_read() -> None:
     conversation = heard(SHAKEN + rtmp_recordings.FFMPEG)
 
     assert conversation.events[1] == PublishRequested("live_key", "live")
@@ -148,7 +81,7 @@ def test_ffmpeg_as_recorded() -> None:
     assert conversation.events[-1] == Unpublished()
 
 
-def test_gstreamer_as_recorded() -> None:
+def test_recorded_gstreamer_session_is_read() -> None:
     conversation = heard(SHAKEN + rtmp_recordings.GSTREAMER)
 
     assert conversation.events[1] == PublishRequested("live_key", "live")
@@ -167,13 +100,13 @@ def test_gstreamer_as_recorded() -> None:
 
 
 @pytest.mark.parametrize("goodbye", ["FCUnpublish", "deleteStream", "closeStream"])
-def test_any_of_three_commands_is_a_goodbye(goodbye: str) -> None:
+def test_each_of_three_commands_is_a_goodbye(goodbye: str) -> None:
     conversation = published(lambda speech: speech.command(goodbye, None, 1, stream_id=1))
 
     assert conversation.events[-1] == Unpublished()
 
 
-def test_nothing_is_heard_after_the_goodbye() -> None:
+def test_messages_after_the_goodbye_are_ignored() -> None:
     conversation = published(
         lambda speech: speech.goodbye("live_key"),
         lambda speech: speech.media("audio", 0, rtmp_client.sound()),
@@ -183,14 +116,14 @@ def test_nothing_is_heard_after_the_goodbye() -> None:
     assert conversation.failure == ""
 
 
-def test_the_key_is_the_stream_name_without_its_query() -> None:
+def test_key_is_the_stream_name_without_its_query() -> None:
     assert published(key="live_key?backup=1&x").events[1] == PublishRequested("live_key", "live")
 
 
 @pytest.mark.parametrize(
     ("app", "found"), [("live/", "live"), ("/live", "live"), ("live?x=1", "live"), ("a/b", "a/b")]
 )
-def test_the_app_is_named_without_slashes_and_query(app: str, found: str) -> None:
+def test_app_is_named_without_slashes_and_query(app: str, found: str) -> None:
     speech = Speech()
 
     assert heard(SHAKEN, speech.connect(app)).events == [Connected(found, f"rtmp://127.0.0.1/{app}")]
@@ -211,7 +144,7 @@ def test_enhanced_encoders_may_list_codecs_when_they_connect() -> None:
     assert isinstance(conversation.events[0], Connected)
 
 
-def test_commands_in_amf_3_clothes_are_understood() -> None:
+def test_command_in_an_amf_3_message_is_read() -> None:
     writer = ChunkWriter()
     said = amf0.encode("connect", 1, {"app": "live", "tcUrl": ""})
 
@@ -226,7 +159,7 @@ def test_unknown_commands_get_an_empty_result() -> None:
     assert conversation.commands()[-1] == ["_result", 6.0, None, None]
 
 
-def test_a_ping_is_answered() -> None:
+def test_ping_is_answered() -> None:
     ping = bytes.fromhex("0006 01020304")
 
     conversation = published(lambda speech: speech.writer.control(chunks.USER_CONTROL, ping))
@@ -234,7 +167,7 @@ def test_a_ping_is_answered() -> None:
     assert conversation.answers()[-1] == Message(chunks.USER_CONTROL, 0, 0, bytes.fromhex("0007 01020304"))
 
 
-def test_what_arrives_is_acknowledged_as_often_as_the_peer_asks() -> None:
+def test_received_bytes_are_acknowledged_by_the_peers_window() -> None:
     window = (10_000).to_bytes(4)
 
     conversation = published(
@@ -251,26 +184,51 @@ def test_what_arrives_is_acknowledged_as_often_as_the_peer_asks() -> None:
     assert counts[1] - counts[0] >= 10_000
 
 
-def test_metadata_may_come_without_its_wrapping() -> None:
-    payload = amf0.encode("onMetaData", {"width": 320})
+def test_command_of_amf_3_may_lack_its_zero_byte() -> None:
+    writer = ChunkWriter()
+    said = amf0.encode("connect", 1, {"app": "live", "tcUrl": ""})
 
-    conversation = published(lambda speech: speech.writer.message(4, Message(chunks.DATA, 1, 0, payload)))
+    conversation = heard(SHAKEN, writer.message(3, Message(chunks.COMMAND_AMF3, 0, 0, said)))
 
-    assert conversation.events[-1] == Metadata({"width": 320.0})
-
-
-def test_other_data_is_ignored() -> None:
-    payload = amf0.encode("onTextData", {"text": "x"})
-
-    conversation = published(lambda speech: speech.writer.message(4, Message(chunks.DATA, 1, 0, payload)))
-
-    assert isinstance(conversation.events[-1], PublishRequested)
+    assert conversation.events == [Connected("live", "")]
 
 
-# --- The handshake --------------------------------------------------------------------
+@pytest.mark.parametrize(
+    "say",
+    [
+        lambda speech: speech.command("deleteStream", None, 2, stream_id=0),
+        lambda speech: speech.command("closeStream", None, stream_id=2),
+        lambda speech: speech.command("FCUnpublish", None, "live_other"),
+    ],
+)
+def test_goodbye_to_another_stream_is_ignored(say: Callable[[Speech], bytes]) -> None:
+    conversation = published(say, lambda speech: speech.media("audio", 7, rtmp_client.sound(1)))
+
+    assert tags(conversation) == [("audio", 7, 3)]
+    assert conversation.commands()[-1][0] == "_result"
 
 
-def test_the_handshake_repeats_the_peers_packet() -> None:
+@pytest.mark.parametrize("size", [64, 131_072, 128 * 1024**2])
+def test_chunks_may_have_any_size(size: int) -> None:
+    conversation = published(
+        lambda speech: speech.writer.set_chunk_bytes(size),
+        lambda speech: speech.media("video", 40, rtmp_client.picture(200_000)),
+    )
+
+    assert tags(conversation) == [("video", 40, 200_005)]
+
+
+def test_encoder_may_use_many_chunk_streams() -> None:
+    def say(number: int) -> Callable[[Speech], bytes]:
+        message = Message(chunks.AUDIO, 1, number, rtmp_client.sound(1))
+        return lambda speech: speech.writer.message(number, message)
+
+    conversation = published(*(say(number) for number in range(6, 106)))
+
+    assert [time for _kind, time, _size in tags(conversation)] == list(range(6, 106))
+
+
+def test_handshake_repeats_the_peers_packet() -> None:
     session = ServerSession()
     hello = Speech().hello()
 
@@ -280,19 +238,16 @@ def test_the_handshake_repeats_the_peers_packet() -> None:
     answer = session.data_to_send()
 
     assert (answer[0], len(answer)) == (3, 1 + 2 * 1536)
-    assert answer[1:9] == bytes(8)  # a server of version 0, whom nobody expects to sign
+    assert answer[1:9] == bytes(8)  # version 0: clients expect no signature
     assert answer[1 + 1536 :] == hello[1:]
 
 
 @pytest.mark.parametrize("first", [b"\x06", b"G", b"\x16", b"\x00"])
-def test_what_is_not_rtmp_is_refused_by_its_first_byte(first: bytes) -> None:
+def test_other_protocols_are_refused_by_the_first_byte(first: bytes) -> None:
     assert heard(first).failure == "not_rtmp"
 
 
-# --- What is refused ------------------------------------------------------------------
-
-
-def test_a_key_is_looked_at_before_publishing_starts() -> None:
+def test_refused_key_ends_the_session_before_media() -> None:
     speech = Speech()
     session = ServerSession()
     said = SHAKEN + speech.connect() + speech.prepare("wrong") + speech.publish("wrong")
@@ -301,7 +256,7 @@ def test_a_key_is_looked_at_before_publishing_starts() -> None:
     for event in session.receive(said):
         if isinstance(event, PublishRequested):
             session.refuse_publish("NetStream.Publish.BadName", "Wrong key.")
-    answers = Conversation()
+    answers = RtmpConversation()
     answers.sent = session.data_to_send()
 
     assert answers.statuses() == [("error", "NetStream.Publish.BadName", "Wrong key.")]
@@ -309,37 +264,8 @@ def test_a_key_is_looked_at_before_publishing_starts() -> None:
     assert list(session.receive(b"whatever follows")) == []
 
 
-@pytest.mark.parametrize(
-    ("kind", "payload", "sentence"),
-    [
-        ("video", b"\x90hvc1\0", "Your encoder sends a picture in HEVC. Please choose H.264."),
-        ("video", b"\x90av01\0", "Your encoder sends a picture in AV1. Please choose H.264."),
-        ("video", b"\x1c\0\0\0\0", "Your encoder sends a picture in HEVC. Please choose H.264."),
-        ("video", b"\x12\0", "Your encoder sends a picture in Sorenson H.263. Please choose H.264."),
-        ("audio", b"\x2f\0", "Your encoder sends sound in MP3. Please choose AAC."),
-        ("audio", b"\x90Opus", "Your encoder sends sound in a newer format. Please choose AAC."),
-    ],
-)
-def test_other_codecs_are_refused_with_a_reason(kind: Any, payload: bytes, sentence: str) -> None:
-    conversation = published(lambda speech: speech.media(kind, 0, payload))
-
-    assert conversation.failure == "unsupported_codec"
-    assert conversation.statuses()[-1] == ("error", "NetStream.Publish.Rejected", sentence)
-
-
-def test_empty_media_and_players_instructions_are_passed_over() -> None:
-    conversation = published(
-        lambda speech: speech.media("audio", 0, b""),
-        lambda speech: speech.media("video", 0, b""),
-        lambda speech: speech.media("video", 0, b"\x52\0"),
-    )
-
-    assert tags(conversation) == []
-    assert conversation.failure == ""
-
-
 @pytest.mark.parametrize("name", ["play", "play2"])
-def test_nothing_is_played_back(name: str) -> None:
+def test_play_command_is_refused(name: str) -> None:
     speech = Speech()
 
     conversation = heard(SHAKEN, speech.connect(), speech.command(name, None, "live_key", stream_id=1))
@@ -348,7 +274,7 @@ def test_nothing_is_played_back(name: str) -> None:
     assert conversation.statuses()[0][:2] == ("error", "NetStream.Play.Failed")
 
 
-def test_a_publisher_cannot_play_either() -> None:
+def test_play_command_of_a_publisher_is_refused() -> None:
     assert published(lambda speech: speech.command("play", None, "x", stream_id=1)).failure == "play_refused"
 
 
@@ -356,7 +282,22 @@ def test_one_connection_publishes_one_stream() -> None:
     assert published(lambda speech: speech.publish("live_other")).failure == "publish_out_of_turn"
 
 
-def test_unknown_kinds_of_publishing_are_refused() -> None:
+@pytest.mark.parametrize("kind", [None, "", "LIVE", "record", "append", 1.0])
+def test_unknown_recording_types_mean_live(kind: Any) -> None:
+    speech = Speech()
+    said = speech.connect() + speech.command("publish", None, "live_key", kind, stream_id=1)
+
+    assert heard(SHAKEN, said).events[-1] == PublishRequested("live_key", "live")
+
+
+def test_publish_without_name_takes_the_key_from_the_url() -> None:
+    speech = Speech()
+    said = speech.connect("live/live_key") + speech.command("publish", None, None, stream_id=1)
+
+    assert heard(SHAKEN, said).events[-1] == PublishRequested("", "live/live_key")
+
+
+def test_unknown_publish_type_is_refused() -> None:
     speech = Speech()
 
     conversation = heard(SHAKEN, speech.connect(), speech.publish("live_key", "broadcast"))
@@ -379,7 +320,9 @@ def test_unknown_kinds_of_publishing_are_refused() -> None:
         (lambda speech: raw_command(speech, b"\x02\xff"), "amf_incomplete"),
     ],
 )
-def test_who_has_not_published_may_do_little(say: Callable[[Speech], bytes], failure: str) -> None:
+def test_messages_out_of_turn_before_publishing_are_refused(
+    say: Callable[[Speech], bytes], failure: str
+) -> None:
     assert heard(SHAKEN, say(Speech())).failure == failure
 
 
@@ -387,15 +330,12 @@ def raw_command(speech: Speech, payload: bytes) -> bytes:
     return speech.writer.message(3, Message(chunks.COMMAND, 0, 0, payload))
 
 
-def test_messages_are_small_until_publishing_is_accepted() -> None:
+def test_messages_before_publishing_are_limited_to_64_kilobytes() -> None:
     large = bytes([4]) + bytes(3) + (64 * 1024 + 1).to_bytes(3) + b"\x09" + (1).to_bytes(4, "little")
     speech = Speech()
 
     assert heard(SHAKEN, speech.connect() + large).failure == "message_too_large"
     assert published(lambda _speech: large).failure == ""
-
-
-# --- Anything at all ------------------------------------------------------------------
 
 
 @given(data=st.binary(max_size=400), is_shaken=st.booleans())
@@ -407,7 +347,7 @@ def test_any_bytes_are_events_or_a_protocol_error(data: bytes, is_shaken: bool) 
     st.sampled_from([rtmp_recordings.FFMPEG, rtmp_recordings.GSTREAMER]),
     st.lists(st.tuples(st.integers(0, 1900), st.integers(0, 255)), max_size=5),
 )
-def test_a_damaged_stream_is_events_or_a_protocol_error(said: bytes, damage: list[tuple[int, int]]) -> None:
+def test_damaged_stream_is_events_or_a_protocol_error(said: bytes, damage: list[tuple[int, int]]) -> None:
     damaged = bytearray(said)
     for at, byte in damage:
         damaged[at % len(damaged)] = byte
@@ -422,7 +362,9 @@ def test_a_damaged_stream_is_events_or_a_protocol_error(said: bytes, damage: lis
     st.integers(0, 1900),
     st.integers(0, 255),
 )
-def test_splitting_the_bytes_changes_no_event(encoder: str, steps: list[int], at: int, byte: int) -> None:
+def test_events_do_not_depend_on_the_splitting_of_bytes(
+    encoder: str, steps: list[int], at: int, byte: int
+) -> None:
     said = SAID[encoder]
     damaged = bytearray(SHAKEN + said)
     damaged[len(SHAKEN) + at % len(said)] = byte

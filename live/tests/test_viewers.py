@@ -1,4 +1,4 @@
-"""Viewers by their heartbeats, in a real Redis."""
+"""Tests of viewer counts by heartbeats, in a real Redis."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ import pytest
 import redis
 from django.test import override_settings
 
-from live import viewers
-from live.chat import clients
+from live import redis_connections, viewers
 from live.models import Broadcast, Stream
 from live.tests.factories import BroadcastFactory, StreamFactory
 
@@ -25,7 +24,7 @@ def stream(broadcast: Broadcast) -> Stream:
     return broadcast.stream
 
 
-def test_a_player_counts_once_however_often_it_reports(stream: Stream) -> None:
+def test_player_counts_once_over_several_heartbeats(stream: Stream) -> None:
     session, count = viewers.heartbeat(stream, None, "address-1.2.3.4")
     assert count == 1
     again, count = viewers.heartbeat(stream, session, "address-1.2.3.4")
@@ -35,12 +34,12 @@ def test_a_player_counts_once_however_often_it_reports(stream: Stream) -> None:
     assert count == viewers.viewer_count(stream) == 2
 
 
-def test_a_session_follows_a_person_to_another_address(stream: Stream) -> None:
+def test_session_counts_once_after_a_change_of_address(stream: Stream) -> None:
     session, _ = viewers.heartbeat(stream, None, "address-1.2.3.4")
     assert viewers.heartbeat(stream, session, "address-5.6.7.8")[1] == 1
 
 
-def test_a_session_of_another_stream_or_of_nobodys_making_is_a_new_one(stream: Stream) -> None:
+def test_foreign_or_forged_session_is_replaced(stream: Stream) -> None:
     other = StreamFactory()
     session, _ = viewers.heartbeat(other, None, "address-1.2.3.4")
     for odd in (session, session + "x", "nonsense", f"{stream.pk}:abc:1:2"):
@@ -50,9 +49,9 @@ def test_a_session_of_another_stream_or_of_nobodys_making_is_a_new_one(stream: S
     assert viewers.viewer_count(other) == 1
 
 
-def test_who_falls_silent_no_longer_counts(stream: Stream) -> None:
+def test_viewer_without_heartbeats_no_longer_counts(stream: Stream) -> None:
     viewers.heartbeat(stream, None, "address-1.2.3.4")
-    client = clients.shared_client()
+    client = redis_connections.shared_client()
     for key in (viewers.viewers_key(stream.pk), f"{viewers.viewers_key(stream.pk)}:address-1.2.3.4"):
         (session_id,) = client.zrange(key, 0, -1)
         client.zincrby(key, -41_000, str(session_id))
@@ -61,7 +60,7 @@ def test_who_falls_silent_no_longer_counts(stream: Stream) -> None:
     assert viewers.heartbeat(stream, None, "address-5.6.7.8")[1] == 1
 
 
-def test_nobody_invents_an_audience(stream: Stream) -> None:
+def test_sessions_of_one_address_or_account_are_limited(stream: Stream) -> None:
     for _ in range(viewers.SESSIONS_OF_ADDRESS + 20):
         viewers.heartbeat(stream, None, "address-1.2.3.4")
     assert viewers.viewer_count(stream) == viewers.SESSIONS_OF_ADDRESS
@@ -71,13 +70,13 @@ def test_nobody_invents_an_audience(stream: Stream) -> None:
 
 
 @override_settings(RATE_LIMITS=False)
-def test_load_tests_come_from_one_address(stream: Stream) -> None:
+def test_sessions_are_unlimited_without_rate_limits(stream: Stream) -> None:
     for _ in range(viewers.SESSIONS_OF_ADDRESS + 20):
         viewers.heartbeat(stream, None, "address-1.2.3.4")
     assert viewers.viewer_count(stream) == viewers.SESSIONS_OF_ADDRESS + 20
 
 
-def test_several_streams_in_one_round_trip(stream: Stream) -> None:
+def test_several_streams_are_counted_at_once(stream: Stream) -> None:
     quiet = StreamFactory()
     viewers.heartbeat(stream, None, "address-1.2.3.4")
 
@@ -85,7 +84,7 @@ def test_several_streams_in_one_round_trip(stream: Stream) -> None:
     assert viewers.viewer_counts([]) == {}
 
 
-def test_the_peak_is_kept(broadcast: Broadcast) -> None:
+def test_peak_viewer_count_never_falls(broadcast: Broadcast) -> None:
     def peak() -> int:
         broadcast.refresh_from_db()
         return broadcast.peak_viewer_count
@@ -93,23 +92,21 @@ def test_the_peak_is_kept(broadcast: Broadcast) -> None:
     viewers.heartbeat(broadcast.stream, None, "address-1")
     assert peak() == 1
     viewers.heartbeat(broadcast.stream, None, "address-2")
-    clients.shared_client().delete(f"live:peak:{broadcast.stream_id}")  # ten seconds later
+    redis_connections.shared_client().delete(f"live:peak:{broadcast.stream_id}")  # ten seconds later
     viewers.heartbeat(broadcast.stream, None, "address-3")
     assert peak() == 3
-    clients.shared_client().delete(
+    redis_connections.shared_client().delete(
         f"live:peak:{broadcast.stream_id}", viewers.viewers_key(broadcast.stream_id)
     )
     viewers.heartbeat(broadcast.stream, None, "address-4")
     assert peak() == 3
 
 
-def test_without_redis_nobody_is_counted_and_nothing_breaks(
-    stream: Stream, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_heartbeat_without_redis_counts_nobody(stream: Stream, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_args: object, **_options: object) -> None:
         raise redis.ConnectionError
 
-    monkeypatch.setattr(clients.shared_client(), "execute_command", fail)
+    monkeypatch.setattr(redis_connections.shared_client(), "execute_command", fail)
     monkeypatch.setattr("redis.client.Pipeline.execute", fail)
 
     session, count = viewers.heartbeat(stream, None, "address-1.2.3.4")

@@ -6,5 +6,6 @@ import "#live/confirm";
 import "#live/figures";
 import "#live/health";
 import "#live/stage";
+import "#live/stream-key";
 import "#player/live-player";
 import "#ui/copy";

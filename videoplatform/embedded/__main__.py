@@ -1,4 +1,4 @@
-"""``python -m videoplatform.embedded run`` (or ``test``): what ``bin/run`` and ``bin/test`` end in."""
+"""The entry point of ``bin/run``, ``bin/test`` and ``bin/check``: ``python -m videoplatform.embedded``."""
 
 import sys
 from pathlib import Path
@@ -7,7 +7,7 @@ BASE_DIR = Path(__file__).resolve().parent.parent.parent
 
 
 def main(arguments: list[str]) -> int:
-    """Only what the command needs is imported, for a quick start."""
+    """Run one command. Only its own modules are imported, for a quick start."""
     match arguments:
         case ["run"]:
             from videoplatform.embedded import run
@@ -17,7 +17,11 @@ def main(arguments: list[str]) -> int:
             from videoplatform.embedded import testing
 
             return testing.main(BASE_DIR, pytest_arguments)
-    print("usage: python -m videoplatform.embedded run | test [pytest arguments]", file=sys.stderr)
+        case ["check"]:
+            from videoplatform.embedded import checks
+
+            return checks.main(BASE_DIR)
+    print("usage: python -m videoplatform.embedded run | check | test [pytest arguments]", file=sys.stderr)
     return 2
 
 

@@ -1,5 +1,6 @@
 """A Chromium that plays H.264, and fonts for Chinese pages."""
 
+import ctypes
 import os
 import shutil
 from collections.abc import Callable
@@ -8,22 +9,33 @@ from pathlib import Path
 from videoplatform.embedded.failure import CannotStart
 from videoplatform.embedded.packages import ensure
 
-# Debian's Chromium decodes H.264 and AAC; the one Playwright downloads does not.
+# Debian's Chromium decodes H.264 and AAC; Playwright's does not.
 NAMES = ("chromium", "google-chrome", "google-chrome-stable")
 CJK_FONTS = Path("/usr/share/fonts")
+PR_CAPBSET_DROP, CAP_SYS_NICE = 24, 23  # prctl(2), capabilities(7)
 NEED = (
     "The browser tests need {names}: install them as root (apt-get install {packages}), "
-    "or name a Chromium that plays H.264 in CHROMIUM."
+    "or set CHROMIUM to a Chromium that plays H.264."
 )
 
 
 def ensure_browser(log: Path, say: Callable[[str], None]) -> str:
-    """The path of a browser for the tests; raise the sentence that names what a person must install."""
+    """Return the path of a browser for the tests. Raises CannotStart with the packages to install."""
     ensure(missing_packages, log, say, NEED)
     browser = find_browser()
     if browser is None:
-        raise CannotStart("CHROMIUM names no program that can be run.")
+        raise CannotStart("CHROMIUM is not an executable program.")
     return browser
+
+
+def keep_usual_priority() -> None:
+    """Forbid all later children of this process to raise their priority.
+
+    Chromium gives its compositor and its main threads a nice value of -8 if it may, which
+    it may as root; on two cores, nothing else gets its share then, not even the servers
+    that it loads pages from. Without the rights of root, it cannot, and nothing is done.
+    """
+    ctypes.CDLL(None).prctl(PR_CAPBSET_DROP, CAP_SYS_NICE, 0, 0, 0)
 
 
 def missing_packages() -> list[str]:
@@ -34,7 +46,7 @@ def missing_packages() -> list[str]:
 
 
 def find_browser() -> str | None:
-    """``CHROMIUM``, or one on the PATH; Ubuntu's ``chromium`` package is only a pointer to a snap."""
+    """Return ``CHROMIUM`` or a browser on the PATH, except Ubuntu's ``chromium``, which points to a snap."""
     names = (os.environ["CHROMIUM"],) if os.environ.get("CHROMIUM") else NAMES
     found = (shutil.which(name) for name in names)
     return next((path for path in found if path and not points_to_snap(Path(path))), None)

@@ -1,5 +1,5 @@
-"""What stops a start, said in one sentence."""
+"""The error that stops a start."""
 
 
 class CannotStart(Exception):
-    """A person must change something; the message says what, and by which setting."""
+    """A start that failed until a person changes something. The message names the change and the setting."""

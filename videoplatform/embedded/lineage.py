@@ -1,4 +1,4 @@
-"""Children that cannot outlive us: parent-death signals, and a last look for orphans."""
+"""Child processes that cannot outlive us: parent-death signals, and a final kill of orphans."""
 
 import ctypes
 import os
@@ -9,48 +9,51 @@ from contextlib import suppress
 from pathlib import Path
 
 PR_SET_CHILD_SUBREAPER = 36  # prctl(2)
+ORPHANS_WITHIN_S = 1.0
 
 
 def dying_with_parent(command: tuple[str, ...], *, by: str = "TERM") -> tuple[str, ...]:
-    """The command, sent a signal by the kernel when its parent ends, however that happens."""
+    """Return the command with a parent-death signal: the kernel sends ``by`` after any end of the parent."""
     return ("setpriv", "--pdeathsig", by, "--", *command)
 
 
 def dying_with_us(command: tuple[str, ...]) -> tuple[str, ...]:
-    """The command for a child of this very process, ended with TERM when we end.
+    """Return the command for a child of this very process, which gets TERM after our end.
 
-    The kernel sends nothing when the parent was dead before the child asked for the
-    signal (prctl(2)), so the child then looks whose it is, and does not begin.
+    The kernel sends no signal if the parent was dead before the child asked for it
+    (prctl(2)). So the child checks its parent's id first, and exits if it differs.
     """
     still_ours = '[ "$PPID" = "$0" ] && exec "$@"'
     return dying_with_parent(("sh", "-c", still_ours, str(os.getpid()), *command))
 
 
 def adopt_orphans() -> None:
-    """Become the parent of every descendant whose own parent dies, so that none escapes."""
+    """Make this process the parent of every descendant whose own parent dies."""
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0:
         raise OSError(ctypes.get_errno(), "prctl(PR_SET_CHILD_SUBREAPER)")
 
 
 def children() -> list[int]:
-    """Our children, adopted ones included."""
+    """Return the process ids of our children, including adopted ones."""
     pids: list[int] = []
     for task in Path("/proc/self/task").iterdir():
-        pids += map(int, (task / "children").read_text().split())
+        # The children of a thread that ends meanwhile move to another of our threads.
+        with suppress(FileNotFoundError, ProcessLookupError):
+            pids += map(int, (task / "children").read_text().split())
     return pids
 
 
 def bury_orphans(*, except_for: Collection[int] = ()) -> None:
-    """Let adopted children that have ended go; those of ``except_for`` are waited for elsewhere."""
+    """Reap adopted children that have ended, except those of ``except_for``, which others wait for."""
     for pid in children():
         if pid not in except_for:
             with suppress(ChildProcessError):
                 os.waitpid(pid, os.WNOHANG)
 
 
-def end_orphans(within_s: float = 2.0) -> None:
-    """Kill whatever is left of the family; killing a parent hands us its children, so look again."""
+def end_orphans(within_s: float = ORPHANS_WITHIN_S) -> None:
+    """Kill all remaining descendants, repeatedly: the children of a killed process become ours."""
     deadline = time.monotonic() + within_s
     while (left := children()) and time.monotonic() < deadline:
         for pid in left:

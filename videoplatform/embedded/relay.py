@@ -1,8 +1,8 @@
-"""Let the network reach S3, and nothing else of SeaweedFS.
+"""A TCP relay that opens S3 to the network, and nothing else of SeaweedFS.
 
-SeaweedFS binds the gRPC port of its S3 gateway to the same address as S3 itself,
-and whoever speaks to that port may add credentials.  So all of SeaweedFS stays on
-the loopback, and where ``HOST`` is wider this process passes S3's bytes through.
+SeaweedFS binds the gRPC port of its S3 gateway to the same address as S3 itself, and any
+client of that port may add credentials. So all of SeaweedFS stays on the loopback, and for
+a wider ``HOST`` this process relays the S3 port.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ CHUNK_BYTES = 256 * 1024
 
 
 async def relay(hosts: list[str], port: int, target_port: int) -> None:
-    """Listen on every host and pass connections on to ``127.0.0.1:target_port``, for ever."""
+    """Listen on every host and relay connections to ``127.0.0.1:target_port``. Never returns."""
 
     async def pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -29,7 +29,7 @@ async def relay(hosts: list[str], port: int, target_port: int) -> None:
 
 
 async def pour(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Copy until one side ends; ``drain`` keeps a slow reader from filling our memory."""
+    """Copy until one side ends. ``drain`` keeps a slow reader from filling our memory."""
     with suppress(OSError):
         while data := await reader.read(CHUNK_BYTES):
             writer.write(data)

@@ -1,4 +1,4 @@
-"""``bin/run``: set up whatever is missing, start everything, say ``ready``, and keep it running."""
+"""``bin/run``: prepare the clone, start all processes, print ``ready``, and keep them running."""
 
 import fcntl
 import http.client
@@ -8,24 +8,32 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Collection
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+from common.descriptors import raise_descriptor_limit
 from videoplatform.embedded import lineage, preparation, servers
 from videoplatform.embedded.configuration import (
     WILDCARD,
     Configuration,
     configure,
     demand_ports,
+    faces_network,
     write_environment,
 )
 from videoplatform.embedded.failure import CannotStart
 from videoplatform.embedded.processes import platform, services
+from videoplatform.embedded.progress import Progress
 from videoplatform.embedded.supervision import Supervisor
 
-LAST_RUN_S = 12.0
 REMINDER_S = 15.0
+BECOME_ADMINISTRATOR = (
+    "There is no administrator yet: sign up at {url}/accounts/signup/, then run "
+    "`.venv/bin/python manage.py grant YOUR-NAME administrator`."
+)
 
 
 def say(sentence: str) -> None:
@@ -33,15 +41,17 @@ def say(sentence: str) -> None:
 
 
 def main(base_dir: Path) -> int:
-    """Run the platform until it is told to stop; the exit code is 1 when it could not start."""
+    """Run the platform until a signal stops it; return 1 if it could not start."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         with ExitStack() as cleanup:
+            progress = Progress()
+            cleanup.callback(progress.close)
             configuration = configure(base_dir)
-            cleanup.enter_context(only_one(configuration.data_dir))
+            cleanup.enter_context(only_one(configuration.data_dir, progress.say))
             demand_ports(configuration)
-            run(configuration, cleanup)
+            run(configuration, cleanup, progress)
     except CannotStart as failure:
         print(failure, file=sys.stderr, flush=True)
         return 1
@@ -50,9 +60,10 @@ def main(base_dir: Path) -> int:
     return 0
 
 
-def run(configuration: Configuration, cleanup: ExitStack) -> None:
-    """Start in order, and stop in the reverse order whatever happens."""
+def run(configuration: Configuration, cleanup: ExitStack, progress: Progress) -> None:
+    """Start everything in order, and register each step's clean-up, which runs in reverse order."""
     lineage.adopt_orphans()
+    descriptors = raise_descriptor_limit()
     write_environment(configuration)
     runtime_dir = Path(cleanup.enter_context(tempfile.TemporaryDirectory(prefix="zoetrope-")))
     supervisor = Supervisor(
@@ -60,51 +71,51 @@ def run(configuration: Configuration, cleanup: ExitStack) -> None:
         runtime_dir=runtime_dir,
         data_dir=configuration.data_dir,
         environment=configuration.environment | {"PYTHONUNBUFFERED": "1"},
-        say=say,
+        say=progress.say,
     )
     cleanup.callback(servers.remove_sockets, configuration)
     cleanup.callback(lineage.end_orphans)
     supervisor.launch(configuration.base_dir)
     cleanup.callback(supervisor.stop)
     cleanup.callback(ignore_signals)
+    progress.say(f"Limit of open files and connections per process: {descriptors:,}.")
     supervisor.start("services")
-    prepare(configuration)
+    if not configuration.embeds_redis:
+        preparation.demand_redis(configuration)
+    preparation.prepare(configuration, progress)
     supervisor.start("platform")
-    say("Starting web, workers and beat")
-    wait_until_ready(configuration, supervisor)
-    say(f"ready {configuration.url}")
-    watch(configuration, supervisor, start_demo(configuration))
+    wait_until_ready(configuration, supervisor, progress)
+    progress.say(f"ready {configuration.url}")
+    if lacks_administrator(configuration):
+        progress.say(BECOME_ADMINISTRATOR.format(url=configuration.url))
+    watch(configuration, supervisor, progress.say)
 
 
 def ignore_signals() -> None:
-    """A second Ctrl-C must not leave half of the processes behind."""
+    """Ignore further signals, so that a second Ctrl-C does not interrupt the clean-up."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def prepare(configuration: Configuration) -> None:
-    preparation.install_browser_packages(configuration.base_dir, configuration.log_dir / "npm.log", say)
-    preparation.compile_translations(configuration.base_dir)
-    if not configuration.embeds_redis:
-        preparation.demand_redis(configuration)
-    preparation.prepare_data(configuration, say)
-    say("Database, assets and storage are prepared")
+def only_one(data_dir: Path, say: Callable[[str], None] = say) -> IO[str]:
+    """Hold the lock of this ``DATA_DIR``: two platforms in one folder would break both.
 
-
-def only_one(data_dir: Path) -> IO[str]:
-    """Hold the lock of this ``DATA_DIR``; two platforms in one folder would break both.
-
-    After a ``kill -9`` the processes of the last run need some seconds to end.
+    After a ``kill -9``, the processes of the last run need some seconds to end, longer on a
+    busy machine. ``say`` gets a sentence every ``REMINDER_S``. Raises CannotStart if
+    another run holds the lock.
     """
     lock = (data_dir / "lock").open("w")
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
         raise CannotStart(
-            f"bin/run already works in {data_dir}: stop it, or set DATA_DIR to another folder."
+            f"bin/run is already running in {data_dir}: stop it, or set DATA_DIR to another folder."
         ) from error
-    deadline = time.monotonic() + LAST_RUN_S
-    while last_supervisor_lives(data_dir) and time.monotonic() < deadline:
+    reminder = time.monotonic() + REMINDER_S
+    while last_supervisor_lives(data_dir):
+        if time.monotonic() > reminder:
+            say("Still waiting: processes of the previous run are still running.")
+            reminder = time.monotonic() + REMINDER_S
         time.sleep(0.1)
     return lock
 
@@ -117,19 +128,28 @@ def last_supervisor_lives(data_dir: Path) -> bool:
     return command.exists() and str(data_dir).encode() in command.read_bytes()
 
 
-def wait_until_ready(configuration: Configuration, supervisor: Supervisor) -> None:
-    """Ask ``/readyz`` until it says 200; from time to time say what is missing."""
-    reminder = time.monotonic() + REMINDER_S
-    while (missing := not_ready(configuration)) is not None:
-        keep(supervisor)
-        if time.monotonic() > reminder:
-            say(f"Still waiting: {missing}")
-            reminder = time.monotonic() + REMINDER_S
-        time.sleep(0.15)
+def wait_until_ready(configuration: Configuration, supervisor: Supervisor, progress: Progress) -> None:
+    """Poll ``/readyz`` until it answers 200; report the missing parts every ``REMINDER_S``."""
+    share, reminder = "", time.monotonic() + REMINDER_S
+    with progress.step("Web, workers and ingest", lambda: share):
+        while (readiness := ask_readiness(configuration)).missing:
+            keep(supervisor)
+            share = readiness.share
+            if time.monotonic() > reminder:
+                progress.say(f"Still waiting: {readiness.missing}")
+                reminder = time.monotonic() + REMINDER_S
+            time.sleep(0.15)
 
 
-def not_ready(configuration: Configuration) -> str | None:
-    """What ``/readyz`` misses, or None when it misses nothing."""
+@dataclass(frozen=True, slots=True)
+class Readiness:
+    """The failed checks of ``/readyz`` as a sentence, and the share of passed checks ("3/5")."""
+
+    missing: str = ""
+    share: str = ""
+
+
+def ask_readiness(configuration: Configuration) -> Readiness:
     host = "127.0.0.1" if configuration.host in WILDCARD else configuration.host
     asked = http.client.HTTPConnection(host, configuration.port, timeout=10)
     try:
@@ -137,56 +157,110 @@ def not_ready(configuration: Configuration) -> str | None:
         response = asked.getresponse()
         body = response.read()
     except (OSError, http.client.HTTPException):
-        return f"the web process does not answer yet; its log is {configuration.log_dir}/web.log"
+        return Readiness(f"the web process does not answer yet (log: {configuration.log_dir}/web.log)")
     finally:
         asked.close()
-    return None if response.status == 200 else explain(response.status, body)
+    return Readiness() if response.status == 200 else explain(response.status, body)
 
 
-def explain(status: int, body: bytes) -> str:
+def explain(status: int, body: bytes) -> Readiness:
     try:
-        checks: dict[str, Any] = json.loads(body)["checks"]
-    except (ValueError, KeyError, TypeError):
-        return f"/readyz answers {status}"
-    return " ".join(check["detail"] for check in checks.values() if not check["ok"])
+        checks: list[dict[str, Any]] = list(json.loads(body)["checks"].values())
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return Readiness(f"/readyz answers {status}")
+    missing = [str(check["detail"]) for check in checks if not check["ok"]]
+    return Readiness(
+        " ".join(missing) or f"/readyz answers {status}", f"{len(checks) - len(missing)}/{len(checks)}"
+    )
 
 
 def known_host(configuration: Configuration) -> str:
-    """A name from ``ALLOWED_HOSTS``, which may not contain the address we ask at."""
+    """Return a name from ``ALLOWED_HOSTS``, which may not contain the address of the request."""
     first = configuration.environment["ALLOWED_HOSTS"].split(",")[0].strip().lstrip(".")
     return "localhost" if first in {"", "*"} else first
 
 
-def keep(supervisor: Supervisor, demo: subprocess.Popen[bytes] | None = None) -> None:
-    """What must be done now and then while everything runs."""
+def keep(supervisor: Supervisor, waited_for: Collection[int] = ()) -> None:
+    """Do the periodic work: check the supervisor, start processes it gave up on, reap orphans."""
     if not supervisor.is_alive:
-        raise CannotStart(f"The supervisor has ended; {supervisor.log_dir}/supervisord.log may say why.")
+        raise CannotStart(f"The supervisor exited: see {supervisor.log_dir}/supervisord.log.")
     supervisor.start_given_up()
-    lineage.bury_orphans(except_for={supervisor.child.pid, *([demo.pid] if demo else [])})
-
-
-def start_demo(configuration: Configuration) -> subprocess.Popen[bytes] | None:
-    """On the first start, let ``create_demo`` fill the site and print its accounts."""
-    exists = any(configuration.base_dir.glob("*/management/commands/create_demo.py"))
-    if not configuration.wants_demo or demo_mark(configuration).exists() or not exists:
-        return None
-    command = lineage.dying_with_us((sys.executable, "manage.py", "create_demo"))
-    return subprocess.Popen(command, cwd=configuration.base_dir, env=configuration.environment)
+    lineage.bury_orphans(except_for={supervisor.child.pid, *waited_for})
 
 
 def demo_mark(configuration: Configuration) -> Path:
-    """The file that says demo content was made, so that deleting it stays deleted."""
+    """Return the file that records that demo content was made, so that deleted content stays deleted."""
     return configuration.data_dir / "demo-created"
 
 
-def watch(configuration: Configuration, supervisor: Supervisor, demo: subprocess.Popen[bytes] | None) -> None:
-    """Stay until a signal comes."""
+def wants_demo(configuration: Configuration) -> bool:
+    return configuration.wants_demo and not demo_mark(configuration).exists()
+
+
+def lacks_administrator(configuration: Configuration) -> bool:
+    """Return whether nobody administrates the site, and no demo content will add an administrator."""
+    demo_makes_one = wants_demo(configuration) and not faces_network(configuration.environment)
+    return not demo_makes_one and not preparation.has_administrator(configuration)
+
+
+def watch(configuration: Configuration, supervisor: Supervisor, say: Callable[[str], None]) -> None:
+    """Supervise until a signal arrives. Meanwhile run the tasks that could wait, one after the other."""
+    later = [task for task in (demo_task(configuration, say), compress_task(configuration)) if task]
+    child: subprocess.Popen[bytes] | None = None
     while True:
-        keep(supervisor, demo)
-        if demo and demo.poll() is not None:
-            if demo.returncode == 0:
-                demo_mark(configuration).touch()
-            else:
-                say("The demo content is not complete; `manage.py create_demo` tries again.")
-            demo = None
+        keep(supervisor, {child.pid} if child else ())
+        if child and child.poll() is not None:
+            later.pop(0).end(child.returncode)
+            child = None
+        if later and child is None:
+            child = begin(configuration, later[0])
         time.sleep(0.5)
+
+
+@dataclass(frozen=True, slots=True)
+class LaterTask:
+    """A command that runs after ``ready``. ``end`` takes its exit code."""
+
+    command: tuple[str, ...]
+    end: Callable[[int], None]
+    log: Path | None = None
+
+
+def begin(configuration: Configuration, task: LaterTask) -> subprocess.Popen[bytes]:
+    with ExitStack() as files:
+        output = files.enter_context(task.log.open("w")) if task.log else None
+        return subprocess.Popen(
+            lineage.dying_with_us(task.command),
+            cwd=configuration.base_dir, env=configuration.environment,
+            stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT if output else None,
+        )  # fmt: skip
+
+
+def demo_task(configuration: Configuration, say: Callable[[str], None]) -> LaterTask | None:
+    """Return the task that fills the site with ``create_demo`` on the first start, or None."""
+    if not wants_demo(configuration):
+        return None
+    say("Creating demo content in the background.")
+
+    def end(code: int) -> None:
+        if code == 0:
+            demo_mark(configuration).touch()
+            say("Demo content created. Its videos are playable while they are still being encoded.")
+        else:
+            say("Demo content is incomplete: run `manage.py create_demo` to retry.")
+
+    return LaterTask((sys.executable, "manage.py", "create_demo"), end)
+
+
+def compress_task(configuration: Configuration) -> LaterTask | None:
+    """Return the task that compresses newly collected assets (see ``django_steps.compress``), or None."""
+    static = configuration.data_dir / "static"
+    if preparation.is_compressed(static):
+        return None
+
+    def end(code: int) -> None:
+        if code == 0:
+            preparation.mark_compressed(static)
+
+    command = preparation.django_steps("compress")
+    return LaterTask(command, end, configuration.log_dir / "compress.log")

@@ -1,4 +1,8 @@
-"""``bin/test``: the same preparation, real services for the run, then every check."""
+"""``bin/test``: start real services, run the tests, and in parallel the checks of ``bin/check``.
+
+Every test runs on SQLite. Tests that use SQL run on PostgreSQL as well, except those with a
+browser or FFmpeg, which are slow and independent of the database.
+"""
 
 import os
 import shutil
@@ -6,40 +10,68 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
+from dataclasses import replace
+from functools import partial
 from itertools import count
 from pathlib import Path
 
-from videoplatform.embedded import browser, gstreamer, lineage, ports, preparation, servers
+from videoplatform.embedded import (
+    browser,
+    checks,
+    gstreamer,
+    lineage,
+    npm,
+    ports,
+    postgres,
+    preparation,
+    servers,
+)
 from videoplatform.embedded.configuration import SEAWEEDFS_PORTS, Configuration, configure
+from videoplatform.embedded.digests import digest
 from videoplatform.embedded.failure import CannotStart
 from videoplatform.embedded.processes import services
+from videoplatform.embedded.progress import Progress
 from videoplatform.embedded.run import ignore_signals, only_one, say
 from videoplatform.embedded.supervision import Supervisor
 
-# What a developer configured for the site must not reach the tests.  DATABASE_URL
-# may: the same tests pass on PostgreSQL, in a database of their own.
+# The developer's configuration of the site must not affect the tests, except a PostgreSQL:
+# tests create their own databases on it.
 IGNORED = (
     "REDIS_URL", "CACHE_URL", "CHANNEL_LAYER_URL", "BROKER_URL", "S3_ENDPOINT_URL", "S3_PUBLIC_URL",
-    "S3_BUCKET", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "SECRET_KEY", "ALLOWED_HOSTS", "HOST",
-    "DEBUG", "HTTPS", "EMAIL_URL",
+    "S3_SIGNED_URL", "S3_ADDRESSING_STYLE", "S3_DATA_DIR", "S3_BUCKET", "AWS_REGION", "AWS_SESSION_TOKEN",
+    "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "DATABASE_URL", "SECRET_KEY", "ALLOWED_HOSTS",
+    "HOST", "DEBUG", "HTTPS", "EMAIL_URL",
 )  # fmt: skip
 
 
+Step = tuple[tuple[str, ...], Configuration]
+POSTGRES, QUICK = "--postgres", "--quick"  # our own arguments
+ONLY_SQL = "--only-sql"  # an option of conftest.py
+BY_FILE = ("--dist", "loadfile", "--no-loadscope-reorder")
+SIDE_BY_SIDE = ("-n", "2", *BY_FILE)
+# One worker runs the journeys and another broadcasts. Both mostly wait, so a third keeps
+# two cores busy.
+WITH_JOURNEYS = ("-n", "3", *BY_FILE)
+QUICK_TESTS = ("-m", "not browser and not ffmpeg and not slow")
+TEMPLATE = "test-template-{}.sqlite3"
+# A machine that is busy may need long before a server of ours answers.
+PATIENCE_S = 120.0
+SCRIPT_TEST_LIMIT_S = 120
+
+
 def main(base_dir: Path, arguments: list[str]) -> int:
-    """Run pytest with ``arguments``, or every check without any; return the worst exit code."""
+    """Run the tests that ``arguments`` select, and return the highest exit code.
+
+    Without arguments, run every check and test. ``--quick`` leaves out browsers, FFmpeg and
+    slow tests. Other arguments go to pytest; ``--postgres`` runs them on PostgreSQL.
+    """
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         with ExitStack() as cleanup:
-            configuration = configure_tests(base_dir, cleanup)
-            start_services(configuration, cleanup)
-            complaints = prepare(configuration)
-            has_browser = "CHROMIUM" in configuration.environment
-            checks = [pytest(arguments)] if arguments else every_check(base_dir, has_browser=has_browser)
-            worst = max(check(command, configuration) for command in checks)
-            for complaint in complaints:
-                print(complaint, file=sys.stderr, flush=True)
-            return worst or int(bool(complaints))
+            return run(base_dir, arguments, cleanup)
     except CannotStart as failure:
         print(failure, file=sys.stderr, flush=True)
         return 1
@@ -47,8 +79,42 @@ def main(base_dir: Path, arguments: list[str]) -> int:
         return 130
 
 
+def run(base_dir: Path, arguments: list[str], cleanup: ExitStack) -> int:
+    """Start the needed services, prepare, and run every step."""
+    is_whole = not arguments
+    given_url = postgres_url()
+    configuration = configure_tests(base_dir, cleanup)
+    server = postgres.PostgresServer(given_url)
+    if (is_whole or POSTGRES in arguments) and not given_url:
+        server = postgres.make_server(configuration.data_dir)
+    start_services(configuration, cleanup, server)
+    # The preparation mostly waits for the network and the disk, and the checks need the
+    # processor.
+    checked = checks.beside_us(base_dir, configuration.log_dir / "check.log") if is_whole else no_checks
+    complaints = prepare(configuration, installs=is_whole)
+    wait_for_redis(configuration)
+    if server.url:
+        postgres.wait_until_it_answers(server.url)
+    *first, last = steps(arguments, configuration, server)
+    codes = [step(*one) for one in first]
+    codes += [checked(), step(*last)]
+    for complaint in complaints:
+        print(complaint, file=sys.stderr, flush=True)
+    return max(*codes, int(bool(complaints)))
+
+
+def no_checks() -> int:
+    return 0
+
+
+def postgres_url() -> str:
+    """Return ``DATABASE_URL`` if it names a PostgreSQL, else an empty string."""
+    url = os.environ.get("DATABASE_URL", "")
+    return url if url.startswith(("postgres:", "postgresql:")) else ""
+
+
 def configure_tests(base_dir: Path, cleanup: ExitStack) -> Configuration:
-    """Ports of our own and a ``DATA_DIR`` of our own, whose built assets stay for the next run."""
+    """Return a configuration with its own ports and ``DATA_DIR``; built assets stay for the next run."""
     for name in IGNORED:
         os.environ.pop(name, None)
         os.environ.pop(f"{name}_FILE", None)
@@ -63,7 +129,7 @@ def configure_tests(base_dir: Path, cleanup: ExitStack) -> Configuration:
 
 
 def free_data_dir(base_dir: Path, cleanup: ExitStack) -> Path:
-    """The first of ``var/test-1``, ``var/test-2``, … that no other run works in."""
+    """Return the first of ``var/test-1``, ``var/test-2``, … that no other run uses."""
     for number in count(1):
         data_dir = base_dir / "var" / f"test-{number}"
         data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -73,12 +139,12 @@ def free_data_dir(base_dir: Path, cleanup: ExitStack) -> Path:
     return data_dir
 
 
-def start_services(configuration: Configuration, cleanup: ExitStack) -> None:
-    """Valkey and SeaweedFS, supervised as in production, until the run is over."""
+def start_services(configuration: Configuration, cleanup: ExitStack, server: postgres.PostgresServer) -> None:
+    """Run Valkey, SeaweedFS and PostgreSQL under the supervisor, as in production, until the run ends."""
     lineage.adopt_orphans()
     runtime_dir = Path(cleanup.enter_context(tempfile.TemporaryDirectory(prefix="zoetrope-")))
     supervisor = Supervisor(
-        {"services": services(configuration)},
+        {"services": (*services(configuration), *server.processes)},
         runtime_dir=runtime_dir,
         data_dir=configuration.data_dir,
         environment=configuration.environment,
@@ -92,52 +158,116 @@ def start_services(configuration: Configuration, cleanup: ExitStack) -> None:
     supervisor.start("services")
 
 
-def prepare(configuration: Configuration) -> list[str]:
-    """Prepare as ``bin/run`` does, and find what else tests need; return a sentence for what is missing."""
-    preparation.install_browser_packages(configuration.base_dir, configuration.log_dir / "npm.log", say)
-    preparation.compile_translations(configuration.base_dir)
-    preparation.prepare_data(configuration, say)
-    log, complaints = configuration.log_dir / "apt.log", []
-    try:
-        configuration.environment["CHROMIUM"] = browser.ensure_browser(log, say)
-    except CannotStart as failure:
-        configuration.environment.pop("CHROMIUM", None)
-        complaints.append(str(failure))
-    try:
-        gstreamer.ensure_gstreamer(log, say)
-    except CannotStart as failure:
-        complaints.append(str(failure))
+def prepare(configuration: Configuration, *, installs: bool) -> list[str]:
+    """Prepare the tests; return a sentence for each package that is missing.
+
+    With ``installs``, install a browser and GStreamer if the machine permits it.
+    """
+    progress = Progress()
+    with ThreadPoolExecutor() as beside:
+        packages = beside.submit(install_packages, configuration, progress) if installs else None
+        preparation.compile_translations(configuration.base_dir)
+        make_template(configuration, progress)
+        preparation.install_browser_packages(configuration, progress)
+        preparation.build_assets(configuration, progress)
+        complaints = packages.result() if packages else []
+    progress.close()
     return complaints
 
 
-def every_check(base_dir: Path, *, has_browser: bool) -> list[tuple[str, ...]]:
-    """Each check as a command; pytest last, so that its summary is what one sees."""
-    checks = [
-        python_tool("ruff", "check", "."),
-        python_tool("ruff", "format", "--check", "."),
-        python_tool("mypy", "."),
-    ]
-    templates = [*base_dir.glob("templates/**/*.html"), *base_dir.glob("*/templates/**/*.html")]
-    if templates:
-        checks.append((str(Path(sys.executable).with_name("djade")), "--check", *map(str, sorted(templates))))
-    if scripts := sorted(str(path) for path in (base_dir / "static").rglob("*.test.js")):
-        checks.append((preparation.node(), "--test", *scripts))
-    without_browser = [] if has_browser else ["-m", "not browser"]
-    return [*checks, pytest(["-n", "2", "--dist", "loadfile", "--no-loadscope-reorder", *without_browser])]
+def install_packages(configuration: Configuration, progress: Progress) -> list[str]:
+    """Install a browser and GStreamer; return a sentence for each that is still missing."""
+    complaints = []
+    with progress.step("Browser and GStreamer"):
+        for ensure in (browser.ensure_browser, gstreamer.ensure_gstreamer):
+            try:
+                ensure(configuration.log_dir / "apt.log", progress.say)
+            except CannotStart as failure:
+                complaints.append(str(failure))
+    return complaints
 
 
-def pytest(arguments: list[str]) -> tuple[str, ...]:
-    return python_tool("pytest", *arguments)
+def make_template(configuration: Configuration, progress: Progress) -> None:
+    """Migrate an SQLite database for the workers to copy, unless one of the same source exists."""
+    base_dir = configuration.base_dir
+    sources = [*sorted(base_dir.glob("*/migrations/*.py")), base_dir / "requirements.txt"]
+    template = base_dir / "var" / TEMPLATE.format(digest(sources)[:16])
+    configuration.environment["TEST_TEMPLATE"] = str(template)
+    if template.exists():
+        return
+    for outdated in template.parent.glob(TEMPLATE.format("*")):
+        outdated.unlink(missing_ok=True)
+    unfinished = configuration.data_dir / "template.sqlite3"
+    unfinished.unlink(missing_ok=True)
+    log = configuration.log_dir / "prepare.log"
+    with preparation.beside_us(
+        preparation.django_steps("migrate"),
+        progress.step("Database", partial(preparation.migrations_applied, log)),
+        cwd=base_dir,
+        log=log,
+        environment=configuration.environment | {"DATABASE_URL": f"sqlite:///{unfinished}"},
+        failure="The test database could not be prepared",
+    ):
+        pass
+    unfinished.replace(template)
 
 
-def python_tool(name: str, *arguments: str) -> tuple[str, ...]:
-    return (sys.executable, "-m", name, *arguments)
+def wait_for_redis(configuration: Configuration) -> None:
+    """Wait until our Valkey answers. Raises CannotStart after ``PATIENCE_S``."""
+    deadline = time.monotonic() + PATIENCE_S
+    while True:
+        try:
+            preparation.demand_redis(configuration)
+        except CannotStart:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
+        else:
+            return
 
 
-def check(command: tuple[str, ...], configuration: Configuration) -> int:
-    """Run one check on our own output; it ends when we do."""
+def steps(arguments: list[str], configuration: Configuration, server: postgres.PostgresServer) -> list[Step]:
+    """Return each command with its configuration. The longest pytest run is the last."""
+    if not arguments:
+        without_browser = () if browser.find_browser() else ("-m", "not browser")
+        return [
+            (script_tests(configuration), configuration),
+            (pytest(*SIDE_BY_SIDE, ONLY_SQL), on_postgres(configuration, server)),
+            (pytest(*WITH_JOURNEYS, *without_browser), configuration),
+        ]
+    if QUICK in arguments:
+        chosen = [argument for argument in arguments if argument != QUICK]
+        return [
+            (script_tests(configuration), configuration),
+            (pytest(*SIDE_BY_SIDE, *QUICK_TESTS, *chosen), configuration),
+        ]
+    chosen = [argument for argument in arguments if argument != POSTGRES]
+    return [(pytest(*chosen), on_postgres(configuration, server) if server.url else configuration)]
+
+
+def script_tests(configuration: Configuration) -> tuple[str, ...]:
+    """Return the command that runs the tests of the JavaScript modules, on the node from PyPI.
+
+    The machine's may be too old for them. A file that hangs fails after its limit.
+    """
+    scripts = sorted(str(path) for path in (configuration.base_dir / "static").rglob("*.test.js"))
+    limit = f"--test-timeout={SCRIPT_TEST_LIMIT_S * 1000}"
+    return (npm.PINNED_NODE, "--test", "--test-reporter=dot", limit, *scripts)
+
+
+def on_postgres(configuration: Configuration, server: postgres.PostgresServer) -> Configuration:
+    return replace(configuration, environment=configuration.environment | {"DATABASE_URL": server.url})
+
+
+def pytest(*arguments: str) -> tuple[str, ...]:
+    return (sys.executable, "-m", "pytest", *arguments)
+
+
+def step(command: tuple[str, ...], configuration: Configuration) -> int:
+    """Run one command with our own output. It ends if this process does."""
     name = Path(command[0]).name if command[1] != "-m" else command[2]
-    say(f"--- {name}")
+    is_postgres = configuration.environment["DATABASE_URL"].startswith("postgres")
+    say(f"--- {name} on PostgreSQL" if is_postgres else f"--- {name}")
     environment = configuration.environment | {"PYTEST_PLUGINS": "videoplatform.embedded.pytest_services"}
     done = subprocess.run(
         lineage.dying_with_us(command), cwd=configuration.base_dir, env=environment, check=False

@@ -1,19 +1,18 @@
-"""Who may do what, as tables that people read and tests hold: six askers, and what each is answered.
+"""Permission tables that people read and tests check: six askers, and the answer to each.
 
 A row is a request and six words::
 
     POST  /api/v1/live/{owner}/end/    401  403  204  204  204  401
 
-=========  ====================================================================
-``204``    the status; where the method may change something, something was changed
-``204-``   answered so, but nothing was written: a refusal in words, or nothing to do
-``login``  sent to where one signs in
-``403!``   refused, and written nevertheless: stands in no table
+=========  ==================================================================== ``204``
+the status; a method that may change something has changed something ``204-``   the same
+status, but nothing was written: a refusal in words, or nothing to do ``login``  redirected
+to a sign-in page ``403!``   refused, but something was written: a bug, so it is in no table
 =========  ====================================================================
 
-Names in braces are those of :mod:`videoplatform.tests.world`; what follows a
-``#`` tells rows with the same address apart.  ``HX-GET`` and ``HX-POST`` are
-htmx asking for a fragment.
+Names in braces are those of :mod:`videoplatform.tests.world`; a suffix after ``#``
+distinguishes rows with the same address. ``HX-GET`` and ``HX-POST`` are htmx requests for a
+fragment.
 """
 
 from __future__ import annotations
@@ -33,18 +32,18 @@ from django.urls import URLPattern, URLResolver, get_resolver
 
 SAFE = {"GET", "HEAD"}
 SIGN_IN = ("/accounts/login/", "/admin/login/")
-# Written by whoever passes by, whatever they may do.
+# Tables written by any request, independent of permissions.
 BOOKKEEPING = {"django_session", "django_admin_log"}
 WRITING = re.compile(r"(INSERT|UPDATE|DELETE)(?: OR IGNORE)?(?: INTO| FROM)? \"(\w+)\"")
 
 
 class Asker(StrEnum):
     ANONYMOUS = auto()
-    PERSON = auto()  # has nothing to do with what is asked for
-    OWNER = auto()  # of everything in braces that is not somebody else's by name
+    PERSON = auto()  # unrelated to the requested content
+    OWNER = auto()  # of every object in braces whose name says nothing else
     MODERATOR = auto()
     ADMINISTRATOR = auto()
-    SUSPENDED = auto()  # the owner, signed in, and suspended since: the last to ask
+    SUSPENDED = auto()  # the owner, suspended after signing in; the last to ask
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +61,7 @@ class Row:
 
 
 def table(text: str) -> tuple[Row, ...]:
-    """The rows below the line that names the askers; lines with ``#`` in front are headings."""
+    """Return the rows below the line of asker names. Lines that begin with ``#`` are headings."""
     lines = [line.split() for line in text.splitlines() if line.strip() and not line.strip().startswith("#")]
     assert lines[0] == list(Asker), lines[0]
     rows = []
@@ -77,15 +76,12 @@ def expected(rows: tuple[Row, ...], asker: Asker) -> dict[str, str]:
 
 
 def surprises(answered: dict[str, str], expected: dict[str, str]) -> dict[str, str]:
-    """Where the two differ, and how: what a failing test should print, and no more."""
+    """Return the differing rows with both words: exactly the message of a failing test."""
     return {
         request: f"{answered.get(request)}, not {expected.get(request)}"
         for request in answered | expected
         if answered.get(request) != expected.get(request)
     }
-
-
-# --- Asking -----------------------------------------------------------------------
 
 
 def answers(
@@ -95,24 +91,25 @@ def answers(
     bodies: dict[str, dict[str, Any]],
     secrets: frozenset[str] = frozenset(),
 ) -> dict[str, str]:
-    """The word of every row for whoever ``client`` is; none of them may show a secret."""
+    """Return the word of every row for the user of ``client``. Fails if an answer contains a secret."""
     return {row.request: answer(client, row, names, bodies.get(row.request, {}), secrets) for row in rows}
 
 
 def answer(
     client: Client, row: Row, names: dict[str, str], body: dict[str, Any], secrets: frozenset[str]
 ) -> str:
-    """One request's word; cookies and rows are afterwards as they were before."""
+    """Return the word of one request. Cookies and rows are restored afterwards."""
     cookies = deepcopy(client.cookies)
     with undone(), writes() as written:
-        response = _send(client, row, names, body)
+        response = send(client, row, names, body)
     client.cookies = cookies
     text = response.content.decode()
     assert not [secret for secret in secrets if secret in text], f"{row.request} shows a secret"
     return _word(row, response, written)
 
 
-def _send(client: Client, row: Row, names: dict[str, str], body: dict[str, Any]) -> Any:
+def send(client: Client, row: Row, names: dict[str, str], body: dict[str, Any]) -> Any:
+    """Send the request of ``row`` and return the response."""
     path, method = row.path(names), row.method.removeprefix("HX-").lower()
     headers = {"HX-Request": "true"} if row.method.startswith("HX-") else {}
     if method.upper() in SAFE:
@@ -124,7 +121,7 @@ def _send(client: Client, row: Row, names: dict[str, str], body: dict[str, Any])
 
 
 def _filled(value: Any, names: dict[str, str]) -> Any:
-    """Names for braces, and a file for bytes."""
+    """Return ``value`` with names in place of braces, and uploaded files in place of bytes."""
     match value:
         case str():
             return value.format(**names)
@@ -150,7 +147,7 @@ def _word(row: Row, response: Any, written: list[str]) -> str:
 
 @contextmanager
 def undone() -> Iterator[None]:
-    """Whatever is written inside is taken back, and what waited for its commit does not happen."""
+    """Roll back all writes of the block; its on-commit callbacks do not run."""
     with transaction.atomic():
         yield
         transaction.set_rollback(True)
@@ -158,13 +155,13 @@ def undone() -> Iterator[None]:
 
 @contextmanager
 def writes() -> Iterator[list[str]]:
-    """The tables in which rows were added, changed or deleted meanwhile."""
+    """Yield a list of the tables in which the block adds, changes or deletes rows."""
     written: list[str] = []
 
     def note(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:
         result = execute(sql, params, many, context)
         found = WRITING.match(sql)
-        # What is inserted is returned row by row, and counted only then.
+        # An INSERT with RETURNING has no row count before its rows are fetched.
         is_change = found and (found[1] == "INSERT" or context["cursor"].rowcount > 0)
         if found and is_change and found[2] not in BOOKKEEPING:
             written.append(found[2])
@@ -174,11 +171,8 @@ def writes() -> Iterator[list[str]]:
         yield written
 
 
-# --- What there is ------------------------------------------------------------------
-
-
 def routes() -> set[str]:
-    """Every route of the URL conf, as ``resolve(path).route`` names it."""
+    """Return every route of the URL conf, as in ``resolve(path).route``."""
     return set(_below(get_resolver().url_patterns, ""))
 
 

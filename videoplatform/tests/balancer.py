@@ -1,4 +1,4 @@
-"""A balancer for tests: passes connections to whichever web process answers, in turn."""
+"""A balancer for tests, which passes connections to the running web processes in turn."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from videoplatform.embedded.relay import CHUNK_BYTES, pour
 
 
 class Balancer:
-    """Listens on a free port of the loopback, in a thread of its own, until it is closed."""
+    """A balancer on a free port of the loopback, in its own thread, until it is closed."""
 
     def __init__(self, backends: list[int]) -> None:
         self.port = 0
         self._backends = backends
         self._turns = itertools.count()
+        self._writers: set[asyncio.StreamWriter] = set()
         self._loop = asyncio.new_event_loop()
         self._is_listening = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -36,17 +37,28 @@ class Balancer:
         self._is_listening.set()
         self._loop.run_forever()
         server.close()
-        for task in asyncio.all_tasks(self._loop):
-            task.cancel()
-        self._loop.run_until_complete(asyncio.sleep(0))
+        self._loop.run_until_complete(self._end_connections())
         self._loop.close()
 
+    async def _end_connections(self) -> None:
+        """Abort the open connections: a socket left to the garbage collector causes a warning."""
+        passing_on = asyncio.all_tasks() - {asyncio.current_task()}
+        for writer in self._writers:
+            writer.transport.abort()
+        await asyncio.gather(*passing_on, return_exceptions=True)
+        # An aborted transport closes its socket in the next turn of the loop.
+        await asyncio.sleep(0)
+
     async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._writers.add(writer)
         first = next(self._turns)
         for number in range(len(self._backends)):
             port = self._backends[(first + number) % len(self._backends)]
             with suppress(OSError):
                 far_reader, far_writer = await asyncio.open_connection("127.0.0.1", port)
+                self._writers.add(far_writer)
                 await asyncio.gather(pour(reader, far_writer), pour(far_reader, writer))
-                return
+                self._writers.discard(far_writer)
+                break
         writer.close()
+        self._writers.discard(writer)

@@ -1,4 +1,4 @@
-"""Nobody makes the server keep more than a form."""
+"""Tests of the limit on request bodies."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ CHUNK = b"x" * (1024 * 1024)
 
 
 async def ask(chunks: int, *, length: int | None = None) -> tuple[int, int]:
-    """POST ``chunks`` MiB to a page; return the status, and how many chunks were taken."""
+    """POST ``chunks`` MiB to a page; return the status and the number of chunks that were read."""
     claimed = [(b"content-length", str(length).encode())] if length is not None else []
     scope = {
         "type": "http",
@@ -34,7 +34,7 @@ async def ask(chunks: int, *, length: int | None = None) -> tuple[int, int]:
     async def receive() -> dict[str, Any]:
         nonlocal taken
         if taken == chunks:
-            await asyncio.Event().wait()  # the client stays and says no more
+            await asyncio.Event().wait()  # the client stays connected and sends no more
         taken += 1
         return {"type": "http.request", "body": CHUNK, "more_body": taken < chunks}
 
@@ -48,22 +48,22 @@ async def ask(chunks: int, *, length: int | None = None) -> tuple[int, int]:
 
 
 @pytest.mark.django_db(transaction=True)
-async def test_a_body_that_grows_without_end_is_refused_on_its_way() -> None:
+async def test_endless_body_is_refused_at_the_limit() -> None:
     status, taken = await ask(1000)
 
     assert (status, taken) == (413, MAX_BODY_BYTES // len(CHUNK) + 1)
 
 
 @pytest.mark.django_db(transaction=True)
-async def test_a_body_that_says_how_large_it_is_is_not_read_at_all() -> None:
+async def test_body_with_too_large_content_length_is_not_read() -> None:
     assert await ask(1000, length=MAX_BODY_BYTES + 1) == (413, 0)
     assert await ask(1000, length=10**30) == (413, 0)
 
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.redis
-async def test_what_a_form_may_be_arrives() -> None:
+async def test_body_below_the_limit_reaches_the_view() -> None:
     status, taken = await ask(2)
 
-    # Not a form of ours; but it was looked at.
+    # The body is no valid form, but it was read.
     assert (status, taken) == (403, 2)

@@ -1,15 +1,15 @@
-"""Reporting and deciding as people do it: three browsers, one keyboard."""
+"""Journeys of reporting and deciding: three browsers, one keyboard."""
 
 from __future__ import annotations
 
 import re
 import threading
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import Permission
 from django.db import connection
 from django.test import Client
 from playwright.sync_api import Browser, Page, expect
@@ -36,7 +36,7 @@ OpenFor = Callable[[User], Page]
 
 @pytest.fixture
 def open_for(chromium: Browser, site: str) -> Iterator[OpenFor]:
-    """A page in a browser of somebody's own, signed in; a script or a policy that fails fails the test."""
+    """Yield a function that opens a signed-in page; script errors and policy violations fail the test."""
     problems: list[str] = []
     contexts = []
 
@@ -67,18 +67,17 @@ def open_for(chromium: Browser, site: str) -> Iterator[OpenFor]:
 def moderator(transactional_db: None) -> User:
     user = UserFactory(username="modena")
     services.grant_role(user=user, role=Role.MODERATOR)
-    # A migration gave them to the group, and the test before this one emptied every table.
-    may = Permission.objects.filter(codename__in=["view_case", "decide_case"])
-    user.groups.get().permissions.add(*may)
     return user
 
 
 def elsewhere(act: Callable[[], object]) -> None:
-    """Do it in another thread: the browser's driver keeps an event loop in this one."""
+    """Run ``act`` in another thread, because Playwright keeps an event loop in this one."""
 
     def run() -> None:
-        act()
-        connection.close()
+        try:
+            act()
+        finally:
+            connection.close()
 
     thread = threading.Thread(target=run)
     thread.start()
@@ -86,33 +85,36 @@ def elsewhere(act: Callable[[], object]) -> None:
 
 
 def told(page: Page) -> str:
-    """What stands under the bell."""
+    """Open the bell and return its notifications."""
     page.get_by_role("link", name=re.compile("^Notifications")).click()
     return page.locator("#bell-menu .notifications").inner_text()
 
 
-def test_a_reported_video_is_removed_by_keyboard_and_brought_back(
-    site: str, open_for: OpenFor, moderator: User, tmp_path: Path
+def test_reported_video_is_removed_and_restored_by_keyboard(
+    site: str, open_for: OpenFor, moderator: User, clips: Path
 ) -> None:
     author, viewer = open_for(UserFactory(username="lampseller")), open_for(UserFactory(username="viewer"))
-    upload(author, site, make_clip("landscape", tmp_path, seconds=12))
+    upload(author, site, make_clip("landscape", clips, seconds=12))
     wait_for_player(author, "player.currentTime > 0.2")
     video = Video.objects.get()
     address = f"{site}{video.get_absolute_url()}"
     author.goto(f"{site}/studio/")
 
-    # The viewer reports what is seen at this moment.
+    # The viewer reports the frame at this position.
     viewer.goto(address)
-    wait_for_player(viewer, "player.currentTime > 2.2")
+    wait_for_player(viewer, "player.currentTime > 0.2")
+    viewer.evaluate("document.querySelector('[data-player]').pause()")
+    viewer.evaluate("document.querySelector('[data-player]').currentTime = 2.2")
+    wait_for_player(viewer, "!video.seeking && player.currentTime > 2")
     viewer.get_by_role("link", name="Report").click()
-    viewer.get_by_role("dialog").get_by_label("Spam or a trick").check()
-    viewer.get_by_role("dialog").get_by_role("button", name="Send the report").click()
-    expect(viewer.get_by_text("Thank you. Moderators look at it")).to_be_visible()
+    viewer.get_by_role("dialog").get_by_label("Spam or scam").check()
+    viewer.get_by_role("dialog").get_by_role("button", name="Submit report").click()
+    expect(viewer.get_by_text("Thank you. Moderators will review")).to_be_visible()
 
-    # The moderator sees that moment, and decides with a number.
+    # The moderator sees the reported frame, and decides with a number key.
     desk = open_for(moderator)
     desk.goto(f"{site}/admin/")
-    desk.get_by_role("link", name="To the moderation desk").click()
+    desk.get_by_role("link", name="Open moderation desk").click()
     expect(desk.get_by_role("heading", name=video.title)).to_be_visible()
     wait_for_player(desk, "video.readyState >= 2 && Math.abs(player.currentTime - 2) < 0.6")
     desk.keyboard.press("3")
@@ -120,56 +122,59 @@ def test_a_reported_video_is_removed_by_keyboard_and_brought_back(
     desk.keyboard.press("3")
     expect(desk.get_by_text(f"Removed: “{video.title}”.")).to_be_visible()
 
-    # It is gone for everyone, and both are told.
+    # The video is gone for everyone, and both people are notified.
     for page in (viewer, author):
         answer = page.goto(address)
         assert answer is not None
         assert answer.status == 404
-    assert f"Moderators removed “{video.title}”: Spam or a trick" in told(author)
-    assert f"You reported “{video.title}”: we looked at it and did something" in told(viewer)
+    assert f"Moderators removed “{video.title}”: Spam or scam" in told(author)
+    assert f"Moderators reviewed your report of “{video.title}” and took action" in told(viewer)
 
-    # Undo brings it back.
+    # Undo restores it.
     desk.keyboard.press("u")
-    expect(desk.get_by_text("is as it was.")).to_be_visible()
+    expect(desk.get_by_text("was restored.")).to_be_visible()
     viewer.goto(address)
     wait_for_player(viewer, "player.currentTime > 0.2")
     assert [*Decision.objects.order_by("pk").values_list("action", flat=True)] == ["remove", "undo"]
 
 
-def test_the_bell_rings_on_an_open_page(site: str, open_for: OpenFor, moderator: User) -> None:
+def test_bell_of_an_open_page_counts_new_notifications(site: str, open_for: OpenFor, moderator: User) -> None:
     person = UserFactory(username="lampseller")
     page = open_for(person)
     page.goto(site)
     bell = page.get_by_role("link", name=re.compile("^Notifications"))
     expect(bell).to_have_accessible_name("Notifications")
 
-    elsewhere(lambda: moderation.decide_about(person, by=moderator, action="ban", note="We warned you."))
+    how: dict[str, Any] = {"action": "time_out", "note": "We warned you.", "duration": timedelta(hours=1)}
+    elsewhere(lambda: moderation.decide_about(person, by=moderator, **how))
     elsewhere(lambda: moderation.forgive(person, by=moderator))
 
-    expect(bell).to_have_accessible_name("Notifications: 2 new")
+    expect(bell).to_have_accessible_name("Notifications: 2 unread")
     bell.click()
-    expect(page.get_by_text("Your account is closed: Something else")).to_be_visible()
+    expect(page.get_by_text("You cannot post or upload until")).to_be_visible()
     expect(page.get_by_text("We warned you.")).to_be_visible()
     expect(bell).to_have_accessible_name("Notifications")
 
 
-def test_the_desk_goes_through_its_cases_by_keyboard(site: str, open_for: OpenFor, moderator: User) -> None:
+def test_desk_is_used_by_keyboard(site: str, open_for: OpenFor, moderator: User) -> None:
     people = [UserFactory(username=f"channel{number}") for number in range(3)]
     for person in people:
         moderation.report(by=UserFactory(), target_type="channel", target_id=person.username, reason="spam")
     desk = open_for(moderator)
 
     desk.goto(f"{site}/admin/accounts/case/")
-    expect(desk.get_by_role("link", name="Begin")).to_be_visible()
+    expect(desk.get_by_role("link", name="Start")).to_be_visible()
     for key, number in (("n", 0), ("n", 1), ("n", 2), ("p", 1)):
         desk.keyboard.press(key)
         expect(desk.get_by_role("heading", level=1, name=f"@channel{number}")).to_be_visible()
         desk.wait_for_load_state()
-    # What cannot be done with a channel has no key.
+    # An action that does not apply to a channel has no key.
     desk.keyboard.press("3")
+    # A focused list does not take the keys of the desk.
     desk.keyboard.press("r")
-    desk.keyboard.press("Escape")
-    desk.locator("h1").click()
+    desk.keyboard.press("ArrowDown")
+    desk.keyboard.press("d")
+    expect(desk.get_by_label("Duration")).to_be_focused()
     desk.keyboard.press("4")
     desk.keyboard.press("Enter")
     expect(desk.get_by_text("Timed out: channel1.")).to_be_visible()
@@ -178,7 +183,7 @@ def test_the_desk_goes_through_its_cases_by_keyboard(site: str, open_for: OpenFo
     assert Decision.objects.get().action == "time_out"
 
 
-def test_the_first_page_draws_its_charts(site: str, open_for: OpenFor) -> None:
+def test_first_page_of_the_admin_draws_charts(site: str, open_for: OpenFor) -> None:
     boss = UserFactory(username="boss", is_staff=True, is_superuser=True)
     page = open_for(boss)
 
@@ -187,5 +192,5 @@ def test_the_first_page_draws_its_charts(site: str, open_for: OpenFor) -> None:
     expect(page.get_by_role("heading", name="Uploads")).to_be_visible()
     expect(page.get_by_role("img", name="Accounts: 1 in 30 days")).to_be_visible()
     expect(page.locator(".chart-picture svg").first).to_be_visible()
-    page.locator("summary", has_text="As a table").first.click()
+    page.locator("summary", has_text="Show as table").first.click()
     expect(page.get_by_role("columnheader", name="Reports").first).to_be_visible()

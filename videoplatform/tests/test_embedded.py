@@ -1,4 +1,4 @@
-"""bin/run: its sentences, its files, and, for real, that it keeps its word."""
+"""Tests of bin/run: its error messages, its files, and a real start."""
 
 import os
 import re
@@ -9,37 +9,50 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import nullcontext, suppress
+from dataclasses import replace
 from pathlib import Path
 from queue import Empty, Queue
 from threading import Thread
+from urllib.parse import urlsplit
 
 import pytest
+import redis
 from django.conf import settings
 
-from videoplatform.embedded import configuration, environment, lineage, ports, servers, supervision
+from live.ingest import publisher_session
+from live.ingest import run as ingest_run
+from videoplatform.embedded import (
+    configuration,
+    environment,
+    lineage,
+    ports,
+    preparation,
+    processes,
+    run,
+    servers,
+    supervision,
+)
 from videoplatform.embedded.failure import CannotStart
-from videoplatform.embedded.processes import Process
-
-# --- Environment --------------------------------------------------------------
+from videoplatform.embedded.processes import SupervisedProcess
 
 
-def test_variables_survive_their_file(tmp_path: Path) -> None:
+def test_variables_round_trip_through_the_file(tmp_path: Path) -> None:
     values = {"A": "plain", "B": "with \"quotes\", 'others', \\n and spaces", "C": "redis://:p#1@h/0"}
     environment.write(tmp_path / "environment", values)
     assert environment.read(tmp_path / "environment") == values
 
 
-def test_the_file_is_for_its_owner_alone(tmp_path: Path) -> None:
+def test_environment_file_is_readable_only_by_its_owner(tmp_path: Path) -> None:
     environment.write(tmp_path / "environment", {"A": "1"})
     assert (tmp_path / "environment").stat().st_mode & 0o777 == 0o600
 
 
-def test_what_is_set_wins_then_dotenv_then_what_bin_run_left(
+def test_set_variables_precede_dotenv_and_the_environment_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("ENV_FILE", "DATA_DIR", "B", "C", "D"):
-        monkeypatch.setenv(name, "")  # restored afterwards; empty counts as not set
+        monkeypatch.setenv(name, "")  # restored after the test; empty counts as unset
     monkeypatch.setenv("A", "set")
     (tmp_path / "state").mkdir()
     (tmp_path / ".env").write_text("DATA_DIR=state\nA=dotenv\nB=dotenv\n")
@@ -49,34 +62,31 @@ def test_what_is_set_wins_then_dotenv_then_what_bin_run_left(
     assert os.environ["DATA_DIR"] == str(tmp_path / "state")
 
 
-# --- Ports ----------------------------------------------------------------------
-
-
 @pytest.fixture
 def taken_port() -> Iterator[int]:
     with socket.create_server(("127.0.0.1", 0)) as server:
         yield server.getsockname()[1]
 
 
-def test_a_taken_port_is_named_with_its_setting(taken_port: int) -> None:
+def test_taken_port_is_reported_with_its_setting(taken_port: int) -> None:
     with pytest.raises(CannotStart) as failure:
         ports.demand_free("127.0.0.1", taken_port, "S3_PORT")
     assert str(failure.value) == (
-        f"Port {taken_port} on 127.0.0.1 is taken (Address already in use): stop what listens there, "
-        "or set S3_PORT to a free one."
+        f"Port {taken_port} on 127.0.0.1 is in use (Address already in use): stop the program that uses it, "
+        "or set S3_PORT to a free port."
     )
 
 
-def test_an_address_of_another_machine_is_named() -> None:
+def test_address_of_another_machine_is_reported() -> None:
     with pytest.raises(CannotStart, match=r"^HOST is '192\.0\.2\.77', which is not an address of this"):
         ports.demand_free("192.0.2.77", free_port(), "PORT")
 
 
-def test_a_free_port_is_nobodys_trouble(taken_port: int) -> None:
+def test_free_port_is_accepted(taken_port: int) -> None:
     ports.demand_free("127.0.0.1", free_port(), "PORT")
 
 
-def test_internal_ports_stay_the_same_while_they_are_free(tmp_path: Path) -> None:
+def test_internal_ports_are_kept_while_they_are_free(tmp_path: Path) -> None:
     first = ports.kept(tmp_path / "ports.json", ("master", "volume"))
     assert ports.kept(tmp_path / "ports.json", ("master", "volume")) == first
     with socket.create_server(("127.0.0.1", first["master"])):
@@ -87,15 +97,15 @@ def test_internal_ports_stay_the_same_while_they_are_free(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("values", "sentence"),
     [
-        ({"PORT": "eighty"}, "PORT is 'eighty', which is not a port: choose one from 1 to 65535."),
-        ({"PORT": "70000"}, "PORT is '70000', which is not a port: choose one from 1 to 65535."),
+        ({"PORT": "eighty"}, "PORT is 'eighty', which is not a port: choose a number from 1 to 65535."),
+        ({"PORT": "70000"}, "PORT is '70000', which is not a port: choose a number from 1 to 65535."),
         (
             {"PORT": "8333", "S3_PORT": "8333"},
-            "PORT and S3_PORT are both 8333: set one to another port.",
+            "PORT and S3_PORT are both 8333: use different ports.",
         ),
     ],
 )
-def test_ports_that_cannot_be_are_named(
+def test_invalid_ports_are_reported(
     values: dict[str, str], sentence: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in configuration.PORTS:
@@ -107,50 +117,192 @@ def test_ports_that_cannot_be_are_named(
     assert str(failure.value) == sentence
 
 
-# --- Configuration --------------------------------------------------------------
-
-
-def test_secrets_are_made_once_and_are_their_owners(tmp_path: Path) -> None:
+def test_secrets_are_made_once_and_readable_only_by_their_owner(tmp_path: Path) -> None:
     path = tmp_path / "secrets.json"
     first = configuration.secrets_of(path, with_s3=True)
     assert configuration.secrets_of(path, with_s3=True) == first
     assert path.stat().st_mode & 0o777 == 0o600
-    assert set(first) == {"SECRET_KEY", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
+    assert set(first) == {"SECRET_KEY", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "REDIS_PASSWORD"}
 
 
-def test_our_credentials_never_stand_in_for_those_of_a_configured_s3(tmp_path: Path) -> None:
-    assert set(configuration.secrets_of(tmp_path / "secrets.json", with_s3=False)) == {"SECRET_KEY"}
+def test_secret_missing_in_an_older_data_dir_is_added(tmp_path: Path) -> None:
+    path = tmp_path / "secrets.json"
+    path.write_text('{"SECRET_KEY": "kept", "AWS_ACCESS_KEY_ID": "A", "AWS_SECRET_ACCESS_KEY": "B"}')
+    completed = configuration.secrets_of(path, with_s3=True)
+    assert completed.pop("REDIS_PASSWORD")
+    assert completed == {"SECRET_KEY": "kept", "AWS_ACCESS_KEY_ID": "A", "AWS_SECRET_ACCESS_KEY": "B"}
 
 
-def test_a_data_dir_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+def test_configured_s3_gets_none_of_our_credentials(tmp_path: Path) -> None:
+    found = configuration.secrets_of(tmp_path / "secrets.json", with_s3=False)
+    assert set(found) == {"SECRET_KEY", "REDIS_PASSWORD"}
+
+
+@pytest.mark.redis
+def test_embedded_valkey_refuses_clients_without_the_password() -> None:
+    near = urlsplit(settings.REDIS_URL)
+    assert near.password
+    with (
+        redis.Redis(host=str(near.hostname), port=near.port or 0) as stranger,
+        pytest.raises(redis.AuthenticationError),
+    ):
+        stranger.ping()
+
+
+@pytest.mark.parametrize(
+    ("environ", "refused"),
+    [
+        ({"HTTPS": "1", "S3_ENDPOINT_URL": "http://127.0.0.1:8333"}, "http://127.0.0.1:8333"),
+        ({"HTTPS": "1", "S3_PUBLIC_URL": "http://media.example.org"}, "http://media.example.org"),
+        ({"HTTPS": "0", "S3_ENDPOINT_URL": "http://127.0.0.1:8333"}, ""),
+        ({"HTTPS": "1", "S3_ENDPOINT_URL": "https://s3.example.org"}, ""),
+        ({"HTTPS": "on", "S3_ENDPOINT_URL": "http://a", "S3_PUBLIC_URL": "https://media.example.org"}, ""),
+    ],
+)
+def test_pages_over_tls_with_media_over_http_are_refused(environ: dict[str, str], refused: str) -> None:
+    with pytest.raises(CannotStart, match=refused) if refused else nullcontext():
+        configuration.demand_secure_media(environ)
+
+
+def test_https_with_the_embedded_s3_stops_the_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("S3_ENDPOINT_URL", "S3_PUBLIC_URL", "REDIS_URL"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("DATA_DIR", str(tmp_path))
+    monkeypatch.setenv("HTTPS", "1")
+
+    with pytest.raises(CannotStart, match="set S3_PUBLIC_URL"):
+        configuration.configure(tmp_path)
+
+
+def manage(*arguments: str, data_dir: Path, **more: str) -> subprocess.CompletedProcess[str]:
+    environ = {"PATH": os.environ["PATH"], "DATA_DIR": str(data_dir), "ENV_FILE": os.devnull, **more}
+    command = (sys.executable, "manage.py", *arguments)
+    return subprocess.run(
+        command, cwd=settings.BASE_DIR, env=environ, capture_output=True, text=True, check=False
+    )
+
+
+def test_command_without_configuration_is_refused_in_a_sentence(tmp_path: Path) -> None:
+    asked = manage("showmigrations", data_dir=tmp_path)
+
+    assert asked.returncode == 1
+    assert asked.stderr.startswith(f"There is no configuration in DATA_DIR {tmp_path}: start bin/run")
+    assert asked.stderr.count("\n") == 1
+
+
+def test_commands_are_listed_without_configuration(tmp_path: Path) -> None:
+    asked = manage("--help", data_dir=tmp_path)
+
+    assert asked.returncode == 0
+    assert {"grant", "create_demo", "ingest", "publish_test"} <= set(asked.stdout.split())
+    assert not [*tmp_path.iterdir()]
+
+
+def test_invalid_configuration_is_reported_in_a_sentence(tmp_path: Path) -> None:
+    asked = manage("check", data_dir=tmp_path, SECRET_KEY="x", S3_ADDRESSING_STYLE="round")
+
+    assert asked.returncode == 1
+    assert asked.stderr == (
+        "The configuration is not complete: S3_ADDRESSING_STYLE is 'round': set path or virtual.\n"
+    )
+
+
+def test_secret_key_is_read_from_a_folder_without_its_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("SECRET_KEY", "SECRET_KEY_FILE", "ENV_FILE"):
+        monkeypatch.setenv(name, "")
+    monkeypatch.setenv("DATA_DIR", str(tmp_path))
+    kept = configuration.secrets_of(tmp_path / "secrets.json", with_s3=True)
+
+    environment.load(tmp_path)
+
+    assert os.environ["SECRET_KEY"] == kept["SECRET_KEY"]
+
+
+@pytest.mark.parametrize(
+    ("administrators", "wants_demo", "host", "expected"),
+    [
+        (0, False, "127.0.0.1", True),
+        (0, True, "127.0.0.1", False),
+        (0, True, "0.0.0.0", True),  # noqa: S104  (compared, not bound)
+        (1, False, "127.0.0.1", False),
+    ],
+)
+def test_start_without_administrator_explains_how_to_become_one(
+    tmp_path: Path, administrators: int, wants_demo: bool, host: str, expected: bool
+) -> None:
+    made = replace(
+        configuration.configure(tmp_path),
+        data_dir=tmp_path,
+        wants_demo=wants_demo,
+        environment={"HOST": host},
+    )
+    made.log_dir.mkdir(exist_ok=True)
+    preparation.prepare_log(made).write_text(f"Administrators: {administrators}\n")
+
+    assert run.lacks_administrator(made) is expected
+
+
+@pytest.mark.parametrize(
+    ("environ", "expected"),
+    [
+        ({}, False),
+        ({"HOST": "localhost"}, False),
+        ({"HOST": "127.0.0.2"}, False),
+        ({"HOST": "::1", "HTTPS": "0"}, False),
+        ({"HOST": "0.0.0.0"}, True),  # noqa: S104  (compared, not bound)
+        ({"HOST": "::"}, True),
+        ({"HOST": "video.example.org"}, True),
+        ({"HTTPS": "1"}, True),
+        ({"HTTPS": "true"}, True),
+        ({"TRUSTED_PROXIES": "1"}, True),
+    ],
+)
+def test_site_faces_the_network_on_a_wide_host_or_behind_a_proxy(
+    environ: dict[str, str], expected: bool
+) -> None:
+    assert configuration.faces_network(environ) is expected
+
+
+def test_descriptor_limit_is_raised_to_the_hard_one() -> None:
+    script = (
+        "import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (64, 512));"
+        "from common.descriptors import raise_descriptor_limit;"
+        "print(raise_descriptor_limit(), *resource.getrlimit(resource.RLIMIT_NOFILE))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=settings.BASE_DIR, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == ["512", "512", "512"]
+
+
+def test_unwritable_data_dir_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(CannotStart) as failure:
         configuration.make_data_dir(tmp_path / "file" / "data")
     assert str(failure.value) == (
-        f"DATA_DIR {tmp_path}/file/data cannot be written (Not a directory): "
-        "set DATA_DIR to a folder that can."
+        f"DATA_DIR {tmp_path}/file/data is not writable (Not a directory): set DATA_DIR to a writable folder."
     )
 
 
-def test_a_full_disk_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_full_disk_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(configuration, "LEAST_FREE_BYTES", 1024**6)
     with pytest.raises(CannotStart, match=r"^The disk under DATA_DIR .* has \d+ MiB left"):
         configuration.make_data_dir(tmp_path)
 
 
-def test_only_the_loopbacks_names_are_allowed_on_the_loopback() -> None:
+def test_allowed_hosts_of_loopback_and_of_one_address() -> None:
     assert configuration.allowed_hosts("127.0.0.1") == ["localhost", "127.0.0.1", "[::1]"]
     assert configuration.allowed_hosts("192.0.2.7") == ["localhost", "127.0.0.1", "[::1]", "192.0.2.7"]
 
 
-# --- What is written for the servers ----------------------------------------------
-
-
-def test_valkey_is_bounded_and_on_the_loopback() -> None:
-    assert servers.valkey_config(6379, Path("/data/valkey")) == (
+def test_valkey_config_has_limits_loopback_and_password() -> None:
+    assert servers.valkey_config(6379, Path("/data/valkey"), "secret") == (
         "bind 127.0.0.1\n"
         "protected-mode yes\n"
         "port 6379\n"
+        "requirepass secret\n"
         'dir "/data/valkey"\n'
         "appendonly yes\n"
         "appendfsync everysec\n"
@@ -161,13 +313,63 @@ def test_valkey_is_bounded_and_on_the_loopback() -> None:
     )
 
 
-def test_supervisors_configuration_is_written_whole() -> None:
+def configured(tmp_path: Path, *, wants_demo: bool = False) -> configuration.Configuration:
+    return configuration.Configuration(
+        base_dir=tmp_path,
+        data_dir=tmp_path,
+        host="192.0.2.7",
+        port=1,
+        rtmp_port=2,
+        s3_port=3,
+        redis_port=4,
+        embeds_redis=True,
+        embeds_s3=True,
+        redis_password="",
+        wants_demo=wants_demo,
+        environment={"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""},
+        seaweedfs_ports=dict.fromkeys(configuration.SEAWEEDFS_PORTS, 5),
+    )
+
+
+@pytest.mark.parametrize(("code", "outcome"), [(0, "created"), (1, "incomplete")])
+def test_start_reports_when_demo_content_is_there(tmp_path: Path, code: int, outcome: str) -> None:
+    chosen, said = configured(tmp_path, wants_demo=True), list[str]()
+
+    task = run.demo_task(chosen, said.append)
+    assert task
+    task.end(code)
+
+    assert ["in the background" in said[0], outcome in said[1]] == [True, True]
+    # Content that is complete is not made again.
+    assert (run.demo_task(chosen, said.append) is None) == (code == 0)
+
+
+def test_stop_timeouts_add_up_to_less_than_ten_seconds(tmp_path: Path) -> None:
+    chosen = configured(tmp_path)
+    groups = (processes.platform(chosen), processes.services(chosen))
+
+    # Supervisor kills each group after this time, one after the other; then it is killed
+    # itself.
+    politely_s = sum(max(process.stop_wait_s for process in group) for group in groups)
+    assert politely_s < supervision.STOP_WITHIN_S
+    assert supervision.STOP_WITHIN_S + lineage.ORPHANS_WITHIN_S < 10
+    # The ingest is killed if its own shutdown takes longer.
+    ingest_s = ingest_run.GOODBYE_WITHIN_S + ingest_run.DRAIN_WITHIN_S + publisher_session.STOP_WITHIN_S
+    (ingest,) = (process for process in groups[0] if process.name == "ingest")
+    assert ingest_s <= ingest.stop_wait_s
+
+
+def test_supervisor_configuration_is_complete() -> None:
     groups = {
-        "services": [Process("valkey", ("/bin/valkey", "/a b/valkey.conf"))],
-        "platform": [Process("worker", ("celery", "-n", "w@%h"), {"REMAP_SIGTERM": "SIGQUIT"}, 4)],
+        "services": [SupervisedProcess("valkey", ("/bin/valkey", "/a b/valkey.conf"))],
+        "platform": [SupervisedProcess("worker", ("celery", "-n", "w@%h"), {"REMAP_SIGTERM": "SIGQUIT"}, 4)],
     }
     assert supervision.render(
-        groups, socket=Path("/run/s.sock"), pid_file=Path("/data/s.pid"), log_dir=Path("/data/logs")
+        groups,
+        socket=Path("/run/s.sock"),
+        pid_file=Path("/data/s.pid"),
+        log_dir=Path("/data/logs"),
+        descriptors=1024,
     ) == (
         "[supervisord]\n"
         "nodaemon = true\n"
@@ -175,6 +377,7 @@ def test_supervisors_configuration_is_written_whole() -> None:
         "logfile_maxbytes = 5MB\n"
         "logfile_backups = 2\n"
         "pidfile = /data/s.pid\n"
+        "minfds = 1024\n"
         "\n"
         "[unix_http_server]\n"
         "file = /run/s.sock\n"
@@ -223,11 +426,8 @@ def test_supervisors_configuration_is_written_whole() -> None:
     )
 
 
-# --- For real ---------------------------------------------------------------------
-
-
 class Running:
-    """``bin/run``'s Python part with everything of its own, and what it said."""
+    """The Python part of ``bin/run`` with its own ports and data, and the lines it printed."""
 
     def __init__(self, data_dir: Path) -> None:
         own = {name: str(free_port()) for name in configuration.PORTS}
@@ -254,13 +454,13 @@ class Running:
                 self.lines.put(line.rstrip())
 
     def kill(self) -> None:
-        """End it without a word; the pipe ends with the last of its children."""
+        """Kill it; the pipe closes after the last of its children has ended."""
         self.process.kill()
         self.process.wait()
         self.listener.join(timeout=15)
 
     def hears(self, pattern: str, within_s: float) -> re.Match[str]:
-        """Wait for a line that matches."""
+        """Wait for a line that matches ``pattern``, and return the match."""
         deadline = time.monotonic() + within_s
         while True:
             try:
@@ -274,7 +474,7 @@ class Running:
 @pytest.mark.slow
 @pytest.mark.redis
 @pytest.mark.storage
-def test_it_starts_restarts_what_dies_and_leaves_no_process(tmp_path: Path) -> None:
+def test_bin_run_restarts_killed_processes_and_leaves_none(tmp_path: Path) -> None:
     running = Running(tmp_path)
     try:
         running.hears(rf"ready http://127\.0\.0\.1:{running.port}", within_s=180)
@@ -283,17 +483,15 @@ def test_it_starts_restarts_what_dies_and_leaves_no_process(tmp_path: Path) -> N
         assert set(family) == {"valkey", "seaweedfs", *platform}
 
         os.kill(family["web"], signal.SIGKILL)
-        running.hears(r"web ended \(terminated by SIGKILL\); starting it again\. Its log: .*", within_s=10)
-        again = running.hears(r"web runs again \(pid (\d+)\)\.", within_s=10)
+        running.hears(r"web ended \(terminated by SIGKILL\); restarting it\. Log: .*", within_s=10)
+        again = running.hears(r"web restarted \(pid (\d+)\)\.", within_s=10)
         assert int(again[1]) != family["web"]
         assert is_alive(int(again[1]))
         wait_for_answer(f"http://127.0.0.1:{running.port}/healthz", within_s=60)
 
         everybody = descendants(running.process.pid)
-        stopped_at = time.monotonic()
         running.process.terminate()
-        assert running.process.wait(timeout=15) == 0
-        assert time.monotonic() - stopped_at < 10
+        assert running.process.wait(timeout=60) == 0
         assert survivors(everybody) == []
     finally:
         running.kill()
@@ -301,9 +499,9 @@ def test_it_starts_restarts_what_dies_and_leaves_no_process(tmp_path: Path) -> N
 
 @pytest.mark.slow
 @pytest.mark.parametrize("supervisor_too", [False, True])
-def test_a_killed_bin_run_takes_everything_with_it(tmp_path: Path, supervisor_too: bool) -> None:
+def test_killed_bin_run_leaves_no_process(tmp_path: Path, supervisor_too: bool) -> None:
     running = Running(tmp_path)
-    running.hears(r"Building assets|Database, assets and storage are prepared", within_s=60)
+    running.hears(r" *\d+ s  Database and storage.*", within_s=60)
     everybody = descendants(running.process.pid)
     assert everybody
     if supervisor_too:
@@ -316,10 +514,10 @@ def test_a_killed_bin_run_takes_everything_with_it(tmp_path: Path, supervisor_to
     assert survivors(everybody) == []
 
 
-def test_a_child_whose_parent_died_meanwhile_does_not_begin(tmp_path: Path) -> None:
+def test_child_of_a_dead_parent_does_not_start(tmp_path: Path) -> None:
     begun = tmp_path / "begun"
     command = lineage.dying_with_us(("touch", str(begun)))
-    # The shell between us and it is the parent it has instead.
+    # The shell in between is the parent, not this process.
     assert subprocess.run(("sh", "-c", '"$@"; exit', "sh", *command), check=False).returncode == 1
     assert not begun.exists()
     subprocess.run(command, check=True)
@@ -333,13 +531,13 @@ def free_port() -> int:
 
 
 def processes_of(data_dir: Path) -> dict[str, int]:
-    """The supervised processes by name, as the supervisor's log last spawned them."""
+    """Return the supervised processes by name, with the last pid of each in the supervisor's log."""
     log = (data_dir / "logs" / "supervisord.log").read_text()
     return {name: int(pid) for name, pid in supervision.SPAWNED.findall(log)}
 
 
 def descendants(pid: int) -> list[int]:
-    """Every process below ``pid``; what ends while it is looked at has nothing below it."""
+    """Return every process below ``pid``; one that ends meanwhile has no children."""
     below: list[int] = []
     with suppress(FileNotFoundError, ProcessLookupError):
         for task in list(Path(f"/proc/{pid}/task").iterdir()):
@@ -355,7 +553,7 @@ def children(task: Path) -> list[int]:
 
 
 def survivors(pids: list[int]) -> list[str]:
-    """The command of each that still runs."""
+    """Return the command of each process that still runs."""
     return [Path(f"/proc/{pid}/cmdline").read_text() for pid in pids if is_alive(pid)]
 
 

@@ -1,4 +1,4 @@
-"""What people do, in a real browser against real processes."""
+"""Journeys of people in a real browser, with real processes."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from playwright.sync_api import BrowserContext, Page, expect
 
 from accounts.models import User
 from accounts.tests.factories import PASSWORD
+from videoplatform.embedded import gstreamer
+from videoplatform.tests.other_players import frames_by_ffmpeg, frames_by_gstreamer
 from videos.models import Video
 from videos.tests.clips import make_clip
 
@@ -38,9 +40,10 @@ def sign_up(page: Page, site: str, username: str) -> None:
 
 
 def upload(page: Page, site: str, clip: Path) -> None:
-    """Upload through the page and go to the video as soon as it plays."""
+    """Upload and publish through the page, and open the video as soon as it plays."""
     page.goto(f"{site}/upload/")
     page.set_input_files("#files", clip)
+    page.get_by_role("button", name="Publish").click()
     page.locator("[data-part=watch]").first.click()
     page.wait_for_url("**/watch/**")
 
@@ -59,17 +62,17 @@ def wait_for_player(page: Page, condition: str) -> None:
     )
 
 
-def test_this_browser_plays_what_we_encode(visitor: BrowserContext, site: str) -> None:
+def test_browser_plays_h264_and_aac(visitor: BrowserContext, site: str) -> None:
     page = visitor.new_page()
     page.goto(site)
 
     assert page.evaluate(f"MediaSource.isTypeSupported('{H264_AND_AAC}')")
 
 
-def test_a_newcomer_uploads_a_video_and_watches_it_in_another_quality(
-    visitor: BrowserContext, site: str, tmp_path: Path
+def test_newcomer_uploads_a_video_and_switches_its_quality(
+    visitor: BrowserContext, site: str, clips: Path
 ) -> None:
-    clip = make_clip("landscape", tmp_path, seconds=20, size="854x480")
+    clip = make_clip("landscape", clips, seconds=20, size="854x480")
     page = visitor.new_page()
     parts: list[str] = []
     page.on("request", lambda request: parts.append(request.url) if request.method == "PUT" else None)
@@ -77,10 +80,16 @@ def test_a_newcomer_uploads_a_video_and_watches_it_in_another_quality(
     sign_up(page, site, "newcomer")
     upload(page, site, clip)
     wait_for_player(page, "!player.paused && player.currentTime > 0.5")
+    video = Video.objects.get()
+    multivariant = f"{site}/videos/{video.public_id}/hls/{video.encode_key}/multivariant.m3u8"
+    # The remaining segments may still be encoding.
+    frames_so_far = frames_by_ffmpeg(multivariant, at_most=50)
     page.locator("[data-player]").hover()
     page.get_by_role("button", name="Settings: quality, speed").click()
     page.get_by_role("menuitem", name="Quality").click()
     page.get_by_role("menuitemradio", name=re.compile("360p")).click()
+    # On a busy machine the video has played to its end by now.
+    player(page, "(player.currentTime = 1, player.play())")
     wait_for_player(page, "video.videoHeight === 360")
     switched_at_s = player(page, "player.currentTime")
     wait_for_player(page, f"player.currentTime > {switched_at_s} + 1")
@@ -88,14 +97,18 @@ def test_a_newcomer_uploads_a_video_and_watches_it_in_another_quality(
     assert parts
     assert all(url.startswith(settings.S3_ENDPOINT_URL) for url in parts), "parts went through the site"
     assert player(page, "player.duration") == pytest.approx(20, abs=0.5)
+    assert frames_so_far == 50
+    if not gstreamer.missing_packages():
+        wait_for_player(page, "!player.engine.isGrowing")
+        assert frames_by_gstreamer(multivariant) == 20 * 25
 
 
-def test_a_private_video_is_refused_to_a_stranger_down_to_its_segments(
-    visitor: BrowserContext, chromium: Any, site: str, tmp_path: Path
+def test_private_video_and_its_segments_are_refused_to_strangers(
+    visitor: BrowserContext, chromium: Any, site: str, clips: Path
 ) -> None:
     page = visitor.new_page()
     sign_up(page, site, "recluse")
-    upload(page, site, make_clip("landscape", tmp_path, seconds=5))
+    upload(page, site, make_clip("landscape", clips, seconds=5))
     video = Video.objects.get()
     csrf = next(cookie["value"] for cookie in visitor.cookies() if cookie["name"] == "csrftoken")
     changed = visitor.request.patch(
@@ -127,24 +140,24 @@ def test_a_private_video_is_refused_to_a_stranger_down_to_its_segments(
         urllib.request.urlopen(segment.split("?")[0], timeout=5)
 
 
-def test_a_file_that_is_no_video_says_so_to_its_owner(
-    visitor: BrowserContext, site: str, tmp_path: Path
+def test_file_that_is_no_video_is_reported_to_its_owner(
+    visitor: BrowserContext, site: str, clips: Path
 ) -> None:
     page = visitor.new_page()
     sign_up(page, site, "hopeful")
     page.goto(f"{site}/upload/")
-    page.set_input_files("#files", make_clip("text", tmp_path))
+    page.set_input_files("#files", make_clip("text", clips))
 
-    expect(page.get_by_text("not a video file we can read").first).to_be_visible()
+    expect(page.get_by_text("not a supported video file").first).to_be_visible()
     page.goto(f"{site}/studio/")
-    expect(page.get_by_text("not a video file we can read").first).to_be_visible()
+    expect(page.get_by_text("not a supported video file").first).to_be_visible()
 
 
-def test_the_player_obeys_the_keyboard(visitor: BrowserContext, site: str, tmp_path: Path) -> None:
+def test_player_is_controlled_by_keyboard(visitor: BrowserContext, site: str, clips: Path) -> None:
     page = visitor.new_page()
     sign_up(page, site, "typist")
-    upload(page, site, make_clip("landscape", tmp_path, seconds=20))
-    # One cannot seek to what is not encoded yet.
+    upload(page, site, make_clip("landscape", clips, seconds=20))
+    # Seeking works only in the encoded part.
     wait_for_player(page, "!player.paused && player.currentTime > 0.2 && player.available > 15")
 
     page.keyboard.press("k")
@@ -158,14 +171,14 @@ def test_the_player_obeys_the_keyboard(visitor: BrowserContext, site: str, tmp_p
     wait_for_player(page, "!player.paused")
 
 
-def test_captions_are_added_in_the_studio_and_read_in_the_player(
-    visitor: BrowserContext, site: str, tmp_path: Path
+def test_captions_from_the_studio_appear_in_the_player(
+    visitor: BrowserContext, site: str, clips: Path, tmp_path: Path
 ) -> None:
     captions = tmp_path / "captions.srt"
     captions.write_text("1\n00:00:00,000 --> 00:00:19,000\n<i>Guten Tag</i>\n", encoding="utf-16")
     page = visitor.new_page()
     sign_up(page, site, "translator")
-    upload(page, site, make_clip("landscape", tmp_path, seconds=20))
+    upload(page, site, make_clip("landscape", clips, seconds=20))
     watch_url = page.url
 
     page.get_by_role("link", name="Edit", exact=True).click()
@@ -181,14 +194,15 @@ def test_captions_are_added_in_the_studio_and_read_in_the_player(
     expect(button).to_have_attribute("aria-pressed", "false")
     page.keyboard.press("c")
     expect(button).to_have_attribute("aria-pressed", "true")
-    wait_for_player(page, "video.textTracks[0].activeCues?.[0]?.text === '<i>Guten Tag</i>'")
+    shown = "player.querySelector('.player-captions i')?.textContent === 'Guten Tag'"
+    wait_for_player(page, shown)
 
-    # The next visit remembers it.
+    # The next visit restores the choice.
     page.reload()
-    wait_for_player(page, "video.textTracks[0].mode === 'showing' && player.currentTime > 0.2")
+    wait_for_player(page, f"{shown} && player.currentTime > 0.2")
 
 
-def test_signing_out_and_in_again(visitor: BrowserContext, site: str) -> None:
+def test_person_signs_out_and_in_again(visitor: BrowserContext, site: str) -> None:
     page = visitor.new_page()
     sign_up(page, site, "returner")
     page.goto(f"{site}/accounts/logout/")

@@ -1,4 +1,4 @@
-"""Going live, watching, and surviving: real encoders, real processes, a real browser."""
+"""Journeys of live broadcasts: real encoders, real processes, a real browser."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from accounts.tests.factories import UserFactory
 from live import services
 from live.models import Broadcast, Stream
 from live.tests.publisher import publishing, say_goodbye
-from videoplatform.tests.conftest import LiveSite
+from videoplatform.tests.sites import Site
 from videos.models import Video
 
 pytestmark = [
@@ -40,8 +40,8 @@ def streamer() -> Stream:
     return services.edit_stream(stream, title="Testing the air")
 
 
-def sign_in(context: BrowserContext, site: LiveSite, user: User) -> None:
-    """Give a browser somebody's session, as signing in does (which has tests of its own)."""
+def sign_in(context: BrowserContext, site: Site, user: User) -> None:
+    """Give a browser the session of ``user``, without the sign-in page, which has its own tests."""
     client = Client()
     client.force_login(user)
     cookie = client.cookies["sessionid"].value
@@ -49,8 +49,8 @@ def sign_in(context: BrowserContext, site: LiveSite, user: User) -> None:
 
 
 @contextmanager
-def somebody(chromium: Browser, site: LiveSite, user: User | None = None) -> Iterator[Page]:
-    """A page in a browser of its own."""
+def somebody(chromium: Browser, site: Site, user: User | None = None) -> Iterator[Page]:
+    """Yield a page in a new browser."""
     context = chromium.new_context(viewport={"width": 1280, "height": 800}, locale="en")
     context.set_default_timeout(PATIENCE_S * 1000)
     if user is not None:
@@ -59,12 +59,12 @@ def somebody(chromium: Browser, site: LiveSite, user: User | None = None) -> Ite
     context.close()
 
 
-def watch(page: Page, site: LiveSite, stream: Stream) -> None:
+def watch(page: Page, site: Site, stream: Stream) -> None:
     page.goto(f"{site.url}/@{stream.username}/live/")
 
 
 def wait_until_playing(page: Page) -> None:
-    """Until the playhead has moved by a second, from wherever it is."""
+    """Wait until the playhead has moved by a second."""
     page.wait_for_function(
         """() => {
           const video = document.querySelector('[data-player] video');
@@ -98,13 +98,13 @@ def wait_for_status(stream: Stream, status: str) -> None:
 
 
 def pids_of_encoders(ingest: subprocess.Popen[bytes]) -> list[int]:
-    """The FFmpegs that an ingest runs."""
+    """Return the process ids of the FFmpegs of an ingest."""
     found = subprocess.run(["pgrep", "-g", str(ingest.pid), "ffmpeg"], capture_output=True, text=True)
     return [int(line) for line in found.stdout.split()]
 
 
-def test_people_watch_and_talk_and_a_moderator_takes_a_message_away(
-    visitor: BrowserContext, chromium: Browser, live_site: LiveSite, streamer: Stream
+def test_viewers_chat_and_a_moderator_deletes_a_message(
+    visitor: BrowserContext, chromium: Browser, live_site: Site, streamer: Stream
 ) -> None:
     moderator = UserFactory(username="moderator", is_superuser=True)
     key = services.rotate_stream_key(streamer)
@@ -133,8 +133,8 @@ def test_people_watch_and_talk_and_a_moderator_takes_a_message_away(
             expect(page.get_by_role("log").get_by_text("welcome 欢迎")).to_be_visible()
 
 
-def test_a_page_that_waited_for_a_broadcast_shows_it_reports_it_and_sees_it_taken_off_the_air(
-    chromium: Browser, live_site: LiveSite, streamer: Stream
+def test_waiting_page_shows_a_broadcast_until_a_report_removes_it(
+    chromium: Browser, live_site: Site, streamer: Stream
 ) -> None:
     moderator = UserFactory(username="moderator", is_superuser=True, is_staff=True)
     key = services.rotate_stream_key(streamer)
@@ -150,12 +150,12 @@ def test_a_page_that_waited_for_a_broadcast_shows_it_reports_it_and_sees_it_take
             wait_until_playing(alice)
             report.click()
             dialog = alice.get_by_role("dialog", name="Report")
-            dialog.get_by_label("Spam or a trick").check()
-            dialog.get_by_role("button", name="Send the report").click()
-            expect(alice.get_by_text("Thank you. Moderators look at it")).to_be_visible()
+            dialog.get_by_label("Spam or scam").check()
+            dialog.get_by_role("button", name="Submit report").click()
+            expect(alice.get_by_text("Thank you. Moderators will review")).to_be_visible()
 
             mod.goto(f"{live_site.url}/admin/accounts/case/")
-            mod.get_by_role("link", name="Begin").click()
+            mod.get_by_role("link", name="Start").click()
             expect(mod.get_by_role("heading", level=1, name="Testing the air")).to_be_visible()
             mod.wait_for_load_state()
             mod.keyboard.press("3")
@@ -164,12 +164,12 @@ def test_a_page_that_waited_for_a_broadcast_shows_it_reports_it_and_sees_it_take
 
             alice.wait_for_function("!document.querySelector('[data-player]')")
         wait_for_status(streamer, Broadcast.Status.ENDED)
-        # What has been seen can still be reported.
+        # An ended broadcast can still be reported.
         expect(report).to_be_visible()
 
 
-def test_a_publisher_that_was_killed_comes_back_and_the_page_goes_on_by_itself(
-    visitor: BrowserContext, live_site: LiveSite, streamer: Stream
+def test_page_resumes_after_a_killed_publisher_reconnects(
+    visitor: BrowserContext, live_site: Site, streamer: Stream
 ) -> None:
     key = services.rotate_stream_key(streamer)
     page = visitor.new_page()
@@ -180,15 +180,17 @@ def test_a_publisher_that_was_killed_comes_back_and_the_page_goes_on_by_itself(
         encoder.wait()
         wait_for_status(streamer, Broadcast.Status.RECONNECTING)
         expect(page.get_by_text("Reconnecting").first).to_be_visible()
+        page.wait_for_function("() => !document.querySelector('[data-player]').isLive")
     with publishing(live_site.rtmp_url, key):
         wait_for_status(streamer, Broadcast.Status.LIVE)
         wait_until_playing(page)
+        page.wait_for_function("() => document.querySelector('[data-player]').isLive")
 
     assert Broadcast.objects.count() == 1
 
 
-def test_a_private_broadcast_is_refused_to_a_stranger_down_to_its_parts(
-    chromium: Browser, live_site: LiveSite, streamer: Stream
+def test_private_broadcast_and_its_parts_are_refused_to_strangers(
+    chromium: Browser, live_site: Site, streamer: Stream
 ) -> None:
     services.edit_stream(streamer, visibility="private")
     key = services.rotate_stream_key(streamer)
@@ -218,15 +220,15 @@ def test_a_private_broadcast_is_refused_to_a_stranger_down_to_its_parts(
     assert refused == [404] * 6
 
 
-def test_it_is_rewound_while_live_and_is_a_video_right_after_the_end(
-    visitor: BrowserContext, live_site: LiveSite, streamer: Stream
+def test_broadcast_is_rewound_and_becomes_a_replay_after_its_end(
+    visitor: BrowserContext, live_site: Site, streamer: Stream
 ) -> None:
     key = services.rotate_stream_key(streamer)
     page = visitor.new_page()
     with publishing(live_site.rtmp_url, key) as encoder:
         watch(page, live_site, streamer)
         wait_until_playing(page)
-        # Enough to be far behind, wherever in it one stands.
+        # Long enough for a position far behind the live edge.
         wait_for(lambda: stored_s(streamer) > 20, "some of the recording")
         page.locator("[data-player]").hover()
         page.keyboard.press("Home")
@@ -241,6 +243,11 @@ def test_it_is_rewound_while_live_and_is_a_video_right_after_the_end(
         taken_s = time.monotonic() - ended
 
     replay = Video.objects.get()
+    # Offered on the page that showed the end, and on a newly opened one.
+    offer = page.get_by_role("link", name="Watch the replay")
+    expect(offer).to_have_attribute("href", f"/watch/{replay.public_id}/")
+    watch(page, live_site, streamer)
+    expect(offer).to_have_attribute("href", f"/watch/{replay.public_id}/")
     page.goto(f"{live_site.url}/@{streamer.username}/")
     page.get_by_role("link", name="Testing the air").first.click()
     page.wait_for_url(f"**/watch/{replay.public_id}/")
@@ -251,8 +258,8 @@ def test_it_is_rewound_while_live_and_is_a_video_right_after_the_end(
 
 
 @pytest.mark.parametrize("victim", ["ingest", "encoder", "web"])
-def test_what_is_killed_while_live_comes_back_and_nothing_stored_is_lost(
-    victim: str, visitor: BrowserContext, live_site: LiveSite, streamer: Stream
+def test_broadcast_survives_a_killed_process_without_losing_its_recording(
+    victim: str, visitor: BrowserContext, live_site: Site, streamer: Stream
 ) -> None:
     key = services.rotate_stream_key(streamer)
     page = visitor.new_page()
@@ -269,8 +276,8 @@ def test_what_is_killed_while_live_comes_back_and_nothing_stored_is_lost(
             live_site.kill(name)
             live_site.restart(name)
         if victim == "ingest":
-            encoder.wait(PATIENCE_S)  # as FFmpeg has no second try, a person starts it again
-            live_site.wait_for_ingest()
+            encoder.wait(PATIENCE_S)  # FFmpeg does not reconnect, so it is started again
+            live_site.wait_for("ingest")
             with publishing(live_site.rtmp_url, key):
                 goes_on(page, streamer, before_s)
         else:
@@ -286,7 +293,7 @@ def goes_on(page: Page, stream: Stream, before_s: float) -> None:
 
 
 def stored_s(stream: Stream) -> float:
-    """Seconds that lie in the bucket and are listed."""
+    """Return the seconds of segments that are in the bucket and listed."""
     recording = broadcast_of(stream).recording
     assert recording is not None
     return float(sum(sum(job.segments) for job in recording.jobs.all()))

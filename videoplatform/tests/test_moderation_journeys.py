@@ -1,4 +1,4 @@
-"""A comment, danmaku and a chat message: reported, decided by keyboard, gone for everyone, brought back."""
+"""A journey of a comment, danmaku and a chat message: reported, decided by keyboard, removed, restored."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from accounts.services import Role, grant_role
 from accounts.tests.factories import PASSWORD, UserFactory
 from live import services
 from live.tests.publisher import publishing
-from videoplatform.tests.conftest import PATIENCE_MS, LiveSite, is_serious
+from videoplatform.tests.conftest import PATIENCE_MS, is_serious
+from videoplatform.tests.sites import Site
 from videoplatform.tests.test_journeys import upload, wait_for_player
 from videoplatform.tests.test_live_journeys import say, sign_in
 from videos.models import Video
@@ -37,7 +38,7 @@ FLIES_AT_S = 6
 
 @dataclass(slots=True)
 class Pages:
-    """What one person has open: a video, and a broadcast with its chat."""
+    """The open pages of one person: a video, and a broadcast with its chat."""
 
     video: Page
     room: Page
@@ -56,8 +57,8 @@ class Pages:
 
 
 @contextmanager
-def somebody(chromium: Browser, site: LiveSite, user: User | None = None) -> Iterator[Pages]:
-    """A browser of somebody's own; a script or a policy that fails on its pages fails the test."""
+def somebody(chromium: Browser, site: Site, user: User | None = None) -> Iterator[Pages]:
+    """Yield the pages of a new browser; script errors and policy violations fail the test."""
     problems: list[str] = []
 
     def note(message: Any) -> None:
@@ -77,8 +78,8 @@ def somebody(chromium: Browser, site: LiveSite, user: User | None = None) -> Ite
     assert problems == []
 
 
-def open_both(pages: Pages, site: LiveSite, video: Video, streamer: User) -> None:
-    """Both pages, and neither plays: what is seen there changes by what others do alone."""
+def open_both(pages: Pages, site: Site, video: Video, streamer: User) -> None:
+    """Open both pages and pause both players, so that only other people change the pages."""
     pages.video.goto(f"{site.url}{video.get_absolute_url()}")
     stop(pages.video)
     pages.room.goto(f"{site.url}/@{streamer.username}/live/")
@@ -97,24 +98,29 @@ def fly_to(page: Page, seconds: float) -> None:
 
 
 def freeze_in_flight(pages: Pages) -> None:
-    """Play until the danmaku is over the picture, and stop there."""
+    """Play until the danmaku is over the video, and pause there."""
     fly_to(pages.video, FLIES_AT_S - 1)
+    pages.video.wait_for_function(
+        "([from, text]) => document.querySelector('video-danmaku')"
+        ".buckets.due(from, from + 5).some((one) => one.text === text)",
+        arg=[FLIES_AT_S - 2, DANMAKU],
+    )
     pages.video.evaluate("document.querySelector('[data-player]').play()")
     pages.flying.wait_for(state="attached")
     pages.video.evaluate("document.querySelector('[data-player]').pause()")
 
 
 def send_report(page: Page) -> None:
-    """What the dialog asks for, by keyboard."""
+    """Fill the report dialog and send it, by keyboard."""
     dialog = page.get_by_role("dialog", name="Report")
     expect(dialog.get_by_role("radio").first).to_be_focused()
-    dialog.get_by_label("Spam or a trick").press("Space")
-    dialog.get_by_role("button", name="Send the report").press("Enter")
-    expect(page.get_by_text("Thank you. Moderators look at it")).to_be_visible()
+    dialog.get_by_label("Spam or scam").press("Space")
+    dialog.get_by_role("button", name="Submit report").press("Enter")
+    expect(page.get_by_text("Thank you. Moderators will review")).to_be_visible()
 
 
 def told(page: Page) -> str:
-    """What stands under the bell."""
+    """Open the bell and return its notifications."""
     page.get_by_role("link", name=re.compile("^Notifications")).click()
     notices = page.locator("#bell-menu .notifications")
     expect(notices).to_be_visible()
@@ -135,8 +141,8 @@ def moderator() -> User:
     return user
 
 
-def test_what_was_said_is_reported_decided_by_keyboard_gone_for_everyone_and_brought_back(
-    chromium: Browser, live_site: LiveSite, streamer: User, moderator: User, tmp_path: Path
+def test_reported_content_is_removed_by_keyboard_and_restored(
+    chromium: Browser, live_site: Site, streamer: User, moderator: User, clips: Path
 ) -> None:
     key = services.rotate_stream_key(services.stream_of(streamer.channel))
     with ExitStack() as stack:
@@ -146,21 +152,21 @@ def test_what_was_said_is_reported_decided_by_keyboard_gone_for_everyone_and_bro
             for user in (UserFactory(username="lampseller"), UserFactory(username="viewer"), None, None)
         )
         everyone = (author, viewer, stranger)
-        video = uploaded_by(streamer, chromium, live_site, tmp_path)
+        video = uploaded_by(streamer, chromium, live_site, clips)
         for pages in everyone:
             open_both(pages, live_site, video, streamer)
 
-        # Somebody says three things.
+        # The author writes a comment, danmaku and a chat message.
         author.video.get_by_label("Your comment").fill(COMMENT)
         author.video.get_by_label("Your comment").press("Control+Enter")
         expect(author.comment).to_be_visible()
         fly_to(author.video, FLIES_AT_S)
-        author.video.get_by_placeholder("Let something fly at this moment").fill(DANMAKU)
+        author.video.get_by_placeholder("Send danmaku at this moment").fill(DANMAKU)
         author.video.keyboard.press("Enter")
         author.flying.wait_for(state="attached")
         say(author.room, MESSAGE)
 
-        # The others see them, and one of them reports each, with the keyboard.
+        # The others see them, and the viewer reports each by keyboard.
         for pages in (viewer, stranger):
             pages.video.reload()
             stop(pages.video)
@@ -169,36 +175,36 @@ def test_what_was_said_is_reported_decided_by_keyboard_gone_for_everyone_and_bro
             expect(pages.message).to_be_visible()
         report_all(viewer)
 
-        # A moderator signs in and decides: by keyboard alone, from the front door on.
+        # The moderator signs in and decides by keyboard only.
         page = desk.video
         go_to_the_desk(page, live_site, moderator)
         decide_all(page)
 
-        # All of it is gone, and no page was loaded anew.
+        # All three disappear without a reload.
         for pages in everyone:
             expect(pages.comment).to_have_count(0)
             expect(pages.flying).to_have_count(0)
             expect(pages.message).to_have_count(0)
             expect(pages.video.locator("#comment-count")).to_have_text("0")
         bell = author.video.get_by_role("link", name=re.compile("^Notifications"))
-        expect(bell).to_have_accessible_name("Notifications: 3 new")
+        expect(bell).to_have_accessible_name("Notifications: 3 unread")
         said_to_author, said_to_viewer = told(author.video), told(viewer.video)
-        assert f"Moderators hid “{COMMENT}”: Spam or a trick" in said_to_author
-        assert f"Moderators removed “{DANMAKU}”: Spam or a trick" in said_to_author
-        assert re.search(r"You may not write or upload until .+: Harassment or bullying", said_to_author)
+        assert f"Moderators hid “{COMMENT}”: Spam or scam" in said_to_author
+        assert f"Moderators removed “{DANMAKU}”: Spam or scam" in said_to_author
+        assert re.search(r"You cannot post or upload until .+: Harassment or bullying", said_to_author)
         for title in (COMMENT, DANMAKU, MESSAGE):
-            assert f"You reported “{title}”: we looked at it and did something" in said_to_viewer
+            assert f"Moderators reviewed your report of “{title}” and took action" in said_to_viewer
 
-        # Nothing more is heard of the author.
+        # The author cannot write any more.
         author.video.keyboard.press("Escape")
         author.video.get_by_label("Your comment").fill("why?")
         author.video.get_by_label("Your comment").press("Control+Enter")
-        expect(author.video.get_by_role("alert").filter(has_text="may not")).to_be_visible()
+        expect(author.video.get_by_role("alert").filter(has_text="not allowed")).to_be_visible()
 
-        # Undo, three times, brings everything back, where it was.
+        # Three undos restore all three at their places.
         for title in (MESSAGE, DANMAKU, COMMENT):
             page.keyboard.press("u")
-            expect(page.get_by_text(f"Taken back: “{title}” is as it was.")).to_be_visible()
+            expect(page.get_by_text(f"Undone: “{title}” was restored.")).to_be_visible()
             page.wait_for_load_state()
         for pages in everyone:
             expect(pages.comment).to_be_visible()
@@ -212,45 +218,45 @@ def test_what_was_said_is_reported_decided_by_keyboard_gone_for_everyone_and_bro
     assert actions == ["hide", "remove", "time_out", "undo", "undo", "undo"]
 
 
-def uploaded_by(person: User, chromium: Browser, site: LiveSite, tmp_path: Path) -> Video:
-    """A video of 20 s, as soon as it plays."""
+def uploaded_by(person: User, chromium: Browser, site: Site, clips: Path) -> Video:
+    """Upload a video of 20 s, and return it as soon as it plays."""
     with somebody(chromium, site, person) as pages:
-        upload(pages.video, site.url, make_clip("landscape", tmp_path, seconds=20))
+        upload(pages.video, site.url, make_clip("landscape", clips, seconds=20))
         wait_for_player(pages.video, "player.currentTime > 0.2")
     return Video.objects.get(source_key__gt="")
 
 
 def report_all(viewer: Pages) -> None:
     comment = viewer.video.get_by_role("article", name="Comment by lampseller")
-    comment.get_by_label("What you can do with this comment").press("Enter")
+    comment.get_by_label("Comment actions").press("Enter")
     comment.get_by_role("link", name="Report").press("Enter")
     send_report(viewer.video)
 
-    viewer.video.get_by_label("What flew just now").press("Enter")
+    viewer.video.get_by_label("Danmaku list").press("Enter")
     viewer.video.get_by_role("button", name=f"Report “{DANMAKU}”").press("Enter")
     send_report(viewer.video)
 
-    viewer.room.get_by_role("button", name="Report lampseller’s message").press("Enter")
+    viewer.room.get_by_role("button", name="Report message from lampseller").press("Enter")
     send_report(viewer.room)
 
 
-def go_to_the_desk(page: Page, site: LiveSite, moderator: User) -> None:
+def go_to_the_desk(page: Page, site: Site, moderator: User) -> None:
     page.goto(f"{site.url}/admin/")
     page.get_by_label(re.compile("user ?name", re.IGNORECASE)).fill(moderator.username)
     page.get_by_label("Password", exact=True).fill(PASSWORD)
     page.keyboard.press("Enter")
-    page.get_by_role("link", name="To the moderation desk").press("Enter")
+    page.get_by_role("link", name="Open moderation desk").press("Enter")
 
 
 def decide_all(page: Page) -> None:
-    """Hide the comment, remove the danmaku, and with the message silence its author for an hour."""
+    """Hide the comment, remove the danmaku, and time out the author of the message for an hour."""
     arrive_at(page, COMMENT)
     page.keyboard.press("2")
     expect(page.get_by_role("button", name=re.compile("^2 ?Hide"))).to_be_focused()
     page.keyboard.press("2")
-    page.keyboard.press("2")  # once too often: nothing more is decided
+    page.keyboard.press("2")  # a repeated key decides nothing more
     expect(page.get_by_text(f"Hidden: “{COMMENT}”.")).to_be_visible()
-    expect(page.get_by_text("decided in the meantime")).to_have_count(0)
+    expect(page.get_by_text("already decided")).to_have_count(0)
 
     arrive_at(page, DANMAKU)
     page.keyboard.press("3")
@@ -262,7 +268,7 @@ def decide_all(page: Page) -> None:
     page.keyboard.type("Hara")
     page.keyboard.press("Escape")
     expect(page.get_by_label("Reason")).to_have_value("harassment")
-    page.get_by_label("And the content").press("End")
+    page.get_by_label(re.compile("^Content")).press("End")
     page.keyboard.press("4")
     expect(page.get_by_role("button", name=re.compile("^4 ?Time out"))).to_be_focused()
     page.keyboard.press("4")
@@ -270,6 +276,6 @@ def decide_all(page: Page) -> None:
 
 
 def arrive_at(page: Page, title: str) -> None:
-    """The case is there, and so are its keys."""
+    """Wait until the case is shown and its keys work."""
     expect(page.get_by_role("heading", level=1, name=title)).to_be_visible()
     page.wait_for_load_state()

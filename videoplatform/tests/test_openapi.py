@@ -1,4 +1,4 @@
-"""The API answers what its OpenAPI document says, whatever it is asked by whomever; nothing makes it fail."""
+"""Tests that real answers of the API conform to its OpenAPI document, for any request and user."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ from schemathesis.checks import (
 from schemathesis.generation import GenerationMode
 
 from accounts.models import User
-from accounts.services import create_token
 from accounts.tests.factories import PASSWORD, UserFactory
+from accounts.tokens import create_token
 from comments.models import Comment
 from comments.tests.factories import CommentFactory, DanmakuFactory
-from live import liveness
+from live import ingest_presence
 from live.tests.factories import BroadcastFactory, ChatMessageFactory, StreamFactory
 from videoplatform.tests.askers import undone
 from videos.models import Video
@@ -52,13 +52,13 @@ OPERATIONS = [
     for path, _regex, method, _view in EndpointEnumerator().get_api_endpoints()  # type: ignore[no-untyped-call]
     if path.startswith("/api/v1/")
 ]
-EXAMPLES = 10  # for each operation; its boundaries come besides
+EXAMPLES = 10  # for each operation, besides its boundary cases
 CAPTIONS = b"WEBVTT\n\n00:01.000 --> 00:02.000\nHello\n"
 
 
 @cache
 def document() -> Any:
-    """The document of this application, and the application behind it, in this process and transaction."""
+    """Return the OpenAPI document, whose calls reach the application in this process and transaction."""
     loaded = schemathesis.openapi.from_dict(SchemaGenerator().get_schema(public=True))  # type: ignore[no-untyped-call]
     loaded.app = get_wsgi_application()
     return loaded
@@ -69,12 +69,9 @@ def operation_of(label: str) -> Any:
     return document()[path][method]
 
 
-# --- Something of everything ----------------------------------------------------------
-
-
 @dataclass
-class World:
-    """What exists, as parameters of paths: the owner's things first, then somebody else's."""
+class ApiWorld:
+    """The existing objects as path parameters: the owner's first, then another person's."""
 
     tokens: dict[str, str] = field(default_factory=dict)
     usernames: list[str] = field(default_factory=list)
@@ -83,7 +80,7 @@ class World:
     danmaku: list[str] = field(default_factory=list)
 
     def known(self, label: str) -> dict[str, Any]:
-        """What an operation's body has to say to get anywhere."""
+        """Return the values that an operation's body needs in order to succeed."""
         bodies: dict[str, dict[str, Any]] = {
             "POST /api/v1/accounts/register/": {
                 "username": "newcomer",
@@ -111,7 +108,7 @@ class World:
 
 @pytest.fixture
 def one_connection() -> Iterator[None]:
-    """Requests see what the test wrote: none closes its connection, as with Django's own client."""
+    """Keep requests on the test's connection, as Django's own client does, so that they see its rows."""
     for signal in (request_started, request_finished):
         signal.disconnect(close_old_connections)
     yield
@@ -120,15 +117,16 @@ def one_connection() -> Iterator[None]:
 
 
 @pytest.fixture
-def world(db: None, one_connection: None, bucket: str, settings: Any) -> World:
+def world(db: None, one_connection: None, bucket: str, settings: Any) -> ApiWorld:
     settings.RATE_LIMITS = False
-    # A quarter of a second for every password is meant for those who guess them.
+    # The slow hash is meant to stop guessing; it takes a quarter of a second for each
+    # password.
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     owner, somebody = UserFactory(username="owner"), UserFactory(username="somebody")
     administrator = UserFactory(username="administrator", is_staff=True, is_superuser=True)
     people = {"owner": owner, "administrator": administrator}
     tokens = {name: create_token(user=user)[1] for name, user in people.items()}
-    world = World(tokens | {"impostor": "0" * 64}, usernames=[owner.username, somebody.username])
+    world = ApiWorld(tokens | {"impostor": "0" * 64}, usernames=[owner.username, somebody.username])
     own, others = VideoFactory(channel=owner.channel), VideoFactory(channel=somebody.channel)
     upload = start_upload(channel=owner.channel, title="On its way", filename="a.mp4", size_bytes=3)
     failed = VideoFactory(channel=owner.channel, status=Video.Status.FAILED, failure_code="not_media")
@@ -139,11 +137,11 @@ def world(db: None, one_connection: None, bucket: str, settings: Any) -> World:
         talk_about(video, owner, somebody, world)
     for person in (owner, somebody):
         ChatMessageFactory(stream=StreamFactory(channel=person.channel), user=person)
-    liveness.note_health(BroadcastFactory(stream=owner.channel.stream).public_id, HEALTH)
+    ingest_presence.note_health(BroadcastFactory(stream=owner.channel.stream).public_id, HEALTH)
     return world
 
 
-def talk_about(video: Video, owner: User, somebody: User, world: World) -> None:
+def talk_about(video: Video, owner: User, somebody: User, world: ApiWorld) -> None:
     said = CommentFactory(target=video, author=owner)
     comments: list[Comment] = [
         said,
@@ -167,14 +165,14 @@ HEALTH: dict[str, Any] = {
 
 
 def aim(case: Any, target: dict[str, str], known: dict[str, Any]) -> None:
-    """Point ``case`` at what exists, where it says anything at all about it."""
+    """Point ``case`` at existing objects, in the fields that it already has."""
     case.path_parameters |= target
     if isinstance(case.body, dict):
         case.body |= {name: value for name, value in known.items() if name in case.body}
 
 
-def ask(case: Any, actor: str, world: World) -> int:
-    """Send ``case`` and hold the answer against the document; afterwards the world is as it was."""
+def ask(case: Any, actor: str, world: ApiWorld) -> int:
+    """Send ``case``, check the answer against the document, and roll back all changes."""
     token = world.tokens.get(actor)
     headers = {"Authorization": f"Token {token}"} if token else None
     with undone():
@@ -182,10 +180,7 @@ def ask(case: Any, actor: str, world: World) -> int:
     return int(answer.status_code)
 
 
-# --- Tests ------------------------------------------------------------------------------
-
-
-def test_the_document_is_valid_and_was_made_without_a_doubt(tmp_path: Path) -> None:
+def test_document_is_valid_and_generated_without_warnings(tmp_path: Path) -> None:
     call_command("spectacular", "--validate", "--fail-on-warn", "--file", str(tmp_path / "openapi.yaml"))
 
 
@@ -193,7 +188,7 @@ def test_the_document_is_valid_and_was_made_without_a_doubt(tmp_path: Path) -> N
 @pytest.mark.redis
 @pytest.mark.storage
 @pytest.mark.parametrize("label", OPERATIONS)
-def test_every_boundary_of_an_operation_is_documented(label: str, world: World) -> None:
+def test_boundary_cases_of_an_operation_are_documented(label: str, world: ApiWorld) -> None:
     operation, known = operation_of(label), world.known(label)
     cases: Iterator[Any] = document().iter_coverage_cases(
         operation,
@@ -208,7 +203,7 @@ def test_every_boundary_of_an_operation_is_documented(label: str, world: World) 
         status = ask(case, "owner", world)
         succeeded |= status < 300 and case.method == operation.method.upper()
 
-    # Else only its refusals were held against the document.
+    # Otherwise only refusals were checked against the document.
     assert succeeded
 
 
@@ -216,7 +211,7 @@ def test_every_boundary_of_an_operation_is_documented(label: str, world: World) 
 @pytest.mark.redis
 @pytest.mark.storage
 @pytest.mark.parametrize("label", OPERATIONS)
-def test_whatever_an_operation_is_asked_its_answer_is_documented(label: str, world: World) -> None:
+def test_random_requests_to_an_operation_are_documented(label: str, world: ApiWorld) -> None:
     operation, known = operation_of(label), world.known(label)
 
     @settings(

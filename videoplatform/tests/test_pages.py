@@ -1,4 +1,4 @@
-"""Home, search, channels, and the pages for when something is wrong."""
+"""Tests of home, search, channels and the error pages."""
 
 import re
 from collections.abc import Callable
@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager
 from datetime import timedelta
 
 import pytest
+from django.db import connection
 from django.test import Client, RequestFactory
 from django.utils import timezone
 
@@ -22,7 +23,7 @@ def titles(html: str) -> list[str]:
     return re.findall(r'class="tile-title[^>]*><a href="[^"]*" title="([^"]*)"', html)
 
 
-def test_home_shows_what_is_listed_newest_first(client: Client) -> None:
+def test_home_shows_listed_videos_newest_first(client: Client) -> None:
     now = timezone.now()
     VideoFactory(title="Old", published_at=now - timedelta(days=2), encoded=False)
     VideoFactory(title="New", published_at=now, encoded=False)
@@ -34,25 +35,30 @@ def test_home_shows_what_is_listed_newest_first(client: Client) -> None:
     assert titles(html) == ["New", "Old"]
 
 
-def test_an_empty_home_offers_the_first_step(client: Client) -> None:
+def test_empty_home_offers_an_upload(client: Client) -> None:
     html = client.get("/").content.decode()
 
     assert 'href="/upload/">' in html
-    assert "The drum is still empty" in html
+    assert "No videos yet" in html
 
 
 @pytest.mark.parametrize("count", [1, 3])
-@pytest.mark.parametrize("address", ["/", "/search/?q=video", "/search/?tag=none&q=video"])
-def test_lists_cost_the_same_however_long(
-    client: Client, django_assert_num_queries: Queries, count: int, address: str
+@pytest.mark.parametrize(
+    ("address", "queries"),
+    [("/", 2), ("/search/?q=video", 9), ("/search/?tag=none&q=video", 9)],
+)
+def test_list_needs_the_same_queries_at_any_length(
+    client: Client, django_assert_num_queries: Queries, count: int, address: str, queries: int
 ) -> None:
     VideoFactory.create_batch(count, encoded=False, poster_key="videos/a/b/poster.jpg")
-    with django_assert_num_queries(2):  # who is live, or which channels are found, as well
+    # Three more queries: live streams, or the channels and tags that match.
+    is_bounded = "q=" in address and connection.vendor == "postgresql"
+    with django_assert_num_queries(queries + 3 * is_bounded):
         client.get(address)
 
 
 @pytest.mark.parametrize("count", [1, 3])
-def test_a_channel_costs_the_same_however_long(
+def test_channel_needs_the_same_queries_at_any_length(
     client: Client, django_assert_num_queries: Queries, count: int
 ) -> None:
     channel = UserFactory(username="lumi").channel
@@ -63,7 +69,7 @@ def test_a_channel_costs_the_same_however_long(
 
 
 @pytest.mark.parametrize("ordering", ["", "-views", "-likes"])
-def test_more_goes_on_where_the_page_ended_and_repeats_nothing(client: Client, ordering: str) -> None:
+def test_pages_of_a_list_have_each_video_once(client: Client, ordering: str) -> None:
     now = timezone.now()
     for number in range(50):
         VideoFactory(
@@ -84,7 +90,7 @@ def test_more_goes_on_where_the_page_ended_and_repeats_nothing(client: Client, o
     assert len(shown) == len(set(shown)) == 50
 
 
-def test_more_is_only_cards_for_htmx_and_a_page_without_it(client: Client) -> None:
+def test_next_page_is_cards_for_htmx_and_a_whole_page_otherwise(client: Client) -> None:
     VideoFactory.create_batch(30, encoded=False)
     following = re.search(r'hx-get="([^"]+)"', client.get("/").content.decode())
     assert following is not None
@@ -95,13 +101,13 @@ def test_more_is_only_cards_for_htmx_and_a_page_without_it(client: Client) -> No
 
 
 @pytest.mark.parametrize("after", ["x", "W10", "WzEsMl0", "bnVsbA", "é", "WyIyMDI2IiwiYSJd"])
-def test_a_position_that_we_did_not_write_is_the_beginning(client: Client, after: str) -> None:
+def test_invalid_cursor_shows_the_first_page(client: Client, after: str) -> None:
     VideoFactory(encoded=False)
 
     assert client.get("/", {"after": after}).status_code == 200
 
 
-def test_filters_narrow_and_unknown_ones_are_ignored(client: Client) -> None:
+def test_known_filters_apply_and_unknown_ones_are_ignored(client: Client) -> None:
     VideoFactory(title="Short song", category="music", duration_s=60, encoded=False)
     VideoFactory(title="Long song", category="music", duration_s=4000, encoded=False)
     VideoFactory(title="Short film", category="film", duration_s=60, encoded=False)
@@ -116,10 +122,10 @@ def test_search_finds_videos_and_channels(client: Client) -> None:
 
     assert titles(client.get("/search/?q=走马灯").content.decode()) == ["走马灯的夜"]
     assert 'href="/@lantern/"' in client.get("/search/?q=lant").content.decode()
-    assert "Nothing found" in client.get("/search/?q=zzzz").content.decode()
+    assert "No results found" in client.get("/search/?q=zzzz").content.decode()
 
 
-def test_what_people_write_is_text_and_never_markup(client: Client) -> None:
+def test_user_text_is_escaped(client: Client) -> None:
     hostile = "<script>alert(1)</script>"
     video = VideoFactory(title=hostile, description=f"{hostile} javascript:alert(1)", encoded=False)
     video.channel.display_name = hostile
@@ -129,7 +135,7 @@ def test_what_people_write_is_text_and_never_markup(client: Client) -> None:
         assert "<script>alert" not in client.get(address).content.decode()
 
 
-def test_a_channel_is_found_in_any_case_and_answers_under_its_own_name(client: Client) -> None:
+def test_channel_in_another_case_redirects_to_its_name(client: Client) -> None:
     UserFactory(username="Lumi")
 
     assert client.get("/@lumi/").headers["Location"] == "/@Lumi/"
@@ -137,13 +143,13 @@ def test_a_channel_is_found_in_any_case_and_answers_under_its_own_name(client: C
     assert client.get("/@nobody/").status_code == 404
 
 
-def test_a_suspended_channel_is_not_there(client: Client) -> None:
+def test_suspended_channel_is_not_found(client: Client) -> None:
     UserFactory(username="gone", is_active=False)
 
     assert client.get("/@gone/").status_code == 404
 
 
-def test_pages_say_their_language_and_theme(client: Client) -> None:
+def test_pages_have_the_chosen_language_and_theme(client: Client) -> None:
     client.cookies["theme"] = "dark"
     client.cookies["django_language"] = "zh-hans"
 
@@ -152,29 +158,40 @@ def test_pages_say_their_language_and_theme(client: Client) -> None:
     assert '<html lang="zh-Hans" data-theme="dark">' in html
 
 
-def test_a_theme_we_do_not_know_is_none(client: Client) -> None:
+def test_language_menu_names_each_language_in_itself(client: Client) -> None:
+    client.cookies["django_language"] = "zh-hans"
+
+    html = client.get("/").content.decode()
+
+    assert re.findall(r'name="language" value="([\w-]+)"[^>]*>(\w+)<', html) == [
+        ("en", "English"),
+        ("zh-hans", "简体中文"),
+    ]
+
+
+def test_unknown_theme_is_ignored(client: Client) -> None:
     client.cookies["theme"] = '"><script>'
 
     assert '<html lang="en">' in client.get("/").content.decode()
 
 
-def test_what_is_not_there_has_a_page(client: Client) -> None:
+def test_unknown_address_has_a_404_page(client: Client) -> None:
     response = client.get("/nothing/")
 
     assert response.status_code == 404
-    assert "There is nothing here" in response.content.decode()
+    assert "Page not found" in response.content.decode()
 
 
-def test_when_we_break_the_page_needs_nothing(django_assert_num_queries: Queries) -> None:
+def test_server_error_page_needs_no_query(django_assert_num_queries: Queries) -> None:
     with django_assert_num_queries(0):
         response = pages.server_error(RequestFactory().get("/"))
 
     assert response.status_code == 500
-    assert "Something of ours broke" in response.content.decode()
+    assert "Something went wrong on our side" in response.content.decode()
 
 
 @pytest.mark.parametrize("address", ["/", "/search/", "/accounts/login/", "/accounts/signup/"])
-def test_every_page_has_one_heading_one_main_and_names_for_its_controls(client: Client, address: str) -> None:
+def test_page_has_one_heading_one_main_and_named_buttons(client: Client, address: str) -> None:
     VideoFactory(encoded=False)
 
     html = client.get(address).content.decode()

@@ -1,4 +1,4 @@
-"""The admin: what moderators and administrators may see and do there, and that nobody else comes in."""
+"""Permissions of moderators and administrators in the admin, and refusal of everyone else."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.redis, pytest.mark.storage]
 STAFF = (Asker.MODERATOR, Asker.ADMINISTRATOR)
 OTHERS = tuple(asker for asker in Asker if asker not in STAFF)
 
-# What there is beside lists and forms; of accounts.user's password form, see MODELS.
+# Pages beside the lists and forms; for the password form of accounts.user, see MODELS.
 DESK = table("""
                                                       anonymous person owner moderator administrator suspended
 GET     /admin/                                           login  login login       200           200     login
@@ -44,7 +44,7 @@ GET     /admin/jsi18n/                                    login  login login    
 GET     /admin/autocomplete/                              login  login login       403           403     login
 GET     /admin/figures/                                   login  login login       200           200     login
 GET     /admin/live/                                      login  login login       200           200     login
-GET     /admin/knox/                                      login  login login       404           200     login
+GET     /admin/common/                                    login  login login       404           200     login
 GET     /admin/no/such/page/                              login  login login       404           404     login
 GET     /admin/r/{video_type}/{public_pk}/                login  login login       302           302     login
 GET     /admin/accounts/user/{person_pk}/password/        login  login login       403           200     login
@@ -60,11 +60,11 @@ POST    /admin/accounts/case/{case}/decide/#ban           login  login login    
 POST    /admin/accounts/case/{decided_case}/undo/{decision}/ login login login     302           302     login
 """)
 
-# By model: whom the tests look at, and what its list, its forms and its page for deleting allow.
+# For each model: the row under test, and the permissions on its list, its forms and its
+# delete page.
 MODELS = """
 model                  target       moderator           administrator
 auth.group             group        -                   see add change delete
-account.emailaddress   address      -                   see add change delete
 accounts.user          person       see                 see add change
 accounts.channel       channel      see change          see change
 accounts.follow        follow       see                 see
@@ -72,23 +72,25 @@ accounts.case          case         see                 see
 accounts.report        report       see                 see
 accounts.decision      decision     see                 see
 accounts.sanction      sanction     see                 see
-knox.authtoken         token        -                   see delete
+accounts.invitation    invitation   -                   see add change delete
+accounts.outboxentry   entry        -                   see
+accounts.sweepfailure  failure      -                   see
+accounts.apitoken      token        -                   see delete
 mfa.authenticator      factor       -                   see delete
 comments.comment       comment      see change          see change
 comments.danmaku       danmaku      see change          see change
 videos.video           public       see                 see change delete
 live.stream            stream       see change          see change
+common.pendingdeletion  pending     -                   see delete
 live.broadcast         broadcast    see                 see
 live.chatmessage       message      see                 see
 live.chatrestriction   restriction  see delete          see delete
 """
 
-# By action: upon whom or what, and whether it is done.
+# For each action: the row it is applied to, and whether it succeeds.
 ACTIONS = """
 model                  action              target          moderator  administrator
 auth.group             delete_selected     group           -          done
-account.emailaddress   delete_selected     address         -          done
-account.emailaddress   make_verified       address         -          done
 
 accounts.user          delete_selected     person          -          -
 accounts.user          time_out            person          done       done
@@ -104,6 +106,7 @@ accounts.user          restore             guest           done       done
 accounts.user          restore             colleague       -          done
 accounts.user          revoke_tokens       owner           done       done
 accounts.user          revoke_tokens       chief           -          done
+accounts.user          confirm_email       person          -          done
 accounts.user          make_moderator      person          -          done
 accounts.user          make_moderator      moderator       -          done
 accounts.user          make_administrator  person          -          done
@@ -126,7 +129,12 @@ accounts.decision      delete_selected     decision        -          -
 accounts.decision      take_back           decision        done       done
 accounts.sanction      delete_selected     sanction        -          -
 accounts.sanction      take_back           sanction        done       done
-knox.authtoken         delete_selected     token           -          done
+accounts.invitation    delete_selected     invitation      -          done
+accounts.outboxentry   delete_selected     entry           -          -
+accounts.outboxentry   try_again           entry           -          done
+accounts.sweepfailure  delete_selected     failure         -          -
+accounts.sweepfailure  try_again           failure         -          done
+accounts.apitoken      delete_selected     token           -          done
 mfa.authenticator      delete_selected     factor          -          done
 
 comments.comment       delete_selected     comment         -          -
@@ -154,6 +162,9 @@ live.broadcast         delete_selected     broadcast       -          -
 live.broadcast         end                 broadcast       done       done
 live.chatmessage       delete_selected     message         -          -
 live.chatrestriction   delete_selected     restriction     done       done
+
+common.pendingdeletion  delete_selected     pending         -          done
+common.pendingdeletion  try_now             pending         -          done
 """
 
 DECISION = {"reason": "spam", "duration_s": "86400", "version": "0"}
@@ -167,7 +178,7 @@ BODIES: dict[str, dict[str, Any]] = {
 
 
 def lines(text: str) -> list[list[str]]:
-    """The cells of a table, without its head; two spaces or more are between them."""
+    """Return the cells of a table without its header. Two or more spaces separate cells."""
     rows = [[cell.strip() for cell in line.split("  ") if cell.strip()] for line in text.splitlines()]
     return [row for row in rows if row][1:]
 
@@ -180,13 +191,10 @@ def tabled_models() -> dict[str, tuple[str, dict[Asker, set[str]]]]:
 
 
 def urls(world: World, model: str, target: str) -> dict[str, str]:
-    """The pages that every model has in the admin."""
+    """Return the URLs of the admin pages that every model has."""
     base, pk = f"admin:{model.replace('.', '_')}", [world.rows[target].pk]
     of_one = {name: reverse(f"{base}_{name}", args=pk) for name in ("change", "history", "delete")}
     return of_one | {name: reverse(f"{base}_{name}") for name in ("changelist", "add")}
-
-
-# --- Pages ----------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -198,14 +206,14 @@ def names(world: World) -> dict[str, str]:
     }
 
 
-def test_the_desk_answers_as_the_table_says(world: World, names: dict[str, str]) -> None:
+def test_desk_answers_according_to_the_table(world: World, names: dict[str, str]) -> None:
     for asker in Asker:
         answered = answers(world.client(asker), DESK, names, BODIES, frozenset(world.secrets))
         assert surprises(answered, expected(DESK, asker)) == {}, asker
 
 
 @pytest.mark.slow
-def test_lists_and_forms_are_for_whom_the_table_says(world: World) -> None:
+def test_lists_and_forms_are_open_according_to_the_table(world: World) -> None:
     for asker in STAFF:
         client = world.client(asker)
         found = {
@@ -216,7 +224,7 @@ def test_lists_and_forms_are_for_whom_the_table_says(world: World) -> None:
 
 
 def powers(client: Client, pages: dict[str, str], secrets: set[str]) -> set[str]:
-    """What the pages of a model let somebody do; related pages agree about it."""
+    """Return the permissions that the pages of a model grant. Related pages must agree."""
     asked = {
         name: asked_for(client, pages[page], how, secrets)
         for name, page, how in (
@@ -237,7 +245,7 @@ def powers(client: Client, pages: dict[str, str], secrets: set[str]) -> set[str]
 
 
 def asked_for(client: Client, page: str, data: dict[str, str] | None, secrets: set[str]) -> bool:
-    """Whether ``page`` shows itself, or takes ``data`` as its form; one that refuses writes nothing."""
+    """Return whether ``page`` opens, or accepts ``data`` as its form. A refusal must write nothing."""
     with undone(), writes() as written:
         response = client.get(page) if data is None else client.post(page, data)
     text = response.content.decode()
@@ -245,20 +253,20 @@ def asked_for(client: Client, page: str, data: dict[str, str] | None, secrets: s
     if response.status_code == 403:
         assert written == [], page
         return False
-    if data == {}:  # an empty form was read if it was saved, or came back with its errors
+    if data == {}:  # an accepted empty form was saved, or came back with its errors
         return response.status_code == 302 or bool(response.context.get("errors"))
     assert response.status_code == (302 if data else 200), page
     return True
 
 
-def test_nobody_else_comes_in(world: World) -> None:
+def test_others_are_redirected_to_sign_in(world: World) -> None:
     for asker in OTHERS:
         answered = each_page(world.client(asker), world)
         sent_to = {response.headers.get("Location", "").partition("?")[0] for response in answered.values()}
         assert sent_to == {"/admin/login/"}, asker
 
 
-def test_staff_without_a_role_see_nothing(world: World) -> None:
+def test_staff_without_a_role_are_refused_everywhere(world: World) -> None:
     client = Client()
     client.force_login(UserFactory(is_staff=True))
 
@@ -268,13 +276,13 @@ def test_staff_without_a_role_see_nothing(world: World) -> None:
 
 
 def each_page(client: Client, world: World) -> dict[str, Any]:
-    """What every page of every model answers."""
+    """Return the response of every page of every model."""
     pages = [urls(world, model, target) for model, (target, _powers) in tabled_models().items()]
     return {page: client.get(page) for found in pages for page in found.values()}
 
 
 @pytest.mark.parametrize("asker", STAFF)
-def test_whoever_was_suspended_is_out(asker: Asker, world: World) -> None:
+def test_suspended_staff_lose_access_at_once(asker: Asker, world: World) -> None:
     client = world.client(asker)
     before = client.get("/admin/").status_code
 
@@ -283,11 +291,8 @@ def test_whoever_was_suspended_is_out(asker: Asker, world: World) -> None:
     assert (before, client.get("/admin/").status_code) == (200, 302)
 
 
-# --- Actions --------------------------------------------------------------------------
-
-
 @pytest.mark.slow
-def test_actions_are_done_for_whom_the_table_says(world: World) -> None:
+def test_actions_succeed_according_to_the_table(world: World) -> None:
     for name in ("chief", "colleague"):
         world.token_of(name)
     column = {Asker.MODERATOR: 3, Asker.ADMINISTRATOR: 4}
@@ -305,9 +310,6 @@ def acted(client: Client, world: World, model: str, action: str, target: str) ->
     chosen = {"action": action, "_selected_action": str(world.rows[target].pk), "post": "yes", **DECISION}
     word = answer(client, Row("POST", page, {}), {}, chosen, frozenset(world.secrets))
     return {"302": "done", "302-": "-", "403": "-", "200-": "-"}.get(word, word)
-
-
-# --- Nothing is forgotten ---------------------------------------------------------------
 
 
 def test_every_model_of_the_admin_is_in_the_table() -> None:
@@ -332,7 +334,7 @@ def test_every_route_of_the_admin_is_in_a_table(world: World, names: dict[str, s
     pages = [row.path(names) for row in DESK]
     for model, (target, _powers) in tabled_models().items():
         found = urls(world, model, target)
-        pages += [*found.values(), found["change"].removesuffix("change/")]  # the last only leads there
+        pages += [*found.values(), found["change"].removesuffix("change/")]  # redirects to the form
 
     tabled = {resolve(page).route for page in pages}
 

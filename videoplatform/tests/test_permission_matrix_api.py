@@ -1,4 +1,4 @@
-"""Every endpoint of the API, and what it answers to whom."""
+"""Permissions of the API: the answer of every endpoint to each asker."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ API = table("""
                                                       anonymous person owner moderator administrator suspended
 # Oneself and others
 POST    /api/v1/accounts/register/                          201    201   201       201           201       201
+GET     /api/v1/accounts/register/challenge/                200    200   200       200           200       200
 POST    /api/v1/accounts/token/                             200    200   200       200           200       401
 GET     /api/v1/accounts/me/                                401    200   200       200           200       401
 PATCH   /api/v1/accounts/me/                                401    200   200       200           200       401
@@ -122,7 +123,7 @@ POST    /api/v1/live/{owner}/stream-key/                    401    403   201    
 DELETE  /api/v1/live/{owner}/stream-key/                    401    403   204       403           403       401
 """)
 
-# The same stream, private.
+# The same stream after it became private.
 PRIVATE_STREAM = table("""
                                                       anonymous person owner moderator administrator suspended
 GET     /api/v1/channels/{owner}/                           200    200   200       200           200       404
@@ -167,8 +168,9 @@ BODIES: dict[str, dict[str, Any]] = {
     "PATCH /api/v1/live/{owner}/": {"title": "Changed"},
 }  # fmt: skip
 
-# They ask for nobody: an identity that does not count is not looked at.
+# Endpoints without authentication: an invalid token is ignored.
 BLIND = (
+    "GET /api/v1/accounts/register/challenge/",
     "POST /api/v1/accounts/register/",
     "POST /api/v1/accounts/token/",
     "GET /api/v1/videos/{public}/danmaku/",
@@ -179,12 +181,13 @@ def answered(client: Client, world: World, rows: Any = API) -> dict[str, str]:
     return answers(client, rows, world.names, BODIES, frozenset(world.secrets))
 
 
-def test_every_endpoint_answers_as_the_table_says(world: World) -> None:
+@pytest.mark.slow
+def test_endpoints_answer_according_to_the_table(world: World) -> None:
     for asker in Asker:
         assert surprises(answered(world.client(asker), world), expected(API, asker)) == {}, asker
 
 
-def test_a_private_stream_is_a_secret(world: World) -> None:
+def test_private_stream_answers_according_to_the_table(world: World) -> None:
     edit_stream(world.rows["stream"], visibility="private")
 
     for asker in Asker:
@@ -192,10 +195,7 @@ def test_a_private_stream_is_a_secret(world: World) -> None:
         assert surprises(answers, expected(PRIVATE_STREAM, asker)) == {}, asker
 
 
-# --- What was taken away ------------------------------------------------------------
-
-
-def test_whoever_is_suspended_reads_what_everyone_reads(world: World) -> None:
+def test_suspended_person_gets_the_answers_of_anonymous_people(world: World) -> None:
     client = world.client(Asker.PERSON)
 
     world.suspend("person")
@@ -204,7 +204,7 @@ def test_whoever_is_suspended_reads_what_everyone_reads(world: World) -> None:
 
 
 @pytest.mark.parametrize("who", ["person", "administrator"])
-def test_a_token_from_before_a_suspension_opens_nothing(who: str, world: World) -> None:
+def test_token_stops_working_after_suspension(who: str, world: World) -> None:
     client = Client(headers={"Authorization": f"Token {world.token_of(who)}"})
     before = client.get("/api/v1/accounts/me/").status_code
 
@@ -217,7 +217,7 @@ def test_a_token_from_before_a_suspension_opens_nothing(who: str, world: World) 
 
 
 @pytest.mark.parametrize("role", Role)
-def test_a_role_that_was_taken_away_counts_no_more(role: Role, world: World) -> None:
+def test_revoked_role_gives_no_permissions(role: Role, world: World) -> None:
     client = world.client(Asker(role.value))
 
     services.revoke_role(user=world.person(role.value), role=role)
@@ -227,9 +227,6 @@ def test_a_role_that_was_taken_away_counts_no_more(role: Role, world: World) -> 
         "DELETE /api/v1/channels/{owner}/follow/": "204-",
     }
     assert surprises(answered(client, world), expected(API, Asker.PERSON) | is_a_follower) == {}
-
-
-# --- Nothing is forgotten -------------------------------------------------------------
 
 
 def nameless(path: str) -> str:
@@ -247,7 +244,7 @@ def test_every_endpoint_of_the_openapi_document_is_in_the_table() -> None:
 
 def test_every_route_below_the_api_is_in_the_table(world: World) -> None:
     below = {route for route in routes() if route.startswith("api/v1/")}
-    # The router's other spelling of the same views, ``videos.json``.
+    # The router's second form of the same URLs, ``videos.json``.
     spelt_otherwise = {route for route in below if "(?P<format>" in route}
 
     tabled = {resolve(row.path(world.names)).route for row in API}

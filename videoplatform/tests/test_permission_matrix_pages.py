@@ -1,4 +1,4 @@
-"""Every page, fragment and playlist, and what it shows to whom; the admin has a table of its own."""
+"""Permissions of pages, fragments and playlists for each asker; the admin has its own table."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ GET     /healthz                                            200    200   200    
 GET     /                                                   200    200   200       200           200       200
 GET     /search/?q=owner                                    200    200   200       200           200       200
 GET     /live/                                              200    200   200       200           200       200
-POST    /i18n/setlang/                                      302-  302-  302-      302-          302-      302-
+POST    /i18n/setlang/                                      302-   302   302       302           302      302-
 GET     /api/schema/                                        200    200   200       200           200       200
 GET     /api/docs/                                          200    200   200       200           200       200
 
@@ -46,6 +46,11 @@ GET     /embed/{private}/                                   404    404   404    
 GET     /embed/{hidden}/                                    404    404   404       404           404       404
 GET     /oembed/?url=http://testserver/watch/{public}/      200    200   200       200           200       404
 GET     /oembed/?url=http://testserver/watch/{private}/     404    404   404       404           404       404
+GET     /watch/{public}/poster.jpg                          404    404   404       404           404       404
+GET     /watch/{private}/poster.jpg                         404    404   404       404           404       404
+GET     /@{owner}/live/embed/                               200    200   200       200           200       404
+GET     /@{owner}/live/poster.jpg                           404    404   404       404           404       404
+GET     /oembed/?url=http://testserver/@{owner}/live/       200    200   200       200           200       404
 
 # Playlists
 GET     /videos/{public}/hls/{public_key}/multivariant.m3u8     200  200 200       200           200       404
@@ -118,7 +123,7 @@ POST    /studio/live/end/                                 login   302-   302    
 # Oneself
 GET     /accounts/settings/                               login    200   200       200           200     login
 POST    /accounts/settings/                               login    302   302       302           302     login
-POST    /accounts/settings/tokens/create/                 login    200   200       200           200     login
+POST    /accounts/settings/tokens/create/                 login   302-  302-      302-          302-     login
 POST    /accounts/settings/tokens/revoke/                 login   302-   302      302-          302-     login
 GET     /notifications/                                   login    200   200       200           200     login
 POST    /notifications/                                   login   302-   302      302-          302-     login
@@ -150,11 +155,15 @@ GET     /accounts/2fa/recovery-codes/generate/            login    302   302    
 GET     /accounts/2fa/recovery-codes/download/            login    404   404       404           404     login
 """)
 
-# The same stream, private: its recording is as secret, except for who holds its access key.
+# The same stream after it became private. Its recording is private as well, except with the
+# access key.
 PRIVATE_STREAM = table("""
                                                       anonymous person owner moderator administrator suspended
 GET     /@{owner}/                                          200    200   200       200           200       404
 GET     /@{owner}/live/                                     404    404   200       200           200       404
+GET     /@{owner}/live/embed/                               404    404   404       404           404       404
+GET     /@{owner}/live/poster.jpg                           404    404   404       404           404       404
+GET     /oembed/?url=http://testserver/@{owner}/live/       404    404   404       404           404       404
 GET     /live-dvr/{broadcast}/open/multivariant.m3u8        404    404   404       404           404       404
 GET     /live-dvr/{broadcast}/open/r0.m3u8                  404    404   404       404           404       404
 GET     /live-dvr/{broadcast}/{access_key}/r0.m3u8          200    200   200       200           200       404
@@ -162,7 +171,7 @@ GET     /report/chat_message/{message}/                   login    404   200    
 GET     /report/broadcast/{broadcast}/                    login    404   200       200           200     login
 """)
 
-# Asks every server and worker, of which a test has none.
+# It depends on servers and workers that do not run in tests.
 ELSEWHERE = {"readyz"}
 
 VTT = b"WEBVTT\n\n00:00.000 --> 00:01.000\nHello\n"
@@ -198,12 +207,12 @@ def answered(client: Client, world: World, rows: Any = PAGES) -> dict[str, str]:
 
 
 @pytest.mark.slow
-def test_every_page_answers_as_the_table_says(world: World) -> None:
+def test_pages_answer_according_to_the_table(world: World) -> None:
     for asker in Asker:
         assert surprises(answered(world.client(asker), world), expected(PAGES, asker)) == {}, asker
 
 
-def test_a_private_stream_is_a_secret(world: World) -> None:
+def test_private_stream_answers_according_to_the_table(world: World) -> None:
     edit_stream(world.rows["stream"], visibility="private")
 
     for asker in Asker:
@@ -211,7 +220,7 @@ def test_a_private_stream_is_a_secret(world: World) -> None:
         assert surprises(answers, expected(PRIVATE_STREAM, asker)) == {}, asker
 
 
-def test_whoever_is_suspended_reads_what_everyone_reads(world: World) -> None:
+def test_suspended_person_gets_the_pages_of_anonymous_people(world: World) -> None:
     client = world.client(Asker.PERSON)
 
     world.suspend("person")
@@ -220,7 +229,7 @@ def test_whoever_is_suspended_reads_what_everyone_reads(world: World) -> None:
 
 
 @pytest.mark.parametrize("who", ["owner", "moderator"])
-def test_a_token_opens_playlists_until_its_person_is_suspended(who: str, world: World) -> None:
+def test_token_opens_playlists_until_suspension(who: str, world: World) -> None:
     client = Client(headers={"Authorization": f"Token {world.token_of(who)}"})
     address = "/videos/{private}/hls/{private_key}/720p.m3u8".format(**world.names)
 
@@ -233,7 +242,7 @@ def test_a_token_opens_playlists_until_its_person_is_suspended(who: str, world: 
 def test_every_route_of_the_site_is_in_the_table(world: World) -> None:
     elsewhere = {route for route in routes() if route.startswith(("admin/", "api/v1/"))} | ELSEWHERE
 
-    rows = [row for row in PAGES if row.target != "/healthz"]  # answered in front of all routes
+    rows = [row for row in PAGES if row.target != "/healthz"]  # answered by middleware, before any route
     tabled = {resolve(row.path(world.names).partition("?")[0]).route for row in rows}
 
     assert tabled == routes() - elsewhere

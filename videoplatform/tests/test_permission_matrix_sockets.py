@@ -1,4 +1,4 @@
-"""Every WebSocket, and what it says first to whom: the type of a message, or the code it closes with."""
+"""Permissions of WebSockets: the type of the first message, or the close code, for each asker."""
 
 from __future__ import annotations
 
@@ -40,8 +40,9 @@ WS  /ws/live/{owner}/chat/?ticket=forged         4001     4001     4001      400
 WS  /ws/live/nobody-here/chat/                   4004     4004     4004      4004          4004      4004
 """)
 
-# With a ticket from when the stream was public and everybody still what they were.
-# It lives for a minute and asks no database; what it lets the suspended owner say, a test below tells.
+# With a ticket issued while the stream was public and nobody was suspended. A ticket is
+# valid for a minute without a database check; a test below covers its use by the suspended
+# owner.
 PRIVATE_STREAM = table("""
                                             anonymous   person    owner moderator administrator suspended
 WS  /ws/live/{owner}/chat/                       4004     4004     4004      4004          4004      4004
@@ -77,19 +78,19 @@ async def first_word(path: str, cookie: str, origin: str) -> str:
     is_open, _code = await socket.connect(PATIENCE_S)
     if not is_open:
         return "turned away"
-    # The page of a conversation speaks first; to the others this means nothing.
+    # A conversation socket sends nothing before this message; the others ignore it.
     await socket.send_json_to({"type": "showing", "comments": ["gone"]})
     output = await socket.receive_output(PATIENCE_S)
     await socket.disconnect(timeout=PATIENCE_S)
     return str(output["code"]) if output["type"] == "websocket.close" else json.loads(output["text"])["type"]
 
 
-async def test_every_socket_begins_as_the_table_says(world: World) -> None:
+async def test_sockets_answer_according_to_the_table(world: World) -> None:
     for asker in Asker:
         assert surprises(await answered(asker, SOCKETS, world), expected(SOCKETS, asker)) == {}, asker
 
 
-async def test_the_room_of_a_private_stream_is_a_secret(world: World) -> None:
+async def test_room_of_a_private_stream_answers_according_to_the_table(world: World) -> None:
     await sync_to_async(edit_stream)(world.rows["stream"], visibility="private")
 
     for asker in Asker:
@@ -98,7 +99,7 @@ async def test_the_room_of_a_private_stream_is_a_secret(world: World) -> None:
 
 
 @pytest.mark.parametrize("origin", [ANOTHERS, NOBODYS])
-async def test_a_cookie_opens_sockets_for_our_own_pages_only(origin: str, world: World) -> None:
+async def test_cookie_opens_sockets_only_from_our_origin(origin: str, world: World) -> None:
     said = await answered(Asker.OWNER, SOCKETS, world, origin=origin)
 
     by_cookie = {request: word for request, word in said.items() if "/chat/" not in request}
@@ -108,7 +109,7 @@ async def test_a_cookie_opens_sockets_for_our_own_pages_only(origin: str, world:
 
 
 @pytest.mark.parametrize("who", ["owner", "moderator", "administrator"])
-async def test_a_ticket_from_before_a_suspension_is_silent(who: str, world: World) -> None:
+async def test_ticket_allows_no_writing_after_suspension(who: str, world: World) -> None:
     ticket = await sync_to_async(ticket_of)(Asker(who), world)
     await sync_to_async(world.suspend)(who)
 
@@ -120,7 +121,7 @@ async def test_a_ticket_from_before_a_suspension_is_silent(who: str, world: Worl
     assert (said, moderated) == ("silenced", {"forbidden"})
 
 
-async def test_whoever_neither_owns_nor_moderates_a_room_moderates_nothing(world: World) -> None:
+async def test_viewer_cannot_moderate_a_room(world: World) -> None:
     ticket = await sync_to_async(ticket_of)(Asker.PERSON, world)
 
     async with joined(f"/ws/live/owner/chat/?ticket={ticket}") as socket:
@@ -131,7 +132,7 @@ async def test_whoever_neither_owns_nor_moderates_a_room_moderates_nothing(world
 
 
 async def refusals_of_moderation(socket: Socket, world: World) -> set[str]:
-    """The codes with which everything is refused that moderators do."""
+    """Return the error codes of all moderation messages."""
     return {
         await refusal_of(socket, {"type": "delete", "id": world.rows["message"].public_id}),
         await refusal_of(socket, {"type": "timeout", "username": "person", "seconds": 60}),

@@ -1,4 +1,4 @@
-"""Six people, and something of every kind to ask for: what the permission tables name in braces."""
+"""Six people, and one object of every kind: the names in braces of the permission tables."""
 
 from __future__ import annotations
 
@@ -16,17 +16,18 @@ from django.test.client import Client, ClientHandler
 from django.utils import timezone
 from pytest_django import Settings
 
-from accounts import moderation
+from accounts import moderation, tokens
 from accounts import services as account_services
-from accounts.models import MODERATORS, Decision, Follow, User
+from accounts.models import MODERATORS, Decision, Follow, Invitation, OutboxEntry, SweepFailure, User
 from accounts.services import Role
 from accounts.tests.factories import UserFactory
 from comments.tests.factories import CommentFactory, DanmakuFactory
-from live import liveness
+from common import storage
+from common.models import PendingDeletion
+from live import ingest_presence
 from live import services as live_services
 from live.models import Broadcast, ChatRestriction
 from live.tests.factories import BroadcastFactory, ChatMessageFactory
-from videoplatform import storage
 from videoplatform.tests.askers import Asker
 from videos import services as video_services
 from videos.models import CaptionTrack, Video
@@ -43,12 +44,12 @@ HEALTH = {
 
 @dataclass(slots=True)
 class World:
-    """``rows`` by the name that tables use; ``words`` are names for what is no row."""
+    """The objects of the tables: ``rows`` by their name in the tables, ``words`` for names without a row."""
 
     rows: dict[str, Any] = field(default_factory=dict)
     words: dict[str, str] = field(default_factory=dict)
     secrets: set[str] = field(default_factory=set)
-    # One for all clients: making its middleware is slower than what most rows ask.
+    # Shared by all clients: creating its middleware takes longer than most requests.
     handler: ClientHandler = field(default_factory=partial(ClientHandler, enforce_csrf_checks=False))
 
     @property
@@ -65,10 +66,10 @@ class World:
         )
 
     def token_of(self, name: str) -> str:
-        return account_services.create_token(user=self.person(name))[1]
+        return tokens.create_token(user=self.person(name))[1]
 
     def client(self, asker: Asker) -> Client:
-        """The browser of ``asker``; who asks for that of the suspended has suspended the owner, for good."""
+        """Return a client signed in as ``asker``. SUSPENDED also suspends the owner permanently."""
         client = Client()
         client.handler = self.handler
         if asker is Asker.SUSPENDED:
@@ -85,11 +86,12 @@ def _name_of(row: Any) -> str:
 
 @pytest.fixture
 def world(bucket: str, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> World:
-    """Everything belongs to ``owner`` unless its name or its maker says otherwise."""
-    # A quarter of a second for every password is meant for those who guess them.
+    """Return a world whose objects belong to ``owner``, unless their name or creating function differs."""
+    # The slow hash is meant to stop guessing; it takes a quarter of a second for each
+    # password.
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-    # What an ingest says of itself would go stale while a table is asked.
-    monkeypatch.setattr(liveness, "HEALTH_FOR_S", 3600)
+    # The health reported by an ingest would expire during a table.
+    monkeypatch.setattr(ingest_presence, "HEALTH_FOR_S", 3600)
     world = World()
     for make in (_people, _videos, _conversations, _broadcasts, _moderation, _accounts):
         make(world)
@@ -97,7 +99,7 @@ def world(bucket: str, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> W
 
 
 def _people(world: World) -> None:
-    """``guest`` writes comments; ``colleague`` is another moderator, ``chief`` another administrator."""
+    """Create the people. ``guest`` writes comments, ``colleague`` moderates, ``chief`` administrates."""
     long_ago = timezone.now() - timedelta(days=30)
     for name in ("owner", "person", "moderator", "administrator", "guest", "colleague", "chief"):
         world.rows[name] = UserFactory(username=name, date_joined=long_ago)
@@ -150,16 +152,17 @@ def _conversations(world: World) -> None:
 
 
 def _broadcasts(world: World) -> None:
-    """The owner is on air; everybody else has a stream and is not."""
+    """Put the owner on air; everybody else gets a stream without a broadcast."""
     everyone = [row for row in world.rows.values() if isinstance(row, User)]
     streams = {user.username: live_services.stream_of(user.channel) for user in everyone}
     stream = streams["owner"]
     key = live_services.rotate_stream_key(stream)
-    # More viewers than a test will bring: a heartbeat counts in Redis, and is no new peak for SQL.
+    # More than any viewer count of a test, so that heartbeats change only Redis, not the
+    # peak in SQL.
     broadcast: Broadcast = BroadcastFactory(
         stream=stream, recording=_recording(world.person("owner")), peak_viewer_count=1000
     )
-    liveness.note_health(broadcast.public_id, HEALTH)
+    ingest_presence.note_health(broadcast.public_id, HEALTH)
     guest = world.person("guest")
     world.rows |= {
         "stream": stream,
@@ -175,14 +178,14 @@ def _recording(owner: User) -> Video:
     video = recordings.start_recording(
         channel=owner.channel, title="Live", category="other", visibility="public"
     )
-    recordings.add_renditions(video, [RECORDED])
+    recordings.note_renditions(video, [RECORDED])
     job = recordings.open_job(video, is_continuous=False, began_at=timezone.now())
     recordings.append_segment(job, duration_s=4.0, size_bytes=1)
     return video
 
 
 def _moderation(world: World) -> None:
-    """One case waits, others are decided; the guest is timed out."""
+    """Create an open case and decided ones, and time out the guest."""
     by = world.person("colleague")
     report, _is_new = moderation.report(
         by=world.person("person"),
@@ -212,15 +215,19 @@ def _moderation(world: World) -> None:
 
 def _accounts(world: World) -> None:
     owner, guest = world.person("owner"), world.person("guest")
-    token, secret = account_services.create_token(user=owner)
+    token, secret = tokens.create_token(user=owner)
     totp_secret = generate_totp_secret()
     world.rows |= {
         "channel": owner.channel,
         "token": token,
+        "pending": PendingDeletion.objects.create(path="videos/gone/", last_pass_at=timezone.now()),
         "factor": TOTP.activate(guest, totp_secret).instance,
         "address": EmailAddress.objects.create(user=guest, email="guest@example.org", primary=True),
         "group": Group.objects.get(name=MODERATORS),
         "follow": Follow.objects.create(follower=world.person("person"), channel=owner.channel),
+        "invitation": Invitation.objects.create(note="guests"),
+        "entry": OutboxEntry.objects.create(handler="accounts.mail.mail_decision", arguments=[0]),
+        "failure": SweepFailure.objects.create(sweep="complete", row_pk=1, error="LookupError"),
     }
     world.words["token_digest"] = token.digest
     world.secrets |= {secret, totp_secret}

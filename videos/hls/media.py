@@ -10,14 +10,19 @@ from .attributes import decimal, quoted, tag, uri_line
 
 # EXT-X-MAP outside I-frame playlists needs 6; players of fMP4 expect 7 (RFC 8216, 7).
 VERSION = 7
+# EXT-X-SKIP needs 9, and a delta update must keep the last six target durations
+# (draft-pantos-hls-rfc8216bis, 8 and 4.4.3.8).
+DELTA_VERSION = 9
+SKIP_TARGETS = 6
 
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """One media segment and the init segment it is read with.
+    """One media segment and its init segment.
 
-    ``is_discontinuous`` says that its timestamps do not follow the one before;
-    ``taken_at`` is the wall clock of its first picture, where that is of interest.
+    ``is_discontinuous`` means that its timestamps do not continue those of the
+    previous segment.  ``taken_at`` is the wall-clock time of its first frame, or None
+    to leave it out of the playlist.
     """
 
     uri: str
@@ -29,41 +34,66 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class MediaPlaylist:
-    """The segments a player may fetch now.
+    """The list of segments that a player may fetch now.
 
-    Until ``is_complete`` the playlist is an ``EVENT``, which may grow at its end,
-    and asks players to begin at 0 instead of near that end; then it is a ``VOD``
-    and never changes.  ``target_duration_s`` stays the same all along and bounds
-    every segment, rounded to whole seconds.
+    Until ``is_complete``, the playlist is an ``EVENT``: it may grow at its end, and it
+    asks players to start at 0 instead of near the end.  Then it is a ``VOD`` and never
+    changes.  ``target_duration_s`` stays constant.  No segment's duration, rounded to
+    whole seconds, exceeds it.
+
+    An ``EVENT`` of several hours is long and is requested every few seconds, so it
+    offers delta updates: ``is_delta`` leaves out the segments that a player already has.
     """
 
     segments: tuple[Segment, ...]
     target_duration_s: int
     is_complete: bool = True
 
-    def render(self) -> str:
-        """Return the playlist's text.  Raises ValueError for a segment longer than the target duration."""
-        # Halves count up: 4.5 s is not within 4 s (4.3.3.1).
+    def render(self, *, is_delta: bool = False) -> str:
+        """Return the playlist's text, as a delta update if requested and possible.
+
+        Raises ValueError for a segment longer than the target duration.
+        """
+        # Halves round up: a segment of 4.5 s exceeds a target of 4 s (4.3.3.1).
         too_long = [s for s in self.segments if int(s.duration_s + 0.5) > self.target_duration_s]
         if too_long:
             raise ValueError(f"{len(too_long)} segments are longer than {self.target_duration_s} s")
-        lines = [*self._head(), *self._body(), *(["#EXT-X-ENDLIST"] if self.is_complete else [])]
+        skipped = self._skippable() if is_delta and not self.is_complete else 0
+        lines = [
+            *self._head(DELTA_VERSION if skipped else VERSION),
+            *([tag("EXT-X-SKIP", [("SKIPPED-SEGMENTS", str(skipped))])] if skipped else []),
+            *self._body(skipped),
+            *(["#EXT-X-ENDLIST"] if self.is_complete else []),
+        ]
         return "\n".join(lines) + "\n"
 
-    def _head(self) -> list[str]:
+    def _head(self, version: int) -> list[str]:
+        growing = [
+            tag("EXT-X-SERVER-CONTROL", [("CAN-SKIP-UNTIL", str(SKIP_TARGETS * self.target_duration_s))]),
+            tag("EXT-X-START", [("TIME-OFFSET", "0")]),
+        ]
         return [
             "#EXTM3U",
-            f"#EXT-X-VERSION:{VERSION}",
+            f"#EXT-X-VERSION:{version}",
             f"#EXT-X-TARGETDURATION:{self.target_duration_s}",
             f"#EXT-X-PLAYLIST-TYPE:{'VOD' if self.is_complete else 'EVENT'}",
             "#EXT-X-INDEPENDENT-SEGMENTS",
-            *([] if self.is_complete else [tag("EXT-X-START", [("TIME-OFFSET", "0")])]),
+            *([] if self.is_complete else growing),
         ]
 
-    def _body(self) -> Iterator[str]:
-        """Yield each segment's lines, with a map wherever it differs from the one before."""
+    def _skippable(self) -> int:
+        """Return the number of segments at the beginning that a delta update may leave out."""
+        after_s = 0.0
+        for kept, segment in enumerate(reversed(self.segments)):
+            if after_s >= SKIP_TARGETS * self.target_duration_s:
+                return len(self.segments) - kept
+            after_s += segment.duration_s
+        return 0
+
+    def _body(self, skipped: int) -> Iterator[str]:
+        """Yield each segment's lines, with ``EXT-X-MAP`` after every change of the init segment."""
         map_uri = None
-        for segment in self.segments:
+        for segment in self.segments[skipped:]:
             if segment.is_discontinuous:
                 yield "#EXT-X-DISCONTINUITY"
             if segment.map_uri != map_uri:

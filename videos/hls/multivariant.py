@@ -1,4 +1,4 @@
-"""The multivariant playlist: which renditions there are, and what it takes to play them (RFC 8216, 4.3.4)."""
+"""The multivariant playlist: all renditions and the requirements for playing them (RFC 8216, 4.3.4)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .media import VERSION
 
 @dataclass(frozen=True, slots=True)
 class AudioRendition:
-    """One sound track; players offer ``name``, and ``language`` is an RFC 5646 tag or empty."""
+    """One audio track.  Players show ``name``; ``language`` is an RFC 5646 tag or empty."""
 
     group_id: str
     name: str
@@ -23,11 +23,12 @@ class AudioRendition:
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """One picture quality, or sound alone.
+    """One video quality, or audio alone.
 
-    ``bandwidth_bps`` is the highest bitrate of any segment together with the
-    sound that goes with it.  ``codecs`` names everything a player must decode,
-    separated by commas; ``resolution`` is width and height in pixels.
+    ``bandwidth_bps`` is the peak bitrate, including the audio rendition.  ``codecs``
+    lists all codecs that a player must decode, separated by commas.  ``resolution`` is
+    the width and height in pixels.  ``has_captions`` is False only if the video is known
+    to contain no closed captions.
     """
 
     uri: str
@@ -37,11 +38,12 @@ class Variant:
     resolution: tuple[int, int] | None = None
     frame_rate: float | None = None
     audio_group: str | None = None
+    has_captions: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class MultivariantPlaylist:
-    """All renditions of one video, best first."""
+    """The list of all renditions of one video, best first."""
 
     variants: tuple[Variant, ...]
     audio: tuple[AudioRendition, ...] = ()
@@ -55,21 +57,39 @@ class MultivariantPlaylist:
             "#EXTM3U",
             f"#EXT-X-VERSION:{VERSION}",
             "#EXT-X-INDEPENDENT-SEGMENTS",
-            *(_audio(rendition) for rendition in _distinctly_named(self.audio)),
+            *(_audio(rendition) for rendition in _told_apart(self.audio)),
             *(line for variant in self.variants for line in _variant(variant)),
         ]
         return "\n".join(lines) + "\n"
 
 
-def _distinctly_named(audio: tuple[AudioRendition, ...]) -> list[AudioRendition]:
-    """Number names that occur again in a group: each must be unique (RFC 8216, 4.3.4.1.1)."""
-    seen: dict[tuple[str, str], int] = {}
-    named = []
+def _told_apart(audio: tuple[AudioRendition, ...]) -> list[AudioRendition]:
+    """Return ``audio`` with unique names and one automatic choice per language (RFC 8216, 4.3.4.1.1).
+
+    Repeated names in a group are numbered.  Of several renditions in one language,
+    only the default one, or else the first, keeps ``is_autoselect``.
+    """
+    names: set[tuple[str, str]] = set()
+    told = []
     for rendition in audio:
-        key = (rendition.group_id, rendition.name)
-        count = seen[key] = seen.get(key, 0) + 1
-        named.append(rendition if count == 1 else replace(rendition, name=f"{rendition.name} {count}"))
-    return named
+        name, count = rendition.name, 1
+        while (rendition.group_id, name) in names:
+            count += 1
+            name = f"{rendition.name} {count}"
+        names.add((rendition.group_id, name))
+        is_chosen = rendition is _choice(rendition, audio)
+        told.append(replace(rendition, name=name, is_autoselect=rendition.is_autoselect and is_chosen))
+    return told
+
+
+def _choice(rendition: AudioRendition, audio: tuple[AudioRendition, ...]) -> AudioRendition:
+    """Return the rendition that a player selects by itself in the group and language of ``rendition``."""
+    alike = [
+        other for other in audio
+        if (other.group_id, other.language) == (rendition.group_id, rendition.language)
+        and (other.is_autoselect or other.is_default)
+    ]  # fmt: skip
+    return next((other for other in alike if other.is_default), alike[0] if alike else rendition)
 
 
 def _audio(rendition: AudioRendition) -> str:
@@ -81,7 +101,7 @@ def _audio(rendition: AudioRendition) -> str:
             ("NAME", quoted(rendition.name)),
             ("LANGUAGE", quoted(rendition.language) if rendition.language else None),
             ("DEFAULT", yes_no(rendition.is_default)),
-            # What is chosen by default is chosen automatically as well.
+            # A default rendition must be selected automatically as well (4.3.4.1).
             ("AUTOSELECT", yes_no(rendition.is_autoselect or rendition.is_default)),
             ("CHANNELS", quoted(str(rendition.channels))),
             ("URI", quoted(rendition.uri)),
@@ -98,5 +118,6 @@ def _variant(variant: Variant) -> list[str]:
         ("RESOLUTION", f"{size[0]}x{size[1]}" if size else None),
         ("FRAME-RATE", f"{rate:.3f}" if rate else None),
         ("AUDIO", quoted(variant.audio_group) if variant.audio_group else None),
+        ("CLOSED-CAPTIONS", None if variant.has_captions else "NONE"),
     ]
     return [tag("EXT-X-STREAM-INF", attributes), uri_line(variant.uri)]

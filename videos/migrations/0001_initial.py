@@ -116,36 +116,36 @@ class Migration(migrations.Migration):
                             ("empty_file", "The file is empty. Export it again and upload the new file."),
                             (
                                 "not_media",
-                                "This is not a video file we can read. Export it as MP4 and try again.",
+                                "This is not a supported video file. Export it as MP4 and try again.",
                             ),
                             (
                                 "no_streams",
-                                "This file has no picture or sound in it. Export it as MP4 and try again.",
+                                "This file contains no video or audio. Export it as MP4 and try again.",
                             ),
                             (
                                 "unsupported_codec",
-                                "We cannot read the format inside this file. Export it as MP4 (H.264) and try again.",  # noqa: E501
+                                "The format of this file is not supported. Export it as MP4 (H.264) and try again.",  # noqa: E501
                             ),
-                            ("encrypted", "This file is copy-protected. Upload one without protection."),
+                            ("encrypted", "This file is copy-protected. Upload an unprotected file."),
                             (
                                 "limits_exceeded",
-                                "This file is larger, longer or more complex than we accept.",
+                                "This file is too large, too long or too complex.",
                             ),
                             (
                                 "references_outside",
-                                "This file only points to other files. Upload the video itself.",
+                                "This file only links to other files. Upload the video itself.",
                             ),
                             (
                                 "decode_failed",
-                                "The picture in this file is damaged. Export it again and try again.",
+                                "The video in this file is damaged. Export it again and try again.",
                             ),
                             (
                                 "storage_failed",
-                                "We could not store this video. Nothing is lost: please try again.",
+                                "The video could not be stored. Nothing is lost. Try again.",
                             ),
                             (
                                 "encode_failed",
-                                "We could not convert this video. Nothing is lost: please try again.",
+                                "The video could not be converted. Nothing is lost. Try again.",
                             ),
                         ],
                         editable=False,
@@ -306,7 +306,7 @@ class Migration(migrations.Migration):
                             ("plan", "Plan"),
                             ("poster", "Poster"),
                             ("audio", "Audio"),
-                            ("video", "Picture"),
+                            ("video", "Video"),
                         ],
                         max_length=8,
                     ),
@@ -317,7 +317,10 @@ class Migration(migrations.Migration):
                         default=0, help_text="number of the chunk or of the audio track"
                     ),
                 ),
-                ("lane", models.PositiveSmallIntegerField(choices=[(0, "first"), (1, "bulk")], default=1)),
+                (
+                    "lane",
+                    models.PositiveSmallIntegerField(choices=[(0, "priority"), (1, "standard")], default=1),
+                ),
                 (
                     "status",
                     models.CharField(

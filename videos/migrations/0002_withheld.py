@@ -1,4 +1,4 @@
-"""What moderators withhold, and what they may do with videos (see ``accounts.0002_roles``)."""
+"""The decision of moderators on a video, and their permissions (see ``accounts.0002_roles``)."""
 
 from django.db import migrations, models
 

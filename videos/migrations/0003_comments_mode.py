@@ -14,9 +14,9 @@ class Migration(migrations.Migration):
             name="comments_mode",
             field=models.CharField(
                 choices=[
-                    ("open", "Everyone may comment"),
-                    ("held", "I look at comments first"),
-                    ("closed", "No new comments"),
+                    ("open", "Everyone can comment"),
+                    ("held", "Review comments before they appear"),
+                    ("closed", "Turn off comments"),
                 ],
                 default="open",
                 max_length=8,

@@ -1,13 +1,14 @@
-"""What people ask for: uploading, editing and deleting, watching.
+"""The operations that people request: uploading, editing, deleting and watching.
 
-Views, the API and the admin call these functions and no others; each takes
-keyword arguments and raises a class of ``videos.services.errors``.
+Views, the API and the admin call these functions.  Each takes keyword arguments
+and raises the errors of ``videos.services.errors``.
 """
 
 from videos.services.captions import add_captions, remove_captions
 from videos.services.editing import cancel_encode, delete_video, edit_video, retry_video
 from videos.services.uploads import (
     abort_upload,
+    finish_interrupted_uploads,
     finish_upload,
     keep_open,
     presign_parts,
@@ -23,6 +24,7 @@ __all__ = [
     "caption_json",
     "delete_video",
     "edit_video",
+    "finish_interrupted_uploads",
     "finish_upload",
     "keep_open",
     "like",

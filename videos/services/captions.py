@@ -1,4 +1,4 @@
-"""Captions that people bring: any usual file in, one WebVTT file of ours for each language out."""
+"""Captions that people upload: files in the usual formats, converted to one WebVTT file per language."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ import secrets
 from typing import TYPE_CHECKING
 
 from django.db import transaction
+from django.utils import timezone
 
-from videoplatform import storage
-from videos.cleaning import doom
+from common import deletion, storage
 from videos.languages import canonical_tag
 from videos.models import CaptionTrack, Video
 from videos.services.errors import (
+    CaptionsBusy,
     CaptionsTooLarge,
     CaptionsUnreadable,
     NoCaptions,
@@ -19,8 +20,9 @@ from videos.services.errors import (
     TooManyCaptions,
     UnknownLanguage,
 )
-from videos.tasks import empty_doomed_prefixes
 from videos.transcoding import captions
+from videos.transcoding.caption_conversion import ConversionBusy, convert
+from videos.transcoding.errors import LimitsExceeded
 
 if TYPE_CHECKING:
     from django.core.files import File
@@ -29,9 +31,9 @@ MAX_TRACKS = 60
 
 
 def add_captions(video: Video, *, language: str, file: File[bytes]) -> tuple[CaptionTrack, int]:
-    """Give ``video`` captions in ``language``, in place of what it had in it.
+    """Store ``file`` as the captions of ``video`` in ``language``, replacing earlier ones.
 
-    Returns the track, and how many cues of the file could not be used.
+    Return the track and the number of cues that could not be used.
     """
     tag = canonical_tag(language)
     if tag is None:
@@ -41,19 +43,27 @@ def add_captions(video: Video, *, language: str, file: File[bytes]) -> tuple[Cap
     if video.captions.exclude(language=tag).count() >= MAX_TRACKS:
         raise TooManyCaptions
     try:
-        read = captions.read_captions(file.read(captions.MAX_BYTES), language=tag)
-    except captions.UnreadableCaptions as error:
+        converted = convert(file.read(captions.MAX_BYTES), language=tag)
+    except (captions.UnreadableCaptions, LimitsExceeded) as error:
         raise CaptionsUnreadable(attr="file") from error
-    # A name of its own: whoever still plays the old file is not given half of the new one.
+    except ConversionBusy as error:
+        raise CaptionsBusy from error
+    # A new name for each upload: a player with the old URL never gets parts of the new file.
     key = f"{video.prefix}captions/{tag}-{secrets.token_hex(6)}.vtt"
     try:
-        storage.put_bytes(key, read.render().encode())
+        storage.put_bytes(key, converted.webvtt)
     except storage.StorageError as error:
         raise StorageUnavailable from error
     with transaction.atomic():
-        _forget(video, tag)
-        track = CaptionTrack.objects.create(video=video, language=tag, key=key, cue_count=len(read.cues))
-    return track, read.skipped
+        now_is = {"key": key, "cue_count": converted.cue_count}
+        track, is_new = CaptionTrack.objects.select_for_update().get_or_create(
+            video=video, language=tag, defaults=now_is
+        )
+        if not is_new:
+            deletion.delete_later(track.key)
+            track.key, track.cue_count, track.created_at = key, converted.cue_count, timezone.now()
+            track.save(update_fields=[*now_is, "created_at"])
+    return track, converted.skipped
 
 
 @transaction.atomic
@@ -63,11 +73,10 @@ def remove_captions(video: Video, *, language: str) -> None:
 
 
 def _forget(video: Video, language: str) -> bool:
-    """Whether there were captions in ``language``; their file is deleted soon."""
+    """Delete the captions in ``language`` and, soon after, their file; return False if there were none."""
     track = CaptionTrack.objects.select_for_update().filter(video=video, language=language).first()
     if track is None:
         return False
-    doom(track.key)
+    deletion.delete_later(track.key)
     track.delete()
-    transaction.on_commit(lambda: empty_doomed_prefixes.delay())
     return True

@@ -1,4 +1,4 @@
-"""Changing, retrying and deleting what is there already."""
+"""Editing, retrying, cancelling and deleting existing videos."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from collections.abc import Iterable
 
 from django.db import transaction
 
-from videos import pipeline, progress, queue
-from videos.cleaning import doom
-from videos.models import Job, Tag, Video, new_encode_key
+from common import deletion
+from common.words import composed, folded
+from videos import ends, progress, queue
+from videos.cleaning import delete_with_objects
+from videos.models import MAX_DESCRIPTION, MAX_TITLE, FinishedEncode, Job, Tag, Video, new_encode_key
 from videos.services.errors import CannotCancel, CannotRetry
-from videos.tasks import empty_doomed_prefixes
-from videos.transcoding.errors import EncodeFailed
+from videos.transcoding.errors import EncodeStopped
 
 logger = logging.getLogger(__name__)
 
@@ -31,48 +32,57 @@ def edit_video(
     comments_mode: str | None = None,
     tags: Iterable[str] | None = None,
 ) -> Video:
-    """Change what is given and leave the rest.
+    """Change the given fields and leave the others.
 
-    A new visibility holds for every playlist from now on; what was said stays,
-    whatever becomes of new comments.
+    A new visibility applies to every later playlist request.  A new ``comments_mode``
+    applies to new comments only; existing comments stay.
     """
     values = (title, description, category, visibility, comments_mode)
     given = dict(zip(EDITABLE, values, strict=True))
+    if title is not None:
+        given["title"] = composed(title, MAX_TITLE)
+    if description is not None:
+        given["description"] = composed(description, MAX_DESCRIPTION)
     changed = {name: value for name, value in given.items() if value is not None}
     for name, value in changed.items():
         setattr(video, name, value)
     if changed:
         video.save(update_fields=list(changed))
+    if "visibility" in changed:
+        Video.objects.filter(pk=video.pk).note_published()
     if tags is not None:
         set_tags(video, tags)
     return video
 
 
 def set_tags(video: Video, names: Iterable[str]) -> None:
-    """Tag ``video`` with ``names``: trimmed, lower case, each once, twelve at most."""
+    """Replace the tags of ``video`` with ``names``: trimmed, lower case, unique, twelve at most."""
     wanted = list(
-        dict.fromkeys(filter(None, (name.strip().lstrip("#").strip().lower()[:40] for name in names)))
+        dict.fromkeys(filter(None, (folded(name.strip().lstrip("#").strip())[:40] for name in names)))
     )
-    Tag.objects.bulk_create([Tag(name=name) for name in wanted[:MAX_TAGS]], ignore_conflicts=True)
-    video.tags.set(Tag.objects.filter(name__in=wanted[:MAX_TAGS]))
+    # A fixed order, so that two transactions adding the same new tags cannot deadlock.
+    names = sorted(wanted[:MAX_TAGS])
+    Tag.objects.bulk_create([Tag(name=name) for name in names], ignore_conflicts=True)
+    video.tags.set(Tag.objects.filter(name__in=names).order_by("name"))
 
 
 @transaction.atomic
 def retry_video(video: Video) -> Video:
-    """Begin the encode of a failed video anew, from its source, under a new key."""
+    """Restart the encode of a failed video from its source, under a new encode key."""
     old_prefix = video.encode_prefix
     fresh = {
         "encode_key": new_encode_key(),
         "failure_code": "",
-        "failure_detail": "",
+        "failure_parameters": {},
         "is_playable": False,
         "poster_key": "",
     }
     if video.status != Video.Status.FAILED or not video.transition(Video.Status.PROCESSING, **fresh):
         raise CannotRetry
     video.jobs.all().delete()
+    FinishedEncode.objects.filter(video=video).delete()
     video.renditions.all().delete()
-    doom(old_prefix)
+    deletion.delete_later(old_prefix)
     Job.objects.create(video=video, encode_key=video.encode_key, kind=Job.Kind.PLAN, lane=Job.Lane.FIRST)
     transaction.on_commit(lambda: queue.wake(Job.Lane.FIRST))
     transaction.on_commit(lambda: progress.announce(video))
@@ -80,18 +90,14 @@ def retry_video(video: Video) -> Video:
 
 
 def cancel_encode(video: Video) -> None:
-    """Stop the encode: whoever works on it loses the lease, and its owner may try again."""
+    """Stop the encode and mark the video as failed: workers lose their leases, and the owner may retry."""
     if video.status != Video.Status.PROCESSING or video.is_recording:
         raise CannotCancel
-    stopped = EncodeFailed("stopped", detail="The site's administrators stopped the work on this video.")
-    pipeline.fail_video(video, stopped)
+    ends.fail_video(video, EncodeStopped())
     logger.info("Encode stopped", extra={"video": video.public_id})
 
 
-@transaction.atomic
 def delete_video(video: Video) -> None:
-    """Delete a video and, soon after, every object of it; whoever still encodes it loses the lease."""
-    doom(video.prefix)
+    """Delete a video and, soon after, all its objects; a worker that encodes it loses its lease."""
     logger.info("Video deleted", extra={"video": video.public_id})
-    video.delete()
-    transaction.on_commit(lambda: empty_doomed_prefixes.delay())
+    delete_with_objects(video)

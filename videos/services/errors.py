@@ -1,16 +1,18 @@
-"""What can be wrong with a request; the API answers ``code`` and the sentence, a page shows the sentence."""
+"""Errors of requests: the API answers ``code`` and the sentence, a page shows the sentence."""
 
 from __future__ import annotations
 
 from django.utils.translation import gettext_lazy as _
 
+from accounts.errors import EmailNotConfirmed
+
 
 class ServiceError(Exception):
-    """Base: something the person can put right, or has to wait for."""
+    """Base of errors that the person can correct, or that pass with time."""
 
     code = "invalid"
     status = 400
-    sentence = _("That did not work.")
+    sentence = _("Something went wrong.")
 
     def __init__(self, sentence: str | None = None, *, attr: str | None = None) -> None:
         super().__init__(sentence or self.sentence)
@@ -20,25 +22,31 @@ class ServiceError(Exception):
 
 class UploadTooLarge(ServiceError):
     code = "limits_exceeded"
-    sentence = _("This file is larger than we accept.")
+    sentence = _("This file is too large.")
 
 
 class TooManyUploads(ServiceError):
     code = "too_many_uploads"
     status = 429
-    sentence = _("You have many uploads open. Finish or cancel one of them first.")
+    sentence = _("You have too many unfinished uploads. Finish or cancel one first.")
 
 
 class EnoughForToday(ServiceError):
     code = "daily_limit"
     status = 429
-    sentence = _("You have uploaded as much as one may in a day. Please go on tomorrow.")
+    sentence = _("You have reached the daily upload limit. Try again tomorrow.")
+
+
+class CreatorNotConfirmed(ServiceError):
+    code = EmailNotConfirmed.code
+    status = 403
+    sentence = EmailNotConfirmed.sentence
 
 
 class MayNotUpload(ServiceError):
     code = "timed_out"
     status = 403
-    sentence = _("Moderators have paused your account: you may not upload for now.")
+    sentence = _("Your account is restricted by moderators. You cannot upload at the moment.")
 
 
 class NotUploading(ServiceError):
@@ -50,49 +58,73 @@ class NotUploading(ServiceError):
 class PartsMissing(ServiceError):
     code = "parts_missing"
     status = 400
-    sentence = _("Parts of the file have not arrived. Send them and complete the upload again.")
+    sentence = _("Parts of the file are missing. Send them and complete the upload again.")
+
+
+class WrongSize(ServiceError):
+    code = "wrong_size"
+    status = 409
+    sentence = _("The file size does not match the announced size. Upload the file again.")
+
+
+class NoRoomLeft(ServiceError):
+    code = "storage_limit"
+    status = 409
+    sentence = _("Your storage is full. Delete some videos first.")
+
+
+class StorageFull(ServiceError):
+    code = "storage_full"
+    status = 503
+    sentence = _("The server has no space for this file. Contact the site administrators.")
 
 
 class StorageUnavailable(ServiceError):
     code = "storage_failed"
     status = 503
-    sentence = _("The storage does not answer. Nothing is lost: please try again in a moment.")
+    sentence = _("Storage is unavailable. Nothing is lost. Try again in a moment.")
 
 
 class CannotRetry(ServiceError):
     code = "cannot_retry"
     status = 409
-    sentence = _("Only a video that failed can be tried again.")
+    sentence = _("Only failed videos can be retried.")
 
 
 class CannotCancel(ServiceError):
     code = "cannot_cancel"
     status = 409
-    sentence = _("Only an encode that is under way can be stopped.")
+    sentence = _("Only a running encode can be stopped.")
 
 
 class UnknownLanguage(ServiceError):
     code = "unknown_language"
-    sentence = _("This is not the tag of a language, such as en or zh-Hans.")
+    sentence = _("This is not a valid language tag, such as en or zh-Hans.")
 
 
 class CaptionsTooLarge(ServiceError):
     code = "limits_exceeded"
-    sentence = _("This file is larger than captions are.")
+    sentence = _("This file is too large for captions.")
 
 
 class CaptionsUnreadable(ServiceError):
     code = "captions_unreadable"
-    sentence = _("We found no captions in this file. Export it as WebVTT or SRT and try again.")
+    sentence = _("No captions found in this file. Export it as WebVTT or SRT and try again.")
+
+
+class CaptionsBusy(ServiceError):
+    code = "busy"
+    status = 503
+    sentence = _("Too many caption uploads right now. Try again in a moment.")
 
 
 class TooManyCaptions(ServiceError):
     code = "too_many_captions"
     status = 409
-    sentence = _("This video has captions in as many languages as we keep.")
+    sentence = _("This video has the maximum number of caption languages.")
 
 
 class NoCaptions(ServiceError):
     code = "not_found"
     status = 404
-    sentence = _("There are no captions in this language.")
+    sentence = _("This video has no captions in this language.")

@@ -1,29 +1,29 @@
-"""Videos that arrive encoded, while they happen: what is stored is listed, and nothing is encoded again.
+"""Recordings: videos filled by a running broadcast with segments that are already encoded.
 
-The rows are those of any encode.  A recording has at every moment one job that
-runs, without a lease, so that no worker claims it and the video is not taken
-for complete; each writer opens a job of its own, which closes the one before:
-so no two ever write below the same name, and one that was thought dead lists
-nothing more.  A job with ``start_s`` 0 begins a new timeline with an init
-segment of its own; any other continues the one before it.  ``claimed_at`` is
-the moment of a job's first picture.
+The rows are those of any encode.  An unfinished recording always has one running
+job, so the video does not count as complete.  The job has no lease, so no worker
+claims it.  Each writer opens its own job, which closes the previous one.  Two
+writers therefore never write under the same name, and a writer that was thought
+dead lists nothing more.  A job with ``start_s`` 0 begins a new timeline with its
+own init segment; any other job continues the previous one.  ``claimed_at`` is the
+time of a job's first frame.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 
 from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import Channel
-from videoplatform import storage
-from videos import pipeline
+from common import storage
+from videos import ends
 from videos.models import Job, JobQuerySet, Rendition, Video
-from videos.publishing import attempt_folder
+from videos.publishing import attempt_folder, jobs_of
 from videos.services.editing import delete_video
 
 logger = logging.getLogger(__name__)
@@ -32,12 +32,12 @@ ONLY_ATTEMPT = 1
 
 
 class RecordingClosed(Exception):
-    """The recording is complete or deleted, or another writer has taken over: list nothing more."""
+    """The recording is complete or deleted, or another writer has taken over: the caller must stop."""
 
 
 @dataclass(frozen=True, slots=True)
 class RecordedRendition:
-    """What one media playlist of a recording lists; picture and sound together."""
+    """One rendition of a recording; its segments hold both video and audio."""
 
     name: str
     width_px: int
@@ -49,7 +49,7 @@ class RecordedRendition:
 
 @transaction.atomic
 def start_recording(*, channel: Channel, title: str, category: str, visibility: str) -> Video:
-    """Lay out a video that fills while it happens; nobody sees it before it is finished."""
+    """Create the video of a broadcast that begins; it is not playable until it is finished."""
     video = Video.objects.create(
         channel=channel,
         title=title,
@@ -62,36 +62,63 @@ def start_recording(*, channel: Channel, title: str, category: str, visibility: 
 
 
 @transaction.atomic
-def add_renditions(video: Video, renditions: Sequence[RecordedRendition]) -> None:
-    """Say what the recording consists of, best first; what it consists of already stays as it is."""
-    Rendition.objects.bulk_create(
-        [
-            Rendition(
+def note_renditions(video: Video, renditions: Sequence[RecordedRendition]) -> None:
+    """Record the renditions of a recording or of a later part of it, best first.
+
+    If the parts of a rendition differ, its row holds the values that a player needs
+    for all of them: the largest size, the highest frame rate and bitrate, and the most
+    demanding codecs.
+    """
+    listed = Rendition.objects.select_for_update().filter(video=video, encode_key=video.encode_key)
+    held = {rendition.name: rendition for rendition in listed}
+    for position, noted in enumerate(renditions):
+        rendition = held.get(noted.name)
+        if rendition is None:
+            Rendition.objects.create(
                 video=video,
                 encode_key=video.encode_key,
                 kind=Rendition.Kind.VIDEO,
                 position=position,
-                name=rendition.name,
-                width_px=rendition.width_px,
-                height_px=rendition.height_px,
-                frame_rate=rendition.frame_rate,
-                bitrate_bps=rendition.bitrate_bps,
-                codecs=rendition.codecs,
+                **asdict(noted),
             )
-            for position, rendition in enumerate(renditions)
-        ],
-        ignore_conflicts=True,
-    )
+            continue
+        if noted.width_px * noted.height_px > rendition.width_px * rendition.height_px:
+            rendition.width_px, rendition.height_px = noted.width_px, noted.height_px
+        rendition.frame_rate = max(rendition.frame_rate, noted.frame_rate)
+        rendition.bitrate_bps = max(rendition.bitrate_bps, noted.bitrate_bps)
+        rendition.codecs = covering_codecs(rendition.codecs, noted.codecs)
+        rendition.save(update_fields=["width_px", "height_px", "frame_rate", "bitrate_bps", "codecs"])
     best = renditions[0]
     Video.objects.filter(pk=video.pk, width_px=None).update(width_px=best.width_px, height_px=best.height_px)
 
 
+def covering_codecs(one: str, other: str) -> str:
+    """Return codecs that cover both arguments (RFC 6381).
+
+    They name the higher profile and level of H.264, and the higher object type of AAC:
+    a decoder for HE-AAC version 2 (29) plays HE-AAC (5) and LC (2).
+    """
+    video, _, sound = one.partition(",")
+    other_video, _, other_sound = other.partition(",")
+    both = (video, other_video)
+    if all(len(codec) == len("avc1.PPCCLL") for codec in both):
+        highest = max(both, key=lambda codec: int(codec[5:7], 16))
+        video = highest[:9] + max((codec[9:] for codec in both), key=lambda level: int(level, 16))
+    return ",".join(filter(None, (video, max(sound, other_sound, key=_object_type))))
+
+
+def _object_type(codec: str) -> int:
+    """Return the audio object type in ``mp4a.40.N`` (ISO/IEC 14496-3, table 1.17); 0 without one."""
+    number = codec.rpartition(".")[2]
+    return int(number) if number.isdigit() else 0
+
+
 @transaction.atomic
 def open_job(video: Video, *, is_continuous: bool, began_at: datetime) -> Job:
-    """Begin a stretch that only the caller fills; the one before is closed.
+    """Open a job that only the caller fills, and close the previous one.
 
-    ``began_at`` is when its first picture was taken; ``is_continuous`` says that
-    its timestamps follow the last segment listed.  Raises RecordingClosed.
+    ``began_at`` is the time of its first frame; ``is_continuous`` means that its
+    timestamps continue those of the last listed segment.  Raises RecordingClosed.
     """
     running = Video.objects.select_for_update().filter(
         pk=video.pk, encode_key=video.encode_key, status=Video.Status.PROCESSING
@@ -112,7 +139,7 @@ def open_job(video: Video, *, is_continuous: bool, began_at: datetime) -> Job:
 
 
 def segment_key(job: Job, rendition_name: str, index: int) -> str:
-    """Where the ``index``-th segment of a job lies in the bucket (the file's number counts all jobs)."""
+    """Return the storage key of a job's segment ``index`` (the number in the name counts across jobs)."""
     return f"{_folder(job, rendition_name)}{job.first_segment + index}.m4s"
 
 
@@ -121,7 +148,7 @@ def init_key(job: Job, rendition_name: str) -> str:
 
 
 def append_segment(job: Job, *, duration_s: float, size_bytes: int) -> None:
-    """List the next segment of a job, which is stored in every rendition.  Raises RecordingClosed."""
+    """List a job's next segment, already stored in every rendition.  Raises RecordingClosed."""
     segments = [*job.segments, round(duration_s, 6)]
     bytes_stored = job.bytes_stored + size_bytes
     if not Job.objects.held(job).update(segments=segments, bytes_stored=bytes_stored):
@@ -131,16 +158,21 @@ def append_segment(job: Job, *, duration_s: float, size_bytes: int) -> None:
 
 @transaction.atomic
 def reopen_recording(video: Video) -> None:
-    """Let a finished recording grow again, as its broadcast goes on."""
+    """Reopen a finished recording, because its broadcast goes on.
+
+    Its measured bitrates are dropped: what follows may exceed them.
+    """
     if video.status == Video.Status.READY and video.transition(Video.Status.PROCESSING, is_playable=False):
+        renditions = Rendition.objects.filter(video=video, encode_key=video.encode_key)
+        renditions.update(peak_bps=None, average_bps=None)
         last = _jobs(video).order_by("-position").first()
         _add_job(video, position=last.position + 1 if last else 0)
 
 
 def finish_recording(video: Video, *, visibility: str, poster_key: str = "") -> None:
-    """Turn a recording into a video that is ready; one without a segment is deleted.
+    """Complete a recording as a ready video, or delete it if it has no segment.
 
-    Where storage does not answer, the sweeper completes it later.
+    If storage does not answer, the sweep completes it later.
     """
     with transaction.atomic():
         found = Video.objects.select_for_update().filter(
@@ -155,14 +187,14 @@ def finish_recording(video: Video, *, visibility: str, poster_key: str = "") -> 
             return
         found.update(visibility=visibility, poster_key=poster_key)
     try:
-        pipeline.complete(video.pk)
+        ends.complete(video.pk)
     except storage.StorageError:
         logger.warning("Recording completed later: storage does not answer", extra={"video": video.public_id})
 
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """Consecutive pictures of a recording: when the first was taken, and where in the video they lie (s)."""
+    """Consecutive frames of a recording: the time of the first one, and their position in the video (s)."""
 
     began_at: datetime
     start_s: float
@@ -170,9 +202,11 @@ class Stretch:
 
 
 def stretches(video: Video) -> list[Stretch]:
-    """What a recording consists of, in order: tells moments from positions, and back."""
+    """Return the stretches of a recording in order; they map times to positions and back."""
     found, start_s = [], 0.0
-    for job in _jobs(video).exclude(segments=[]).order_by("position").only("claimed_at", "segments"):
+    for job in jobs_of(video):
+        if not job.segments:
+            continue
         end_s = start_s + sum(job.segments)
         if job.claimed_at:
             found.append(Stretch(job.claimed_at, start_s, end_s))

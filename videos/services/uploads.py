@@ -1,14 +1,16 @@
-"""Uploads go from the browser straight to S3: we sign the parts and never carry the bytes.
+"""Uploads from the browser directly to S3: the site signs the parts and never carries the bytes.
 
-The multipart upload that S3 keeps is the truth about what has arrived, so an
-upload can be resumed from another tab, another day, or after we were restarted.
+The multipart upload in S3 is the source of truth about arrived parts, so an upload
+can be resumed from another tab, on another day, or after a restart of the site.
 """
 
 from __future__ import annotations
 
+import logging
 import math
+import shutil
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import wraps
@@ -19,32 +21,55 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Sum
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
-from accounts import moderation
+from accounts import moderation, sign_up
 from accounts.models import Channel
-from videoplatform import storage
+from common import storage
+from common.templatetags import human
+from common.words import composed
 from videos import progress, queue
-from videos.cleaning import abort_multipart, doom
-from videos.models import Category, Job, Upload, Video
+from videos.cleaning import delete_with_objects
+from videos.models import (
+    MAX_DESCRIPTION,
+    MAX_TITLE,
+    Category,
+    FinishedEncode,
+    Job,
+    Upload,
+    UploadCharge,
+    Video,
+)
 from videos.services.editing import set_tags
 from videos.services.errors import (
+    CreatorNotConfirmed,
     EnoughForToday,
     MayNotUpload,
+    NoRoomLeft,
     NotUploading,
     PartsMissing,
+    StorageFull,
     StorageUnavailable,
     TooManyUploads,
     UploadTooLarge,
+    WrongSize,
 )
-from videos.tasks import empty_doomed_prefixes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from django.db.models import QuerySet
+
+logger = logging.getLogger(__name__)
 
 MIB = 1024 * 1024
 MIN_PART_BYTES = 8 * MIB  # S3 demands 5 MiB; fewer parts mean fewer requests
 MAX_PARTS = 10_000  # S3's own limit
 MAX_OPEN_UPLOADS = 50
+MAX_AGE = timedelta(days=7)  # the bucket's lifecycle rule frees the parts of older ones
+ROWS_AT_ONCE = 50  # per sweep
+# S3 may take long to join parts; until then, the sweep leaves the upload to its request.
+COMPLETING_FOR = timedelta(minutes=2)
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -58,7 +83,7 @@ class UploadedPart:
 
 
 def _needs_storage(service: Callable[P, T]) -> Callable[P, T]:
-    """Turn an unreachable or refusing S3 into a sentence that says to try again."""
+    """Make ``service`` raise StorageUnavailable if S3 is unreachable or refuses."""
 
     @wraps(service)
     def guarded(*args: P.args, **kwargs: P.kwargs) -> T:
@@ -68,9 +93,6 @@ def _needs_storage(service: Callable[P, T]) -> Callable[P, T]:
             raise StorageUnavailable from error
 
     return guarded
-
-
-# --- Starting -------------------------------------------------------------------
 
 
 @_needs_storage
@@ -86,12 +108,22 @@ def start_upload(
     visibility: str = Video.Visibility.PUBLIC,
     comments_mode: str = Video.CommentsMode.OPEN,
 ) -> Upload:
-    """Open a multipart upload for a new video of ``channel``."""
-    _check(channel, size_bytes)
+    """Open a multipart upload for a new video of ``channel``.
+
+    The rows are written first.  If the process is killed before S3 answers, they
+    expire, and the clean-up frees the multipart upload in S3.
+    """
+    if not moderation.may_speak(channel.owner):
+        raise MayNotUpload
+    if not sign_up.may_take_part(channel.owner):
+        raise CreatorNotConfirmed
+    if size_bytes > settings.MAX_UPLOAD_BYTES:
+        raise UploadTooLarge(attr="size_bytes")
+    _check_disk(size_bytes)
     video = Video(
         channel=channel,
-        title=title,
-        description=description,
+        title=composed(title, MAX_TITLE),
+        description=composed(description, MAX_DESCRIPTION),
         category=category,
         visibility=visibility,
         comments_mode=comments_mode,
@@ -99,98 +131,171 @@ def start_upload(
         source_size_bytes=size_bytes,
     )
     video.source_key = f"{video.prefix}source"
-    # Outside the transaction: SQLite's one writer must not wait for the network.
-    opened = storage.client().create_multipart_upload(
-        Bucket=settings.S3_BUCKET, Key=video.source_key, ContentType="application/octet-stream"
-    )
-    part_size_bytes = part_size(size_bytes)
     with transaction.atomic():
-        video.save()
-        set_tags(video, tags)
-        return Upload.objects.create(
-            video=video,
-            multipart_id=opened["UploadId"],
-            size_bytes=size_bytes,
-            part_size_bytes=part_size_bytes,
-            # S3 joins no nothing: an empty file is one empty part, and fails like any
-            # other file that is no video.
-            part_count=max(1, math.ceil(size_bytes / part_size_bytes)),
-            expires_at=timezone.now() + settings.UPLOAD_LIFETIME,
+        # A person's uploads start one at a time, so that two at once cannot exceed the limits.
+        Channel.objects.select_for_update().get(pk=channel.pk)
+        _check_quota(channel, size_bytes)
+        upload = _write_rows(video, tags)
+    _open_multipart(upload)
+    return upload
+
+
+def _write_rows(video: Video, tags: Sequence[str]) -> Upload:
+    video.save()
+    set_tags(video, tags)
+    size_bytes = video.source_size_bytes
+    part_size_bytes = part_size(size_bytes)
+    return Upload.objects.create(
+        video=video,
+        charge=UploadCharge.objects.create(channel=video.channel, size_bytes=size_bytes),
+        size_bytes=size_bytes,
+        part_size_bytes=part_size_bytes,
+        # S3 cannot join zero parts: an empty file is one empty part, and fails later
+        # like any other file that is not a video.
+        part_count=max(1, math.ceil(size_bytes / part_size_bytes)),
+        expires_at=timezone.now() + settings.UPLOAD_LIFETIME,
+    )
+
+
+def _open_multipart(upload: Upload) -> None:
+    """Open the multipart upload in S3, or delete the rows if S3 fails."""
+    try:
+        opened = storage.client().create_multipart_upload(
+            Bucket=settings.S3_BUCKET, Key=upload.video.source_key, ContentType="application/octet-stream"
+        )
+    except storage.StorageError:
+        _refund(upload, sent_bytes=0)
+        delete_with_objects(upload.video)
+        raise
+    upload.multipart_id = opened["UploadId"]
+    if not Upload.objects.filter(pk=upload.pk).update(multipart_id=upload.multipart_id):
+        # Deleted meanwhile, by a moderator for example.
+        storage.abort_multipart(upload.video.source_key, upload.multipart_id)
+        raise NotUploading
+
+
+def _check_disk(size_bytes: int) -> None:
+    """Raise StorageFull if the disk of our own S3 server has no room for ``size_bytes``.
+
+    The check runs for the whole file at the start, and again for the parts that are
+    signed.  Announced bytes of other uploads are not reserved, so nobody can fill the
+    disk by announcing alone.
+    """
+    if not settings.S3_DATA_DIR:
+        return
+    free = shutil.disk_usage(settings.S3_DATA_DIR).free
+    if free - size_bytes < settings.UPLOAD_MIN_FREE_BYTES:
+        logger.warning("Upload refused: the disk is nearly full", extra={"free_bytes": free})
+        raise StorageFull
+
+
+def _check_quota(channel: Channel, size_bytes: int) -> None:
+    if Upload.objects.filter(video__channel=channel).count() >= MAX_OPEN_UPLOADS:
+        raise TooManyUploads
+    day_ago = timezone.now() - timedelta(days=1)
+    charges = UploadCharge.objects.filter(channel=channel, created_at__gte=day_ago)
+    if (
+        settings.RATE_LIMITS
+        and _total(charges, "size_bytes") + size_bytes > settings.MAX_UPLOAD_BYTES_PER_DAY
+    ):
+        raise EnoughForToday
+    most = settings.MAX_BYTES_KEPT_PER_PERSON
+    if most and (kept := kept_bytes(channel)) + size_bytes > most:
+        raise NoRoomLeft(
+            _("You are using %(kept)s of %(most)s, and this file is %(size)s. Delete some videos first.")
+            % {
+                "kept": human.size(kept),
+                "most": human.size(most),
+                "size": human.size(size_bytes),
+            },
+            attr="size_bytes",
         )
 
 
-def _check(channel: Channel, size_bytes: int) -> None:
-    if not moderation.may_speak(channel.owner):
-        raise MayNotUpload
-    if size_bytes > settings.MAX_UPLOAD_BYTES:
-        raise UploadTooLarge(attr="size_bytes")
-    if Upload.objects.filter(video__channel=channel).count() >= MAX_OPEN_UPLOADS:
-        raise TooManyUploads
-    if settings.RATE_LIMITS and _bytes_of_a_day(channel) + size_bytes > settings.MAX_UPLOAD_BYTES_PER_DAY:
-        raise EnoughForToday
+def keeps_enough(channel: Channel) -> bool:
+    """Return whether a channel has reached its storage limit, so that nothing new is stored for it."""
+    most = settings.MAX_BYTES_KEPT_PER_PERSON
+    return bool(most) and kept_bytes(channel) >= most
 
 
-def _bytes_of_a_day(channel: Channel) -> int:
-    """What a channel began to send in the last 24 hours, and still has."""
-    since = timezone.now() - timedelta(days=1)
-    recent = Video.objects.filter(channel=channel, created_at__gte=since)
-    return int(recent.aggregate(sent=Sum("source_size_bytes"))["sent"] or 0)
+def kept_bytes(channel: Channel) -> int:
+    """Return the bytes of a channel's sources, open uploads and encoded videos."""
+    sources = _total(Video.objects.filter(channel=channel), "source_size_bytes")
+    folded = _total(FinishedEncode.objects.filter(video__channel=channel), "bytes_stored")
+    return sources + folded + _total(Job.objects.filter(video__channel=channel), "bytes_stored")
+
+
+def _total(rows: QuerySet[Any], field: str) -> int:
+    return int(rows.aggregate(total=Sum(field))["total"] or 0)
+
+
+def _refund(upload: Upload, *, sent_bytes: int) -> None:
+    """Reduce the charge of an upload that ends early to the bytes that were sent."""
+    UploadCharge.objects.filter(upload=upload).update(size_bytes=min(sent_bytes, upload.size_bytes))
 
 
 def part_size(size_bytes: int) -> int:
-    """Bytes of a part: whole MiB, as small as 10,000 parts allow, at least 8 MiB."""
+    """Return the size of a part: whole MiB, as small as 10,000 parts allow, at least 8 MiB."""
     needed = math.ceil(size_bytes / MAX_PARTS / MIB) * MIB
     return max(MIN_PART_BYTES, needed)
 
 
 def neutral_filename(filename: str) -> str:
-    """The name a person gave, as a label only: it never becomes a path, a key, or an argument."""
+    """Return ``filename`` as a label, without folders and control characters.
+
+    It never becomes a path, a key or an argument.
+    """
     name = unicodedata.normalize("NFC", filename).replace("\\", "/").rsplit("/", 1)[-1]
     name = "".join(" " if _is_control(letter) else letter for letter in name).strip()
     return name[:120] + name[120:][-16:] if len(name) > 136 else name
 
 
 def _is_control(letter: str) -> bool:
-    """Whether a letter moves others about instead of being seen; emoji and Persian need their joiners."""
+    """Return whether a character is an invisible control; emoji and Persian need their joiners."""
     return unicodedata.category(letter) in {"Cc", "Cf", "Cs", "Zl", "Zp"} and letter not in "\u200c\u200d"
 
 
-# --- Parts ----------------------------------------------------------------------
-
-
 def keep_open(upload: Upload) -> Upload:
-    """Let an upload whose parts still arrive live on: its lifetime counts from the last sign of life."""
-    upload.expires_at = timezone.now() + settings.UPLOAD_LIFETIME
+    """Extend the lifetime of an upload while its parts arrive, up to ``MAX_AGE`` after its start."""
+    upload.expires_at = min(timezone.now() + settings.UPLOAD_LIFETIME, upload.created_at + MAX_AGE)
     upload.save(update_fields=["expires_at"])
     return upload
 
 
-def presign_parts(upload: Upload, numbers: Iterable[int]) -> list[dict[str, Any]]:
-    """URLs to PUT the parts ``numbers`` (from 1) to, ``[{"number", "url"}]``."""
-    wanted = [number for number in numbers if 1 <= number <= upload.part_count]
-    # Signed for the address browsers use: the signature covers the host.
-    s3 = storage.client(storage.public_base())
-    return [{"number": number, "url": _part_url(s3, upload, number)} for number in wanted]
+def presign_parts(upload: Upload, numbers: Sequence[int], md5s: Sequence[str] = ()) -> list[dict[str, Any]]:
+    """Return URLs for a PUT of the parts ``numbers`` (from 1), as ``[{"number", "url"}]``.
 
-
-def _part_url(s3: Any, upload: Upload, number: int) -> str:
-    remaining: timedelta = upload.expires_at - timezone.now()
-    url: str = s3.generate_presigned_url(
-        "upload_part",
-        Params={
-            "Bucket": settings.S3_BUCKET,
-            "Key": upload.video.source_key,
-            "UploadId": upload.multipart_id,
-            "PartNumber": number,
-        },
-        ExpiresIn=max(60, int(remaining.total_seconds())),
-    )
-    return url
+    Each URL is signed with the exact length of its part and with its checksum, if
+    ``md5s`` lists checksums in the same order.  Numbers beyond the last part are skipped.
+    """
+    if not upload.multipart_id:
+        raise NotUploading
+    wanted = [
+        (n, md5) for n, md5 in zip(numbers, md5s or [""] * len(numbers), strict=True) if n in upload.numbers
+    ]
+    _check_disk(sum(upload.part_size(number) for number, _md5 in wanted))
+    expires = max(timedelta(minutes=1), upload.expires_at - timezone.now())
+    return [
+        {
+            "number": number,
+            "url": storage.part_url(
+                upload.video.source_key,
+                upload.multipart_id,
+                number,
+                size_bytes=upload.part_size(number),
+                expires=expires,
+                md5=md5,
+            ),
+        }
+        for number, md5 in wanted
+    ]
 
 
 @_needs_storage
 def uploaded_parts(upload: Upload) -> list[UploadedPart]:
-    """What S3 has of an upload, by number."""
+    """Return the parts of an upload that S3 holds, in the order of their numbers."""
+    if not upload.multipart_id:
+        raise NotUploading
     paginator = storage.client().get_paginator("list_parts")
     try:
         pages = list(
@@ -209,13 +314,107 @@ def uploaded_parts(upload: Upload) -> list[UploadedPart]:
     ]
 
 
-# --- Ends -----------------------------------------------------------------------
-
-
 def finish_upload(upload: Upload, *, parts: Sequence[dict[str, Any]]) -> Video:
-    """Join the parts and hand the source to the workers; safe to repeat after a lost answer."""
-    _check_parts(upload, parts)
-    _join(upload, parts)
+    """Join the parts and queue the source for the workers; safe to repeat if a call was cut short.
+
+    Raises PartsMissing while parts can still be sent.  A part of an unexpected size
+    ends the upload with WrongSize.
+    """
+    numbers = sorted(part["number"] for part in parts)
+    if numbers != list(upload.numbers):
+        raise PartsMissing(attr="parts")
+    try:
+        _join(upload, {part["number"]: part["etag"] for part in parts})
+    except WrongSize:
+        abort_upload(upload)
+        raise
+    return _hand_over(upload)
+
+
+def finish_interrupted_uploads() -> None:
+    """Complete uploads that a killed process or a storage outage interrupted while parts were joined."""
+    long_ago = timezone.now() - COMPLETING_FOR
+    interrupted = Upload.objects.filter(completing_at__lt=long_ago).select_related("video__channel")
+    for upload in interrupted.order_by("completing_at")[:ROWS_AT_ONCE]:
+        log = {"video": upload.video.public_id}
+        try:
+            _join(upload, etags=None)
+            _hand_over(upload)
+        except StorageUnavailable:
+            # The next sweep tries it after the others.
+            Upload.objects.filter(pk=upload.pk).update(completing_at=timezone.now() - COMPLETING_FOR)
+            logger.warning("Upload completed later: the storage does not answer", extra=log)
+        except WrongSize:
+            abort_upload(upload)
+            logger.warning("Upload ended: size differs from the announced size", extra=log)
+        except (PartsMissing, NotUploading) as error:
+            Upload.objects.filter(pk=upload.pk).update(completing_at=None)
+            logger.warning("Upload stays open", extra=log | {"reason": error.code})
+        else:
+            logger.info("Upload completed by a sweep", extra=log)
+
+
+@_needs_storage
+def _join(upload: Upload, etags: dict[int, str] | None) -> None:
+    """Have S3 join the parts after a check of their sizes; return if they are already joined.
+
+    ``etags`` are the client's, by part number; without them, S3's own are used.
+    """
+    key = upload.video.source_key
+    try:
+        arrived = {part.number: part for part in uploaded_parts(upload)}
+    except NotUploading:
+        # An earlier request joined the parts, but was killed or its answer was lost.
+        _check_joined(upload)
+        return
+    _check_sizes(upload, arrived)
+    Upload.objects.filter(pk=upload.pk).update(completing_at=timezone.now())
+    joined = [
+        {"PartNumber": number, "ETag": etags[number] if etags else arrived[number].etag}
+        for number in upload.numbers
+    ]
+    try:
+        storage.client().complete_multipart_upload(
+            Bucket=settings.S3_BUCKET,
+            Key=key,
+            UploadId=upload.multipart_id,
+            MultipartUpload={"Parts": joined},  # type: ignore[typeddict-item]
+        )
+    except ClientError as error:
+        code = error.response.get("Error", {}).get("Code", "")
+        if code in {"InvalidPart", "InvalidPartOrder", "EntityTooSmall"}:
+            Upload.objects.filter(pk=upload.pk).update(completing_at=None)
+            raise PartsMissing(attr="parts") from error
+        if code != "NoSuchUpload":
+            raise
+    _check_joined(upload)
+
+
+def _check_sizes(upload: Upload, arrived: dict[int, UploadedPart]) -> None:
+    """Raise PartsMissing if parts are missing, WrongSize if one has an unexpected size or is surplus."""
+    missing = False
+    for number in upload.numbers:
+        if number not in arrived:
+            missing = True
+        elif arrived[number].size_bytes != upload.part_size(number):
+            raise WrongSize
+    if missing:
+        raise PartsMissing(attr="parts")
+    if len(arrived) > upload.part_count:
+        raise WrongSize
+
+
+def _check_joined(upload: Upload) -> None:
+    """Raise NotUploading if the object does not exist, WrongSize if it is not of the announced size."""
+    size_bytes = storage.size_of(upload.video.source_key)
+    if size_bytes is None:
+        raise NotUploading
+    if size_bytes != upload.size_bytes:
+        raise WrongSize
+
+
+def _hand_over(upload: Upload) -> Video:
+    """Queue an arrived source for the workers.  Raises NotUploading if another request was faster."""
     video = upload.video
     with transaction.atomic():
         if not video.transition(Video.Status.PROCESSING):
@@ -227,51 +426,10 @@ def finish_upload(upload: Upload, *, parts: Sequence[dict[str, Any]]) -> Video:
     return video
 
 
-def _check_parts(upload: Upload, parts: Sequence[dict[str, Any]]) -> None:
-    numbers = sorted(part["number"] for part in parts)
-    if numbers != list(range(1, upload.part_count + 1)):
-        raise PartsMissing(attr="parts")
-
-
-@_needs_storage
-def _join(upload: Upload, parts: Sequence[dict[str, Any]]) -> None:
-    """Complete the multipart upload; one that an earlier, lost answer completed already is fine.
-
-    Sizes are compared before, while missing or wrong parts can still be sent.
-    """
-    key = upload.video.source_key
-    try:
-        arrived = {part.number: part.size_bytes for part in uploaded_parts(upload)}
-    except NotUploading:
-        if storage.size_of(key) == upload.size_bytes:
-            return
-        raise
-    numbers = range(1, upload.part_count + 1)
-    if any(arrived.get(number) != upload.part_size(number) for number in numbers):
-        raise PartsMissing(attr="parts")
-    in_order = sorted(parts, key=lambda part: int(part["number"]))
-    try:
-        storage.client().complete_multipart_upload(
-            Bucket=settings.S3_BUCKET,
-            Key=key,
-            UploadId=upload.multipart_id,
-            MultipartUpload={
-                "Parts": [{"PartNumber": part["number"], "ETag": part["etag"]} for part in in_order]
-            },
-        )
-    except ClientError as error:
-        code = error.response.get("Error", {}).get("Code", "")
-        if code in {"InvalidPart", "InvalidPartOrder", "EntityTooSmall"}:
-            raise PartsMissing(attr="parts") from error
-        if storage.size_of(key) != upload.size_bytes:
-            raise
-
-
-@_needs_storage
 def abort_upload(upload: Upload) -> None:
-    """Give up an upload: its parts are freed, its video never was."""
-    abort_multipart(upload)
-    with transaction.atomic():
-        doom(upload.video.prefix)
-        upload.video.delete()
-        transaction.on_commit(lambda: empty_doomed_prefixes.delay())
+    """Abort an upload; its parts are freed once storage answers."""
+    try:
+        _refund(upload, sent_bytes=sum(part.size_bytes for part in uploaded_parts(upload)))
+    except (StorageUnavailable, NotUploading):
+        logger.info("Aborted upload charged at its full size", extra={"video": upload.video.public_id})
+    delete_with_objects(upload.video)

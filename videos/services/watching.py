@@ -1,9 +1,9 @@
-"""Playing, counting and liking.
+"""Playback, view counts and likes.
 
-A *view* is time watched, not a page opened: a player reports every ten seconds
-of playing, and a session counts once it has played thirty seconds, or half of a
-shorter video.  The session is signed; how much of it was watched is kept on our
-side and grows no faster than the clock.
+A *view* is time watched, not a page opened.  A player reports every 10 s of
+playing, and a session counts as a view after 30 s, or after half of a video shorter
+than a minute.  The session token is signed.  The watched time is kept on the server
+and grows no faster than the clock.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from django.db import transaction
 from django.db.models import F
 from django.urls import reverse
 
-from videoplatform.storage import media_url
+from common.storage import media_url
 from videos.models import CaptionTrack, Like, Video
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ _signer = signing.TimestampSigner(salt="videos.watching")
 
 
 def playback(video: Video) -> dict[str, Any] | None:
-    """What a player needs, or None while there is nothing to play."""
+    """Return the URLs and captions for a player, or None while the video is not playable."""
     if not video.is_playable:
         return None
     return {
@@ -53,10 +53,10 @@ def poster_url(video: Video) -> str | None:
 
 
 def record_watching(video: Video, *, position_s: float, session: str = "", viewer: str) -> str:
-    """Note ten more seconds of playing; return the session to send with the next report.
+    """Record a player's report; return the session token to send with the next report.
 
-    ``viewer`` tells people apart for counting (an account, or an address).  A
-    position that has not moved adds nothing; one that has adds what the clock allows.
+    ``viewer`` identifies an account or an address for counting.  An unchanged position
+    adds no watched time; a changed one adds the time since the last report, up to a limit.
     """
     session_id = _session_id(video, session) or secrets.token_urlsafe(12)
     watched_s = _add_watched(session_id, position_s)
@@ -74,7 +74,7 @@ def view_threshold_s(video: Video) -> float:
 
 
 def _session_id(video: Video, session: str) -> str:
-    """The id inside a session we signed for this video; empty for any other."""
+    """Return the id in a session token signed for this video, or an empty string for any other token."""
     try:
         public_id, _, session_id = _signer.unsign(session, max_age=SESSION_TTL_S).partition(":")
     except signing.BadSignature:
@@ -83,7 +83,7 @@ def _session_id(video: Video, session: str) -> str:
 
 
 def _add_watched(session_id: str, position_s: float) -> float:
-    """Seconds this session has watched: a report adds the time since the last, fifteen seconds at most."""
+    """Return the session's watched time (s) after adding the time since its last report, 15 s at most."""
     key, now = f"watching:{session_id}", time()
     watched_s, reported_at, last_position_s = cache.get(key) or (0.0, None, None)
     if reported_at is None:

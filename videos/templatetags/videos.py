@@ -1,4 +1,4 @@
-"""What templates ask about a video."""
+"""Template filters for videos."""
 
 from __future__ import annotations
 
@@ -12,5 +12,5 @@ register = template.Library()
 
 @register.filter
 def poster_url(video: Video) -> str:
-    """Where the browser loads the poster; empty while there is none."""
+    """Return the URL of the poster, or an empty string if there is none."""
     return watching.poster_url(video) or ""

@@ -1,4 +1,4 @@
-"""What players may be given as captions, checked by rules that are not the reader's own."""
+"""Rules for captions that players may receive, checked independently of the reader."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _ENTITY = re.compile(r"&(?:amp|lt|gt|lrm|rlm|nbsp);")
 
 
 def faults(captions: Captions, work: Path) -> list[str]:
-    """What is wrong with captions that we would serve: nothing, if all is well."""
+    """Return the faults of captions that we would serve; empty if there are none."""
     text = captions.render()
     header, *blocks = text.split("\n\n")
     matches = [_CUE.fullmatch(f"{block.rstrip()}\n") for block in blocks]
@@ -38,7 +38,7 @@ def faults(captions: Captions, work: Path) -> list[str]:
 
 
 def words_for_ffmpeg(path: Path) -> list[str]:
-    """The lines of text, without tags and times, that FFmpeg finds in captions of any format."""
+    """Return the text lines, without tags and times, that FFmpeg finds in captions of any format."""
     argv = [ffmpeg_path(), "-v", "error", "-nostdin", "-i", f"file:{path}", "-f", "webvtt", "-"]
     said = subprocess.run(argv, capture_output=True, timeout=60, check=False).stdout.decode(
         "utf-8", "replace"
@@ -58,7 +58,7 @@ def _faults_of_a_cue(cue: re.Match[str]) -> list[str]:
 
 
 def _counted(path: Path) -> tuple[int, str]:
-    """How many cues FFmpeg reads from a WebVTT file, and what it complains of."""
+    """Return the number of cues that FFmpeg reads from a WebVTT file, and its complaints."""
     argv = [ffprobe_path(), "-v", "error", "-f", "webvtt", "-of", "csv=p=0", "-show_entries", "packet=pts"]
     done = subprocess.run([*argv, f"file:{path}"], capture_output=True, timeout=60, check=True)
     return len(done.stdout.split()), done.stderr.decode("utf-8", "replace")

@@ -1,7 +1,9 @@
-"""Small real clips for tests, drawn by FFmpeg when first asked for."""
+"""Small real clips for tests, drawn by FFmpeg on first use."""
 
 from __future__ import annotations
 
+import hashlib
+import os
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +13,12 @@ from videos.transcoding.tools import ffmpeg_path
 
 _X264 = ("-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p")
 _AAC = ("-c:a", "aac", "-b:a", "64k")
+
+
+def clip_directory(data_dir: Path) -> Path:
+    """Return the folder below ``data_dir`` in which clips stay for all workers and for the next run."""
+    source = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()
+    return data_dir / f"clips-{source[:12]}"
 
 
 def make_clip(
@@ -24,20 +32,22 @@ def make_clip(
 ) -> Path:
     """Return a clip of ``kind`` in ``directory``, made on first use.
 
-    ``kind`` is a key of ``KINDS``; the other options shape its picture.  Every
-    clip shows a moving test card and sounds a sine of 440 Hz, as far as it has
-    picture and sound.
+    ``kind`` is a key of ``KINDS``; the other options shape its video track.  Video
+    tracks show a moving test card, audio tracks hold a sine of 440 Hz.
     """
     suffix, make = KINDS[kind]
     path = directory / (name or f"{kind}-{seconds}s-{size}-{rate.replace('/', '_')}{suffix}")
     if not path.exists():
         directory.mkdir(parents=True, exist_ok=True)
-        make(path, seconds, size, rate)
+        # An incomplete clip, left by a killed test, must not be found by the next one.
+        unfinished = path.with_name(f"unfinished-{os.getpid()}-{path.name}")
+        make(unfinished, seconds, size, rate)
+        unfinished.replace(path)
     return path
 
 
 def _ffmpeg(*arguments: str) -> None:
-    subprocess.run([ffmpeg_path(), "-v", "error", "-nostdin", "-y", *arguments], check=True, timeout=120)
+    subprocess.run([ffmpeg_path(), "-v", "error", "-nostdin", "-y", *arguments], check=True)
 
 
 def _picture(seconds: float, size: str, rate: str) -> tuple[str, ...]:
@@ -49,7 +59,7 @@ def _sound(seconds: float, hertz: int = 440) -> tuple[str, ...]:
 
 
 def _both(*options: str) -> Callable[[Path, float, str, str], None]:
-    """Return a maker of a clip with picture and sound, encoded as ``options`` say."""
+    """Return a function that draws a clip with video and audio tracks, encoded with ``options``."""
 
     def make(path: Path, seconds: float, size: str, rate: str) -> None:
         _ffmpeg(*_picture(seconds, size, rate), *_sound(seconds), *options, str(path))
@@ -65,7 +75,7 @@ def _silent(*options: str) -> Callable[[Path, float, str, str], None]:
 
 
 def _portrait(path: Path, seconds: float, size: str, rate: str) -> None:
-    """Record lying down and mark it as turned, as phones do."""
+    """Draw a landscape clip and mark it as turned, as phones do."""
     upright = make_clip("landscape", path.parent, seconds=seconds, size=size, rate=rate)
     _ffmpeg("-display_rotation", "90", "-i", str(upright), "-c", "copy", str(path))
 
@@ -85,7 +95,7 @@ def _audio_with_cover(path: Path, seconds: float, size: str, rate: str) -> None:
 
 
 def _two_audio(path: Path, seconds: float, size: str, rate: str) -> None:
-    """Add a second sound track: English first, Chinese second."""
+    """Add a second audio track: English first, Chinese second."""
     _ffmpeg(
         *_picture(seconds, size, rate), *_sound(seconds), *_sound(seconds, 880),
         "-map", "0:v", "-map", "1:a", "-map", "2:a", *_X264, *_AAC,
@@ -94,7 +104,7 @@ def _two_audio(path: Path, seconds: float, size: str, rate: str) -> None:
 
 
 def _changing(path: Path, seconds: float, size: str, rate: str) -> None:
-    """Change the picture's size and the sound's channels halfway, as broadcasts do between programmes."""
+    """Change the frame size and the audio channels halfway, as broadcasts do between programmes."""
     for half, shape, channels in ((0, size, "6"), (1, "256x256", "2")):
         _ffmpeg(
             *_picture(seconds / 2, shape, rate), *_sound(seconds / 2), *_X264, "-c:a", "ac3", "-ac", channels,
@@ -118,7 +128,7 @@ def _text(content: str) -> Callable[[Path, float, str, str], None]:
     return make
 
 
-# Pictures 2, 3, 5, 6 … of every 8 are left out: a screen recording.
+# Frames 2, 3, 5, 6 … of every 8 are left out: a screen recording.
 _UNEVEN = ("-vf", "select='lt(mod(n\\,8)\\,2)+eq(mod(n\\,8)\\,5)'", "-fps_mode", "vfr")
 _PQ = ("-vf", "setparams=color_primaries=bt2020:color_trc=smpte2084:colorspace=bt2020nc")
 _B_FRAMES = ("-c:v", "libx264", "-preset", "veryfast", "-bf", "3", "-g", "60", "-pix_fmt", "yuv420p")

@@ -1,4 +1,4 @@
-"""Folders of real and hostile files that lie beside some clones, each named by a variable."""
+"""Folders of real and hostile files beside some clones, each named by an environment variable."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import pytest
 
 
 def corpus_folder(variable: str) -> Path | None:
-    """The folder that ``variable`` names, if it names one."""
+    """Return the folder that ``variable`` names; None if it is unset."""
     named = os.environ.get(variable, "")
     return Path(named) if named else None
 
 
 def manifest_rows(variable: str) -> list[dict[str, str]]:
-    """The lines of the corpus' ``MANIFEST.tsv``; none without a corpus."""
+    """Return the lines of the corpus' ``MANIFEST.tsv``; none without a corpus."""
     folder = corpus_folder(variable)
     if folder is None:
         return []
@@ -25,7 +25,7 @@ def manifest_rows(variable: str) -> list[dict[str, str]]:
 
 
 def corpus_files(variable: str, *prefixes: str) -> list[object]:
-    """Parameters: the corpus files of these kinds, or one skipped that says what is missing."""
+    """Return the corpus files of these kinds as parameters; without a corpus, one skipped parameter."""
     folder = corpus_folder(variable)
     if folder is None:
         skip = pytest.mark.skip(reason=f"left out: {variable} names no folder of test files")

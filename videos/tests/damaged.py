@@ -1,4 +1,4 @@
-"""What is damaged, and what must not come of it: by the seed, the same for tests and for the benchmark."""
+"""Damaged files by seed and their outcomes, shared by the tests and the benchmark."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from videos.tests.captions import faults
 from videos.tests.clips import make_clip
 from videos.tests.corpus import corpus_folder, manifest_rows
 from videos.tests.mutations import mutate
-from videos.tests.outcomes import Outcome, outcome_of
+from videos.tests.outcomes import UploadOutcome, outcome_of
 from videos.transcoding.captions import UnreadableCaptions, read_captions
 
 # Small ones, so that many can be tried.
@@ -38,17 +38,17 @@ _CAPTIONS = {
 
 
 def media_sources(folder: Path) -> list[Path]:
-    """The small files of the media corpus, or, where there is none, clips drawn in ``folder``."""
+    """Return the small files of the media corpus; without a corpus, clips drawn in ``folder``."""
     corpus = corpus_folder("MEDIA_CORPUS")
     if corpus is None:
         return [make_clip(kind, folder, seconds=1, size="160x96") for kind in _KINDS]
-    # Of the bad ones nothing plays that damage could spoil.
+    # Bad files do not play, so damage could not spoil them.
     names = [row["file"] for row in manifest_rows("MEDIA_CORPUS") if not row["file"].startswith("bad_")]
     return _small([corpus / name for name in names if Path(name).suffix != ".json"], _MEDIA_BYTES)
 
 
 def caption_sources(folder: Path) -> list[Path]:
-    """The small files of the caption corpus, or ours, written to ``folder``."""
+    """Return the small files of the caption corpus; without a corpus, ours, written to ``folder``."""
     corpus = corpus_folder("CAPTION_CORPUS")
     if corpus is None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -59,13 +59,13 @@ def caption_sources(folder: Path) -> list[Path]:
 
 
 def damaged(sources: Sequence[Path], seed: int) -> bytes:
-    """Source number ``seed``, counted round and round, damaged by that seed."""
+    """Return the source of ``seed``, in rotation, with the damage of that seed."""
     path, other = sources[seed % len(sources)], sources[(seed * 7 + 3) % len(sources)]
     return mutate(path.read_bytes(), seed, other=other.read_bytes())
 
 
-def media_outcome(data: bytes, folder: Path) -> Outcome:
-    """What becomes of an upload of ``data``, with a fault for all that is left where it should not be."""
+def media_outcome(data: bytes, folder: Path) -> UploadOutcome:
+    """Return the outcome of an upload of ``data``, with a fault for each file in a wrong place."""
     work = folder / "work"
     work.mkdir(parents=True)
     path = folder / "source"
@@ -77,18 +77,18 @@ def media_outcome(data: bytes, folder: Path) -> Outcome:
         *(["something was written beside the work folder"] if spoilt else []),
         *([f"{size_bytes} bytes of work"] if size_bytes > _WORK_BYTES else []),
     ]
-    return Outcome(outcome.code, outcome.reason, outcome.played_s, (*outcome.faults, *left))
+    return UploadOutcome(outcome.code, outcome.reason, outcome.played_s, (*outcome.faults, *left))
 
 
-def caption_outcome(data: bytes, seed: int, folder: Path) -> Outcome:
-    """What becomes of captions: their last moment, or that there is nothing in them to read."""
+def caption_outcome(data: bytes, seed: int, folder: Path) -> UploadOutcome:
+    """Return the outcome of captions: the end of the last cue, or that they are unreadable."""
     folder.mkdir(parents=True, exist_ok=True)
     try:
         captions = read_captions(data, language=_LANGUAGES[seed % len(_LANGUAGES)])
     except UnreadableCaptions:
-        return Outcome("captions_unreadable")
+        return UploadOutcome("captions_unreadable")
     end_s = max(cue.end_ms for cue in captions.cues) / 1000
-    return Outcome(played_s=end_s, faults=tuple(faults(captions, folder)))
+    return UploadOutcome(played_s=end_s, faults=tuple(faults(captions, folder)))
 
 
 def _small(paths: Sequence[Path], most_bytes: int) -> list[Path]:

@@ -1,4 +1,4 @@
-"""Encoding a whole source for tests, and reading back what came out."""
+"""Encodes of whole sources for tests, and readers of the results."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 from videos.transcoding.chunks import ChunkPlan, plan_chunks
 from videos.transcoding.ffmpeg import audio_args, encode_args, output_directories
 from videos.transcoding.ladder import Rung, plan_ladder
-from videos.transcoding.limits import DEFAULT_LIMITS, Limits
+from videos.transcoding.limits import DEFAULT_LIMITS, SourceLimits
 from videos.transcoding.probe import probe
 from videos.transcoding.run import INIT_SEGMENT, FinishedSegment, run_encode
 from videos.transcoding.sniff import HEAD_BYTES
@@ -21,8 +21,8 @@ from videos.transcoding.tools import ffmpeg_path, ffprobe_path
 
 
 @dataclass
-class Rendition:
-    """One output of all chunks: its init segments (which should be one) and its segments."""
+class EncodedRendition:
+    """One output of all chunks: its distinct init segments (one is expected) and its segments."""
 
     inits: set[bytes] = field(default_factory=set)
     segments: list[FinishedSegment] = field(default_factory=list)
@@ -32,16 +32,16 @@ class Rendition:
         return sum(segment.duration_s for segment in self.segments)
 
     def joined(self, path: Path) -> Path:
-        """Write what a player would append, in one file."""
+        """Write the bytes that a player would append to one file."""
         (init,) = self.inits
         path.write_bytes(init + b"".join(segment.path.read_bytes() for segment in self.segments))
         return path
 
 
-def probe_file(path: Path, *, filename: str = "", limits: Limits = DEFAULT_LIMITS) -> SourceInfo:
+def probe_file(path: Path, *, limits: SourceLimits = DEFAULT_LIMITS) -> SourceInfo:
     with path.open("rb") as file:
         head = file.read(HEAD_BYTES)
-    return probe(str(path), head=head, size_bytes=path.stat().st_size, filename=filename, limits=limits)
+    return probe(str(path), head=head, size_bytes=path.stat().st_size, limits=limits)
 
 
 def encode_video(
@@ -51,31 +51,34 @@ def encode_video(
     source: SourceInfo | None = None,
     rungs: Sequence[Rung] | None = None,
     chunks: Sequence[ChunkPlan] | None = None,
-) -> list[Rendition]:
+) -> list[EncodedRendition]:
     """Encode every chunk, by default of the lowest rung alone, as fast as x264 can."""
     source = source or probe_file(path)
     rungs = rungs or plan_ladder(source)[-1:]
-    renditions = [Rendition() for _ in rungs]
+    renditions = [EncodedRendition() for _ in rungs]
     for chunk in chunks or plan_chunks(source):
         directory = work / f"chunk-{chunk.position}"
         outputs = output_directories(directory, len(rungs))
         argv = encode_args(source, str(path), rungs, chunk, directory, preset="ultrafast")
-        # A header may promise more picture than there is: later chunks may be empty.
-        _collect(renditions, argv, work, outputs, allow_empty=chunk.position > 0)
+        # A header may announce more video than there is, so later chunks may be empty.
+        rate = source.video.frame_rate if source.video else None
+        _collect(renditions, argv, work, outputs, allow_empty=chunk.position > 0, frame_rate=rate)
     return renditions
 
 
-def encode_audio(path: Path, work: Path, *, source: SourceInfo | None = None, track: int = 0) -> Rendition:
+def encode_audio(
+    path: Path, work: Path, *, source: SourceInfo | None = None, track: int = 0
+) -> EncodedRendition:
     source = source or probe_file(path)
     directory = work / f"audio-{track}"
-    rendition = Rendition()
+    rendition = EncodedRendition()
     argv = audio_args(source, str(path), source.audio[track], directory)
     _collect([rendition], argv, work, output_directories(directory, 1))
     return rendition
 
 
 def picture_times(path: Path) -> list[Fraction]:
-    """Return every picture's time in steps of the stream's time base, in seconds, in order, from 0.
+    """Return the times of all frames in seconds, as exact multiples of the time base, in order, from 0.
 
     From 0, because ffprobe adds the encoder's delay to files without edit lists.
     """
@@ -92,7 +95,7 @@ def keyframe_times(path: Path) -> list[float]:
 
 
 def thumbnail(path: Path, *, at_s: float = 0.0, side: int = 16) -> bytes:
-    """Return a picture as ``side`` × ``side`` grey values, turned the way FFmpeg shows it."""
+    """Return a frame as ``side`` × ``side`` grey values, turned as FFmpeg shows it."""
     argv = [
         ffmpeg_path(),
         "-v",
@@ -121,14 +124,15 @@ def difference(one: bytes, other: bytes) -> float:
 
 
 def _collect(
-    renditions: list[Rendition],
+    renditions: list[EncodedRendition],
     argv: list[str],
     work: Path,
     outputs: Sequence[Path],
     *,
     allow_empty: bool = False,
+    frame_rate: Fraction | None = None,
 ) -> None:
-    for segment in run_encode(argv, work, outputs=outputs, allow_empty=allow_empty):
+    for segment in run_encode(argv, work, outputs=outputs, allow_empty=allow_empty, frame_rate=frame_rate):
         rendition = renditions[segment.output_index]
         rendition.segments.append(segment)
         rendition.inits.add((outputs[segment.output_index] / INIT_SEGMENT).read_bytes())

@@ -1,4 +1,4 @@
-"""Videos in any state, without an encode having run."""
+"""Factories of videos in any state; no encode runs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from videos.models import Job, Rendition, Video, new_public_id
 
 
 class VideoFactory(factory.django.DjangoModelFactory[Video]):
-    """A public video that is ready, with two rungs, one sound track and 8 s in two chunks."""
+    """A public video that is ready, with two rungs, one audio track and 8 s in two chunks."""
 
     class Meta:
         model = Video
@@ -36,7 +36,7 @@ class VideoFactory(factory.django.DjangoModelFactory[Video]):
 
 
 def make_encode(video: Video, status: str = Job.Status.DONE) -> None:
-    """Rows of an encode as a worker leaves them."""
+    """Create the rows of an encode as a worker leaves them."""
     common = {"video": video, "encode_key": video.encode_key}
     for position, (name, width, height, bitrate) in enumerate(
         [("720p", 1280, 720, 2_500_000), ("360p", 640, 360, 730_000)]

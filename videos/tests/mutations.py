@@ -1,7 +1,7 @@
-"""Damage done to files by chance, always the same damage for the same seed.
+"""Random damage to files; the same seed does the same damage.
 
-Half of the mutators know nothing of formats; the others find what a parser
-believes: sizes, counts and lengths, by the names that stand beside them.
+Half of the mutators know nothing of formats.  The others find the numbers that a
+parser believes (sizes, counts and lengths) by the names beside them.
 """
 
 from __future__ import annotations
@@ -12,15 +12,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-# A file may grow, but not so much that the test is one of the disk.
+# A file may grow by at most this much, so that the tests do not fill the disk.
 _MOST_ADDED_BYTES = 65_536
-# Headers stand at either end, and most of what can go wrong goes wrong there.
+# Headers stand at either end of a file, and most errors of parsers happen there.
 _HEADER_BYTES = 2048
 
 
 @dataclass(frozen=True, slots=True)
 class _Field:
-    """A number that parsers believe: ``width`` bytes, ``offset`` behind the end of what it is known by."""
+    """A number that parsers believe: ``width`` bytes, ``offset`` behind the end of its marker."""
 
     known_by: re.Pattern[bytes]
     offset: int
@@ -43,12 +43,12 @@ _FIELDS = (
     _Field(_any("avc1 hvc1 hev1 mp4v mp4a avcC hvcC esds"), -8, 4),
     _Field(_any("stsd stts ctts stsc stco co64 stss elst trun tfhd"), 4, 4),
     _Field(_any("stsz"), 8, 4),
-    # A header's time scale and duration, a picture's width and height.
+    # A header's time scale and duration, a frame's width and height.
     _Field(_any("mvhd mdhd tkhd"), 12, 4),
     _Field(_any("mvhd mdhd tkhd"), 16, 4),
     _Field(_any("avc1 hvc1 hev1 mp4v vp09 av01"), 24, 2),
     _Field(_any("avc1 hvc1 hev1 mp4v vp09 av01"), 26, 2),
-    # Matroska: the length of an element, which is as long as its first byte says.
+    # Matroska: the length of an element; its first byte gives the width of the length.
     _Field(_hex("1a45dfa3", "18538067", "1549a966", "1654ae6b", "1f43b675", "1c53bb6b", "114d9b74"), 0, 1),
     _Field(_hex("18538067", "1654ae6b", "1f43b675"), 0, 8),
     _Field(_hex("2ad7b1", "4489", "ae", "a3", "a0", "e0", "e1", "b0", "ba", "63a2"), 0, 1),
@@ -58,13 +58,13 @@ _FIELDS = (
     # Ogg: position and serial number, number of segments.
     _Field(_any("OggS"), 2, 8, "little"),
     _Field(_any("OggS"), 22, 1),
-    # FLV: the size of a tag of sound, picture or text.
+    # FLV: the size of an audio, video or script tag.
     _Field(_hex("00000008", "00000009", "00000012"), 0, 3),
     # MPEG: a transport packet's flags and the length of its adaptation field, a PES packet's length.
     _Field(_any("\x47"), 2, 1),
     _Field(_any("\x47"), 3, 2),
     _Field(_hex("000001e0", "000001c0", "000001bd"), 0, 2),
-    # H.264: profile, level and what follows of a parameter set.
+    # H.264: profile, level and the rest of a parameter set.
     _Field(_hex("0000000167", "00000167", "0168"), 0, 4),
     # Text: a number of some digits.
     _Field(re.compile(rb"(?<!\d)(?=\d{3})"), 0, 3, "text"),
@@ -74,7 +74,7 @@ Mutator = Callable[[bytearray, random.Random, bytes], None]
 
 
 def mutate(data: bytes, seed: int, *, other: bytes = b"") -> bytes:
-    """Return ``data`` damaged once to three times; ``other`` is what may be spliced in."""
+    """Return ``data`` damaged one to three times; ``other`` is a file to splice in."""
     chance = random.Random(seed)
     mutated = bytearray(data)
     for _ in range(chance.choice((1, 1, 1, 2, 3))):
@@ -124,7 +124,7 @@ def _swap(data: bytearray, chance: random.Random, _other: bytes) -> None:
 
 
 def _splice(data: bytearray, chance: random.Random, other: bytes) -> None:
-    """Go on with the other file from here, or put a piece of it into the middle."""
+    """Continue with the other file, or put a piece of it into the middle."""
     start, end = _range(bytearray(other), chance)
     at = _place(data, chance)
     if chance.random() < 0.5:
@@ -134,7 +134,7 @@ def _splice(data: bytearray, chance: random.Random, other: bytes) -> None:
 
 
 def _lie(data: bytearray, chance: random.Random, _other: bytes) -> None:
-    """Overwrite numbers that a parser believes with those that break parsers."""
+    """Overwrite numbers that a parser believes with numbers that break parsers."""
     fields = [field for field in _FIELDS if field.known_by.search(data)]
     for _ in range(chance.choice((1, 1, 2, 8)) if fields else 0):
         field = chance.choice(fields)
@@ -151,7 +151,7 @@ _MUTATORS: tuple[Mutator, ...] = (
 
 
 def _number(before: bytes, field: _Field, chance: random.Random) -> bytes:
-    """Return another number for ``field``: none, all, at the sign's edge, nearly right, or anything."""
+    """Return another number for ``field``: zeros, ones, the sign's edge, nearly right, or random."""
     if field.order == "text":
         return chance.choice((b"000", b"999", b"-1 ", b"0x0", chance.randbytes(3)))
     most = 256**field.width - 1
@@ -170,7 +170,7 @@ def _place(data: bytearray, chance: random.Random) -> int:
 
 
 def _range(data: bytearray, chance: random.Random) -> tuple[int, int]:
-    """Return the ends of a stretch, short ones as likely as long ones."""
+    """Return the ends of a stretch; short ones are as likely as long ones."""
     start = _place(data, chance)
     length = 2 ** chance.uniform(0, len(data).bit_length())
     return start, min(len(data), start + int(length))

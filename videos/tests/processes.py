@@ -17,7 +17,7 @@ _numbers = itertools.count()
 
 
 def start(argv: list[str], bucket: str, log_dir: Path, **environment: str) -> Process:
-    """Start ``python -m …`` in a group of its own; what it says goes to a file in ``log_dir``."""
+    """Start ``python -m …`` in a process group of its own, with its output in a file in ``log_dir``."""
     shared = {
         "DATABASE_URL": database_url(),
         "S3_BUCKET": bucket,
@@ -36,7 +36,7 @@ def start(argv: list[str], bucket: str, log_dir: Path, **environment: str) -> Pr
 
 
 def start_celery(bucket: str, log_dir: Path, *options: str, **environment: str) -> Process:
-    """A Celery worker of both queues with two slots."""
+    """Start a Celery worker of both queues with two slots."""
     name = f"test{next(_numbers)}-{os.getpid()}@%h"
     argv = ["celery", "-A", "videoplatform", "worker", "-n", name, "-Q", "default,encode", "-c", "2"]
     return start([*argv, "--without-gossip", "--without-mingle", *options], bucket, log_dir, **environment)
@@ -50,7 +50,7 @@ def database_url() -> str:
 
 
 def kill(process: Process) -> None:
-    """SIGKILL the process and its children at once, as a power cut would."""
+    """Kill the process and its children at once with SIGKILL, as a power cut would."""
     if process.poll() is None:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()

@@ -10,8 +10,9 @@ from accounts.services import Role
 from accounts.tests.factories import UserFactory
 from comments.models import Comment
 from comments.tests.factories import CommentFactory
+from common.models import PendingDeletion
 from videos import services
-from videos.models import DoomedPrefix, Job, Video
+from videos.models import Job, Video
 from videos.tests.factories import VideoFactory
 
 pytestmark = [pytest.mark.django_db, pytest.mark.redis]
@@ -25,7 +26,7 @@ def administrator(client: Client) -> User:
 
 
 @pytest.mark.parametrize("count", [1, 3])
-def test_the_list_costs_the_same_for_one_and_for_three(
+def test_list_query_count_is_constant(
     count: int, client: Client, administrator: User, django_assert_max_num_queries: Any
 ) -> None:
     for _ in range(count):
@@ -37,7 +38,7 @@ def test_the_list_costs_the_same_for_one_and_for_three(
     assert answer.status_code == 200
 
 
-def test_a_video_shows_its_work(client: Client, administrator: User) -> None:
+def test_change_page_shows_the_errors_of_jobs(client: Client, administrator: User) -> None:
     video = VideoFactory()
     Job.objects.filter(kind="audio").update(error_detail="out of luck")
 
@@ -46,7 +47,7 @@ def test_a_video_shows_its_work(client: Client, administrator: User) -> None:
     assert "out of luck" in page.content.decode()
 
 
-def test_a_failed_video_is_tried_again_from_the_list(client: Client, administrator: User) -> None:
+def test_retry_action_retries_failed_videos_only(client: Client, administrator: User) -> None:
     failed, ready = VideoFactory(status="failed", failure_code="encode_failed"), VideoFactory()
 
     client.post(
@@ -58,7 +59,7 @@ def test_a_failed_video_is_tried_again_from_the_list(client: Client, administrat
     assert statuses == {failed.pk: "processing", ready.pk: "ready"}
 
 
-def test_deleting_in_the_admin_takes_along_what_was_said_and_dooms_the_objects(
+def test_deleting_in_the_admin_deletes_comments_and_schedules_the_objects(
     client: Client, administrator: User
 ) -> None:
     video = VideoFactory()
@@ -68,12 +69,13 @@ def test_deleting_in_the_admin_takes_along_what_was_said_and_dooms_the_objects(
 
     assert not Video.objects.exists()
     assert not Comment.objects.exists()
-    assert DoomedPrefix.objects.get().prefix == video.prefix
+    assert PendingDeletion.objects.get().path == video.prefix
+    decision = Decision.objects.get()
+    assert (decision.action, decision.moderator) == ("remove", administrator)
+    assert (decision.title, decision.person) == (video.title, video.channel.owner)
 
 
-def test_a_video_is_hidden_and_put_back_from_the_list_and_the_trail_has_it(
-    client: Client, administrator: User
-) -> None:
+def test_hide_and_restore_actions_are_recorded_as_decisions(client: Client, administrator: User) -> None:
     video = VideoFactory()
     desk = reverse("admin:videos_video_changelist")
     chosen = {"_selected_action": [video.pk], "reason": "copyright"}
@@ -87,9 +89,7 @@ def test_a_video_is_hidden_and_put_back_from_the_list_and_the_trail_has_it(
     assert list(lines) == [("hide", "copyright"), ("undo", "copyright")]
 
 
-def test_an_encode_is_stopped_from_the_list_and_may_be_tried_again(
-    client: Client, administrator: User
-) -> None:
+def test_stopped_encode_fails_and_can_be_retried(client: Client, administrator: User) -> None:
     video, ready = VideoFactory(status="processing"), VideoFactory()
     Job.objects.filter(video=video).update(status="running", attempt=1)
 
@@ -101,14 +101,14 @@ def test_an_encode_is_stopped_from_the_list_and_may_be_tried_again(
 
     html = answer.content.decode()
     assert "1 encode is stopped." in html
-    assert "Only an encode that is under way can be stopped." in html
+    assert "Only a running encode can be stopped." in html
     stopped = Video.objects.get(pk=video.pk)
     assert (stopped.status, stopped.failure_code) == ("failed", "encode_failed")
     assert not any(job.renew_lease() for job in Job.objects.filter(video=video))
     services.retry_video(stopped)
 
 
-def test_a_video_plays_above_its_form(client: Client, administrator: User) -> None:
+def test_change_page_has_a_player_for_playable_videos_only(client: Client, administrator: User) -> None:
     playing, waiting = VideoFactory(), VideoFactory(status="processing", is_playable=False)
 
     pages = [
@@ -119,7 +119,7 @@ def test_a_video_plays_above_its_form(client: Client, administrator: User) -> No
     assert ["<video-player" in page for page in pages] == [True, False]
 
 
-def test_a_moderator_sees_videos_and_changes_nothing_but_what_is_withheld(client: Client) -> None:
+def test_moderator_sees_videos_and_can_only_withhold_them(client: Client) -> None:
     moderator = UserFactory()
     account_services.grant_role(user=moderator, role=Role.MODERATOR)
     client.force_login(moderator)

@@ -1,4 +1,4 @@
-"""The API of videos, as docs and outside programs know it."""
+"""The API of videos, as in the docs and for outside programs."""
 
 from __future__ import annotations
 
@@ -9,14 +9,19 @@ from urllib.request import Request, urlopen
 
 import pytest
 from django.conf import settings
+from django.contrib.auth.models import AnonymousUser
+from django.test import RequestFactory
 from django.utils import timezone
 from rest_framework.test import APIClient
 
+from accounts import tokens
 from accounts.models import User
 from accounts.tests.factories import UserFactory
-from videoplatform import storage
+from common import deletion, storage
+from common.models import PendingDeletion
 from videos import pipeline
-from videos.models import DoomedPrefix, Job, Upload, Video
+from videos.api import viewer_of
+from videos.models import Job, Upload, UploadCharge, Video
 from videos.tests.factories import VideoFactory
 
 pytestmark = pytest.mark.django_db
@@ -25,7 +30,7 @@ MIB = 1024 * 1024
 
 
 def signed_in(user: User) -> APIClient:
-    client = APIClient(HTTP_HOST="127.0.0.1")  # where its S3 server is looked for as well
+    client = APIClient(HTTP_HOST="127.0.0.1")  # the S3 server of the tests is at this address, too
     client.force_authenticate(user)
     return client
 
@@ -56,11 +61,8 @@ def put(url: str, body: bytes) -> str:
         return str(answer.headers["ETag"])
 
 
-# --- Upload ---------------------------------------------------------------------
-
-
 @pytest.mark.storage
-def test_a_file_travels_in_presigned_parts_and_the_video_is_processed(
+def test_upload_in_presigned_parts_starts_processing(
     api: APIClient, bucket: str, django_capture_on_commit_callbacks: Any
 ) -> None:
     created = start(api)
@@ -89,7 +91,7 @@ def test_a_file_travels_in_presigned_parts_and_the_video_is_processed(
 
 
 @pytest.mark.storage
-def test_an_upload_can_be_resumed_with_what_has_arrived(api: APIClient, bucket: str) -> None:
+def test_interrupted_upload_can_be_resumed_with_the_stored_parts(api: APIClient, bucket: str) -> None:
     created = start(api, size_bytes=9 * MIB)
     assert created["upload"]["part_count"] == 2
     put(created["upload"]["parts"][1]["url"], b"x" * MIB)
@@ -103,7 +105,7 @@ def test_an_upload_can_be_resumed_with_what_has_arrived(api: APIClient, bucket: 
 
 
 @pytest.mark.storage
-def test_an_empty_file_fails_like_any_other_file_that_is_no_video(api: APIClient, bucket: str) -> None:
+def test_empty_file_fails_with_empty_file(api: APIClient, bucket: str) -> None:
     created = start(api, size_bytes=0)
     etag = put(created["upload"]["parts"][0]["url"], b"")
     parts = [{"number": 1, "etag": etag}]
@@ -118,7 +120,7 @@ def test_an_empty_file_fails_like_any_other_file_that_is_no_video(api: APIClient
 
 
 @pytest.mark.storage
-def test_completing_without_all_parts_is_refused_and_nothing_is_lost(api: APIClient, bucket: str) -> None:
+def test_completing_without_all_parts_is_refused_and_keeps_the_parts(api: APIClient, bucket: str) -> None:
     created = start(api, size_bytes=9 * MIB)
     etag = put(created["upload"]["parts"][1]["url"], b"x" * MIB)
 
@@ -135,7 +137,7 @@ def test_completing_without_all_parts_is_refused_and_nothing_is_lost(api: APICli
 
 
 @pytest.mark.storage
-def test_an_aborted_upload_leaves_nothing(api: APIClient, bucket: str) -> None:
+def test_aborted_upload_leaves_no_video(api: APIClient, bucket: str) -> None:
     created = start(api)
     put(created["upload"]["parts"][0]["url"], b"abc")
 
@@ -144,11 +146,11 @@ def test_an_aborted_upload_leaves_nothing(api: APIClient, bucket: str) -> None:
     assert answer.status_code == 204
     assert not Video.objects.exists()
     assert not Upload.objects.exists()
-    assert DoomedPrefix.objects.count() == 1
+    assert PendingDeletion.objects.count() == 1
 
 
 @pytest.mark.storage
-def test_an_abandoned_upload_is_cleaned_up(api: APIClient, bucket: str) -> None:
+def test_abandoned_upload_is_cleaned_up(api: APIClient, bucket: str) -> None:
     from django.utils import timezone
 
     from videos.cleaning import clean_up
@@ -159,6 +161,7 @@ def test_an_abandoned_upload_is_cleaned_up(api: APIClient, bucket: str) -> None:
     Upload.objects.update(expires_at=timezone.now())
 
     clean_up()
+    deletion.delete_pending()
 
     assert not Video.objects.exists()
     with pytest.raises(storage.ClientError, match="NoSuchUpload"):
@@ -186,7 +189,7 @@ def test_browsers_may_send_parts_from_the_site_and_read_their_etags(api: APIClie
     assert "etag" in exposed.lower()
 
 
-def test_a_file_above_the_limit_is_refused_before_it_is_sent(api: APIClient, settings: Any) -> None:
+def test_file_above_the_limit_is_refused_before_the_upload(api: APIClient, settings: Any) -> None:
     settings.MAX_UPLOAD_BYTES = 100
 
     answer = api.post(
@@ -200,7 +203,7 @@ def test_a_file_above_the_limit_is_refused_before_it_is_sent(api: APIClient, set
 
 @pytest.mark.storage
 @pytest.mark.redis
-def test_nobody_uploads_more_in_a_day_than_one_may(
+def test_upload_above_the_daily_limit_is_refused_until_the_next_day(
     api: APIClient, alice: User, bucket: str, settings: Any
 ) -> None:
     settings.RATE_LIMITS = True
@@ -210,7 +213,7 @@ def test_nobody_uploads_more_in_a_day_than_one_may(
 
     refused = api.post("/api/v1/videos/", more, format="json")
     others = signed_in(UserFactory()).post("/api/v1/videos/", more, format="json")
-    Video.objects.filter(channel=alice.channel).update(created_at=timezone.now() - timedelta(hours=25))
+    UploadCharge.objects.filter(channel=alice.channel).update(created_at=timezone.now() - timedelta(hours=25))
     next_day = api.post("/api/v1/videos/", more, format="json")
 
     assert (refused.status_code, refused.json()["errors"][0]["code"]) == (429, "daily_limit")
@@ -228,7 +231,9 @@ def test_nobody_uploads_more_in_a_day_than_one_may(
         ("x" * 300 + ".mp4", "x" * 120 + "x" * 12 + ".mp4"),
     ],
 )
-def test_a_file_name_is_only_a_label(given: str, kept: str, api: APIClient, bucket: str) -> None:
+def test_filename_is_cleaned_and_kept_out_of_the_key(
+    given: str, kept: str, api: APIClient, bucket: str
+) -> None:
     start(api, filename=given)
 
     video = Video.objects.get()
@@ -238,7 +243,7 @@ def test_a_file_name_is_only_a_label(given: str, kept: str, api: APIClient, buck
 
 
 @pytest.mark.storage
-def test_an_upload_belongs_to_its_owner(api: APIClient, bucket: str) -> None:
+def test_upload_does_not_exist_for_strangers(api: APIClient, bucket: str) -> None:
     created = start(api)
     stranger = signed_in(UserFactory())
 
@@ -254,10 +259,7 @@ def test_an_upload_belongs_to_its_owner(api: APIClient, bucket: str) -> None:
     assert answers == [404, 404, 404, 404]
 
 
-# --- Reading --------------------------------------------------------------------
-
-
-def test_a_video_has_the_contract_s_fields() -> None:
+def test_video_has_all_fields_of_the_contract() -> None:
     video = VideoFactory()
 
     body = APIClient().get(f"/api/v1/videos/{video.public_id}/").json()
@@ -272,9 +274,7 @@ def test_a_video_has_the_contract_s_fields() -> None:
 
 
 @pytest.mark.parametrize("count", [1, 3])
-def test_a_list_costs_the_same_for_one_and_for_three(
-    count: int, api: APIClient, django_assert_num_queries: Any
-) -> None:
+def test_list_query_count_is_constant(count: int, api: APIClient, django_assert_num_queries: Any) -> None:
     for _ in range(count):
         VideoFactory()
 
@@ -284,7 +284,7 @@ def test_a_list_costs_the_same_for_one_and_for_three(
     assert len(body["results"]) == count
 
 
-def test_lists_show_what_is_public_and_playable() -> None:
+def test_list_shows_public_playable_videos_only() -> None:
     shown = VideoFactory()
     VideoFactory(visibility="private")
     VideoFactory(visibility="unlisted")
@@ -312,7 +312,7 @@ def test_lists_are_filtered_and_ordered() -> None:
     assert client.get("/api/v1/videos/?ordering=title").status_code == 400
 
 
-def test_pages_of_equal_values_end() -> None:
+def test_pagination_by_equal_values_lists_each_video_once() -> None:
     for _ in range(5):
         VideoFactory(view_count=0)
     client = APIClient()
@@ -340,10 +340,7 @@ def test_pages_follow_a_cursor() -> None:
     assert second["next"] is None
 
 
-# --- Who may --------------------------------------------------------------------
-
-
-def test_a_private_video_does_not_exist_for_strangers() -> None:
+def test_private_video_does_not_exist_for_strangers() -> None:
     video = VideoFactory(visibility="private")
     hls = f"/videos/{video.public_id}/hls/{video.encode_key}"
 
@@ -353,21 +350,20 @@ def test_a_private_video_does_not_exist_for_strangers() -> None:
         assert APIClient().get(f"{hls}/{path}").status_code == 404
 
 
-def test_a_private_video_plays_for_its_owner_by_session_and_by_token() -> None:
-    from accounts import services
+def test_private_video_plays_for_its_owner_by_session_and_by_token() -> None:
 
     video = VideoFactory(visibility="private")
     path = f"/videos/{video.public_id}/hls/{video.encode_key}/720p.m3u8"
     session = APIClient()
     session.force_login(video.channel.owner)
-    _, token = services.create_token(user=video.channel.owner)
+    _, token = tokens.create_token(user=video.channel.owner)
 
     assert session.get(path).status_code == 200
     assert APIClient().get(path, headers={"Authorization": f"Token {token}"}).status_code == 200
     assert APIClient().get(path, headers={"Authorization": "Token nonsense"}).status_code == 404
 
 
-def test_making_a_video_private_stops_its_playlists_at_once() -> None:
+def test_playlists_of_a_video_made_private_are_refused_at_once() -> None:
     video = VideoFactory()
     path = f"/videos/{video.public_id}/hls/{video.encode_key}/multivariant.m3u8"
     assert APIClient().get(path).status_code == 200
@@ -402,7 +398,7 @@ def test_only_a_failed_video_can_be_retried() -> None:
     assert (answer.status_code, answer.json()["errors"][0]["code"]) == (409, "cannot_retry")
 
 
-def test_an_unchanged_playlist_is_not_sent_again() -> None:
+def test_unchanged_playlist_is_answered_304() -> None:
     video = VideoFactory()
     path = f"/videos/{video.public_id}/hls/{video.encode_key}/multivariant.m3u8"
     first = APIClient().get(path)
@@ -412,11 +408,8 @@ def test_an_unchanged_playlist_is_not_sent_again() -> None:
     assert (again.status_code, again.content) == (304, b"")
 
 
-# --- Watching -------------------------------------------------------------------
-
-
 @pytest.mark.redis
-def test_a_view_is_half_a_minute_watched_not_a_page_opened() -> None:
+def test_view_counts_after_thirty_seconds_of_watching() -> None:
     video = VideoFactory(duration_s=600)
     client, session = APIClient(), ""
     counted = []
@@ -433,7 +426,7 @@ def test_a_view_is_half_a_minute_watched_not_a_page_opened() -> None:
 
 
 @pytest.mark.redis
-def test_reports_that_come_faster_than_the_clock_count_nothing() -> None:
+def test_positions_reported_faster_than_the_clock_count_no_view() -> None:
     video = VideoFactory(duration_s=600)
     client, session = APIClient(), ""
     for position in range(50):
@@ -447,7 +440,7 @@ def test_reports_that_come_faster_than_the_clock_count_nothing() -> None:
     assert Video.objects.get().view_count == 0
 
 
-def test_a_session_of_another_video_or_a_forged_one_starts_anew() -> None:
+def test_foreign_or_forged_viewing_session_is_replaced() -> None:
     from videos.services import record_watching
 
     video, other = VideoFactory(duration_s=600), VideoFactory(duration_s=600)
@@ -474,10 +467,28 @@ def test_liking_twice_counts_once(api: APIClient) -> None:
 
 
 @pytest.mark.storage
-def test_deleting_a_video_dooms_its_objects(bucket: str) -> None:
+def test_deleting_a_video_schedules_the_deletion_of_its_objects(bucket: str) -> None:
     video = VideoFactory()
 
     answer = signed_in(video.channel.owner).delete(f"/api/v1/videos/{video.public_id}/")
 
     assert answer.status_code == 204
-    assert DoomedPrefix.objects.get().prefix == video.prefix
+    assert PendingDeletion.objects.get().path == video.prefix
+
+
+def test_upload_with_too_many_parts_is_refused(api: APIClient, alice: User) -> None:
+    video = VideoFactory(channel=alice.channel, status="uploading")
+    parts = [{"number": 1, "etag": "a"}] * 10_001
+
+    answer = api.post(f"/api/v1/videos/{video.public_id}/upload/complete/", {"parts": parts}, format="json")
+
+    assert answer.status_code == 400
+    assert answer.json()["errors"][0]["code"] == "max_length"
+
+
+def test_viewers_of_one_ipv6_network_are_counted_together(rf: RequestFactory) -> None:
+    asked: list[Any] = [rf.get("/", REMOTE_ADDR=f"2001:db8::{host}") for host in (1, 2)]
+    for request in asked:
+        request.user = AnonymousUser()
+
+    assert [viewer_of(request) for request in asked] == ["address-2001:db8::/64"] * 2

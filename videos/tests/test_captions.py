@@ -1,8 +1,9 @@
-"""Captions in every form people have them, and what becomes of them on a video."""
+"""Captions in all supported formats, and their life on a video."""
 
 from __future__ import annotations
 
 import urllib.request
+from threading import BoundedSemaphore
 from typing import Any
 
 import pytest
@@ -13,21 +14,23 @@ from rest_framework.test import APIClient
 
 from accounts.models import User
 from accounts.tests.factories import UserFactory
-from videoplatform import storage
+from common import storage
+from common.models import PendingDeletion
 from videos.languages import canonical_tag, language_name
-from videos.models import CaptionTrack, DoomedPrefix, Video
+from videos.models import CaptionTrack, Video
 from videos.services import captions as service
 from videos.tests.factories import VideoFactory
-from videos.transcoding.captions import Captions, Cue, UnreadableCaptions, decode, read_captions
+from videos.transcoding import caption_conversion
+from videos.transcoding.caption_conversion import Converted, convert
+from videos.transcoding.captions import Captions, Cue, UnreadableCaptions, read_captions
+from videos.transcoding.charsets import decode
+from videos.transcoding.errors import LimitsExceeded
 
 VTT = "WEBVTT\n\n00:00:01.000 --> 00:00:02.500\nHello\n\n00:03.000 --> 00:04.000\nagain\n"
 
 
 def read(text: str, language: str = "en") -> Captions:
     return read_captions(text.encode(), language=language)
-
-
-# --- Reading --------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -39,23 +42,23 @@ def read(text: str, language: str = "en") -> Captions:
             [Cue(1000, 2500, "Hello")],
         ),
         ("00:00:01,000 --> 00:00:02,000\nno number\n", [Cue(1000, 2000, "no number")]),
-        # The blank line between two cues was forgotten.
+        # No blank line between two cues.
         (
             "1\n00:01,000 --> 00:02,000\none\n2\n00:02,000 --> 00:03,000\ntwo",
             [Cue(1000, 2000, "one"), Cue(2000, 3000, "two")],
         ),
-        # What stands behind the times is a setting or nothing, also where no space comes first.
+        # Text behind the times is a setting or ignored, even without a space before it.
         ("00:01.000 --> 00:02.000\0align:end\nx", [Cue(1000, 2000, "x")]),
         ("00:01.000-->00:02.000,align:end\nx", [Cue(1000, 2000, "x")]),
-        # An arrow that is said is no time.
+        # An arrow in the text is not a timing.
         ("00:01.000 --> 00:02.000\na --> b\n", [Cue(1000, 2000, "a --&gt; b")]),
         ("100:00:00.000 --> 100:00:01.000\nlate\n", [Cue(360_000_000, 360_001_000, "late")]),
-        # Notes, styles and headers are no cues.
+        # Notes, styles and headers are not cues.
         (
             "WEBVTT - by me\nKind: captions\n\nSTYLE\n::cue{}\n\nNOTE no\n\n00:01.000 --> 00:02.000\nx",
             [Cue(1000, 2000, "x")],
         ),
-        # By time, whatever the order of the file.
+        # Cues are sorted by time.
         (
             "00:05.000 --> 00:06.000\nb\n\n00:01.000 --> 00:02.000\na\n",
             [Cue(1000, 2000, "a"), Cue(5000, 6000, "b")],
@@ -69,12 +72,12 @@ def test_cues_are_found(text: str, cues: list[Cue]) -> None:
 @pytest.mark.parametrize(
     "text", ["", "WEBVTT", "<html><script>x</script>", "00:02.000 --> 00:01.000\nback\n", "--> -->"]
 )
-def test_a_file_without_a_usable_cue_is_unreadable(text: str) -> None:
+def test_file_without_a_usable_cue_is_unreadable(text: str) -> None:
     with pytest.raises(UnreadableCaptions):
         read(text)
 
 
-def test_cues_that_cannot_be_are_counted() -> None:
+def test_cues_with_invalid_times_are_counted_as_skipped() -> None:
     text = (
         "00:02.000 --> 00:01.000\nback\n\n00:99.000 --> 99:99.000\nno time\n\n00:01.000 --> 00:02.000\ngood\n"
     )
@@ -100,7 +103,7 @@ def test_cues_that_cannot_be_are_counted() -> None:
         ("&lt;b&gt; &amp; &nbsp;x", "&lt;b&gt; &amp; &nbsp;x"),
     ],
 )
-def test_markup_that_webvtt_knows_is_kept_and_the_rest_is_not(said: str, kept: str) -> None:
+def test_only_webvtt_markup_is_kept(said: str, kept: str) -> None:
     assert read(f"00:01.000 --> 00:02.000\n{said}\n").cues[0].text == kept
 
 
@@ -113,7 +116,7 @@ def test_markup_that_webvtt_knows_is_kept_and_the_rest_is_not(said: str, kept: s
         ("X1:100 Y1:20", ""),
     ],
 )
-def test_settings_of_a_cue_are_kept_where_they_are_any(settings: str, kept: str) -> None:
+def test_only_valid_cue_settings_are_kept(settings: str, kept: str) -> None:
     assert read(f"00:01.000 --> 00:02.000 {settings}\nx\n").cues[0].settings == kept
 
 
@@ -147,13 +150,50 @@ def test_substation_is_read_without_drawings_and_comments() -> None:
         ("any words at all: ü 你好", "utf-8-sig", "ru"),
     ],
 )
-def test_characters_are_read_as_the_mark_or_the_language_says(
+def test_charset_follows_the_byte_order_mark_or_the_language(
     words: str, encoding: str, language: str
 ) -> None:
     assert decode(words.encode(encoding), language) == words
 
 
-def test_a_damaged_byte_makes_no_other_encoding() -> None:
+SPOKEN = {
+    "pl": ("Cześć, gdzie jesteś?", ("cp1250", "iso8859_2", "cp852", "mac_latin2")),
+    "cs": ("Kde jsi, tatínku? Už jdu, šťastně.", ("cp1250", "iso8859_2", "cp852")),
+    "hu": ("Hová mész, öregem? Őrült vagy, hűvös az idő!", ("cp1250", "iso8859_2", "cp852")),
+    "hr": ("Gdje si, čovječe? Žao mi je. Što će biti?", ("cp1250", "iso8859_2", "cp852")),
+    "ru": ("Привет, где ты? Я уже иду домой!", ("cp1251", "koi8_r", "cp866", "iso8859_5", "mac_cyrillic")),
+    "uk": ("Привіт, де ти? Я вже йду їсти.", ("cp1251", "koi8_u", "cp1125")),
+    "el": ("Γεια σου, πού είσαι, Άννα;", ("cp1253", "iso8859_7", "cp737")),
+    "tr": ("İyi günler, ağabey. Şimdi ışık var.", ("cp1254", "cp857")),
+    "lv": ("Šodien ēdīšu. Ļoti žēl, ka nāci.", ("cp1257", "iso8859_4")),
+    "de": ("Schöne Grüße aus Österreich", ("cp1252", "cp850", "mac_roman")),
+    "ja": ("こんにちは、どこにいますか。", ("cp932", "euc_jp", "iso2022_jp")),
+}
+
+
+@pytest.mark.parametrize(
+    ("language", "charset"),
+    [
+        (language, charset)
+        for language, (_words, charsets) in SPOKEN.items()
+        for charset in (*charsets, "utf-8", "utf-16-le", "utf-16-be")
+    ],
+)
+def test_short_file_is_read_in_any_charset_of_its_language(language: str, charset: str) -> None:
+    text = f"1\n00:00:01,000 --> 00:00:02,500\n{SPOKEN[language][0]}\n"
+
+    assert decode(text.encode(charset), language) == text
+
+
+def test_conversion_in_a_process_reads_an_old_charset() -> None:
+    text = f"1\n00:00:01,000 --> 00:00:02,500\n{SPOKEN['pl'][0]}\n"
+
+    converted = convert(text.encode("iso8859_2"), language="pl")
+
+    assert "Cześć, gdzie jesteś?" in converted.webvtt.decode()
+
+
+def test_utf8_with_a_damaged_byte_is_still_read_as_utf8() -> None:
     words = "今天我们来看一部电影,好吗?"
 
     assert decode(words.encode() + b"\xe4" + words.encode(), "zh") == f"{words}\ufffd{words}"
@@ -163,7 +203,7 @@ def test_a_damaged_byte_makes_no_other_encoding() -> None:
     st.binary(max_size=400)
     | st.text(alphabet="0123456789:.,->< \n{}\\an&;WEBVT", max_size=400).map(str.encode)
 )
-def test_whatever_is_read_can_be_read_again(data: bytes) -> None:
+def test_rendered_captions_are_read_back_unchanged(data: bytes) -> None:
     try:
         found = read_captions(b"WEBVTT\n\n00:01.000 --> 00:02.000\nx\n\n" + data, language="en")
     except UnreadableCaptions:
@@ -184,16 +224,13 @@ def test_whatever_is_read_can_be_read_again(data: bytes) -> None:
         b"-->" * 1_500_000,
     ],
 )
-def test_hostile_files_cost_no_more_than_their_size(data: bytes) -> None:
+def test_output_of_hostile_files_is_at_most_twice_their_size(data: bytes) -> None:
     try:
         found = read_captions(data, language="en")
     except UnreadableCaptions:
         return
 
     assert len(found.render()) <= 2 * len(data) + 100
-
-
-# --- Languages --------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -207,18 +244,15 @@ def test_hostile_files_cost_no_more_than_their_size(data: bytes) -> None:
         ("xzz", "xzz", "xzz"),
     ],
 )
-def test_languages_have_one_tag_and_their_own_name(given: str, tag: str, name: str) -> None:
+def test_language_tag_is_canonical_and_has_its_own_name(given: str, tag: str, name: str) -> None:
     assert canonical_tag(given) == tag
     assert language_name(tag) == name
 
 
 @pytest.mark.parametrize("given", ["", "e", "english please", "../../x", "en/..", "en-", "zh_Hans", "en\n"])
-def test_what_is_no_tag_is_refused(given: str) -> None:
+def test_invalid_language_tag_is_refused(given: str) -> None:
     assert canonical_tag(given) in {None, "en"}
     assert canonical_tag(given) is None or given.strip() == "en"
-
-
-# --- On a video ---------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -238,7 +272,7 @@ def send(client: APIClient, video: Video, text: str | bytes = VTT, language: str
 
 
 def signed_in(user: User) -> APIClient:
-    client = APIClient(SERVER_NAME="127.0.0.1")  # signed addresses name the host they were asked under
+    client = APIClient(SERVER_NAME="127.0.0.1")  # signed URLs contain the host of the request
     client.force_authenticate(user)
     return client
 
@@ -266,16 +300,18 @@ def test_captions_are_added_listed_played_replaced_and_removed(
     with urllib.request.urlopen(listed[0]["url"]) as answer:
         assert answer.headers["Content-Type"] == "text/vtt"
         assert answer.read().decode().startswith("WEBVTT\n\n00:00:01.000 --> 00:00:02.500\nGood morning\n")
-    assert len({*storage.keys_under(f"{video.prefix}captions/")} - {*doomed()}) == 2
+    assert (
+        len(
+            {*storage.keys_under(f"{video.prefix}captions/")}
+            - {*PendingDeletion.objects.values_list("path", flat=True)}
+        )
+        == 2
+    )
 
     removed = client.delete(f"/api/v1/videos/{video.public_id}/captions/EN/")
     again = client.delete(f"/api/v1/videos/{video.public_id}/captions/en/")
     assert (removed.status_code, again.status_code) == (204, 404)
     assert [*video.captions.values_list("language", flat=True)] == ["zh-Hans"]
-
-
-def doomed() -> list[str]:
-    return [*DoomedPrefix.objects.values_list("prefix", flat=True)]
 
 
 @pytest.mark.redis
@@ -289,7 +325,7 @@ def doomed() -> list[str]:
         (VTT + " " * (5 * 1024 * 1024), "en", "limits_exceeded", "file"),
     ],
 )
-def test_what_cannot_be_used_is_refused_in_words(
+def test_unusable_captions_are_refused_with_a_code(
     owner: User, video: Video, text: str, language: str, code: str, attr: str
 ) -> None:
     answer = send(signed_in(owner), video, text, language)
@@ -300,7 +336,7 @@ def test_what_cannot_be_used_is_refused_in_words(
 
 
 @pytest.mark.redis
-def test_who_may_read_and_who_may_change(owner: User) -> None:
+def test_captions_are_readable_by_viewers_and_changed_by_the_owner(owner: User) -> None:
     private = VideoFactory(channel=owner.channel, visibility=Video.Visibility.PRIVATE)
     public = VideoFactory(channel=owner.channel)
     stranger, nobody = signed_in(UserFactory()), APIClient()
@@ -313,10 +349,47 @@ def test_who_may_read_and_who_may_change(owner: User) -> None:
     assert stranger.delete(f"/api/v1/videos/{public.public_id}/captions/en/").status_code == 403
 
 
-def test_there_is_a_bound_on_languages(owner: User, video: Video, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_number_of_languages_is_limited(owner: User, video: Video, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(service, "MAX_TRACKS", 1)
     CaptionTrack.objects.create(video=video, language="en", key="x", cue_count=1)
 
     answer = send(signed_in(owner), video, language="de")
 
     assert (answer.status_code, answer.json()["errors"][0]["code"]) == (409, "too_many_captions")
+
+
+def test_conversion_in_a_process_equals_the_reader() -> None:
+    data = ("\ufeff" + VTT + "\n99:99 --> 1\nno time\n").encode()
+
+    converted = convert(data, language="en")
+
+    found = read_captions(data, language="en")
+    assert converted == Converted(found.render().encode(), len(found.cues), found.skipped)
+
+
+def test_conversion_of_a_file_without_a_cue_raises_unreadable() -> None:
+    with pytest.raises(UnreadableCaptions):
+        convert(b"\0" * 1000, language="en")
+
+
+def test_conversion_that_takes_too_long_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(caption_conversion, "CONVERSION_TIMEOUT_S", 0.0)
+
+    with pytest.raises(LimitsExceeded):
+        convert(VTT.encode() * 1000, language="en")
+
+
+@pytest.mark.django_db
+def test_captions_upload_while_converters_are_busy_is_answered_503(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(caption_conversion, "MAX_WAIT_S", 0.0)
+    monkeypatch.setattr(caption_conversion, "_turns", BoundedSemaphore(1))
+    video = VideoFactory()
+    api = APIClient(raise_request_exception=False)
+    api.force_authenticate(video.channel.owner)
+    body = {"language": "en", "file": SimpleUploadedFile("a.vtt", VTT.encode())}
+
+    with caption_conversion._turns:
+        answer = api.post(f"/api/v1/videos/{video.public_id}/captions/", body, format="multipart")
+
+    assert (answer.status_code, answer.json()["errors"][0]["code"]) == (503, "busy")
+    assert int(answer.headers["Retry-After"]) > 0

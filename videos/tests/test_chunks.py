@@ -16,7 +16,7 @@ def source_of(duration_s: float, *, is_seekable: bool = True) -> SourceInfo:
     return SourceInfo("mov", duration_s=duration_s, size_bytes=1, video=video, is_seekable=is_seekable)
 
 
-def test_the_first_chunk_is_one_segment_and_the_others_a_minute() -> None:
+def test_first_chunk_is_one_segment_and_others_are_a_minute() -> None:
     assert plan_chunks(source_of(150)) == (
         ChunkPlan(0, first_segment=0, segment_count=1, start_s=0, length_s=4),
         ChunkPlan(1, first_segment=1, segment_count=15, start_s=4, length_s=60),
@@ -26,15 +26,15 @@ def test_the_first_chunk_is_one_segment_and_the_others_a_minute() -> None:
 
 
 @pytest.mark.parametrize(("duration_s", "count"), [(1, 1), (11.9, 1), (12, 2), (71.9, 2), (72, 3)])
-def test_a_short_tail_stays_with_the_chunk_before(duration_s: float, count: int) -> None:
+def test_short_tail_is_joined_to_the_previous_chunk(duration_s: float, count: int) -> None:
     assert len(plan_chunks(source_of(duration_s))) == count
 
 
-def test_a_source_that_cannot_seek_is_one_chunk() -> None:
+def test_unseekable_source_is_one_chunk() -> None:
     assert plan_chunks(source_of(600, is_seekable=False)) == (ChunkPlan(0, 0, None, 0, 600),)
 
 
-def test_sound_alone_has_no_chunks() -> None:
+def test_audio_source_has_no_chunks() -> None:
     assert plan_chunks(SourceInfo("mp3", duration_s=60, size_bytes=1)) == ()
 
 

@@ -1,4 +1,4 @@
-"""Whatever a file is called when it is uploaded, its name stays a label."""
+"""File names of uploads, which stay labels."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _NAMES = [
 
 
 @pytest.mark.parametrize("name", _NAMES, ids=lambda name: ascii(name)[:40])
-def test_a_name_keeps_neither_path_nor_control(name: str) -> None:
+def test_label_has_no_path_and_no_control_characters(name: str) -> None:
     label = neutral_filename(name)
 
     assert not re.search(r"[/\\]", label)
@@ -52,13 +52,13 @@ def test_a_name_keeps_neither_path_nor_control(name: str) -> None:
     assert neutral_filename(label) == label
 
 
-def test_letters_and_joined_emoji_stay() -> None:
+def test_label_keeps_letters_and_joined_emoji() -> None:
     assert neutral_filename("👨\u200d👩\u200d👧 e\u0301te\u0301.mp4") == "👨\u200d👩\u200d👧 été.mp4"
 
 
 @pytest.mark.django_db
 @pytest.mark.storage
-def test_every_name_can_be_uploaded_and_none_reaches_the_storage(bucket: str) -> None:
+def test_every_name_is_accepted_and_stays_out_of_the_key(bucket: str) -> None:
     client = APIClient(HTTP_HOST="127.0.0.1")
     client.force_authenticate(UserFactory())
 

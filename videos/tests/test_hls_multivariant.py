@@ -5,7 +5,7 @@ import pytest
 from videos.hls.multivariant import AudioRendition, MultivariantPlaylist, Variant
 
 
-def test_pictures_and_two_languages_to_the_letter() -> None:
+def test_text_of_a_video_with_two_languages() -> None:
     playlist = MultivariantPlaylist(
         audio=(
             AudioRendition("audio", "English", "audio-0.m3u8", "en", is_default=True),
@@ -38,7 +38,7 @@ def test_pictures_and_two_languages_to_the_letter() -> None:
     )
 
 
-def test_sound_alone_is_a_variant_of_its_own() -> None:
+def test_audio_without_video_is_a_variant() -> None:
     playlist = MultivariantPlaylist((Variant("audio-0.m3u8", bandwidth_bps=160_000, codecs="mp4a.40.2"),))
 
     assert playlist.render() == (
@@ -62,6 +62,42 @@ def test_tracks_of_the_same_name_are_numbered() -> None:
     ]
 
 
-def test_an_audio_group_without_tracks_is_refused() -> None:
+def test_numbered_name_differs_from_the_name_of_another_track() -> None:
+    named = ("English", "English", "English 2")
+    tracks = tuple(AudioRendition("audio", name, f"audio-{number}.m3u8") for number, name in enumerate(named))
+
+    assert [line.split('NAME="')[1].split('"')[0] for line in _media(tracks)] == [
+        "English",
+        "English 2",
+        "English 2 2",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("languages", "default", "automatic"),
+    [
+        (["en", "en", "de"], 0, [0, 2]),
+        (["en", "en", "de"], 1, [1, 2]),
+        (["", "", ""], 2, [2]),
+        (["", "en", ""], 1, [0, 1]),
+    ],
+)
+def test_one_track_per_language_is_autoselected(
+    languages: list[str], default: int, automatic: list[int]
+) -> None:
+    tracks = tuple(
+        AudioRendition("audio", f"Track {number}", "a.m3u8", language, is_default=number == default)
+        for number, language in enumerate(languages)
+    )
+
+    assert [number for number, line in enumerate(_media(tracks)) if "AUTOSELECT=YES" in line] == automatic
+
+
+def _media(tracks: tuple[AudioRendition, ...]) -> list[str]:
+    lines = MultivariantPlaylist((), tracks).render().splitlines()
+    return [line for line in lines if line.startswith("#EXT-X-MEDIA")]
+
+
+def test_audio_group_without_tracks_is_refused() -> None:
     with pytest.raises(ValueError, match="without renditions"):
         MultivariantPlaylist((Variant("v.m3u8", 1, "avc1.64001f", audio_group="audio"),)).render()

@@ -28,40 +28,40 @@ def short_sides(source: SourceInfo, **options: int) -> list[int]:
         ((640, 360), [360]),
     ],
 )
-def test_the_short_side_decides_and_nothing_is_upscaled(size: tuple[int, int], sides: list[int]) -> None:
+def test_rungs_follow_the_short_side_without_upscaling(size: tuple[int, int], sides: list[int]) -> None:
     assert short_sides(source_of(*size)) == sides
 
 
-def test_a_higher_ceiling_keeps_more_of_a_large_source() -> None:
+def test_higher_maximum_adds_rungs_for_a_large_source() -> None:
     assert short_sides(source_of(3840, 2160), max_short_side=2160) == [2160, 1440, 1080, 720, 480, 360]
 
 
 @pytest.mark.parametrize(
     ("size", "sides"), [((853, 479), [479, 360]), ((1920, 1068), [1068, 720, 480, 360]), ((960, 400), [360])]
 )
-def test_a_source_a_little_below_a_rung_keeps_its_own_size(size: tuple[int, int], sides: list[int]) -> None:
+def test_source_slightly_below_a_rung_keeps_its_size(size: tuple[int, int], sides: list[int]) -> None:
     assert short_sides(source_of(*size)) == sides
 
 
-def test_a_small_source_gets_one_rung_with_fewer_bits() -> None:
+def test_small_source_gets_one_rung_with_a_lower_bitrate() -> None:
     (rung,) = plan_ladder(source_of(320, 180))
 
     assert rung == Rung(180, 258_000)
 
 
-def test_the_smallest_source_still_gets_bits() -> None:
+def test_smallest_source_gets_the_lowest_bitrate() -> None:
     assert plan_ladder(source_of(1, 1)) == (Rung(1, 100_000),)
 
 
-def test_a_normal_rate_costs_what_the_ladder_says() -> None:
+def test_bitrates_up_to_30_fps_are_those_of_the_ladder() -> None:
     assert plan_ladder(source_of(1920, 1080, 25)) == LADDER[2:]
 
 
-def test_sixty_pictures_a_second_get_half_as_many_bits_again() -> None:
+def test_bitrates_at_60_fps_are_half_as_high_again() -> None:
     assert plan_ladder(source_of(1920, 1080, 60))[0] == Rung(1080, 6_750_000)
 
 
-def test_sound_alone_has_no_rungs() -> None:
+def test_audio_source_has_no_rungs() -> None:
     assert plan_ladder(SourceInfo("mp3", duration_s=60, size_bytes=1)) == ()
 
 
@@ -81,14 +81,14 @@ def test_sound_alone_has_no_rungs() -> None:
         ((4000, 2), 2, (4096, 64)),
     ],
 )
-def test_sizes_are_even_proportional_and_playable(
+def test_rung_size_is_even_proportional_and_decodable(
     size: tuple[int, int], short_side: int, expected: tuple[int, int]
 ) -> None:
     assert rung_size(source_of(*size), Rung(short_side, 1)) == expected
 
 
 @pytest.mark.parametrize("height_px", range(360, 1081, 7))
-def test_every_rung_is_even_and_not_larger_than_its_source(height_px: int) -> None:
+def test_every_rung_is_even_and_no_larger_than_its_source(height_px: int) -> None:
     source = source_of(height_px * 16 // 9, height_px)
 
     for rung in plan_ladder(source):

@@ -1,4 +1,4 @@
-"""What moderators do with videos, and what their owners hear of their encodes."""
+"""Moderation of videos, and notifications to their owners."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from accounts.models import Case, Notification, User
 from accounts.notifications import sentence
 from accounts.services import Role
 from accounts.tests.factories import UserFactory
-from videos import pipeline
+from videos import ends
 from videos.models import Job, Video
 from videos.tests.factories import VideoFactory
 from videos.transcoding.errors import EncodeFailed
@@ -35,7 +35,7 @@ def moderator() -> User:
 @pytest.mark.parametrize(
     ("withheld", "owner", "others"), [("", 200, 200), ("hidden", 200, 404), ("removed", 404, 404)]
 )
-def test_what_is_withheld_is_gone_for_everyone_and_what_is_removed_for_its_owner_as_well(
+def test_hidden_video_is_gone_for_strangers_and_removed_video_for_its_owner_too(
     withheld: str, owner: int, others: int, moderator: User
 ) -> None:
     video = VideoFactory(withheld=withheld)
@@ -57,7 +57,7 @@ def status_for(person: User | None, path: str) -> int:
     return client.get(path).status_code
 
 
-def test_a_withheld_video_is_listed_nowhere(moderator: User) -> None:
+def test_withheld_video_is_listed_only_in_its_owners_studio(moderator: User) -> None:
     owner = UserFactory(username="lumi")
     VideoFactory(title="Hidden one", withheld="hidden", channel=owner.channel)
     client = Client()
@@ -71,7 +71,7 @@ def test_a_withheld_video_is_listed_nowhere(moderator: User) -> None:
 
 
 @pytest.mark.parametrize("withheld", ["hidden", "removed"])
-def test_its_owner_cannot_show_it_again(withheld: str) -> None:
+def test_owner_cannot_publish_a_withheld_video(withheld: str) -> None:
     video = VideoFactory(withheld=withheld, visibility="private")
     owner = APIClient()
     owner.force_authenticate(video.channel.owner)
@@ -81,7 +81,7 @@ def test_its_owner_cannot_show_it_again(withheld: str) -> None:
     assert not Video.objects.get().can_watch(AnonymousUser())
 
 
-def test_a_video_is_reported_removed_and_brought_back(moderator: User) -> None:
+def test_reported_video_is_removed_and_restored_by_undo(moderator: User) -> None:
     video = VideoFactory(title="Lamps", description="Cheap!", visibility="unlisted")
     reporter = APIClient()
     reporter.force_authenticate(UserFactory())
@@ -101,7 +101,7 @@ def test_a_video_is_reported_removed_and_brought_back(moderator: User) -> None:
 @pytest.mark.parametrize(
     "secret", [{"visibility": "private"}, {"status": "uploading"}, {"withheld": "hidden"}]
 )
-def test_a_video_one_may_not_see_cannot_be_reported(secret: dict[str, Any]) -> None:
+def test_invisible_video_cannot_be_reported(secret: dict[str, Any]) -> None:
     video = VideoFactory(**secret)
     client = APIClient()
     client.force_authenticate(UserFactory())
@@ -111,7 +111,7 @@ def test_a_video_one_may_not_see_cannot_be_reported(secret: dict[str, Any]) -> N
     assert client.post("/api/v1/reports/", body).status_code == 404
 
 
-def test_a_timed_out_person_uploads_nothing(moderator: User) -> None:
+def test_timed_out_person_cannot_upload(moderator: User) -> None:
     person = UserFactory()
     moderation.decide_about(person, by=moderator, action="time_out", duration=timedelta(days=1))
     client = APIClient()
@@ -122,37 +122,31 @@ def test_a_timed_out_person_uploads_nothing(moderator: User) -> None:
     assert (answer.status_code, answer.json()["errors"][0]["code"]) == (403, "timed_out")
 
 
-# --- Encodes -----------------------------------------------------------------------------
-
-
 def told(video: Video) -> list[str]:
     return [sentence(notification) for notification in Notification.objects.of(video.channel.owner)]
 
 
-def test_the_owner_hears_once_that_an_encode_failed() -> None:
+def test_owner_is_notified_once_of_a_failed_encode() -> None:
     video = VideoFactory(title="Lamps", status="processing")
 
     same_seen_by_another_worker = Video.objects.get()
-    pipeline.fail_video(video, EncodeFailed())
-    pipeline.fail_video(same_seen_by_another_worker, EncodeFailed())
+    ends.fail_video(video, EncodeFailed())
+    ends.fail_video(same_seen_by_another_worker, EncodeFailed())
 
-    assert told(video) == ["“Lamps” could not be prepared"]
+    assert told(video) == ["“Lamps” could not be processed"]
 
 
-def test_the_owner_hears_once_that_a_video_is_ready(bucket: str) -> None:
+def test_owner_is_notified_once_of_a_ready_video(bucket: str) -> None:
     video = VideoFactory(title="Lamps", status="processing", is_playable=False)
 
     for _time in range(2):
-        pipeline.complete(video.pk)
+        ends.complete(video.pk)
 
-    assert told(video) == ["“Lamps” is ready"]
-
-
-# --- Charts ------------------------------------------------------------------------------
+    assert told(video) == ["“Lamps” is ready to watch"]
 
 
 @pytest.mark.parametrize("count", [1, 3])
-def test_charts_cost_the_same_however_much_they_count(count: int, django_assert_num_queries: Any) -> None:
+def test_query_count_of_charts_is_constant(count: int, django_assert_num_queries: Any) -> None:
     cache.clear()
     VideoFactory.create_batch(count)
     Job.objects.update(claimed_at="2026-01-01T00:00Z")
@@ -162,5 +156,5 @@ def test_charts_cost_the_same_however_much_they_count(count: int, django_assert_
 
     assert [chart["name"] for chart in drawn["charts"]] == ["uploads", "encodes"]
     assert drawn["charts"][0]["lines"][0]["counts"][-1] == count
-    with django_assert_num_queries(0):  # a minute long
+    with django_assert_num_queries(0):  # cached for a minute
         charts.read(lambda permission: permission.startswith("videos."))

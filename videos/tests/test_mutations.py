@@ -1,6 +1,6 @@
-"""Two hundred files that chance has damaged, each of which ends in a definite state.
+"""Two hundred randomly damaged files, each of which must play or fail with a code.
 
-Number N is ``damaged(sources, N)``: the same bytes in every run with the same
+File number N is ``damaged(sources, N)``: the same bytes in every run with the same
 sources.  ``python -m benchmarks.mutations`` tries two thousand.
 """
 
@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.ffmpeg, pytest.mark.slow]
 _MEDIA = 160
 _CAPTIONS = 40
 _A_GROUP = 10
-# A picture of the largest allowed size, with those it refers to and those that threads decode ahead.
+# A frame of the largest allowed size, its reference frames, and those that threads decode ahead.
 _MOST_MEMORY_KIB = 3 * 1024**2
 
 
@@ -44,7 +44,7 @@ def captions(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 
 
 @pytest.mark.parametrize("seeds", _groups(_MEDIA))
-def test_damaged_media_plays_or_fails_with_a_code_and_leaves_nothing(
+def test_damaged_media_plays_or_fails_with_a_code_and_leaves_no_files(
     seeds: range, media: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     elsewhere = tmp_path / "elsewhere"
@@ -62,7 +62,7 @@ def test_damaged_media_plays_or_fails_with_a_code_and_leaves_nothing(
     assert visitors == []
     assert [*elsewhere.iterdir()] == []
     assert set(lineage.children()) - children == set()
-    # A peak that was there before is another test's.
+    # An earlier peak belongs to another test.
     assert _peak_of_children_kib() <= max(memory_kib, _MOST_MEMORY_KIB)
 
 
@@ -74,7 +74,7 @@ def test_damaged_captions_are_clean_or_unreadable(seeds: range, captions: list[P
     assert faulty == {}
 
 
-def test_the_same_seed_does_the_same_damage_and_another_does_other() -> None:
+def test_damage_is_equal_for_equal_seeds_and_differs_for_others() -> None:
     data, other = bytes(range(256)) * 20, b"other" * 100
 
     damages = [mutate(data, seed, other=other) for seed in range(100)]
@@ -84,10 +84,10 @@ def test_the_same_seed_does_the_same_damage_and_another_does_other() -> None:
 
 
 @pytest.mark.parametrize("data", [b"", b"a", b"moov", b"\0\0\0\x08moov"])
-def test_the_smallest_files_can_be_damaged_as_well(data: bytes) -> None:
+def test_tiny_files_can_be_damaged(data: bytes) -> None:
     assert all(len(mutate(data, seed)) <= 200_000 for seed in range(500))
 
 
 def _peak_of_children_kib() -> int:
-    """The most memory that any child ever took that has ended, in KiB."""
+    """Return the highest memory use of any ended child process, in KiB."""
     return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss

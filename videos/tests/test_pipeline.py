@@ -5,20 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 import pytest
+from botocore.exceptions import EndpointConnectionError
 from django.conf import settings
 from django.utils import timezone
 
-from videoplatform import storage
-from videos import pipeline, queue
+from common import deletion, storage
+from common.models import PendingDeletion
+from videos import ends, pipeline, queue, sweeping
 from videos.models import Job, Video
 from videos.publishing import Encode, LeaseLost
 from videos.services import delete_video, retry_video
 from videos.tests.clips import make_clip
 from videos.tests.factories import VideoFactory
-from videos.transcoding.errors import FFmpegFailed
+from videos.transcoding.errors import DecodeFailed, FFmpegFailed
 
 pytestmark = [pytest.mark.django_db, pytest.mark.ffmpeg, pytest.mark.storage, pytest.mark.slow]
 
@@ -27,7 +30,7 @@ Uploaded = Callable[..., Video]
 
 @pytest.fixture
 def uploaded(bucket: str) -> Uploaded:
-    """A video whose upload has just been completed with the bytes of ``path``."""
+    """Return a function that makes a video as after its upload, with the bytes of ``path``."""
 
     def make(path: Path, filename: str = "") -> Video:
         video = VideoFactory(
@@ -53,8 +56,8 @@ def work_until_idle() -> None:
         pass
 
 
-def test_an_uploaded_clip_becomes_a_ready_video(uploaded: Uploaded, tmp_path: Path) -> None:
-    video = uploaded(make_clip("landscape", tmp_path, seconds=9))
+def test_uploaded_clip_becomes_a_ready_video(uploaded: Uploaded, clips: Path) -> None:
+    video = uploaded(make_clip("landscape", clips, seconds=9))
 
     work_until_idle()
 
@@ -67,8 +70,8 @@ def test_an_uploaded_clip_becomes_a_ready_video(uploaded: Uploaded, tmp_path: Pa
     assert [track.codecs for track in encode.tracks] == ["mp4a.40.2"]
 
 
-def test_everything_a_playlist_names_is_in_the_bucket(uploaded: Uploaded, tmp_path: Path) -> None:
-    video = uploaded(make_clip("landscape", tmp_path, seconds=9))
+def test_bucket_holds_exactly_the_files_named_by_playlists(uploaded: Uploaded, clips: Path) -> None:
+    video = uploaded(make_clip("landscape", clips, seconds=9))
 
     work_until_idle()
 
@@ -87,8 +90,8 @@ def test_everything_a_playlist_names_is_in_the_bucket(uploaded: Uploaded, tmp_pa
     )
 
 
-def test_a_video_is_playable_after_its_first_chunk(uploaded: Uploaded, tmp_path: Path) -> None:
-    video = uploaded(make_clip("landscape", tmp_path, seconds=14))
+def test_video_is_playable_after_its_first_chunk(uploaded: Uploaded, clips: Path) -> None:
+    video = uploaded(make_clip("landscape", clips, seconds=14))
 
     while pipeline.work(Job.Lane.FIRST):
         pass
@@ -101,10 +104,10 @@ def test_a_video_is_playable_after_its_first_chunk(uploaded: Uploaded, tmp_path:
 
 
 @pytest.mark.parametrize(("kind", "width_px", "height_px"), [("portrait", 360, 640), ("no_audio", 640, 360)])
-def test_shapes_and_silence_survive(
-    kind: str, width_px: int, height_px: int, uploaded: Uploaded, tmp_path: Path
+def test_portrait_and_silent_videos_become_ready(
+    kind: str, width_px: int, height_px: int, uploaded: Uploaded, clips: Path
 ) -> None:
-    video = uploaded(make_clip(kind, tmp_path, seconds=5))
+    video = uploaded(make_clip(kind, clips, seconds=5))
 
     work_until_idle()
 
@@ -113,8 +116,8 @@ def test_shapes_and_silence_survive(
     assert video.is_portrait == (height_px > width_px)
 
 
-def test_sound_alone_is_a_video_too(uploaded: Uploaded, tmp_path: Path) -> None:
-    video = uploaded(make_clip("audio_only", tmp_path, seconds=5))
+def test_audio_source_becomes_a_ready_video(uploaded: Uploaded, clips: Path) -> None:
+    video = uploaded(make_clip("audio_only", clips, seconds=5))
 
     work_until_idle()
 
@@ -123,7 +126,7 @@ def test_sound_alone_is_a_video_too(uploaded: Uploaded, tmp_path: Path) -> None:
     assert Encode.of(video).rungs == []
 
 
-def test_what_is_no_video_fails_with_a_code_and_a_sentence(uploaded: Uploaded, tmp_path: Path) -> None:
+def test_playlist_as_source_fails_with_a_code_and_a_sentence(uploaded: Uploaded, tmp_path: Path) -> None:
     path = tmp_path / "film.mp4"
     path.write_text("#EXTM3U\n#EXTINF:10,\nhttp://127.0.0.1:18099/secret\n")
     video = uploaded(path)
@@ -135,10 +138,10 @@ def test_what_is_no_video_fails_with_a_code_and_a_sentence(uploaded: Uploaded, t
     assert video.failure_sentence
 
 
-def test_a_failed_video_can_be_tried_again(uploaded: Uploaded, tmp_path: Path) -> None:
-    video = uploaded(make_clip("landscape", tmp_path, seconds=3))
+def test_failed_video_can_be_retried(uploaded: Uploaded, clips: Path) -> None:
+    video = uploaded(make_clip("landscape", clips, seconds=3))
     with (
-        mock.patch("videos.queue.MAX_ATTEMPTS", 1),
+        mock.patch("videos.queue.MAX_FAILURES", 1),
         mock.patch("videos.pipeline.run_encode", side_effect=FFmpegFailed(1, "out of luck")),
     ):
         work_until_idle()
@@ -154,8 +157,8 @@ def test_a_failed_video_can_be_tried_again(uploaded: Uploaded, tmp_path: Path) -
     assert video.encode_key != first_key
 
 
-def test_a_job_that_may_succeed_later_waits_and_is_tried_again(uploaded: Uploaded, tmp_path: Path) -> None:
-    video = uploaded(make_clip("no_audio", tmp_path, seconds=3))
+def test_retryable_failure_is_retried_after_a_pause(uploaded: Uploaded, clips: Path) -> None:
+    video = uploaded(make_clip("no_audio", clips, seconds=3))
     pipeline.work(Job.Lane.FIRST)
     with mock.patch("videos.pipeline.run_encode", side_effect=FFmpegFailed(1, "out of memory")):
         pipeline.work(Job.Lane.FIRST)
@@ -170,8 +173,8 @@ def test_a_job_that_may_succeed_later_waits_and_is_tried_again(uploaded: Uploade
     assert video.status == "ready"
 
 
-def test_a_worker_that_comes_back_from_the_dead_changes_nothing(uploaded: Uploaded, tmp_path: Path) -> None:
-    video = uploaded(make_clip("no_audio", tmp_path, seconds=3))
+def test_late_worker_with_an_expired_lease_changes_nothing(uploaded: Uploaded, clips: Path) -> None:
+    video = uploaded(make_clip("no_audio", clips, seconds=3))
     pipeline.work(Job.Lane.FIRST)
     late = queue.claim([Job.Lane.FIRST], "thought-dead:1")
     assert late is not None
@@ -191,8 +194,8 @@ def test_a_worker_that_comes_back_from_the_dead_changes_nothing(uploaded: Upload
     assert set(before[1]) <= set(storage.keys_under(video.encode_prefix))
 
 
-def test_the_same_wake_up_twice_does_the_work_once(uploaded: Uploaded, tmp_path: Path) -> None:
-    uploaded(make_clip("no_audio", tmp_path, seconds=3))
+def test_repeated_wake_up_does_not_repeat_work(uploaded: Uploaded, clips: Path) -> None:
+    uploaded(make_clip("no_audio", clips, seconds=3))
     work_until_idle()
 
     done_again = [pipeline.work(lane) for lane in Job.Lane for _ in range(2)]
@@ -201,39 +204,34 @@ def test_the_same_wake_up_twice_does_the_work_once(uploaded: Uploaded, tmp_path:
     assert set(Job.objects.values_list("attempt", flat=True)) == {1}
 
 
-def test_a_video_whose_last_worker_died_before_the_end_is_completed_by_the_sweeper(
-    uploaded: Uploaded, tmp_path: Path
-) -> None:
-    video = uploaded(make_clip("no_audio", tmp_path, seconds=3))
-    with mock.patch("videos.pipeline.complete"):
+def test_sweep_completes_a_video_with_finished_jobs(uploaded: Uploaded, clips: Path) -> None:
+    video = uploaded(make_clip("no_audio", clips, seconds=3))
+    with mock.patch("videos.ends.complete"):
         work_until_idle()
     video.refresh_from_db()
     assert video.status == "processing"
 
-    pipeline.sweep()
+    sweeping.sweep()
 
     video.refresh_from_db()
     assert video.status == "ready"
 
 
-def test_a_job_that_kills_every_worker_ends_in_a_failure(uploaded: Uploaded, tmp_path: Path) -> None:
-    video = uploaded(make_clip("no_audio", tmp_path, seconds=3))
+def test_sweep_fails_a_job_that_killed_its_workers(uploaded: Uploaded, clips: Path) -> None:
+    video = uploaded(make_clip("no_audio", clips, seconds=3))
     pipeline.work(Job.Lane.FIRST)
     Job.objects.filter(kind="video").update(
-        status="running", attempt=queue.MAX_ATTEMPTS, lease_until=timezone.now() - timedelta(seconds=1)
+        status="running", losses=queue.MAX_LOSSES, lease_until=timezone.now() - timedelta(seconds=1)
     )
 
-    pipeline.sweep()
+    sweeping.sweep()
 
     video.refresh_from_db()
     assert (video.status, video.failure_code) == ("failed", "encode_failed")
 
 
-def test_deleting_a_video_stops_its_worker_and_empties_the_bucket(uploaded: Uploaded, tmp_path: Path) -> None:
-    from videos.cleaning import empty_doomed_prefixes
-    from videos.models import DoomedPrefix
-
-    video = uploaded(make_clip("no_audio", tmp_path, seconds=3))
+def test_deleted_video_loses_its_lease_and_its_objects(uploaded: Uploaded, clips: Path) -> None:
+    video = uploaded(make_clip("no_audio", clips, seconds=3))
     prefix = video.prefix
     pipeline.work(Job.Lane.FIRST)
     held = queue.claim([Job.Lane.FIRST])
@@ -241,23 +239,82 @@ def test_deleting_a_video_stops_its_worker_and_empties_the_bucket(uploaded: Uplo
 
     delete_video(video)
     with pytest.raises(LeaseLost):
-        pipeline.finish(held)
-    DoomedPrefix.objects.update(last_pass_at=timezone.now())
-    empty_doomed_prefixes()
+        ends.finish(held)
+    PendingDeletion.objects.update(last_pass_at=timezone.now())
+    deletion.delete_pending()
 
     assert list(storage.keys_under(prefix)) == []
-    assert not DoomedPrefix.objects.exists()
+    assert not PendingDeletion.objects.exists()
 
 
-def test_a_broken_sound_track_does_not_cost_the_picture(uploaded: Uploaded, tmp_path: Path) -> None:
-    video = uploaded(make_clip("landscape", tmp_path, seconds=3))
-    no_sound = mock.Mock(side_effect=FFmpegFailed(1, "no sound"))
+def test_undecodable_audio_track_is_left_out(uploaded: Uploaded, clips: Path) -> None:
+    video = uploaded(make_clip("landscape", clips, seconds=3))
+    no_sound = mock.Mock(side_effect=DecodeFailed("no sound"))
     with mock.patch.dict(pipeline.STEPS, {Job.Kind.AUDIO: no_sound}):
-        for _ in range(queue.MAX_ATTEMPTS):
-            work_until_idle()
-            Job.objects.update(not_before=timezone.now())
         work_until_idle()
 
     video.refresh_from_db()
     assert video.status == "ready"
     assert Encode.of(video).tracks == []
+
+
+def test_video_with_a_failed_audio_encode_fails(uploaded: Uploaded, clips: Path) -> None:
+    video = uploaded(make_clip("landscape", clips, seconds=3))
+    no_sound = mock.Mock(side_effect=FFmpegFailed(1, "out of luck"))
+    with mock.patch.dict(pipeline.STEPS, {Job.Kind.AUDIO: no_sound}):
+        for _ in range(queue.MAX_FAILURES):
+            work_until_idle()
+            Job.objects.update(not_before=timezone.now())
+
+    video.refresh_from_db()
+    assert (video.status, video.failure_code) == ("failed", "encode_failed")
+
+
+def test_audio_job_waits_for_storage_and_is_complete_afterwards(uploaded: Uploaded, clips: Path) -> None:
+    video = uploaded(make_clip("landscape", clips, seconds=9))
+    put_file, stored = storage.put_file, []
+
+    def put_two_of_sound(key: str, path: Path) -> int:
+        if "/audio-0/" in key:
+            stored.append(key)
+            if len(stored) > 2:
+                raise EndpointConnectionError(endpoint_url="http://storage")
+        return put_file(key, path)
+
+    with mock.patch("common.storage.put_file", side_effect=put_two_of_sound):
+        for _ in range(10):
+            work_until_idle()
+            Job.objects.update(not_before=timezone.now())
+    video.refresh_from_db()
+    sound = Job.objects.get(kind="audio")
+    assert (video.status, sound.status, sound.waits_for) == ("processing", "waiting", "storage")
+    assert (sound.failures, sound.losses) == (0, 0)
+
+    work_until_idle()
+
+    video.refresh_from_db()
+    (track,) = Encode.of(video).tracks
+    sound_s = sum(segment.duration_s for segment in Encode.of(video).segments(track))
+    assert video.status == "ready"
+    assert sound_s == pytest.approx(9, abs=0.1)
+
+
+def test_source_missing_from_storage_fails_the_video(uploaded: Uploaded, clips: Path) -> None:
+    video = uploaded(make_clip("no_audio", clips, seconds=3))
+    storage.delete_keys([video.source_key])
+
+    work_until_idle()
+
+    video.refresh_from_db()
+    assert (video.status, video.failure_code) == ("failed", "storage_failed")
+
+
+def test_worker_with_a_full_disk_claims_no_job(uploaded: Uploaded, clips: Path, settings: Any) -> None:
+    uploaded(make_clip("no_audio", clips, seconds=3))
+    settings.WORK_FLOOR_BYTES = 2**60
+
+    assert not pipeline.work(Job.Lane.BULK)
+    assert Job.objects.get().attempt == 0
+
+    settings.WORK_FLOOR_BYTES = 0
+    assert pipeline.work(Job.Lane.BULK)

@@ -2,11 +2,15 @@ from pathlib import Path
 
 import pytest
 
+from common import storage
+from videos import sweeping
 from videos.models import Job, Rendition, Video
 from videos.publishing import (
+    PEAK_FACTOR,
     Encode,
     LeaseLost,
     SegmentPublisher,
+    measure,
     media_playlist,
     multivariant_playlist,
     target_duration_s,
@@ -29,10 +33,12 @@ def lengths(encode: Encode, name: str) -> list[float]:
     return [segment.duration_s for segment in encode.segments(rendition(encode, name))]
 
 
-def test_a_finished_encode_is_a_vod_playlist_that_ends() -> None:
+def test_playlist_of_a_finished_encode_is_vod_with_an_end() -> None:
     encode = encode_of(VideoFactory())
 
-    playlist = media_playlist(encode, rendition(encode, "360p"), lambda name: f"https://s3/{name}?sig")
+    playlist = media_playlist(
+        encode, rendition(encode, "360p"), lambda name: f"https://s3/{name}?sig"
+    ).render()
 
     assert playlist == (
         "#EXTM3U\n"
@@ -49,7 +55,7 @@ def test_a_finished_encode_is_a_vod_playlist_that_ends() -> None:
     )
 
 
-def test_the_multivariant_playlist_names_every_rung_and_the_sound() -> None:
+def test_multivariant_playlist_lists_every_rung_and_audio_track() -> None:
     encode = encode_of(VideoFactory())
 
     assert multivariant_playlist(encode, "{}.m3u8".format) == (
@@ -58,23 +64,88 @@ def test_the_multivariant_playlist_names_every_rung_and_the_sound() -> None:
         "#EXT-X-INDEPENDENT-SEGMENTS\n"
         '#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="audio",NAME="en",LANGUAGE="en",DEFAULT=YES,AUTOSELECT=YES,'
         'CHANNELS="2",URI="audio-0.m3u8"\n'
-        '#EXT-X-STREAM-INF:BANDWIDTH=2890800,CODECS="avc1.64001f,mp4a.40.2",RESOLUTION=1280x720,'
-        'FRAME-RATE=30.000,AUDIO="audio"\n'
+        '#EXT-X-STREAM-INF:BANDWIDTH=3350700,CODECS="avc1.64001f,mp4a.40.2",RESOLUTION=1280x720,'
+        'FRAME-RATE=30.000,AUDIO="audio",CLOSED-CAPTIONS=NONE\n'
         "720p.m3u8\n"
-        '#EXT-X-STREAM-INF:BANDWIDTH=943800,CODECS="avc1.64001f,mp4a.40.2",RESOLUTION=640x360,'
-        'FRAME-RATE=30.000,AUDIO="audio"\n'
+        '#EXT-X-STREAM-INF:BANDWIDTH=1093950,CODECS="avc1.64001f,mp4a.40.2",RESOLUTION=640x360,'
+        'FRAME-RATE=30.000,AUDIO="audio",CLOSED-CAPTIONS=NONE\n'
         "360p.m3u8\n"
     )
 
 
-def test_players_see_only_the_prefix_without_a_gap() -> None:
+def test_language_is_written_as_its_shortest_tag() -> None:
+    encode = encode_of(VideoFactory())
+    (track,) = encode.tracks
+    written = {}
+    for language in ("eng", "ger", "zho", "und", "zxx", "pt-br", "x"):
+        track.language = language
+        lines = multivariant_playlist(encode, "{}.m3u8".format).splitlines()
+        attributes = next(line for line in lines if "TYPE=AUDIO" in line).split(",")
+        written[language] = [value for value in attributes if value.startswith("LANGUAGE")]
+
+    assert written == {
+        "eng": ['LANGUAGE="en"'], "ger": ['LANGUAGE="de"'], "zho": ['LANGUAGE="zh"'],
+        "und": [], "zxx": [], "pt-br": ['LANGUAGE="pt-BR"'], "x": [],
+    }  # fmt: skip
+
+
+@pytest.mark.storage
+def test_finished_encode_declares_the_measured_bandwidth(bucket: str) -> None:
+    video = VideoFactory()
+    sizes = {"720p": (1_000_000, 500_000), "360p": (100_000, 300_000), "audio-0": (64_000, 60_000)}
+    for name, (first, second) in sizes.items():
+        is_audio = name.startswith("audio")
+        keys = (f"{name}/0-1/0.m4s", f"{name}/{0 if is_audio else 1}-1/1.m4s")
+        for key, size in zip(keys, (first, second), strict=True):
+            storage.put_bytes(f"{video.encode_prefix}{key}", bytes(size))
+
+    measure(encode_of(video))
+
+    lines = [
+        line for line in multivariant_playlist(encode_of(video), str).splitlines() if "STREAM-INF" in line
+    ]
+    assert [line.split(",CODECS")[0] for line in lines] == [
+        "#EXT-X-STREAM-INF:BANDWIDTH=2127660,AVERAGE-BANDWIDTH=1624000",
+        "#EXT-X-STREAM-INF:BANDWIDTH=727660,AVERAGE-BANDWIDTH=524000",
+    ]
+
+
+@pytest.mark.storage
+def test_encode_from_before_measuring_is_measured_once(bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole, incomplete = VideoFactory(), VideoFactory()
+    for key in ("720p/0-1/0", "720p/1-1/1", "360p/0-1/0", "360p/1-1/1", "audio-0/0-1/0", "audio-0/0-1/1"):
+        storage.put_bytes(f"{whole.encode_prefix}{key}.m4s", bytes(100_000))
+
+    sweeping.measure_old_encodes()
+    asked: list[str] = []
+    monkeypatch.setattr(storage, "sizes_under", asked.append)
+    sweeping.measure_old_encodes()
+
+    assert asked == []
+    measured = Rendition.objects.filter(video=whole)
+    assert {each.peak_bps is not None and each.average_bps is not None for each in measured} == {True}
+    text = multivariant_playlist(encode_of(whole), "{}.m3u8".format)
+    assert storage.read_range(f"{whole.encode_prefix}multivariant.m3u8", 0, 10_000).decode() == text
+    bounds = Rendition.objects.filter(video=incomplete)
+    assert {(each.peak_bps, each.average_bps) for each in bounds} == {
+        (round(each.bitrate_bps * PEAK_FACTOR), None) for each in bounds
+    }
+
+
+def test_recording_does_not_declare_closed_captions_none() -> None:
+    encode = encode_of(VideoFactory(source_key=""))
+    assert encode.video.is_recording
+    assert "CLOSED-CAPTIONS" not in multivariant_playlist(encode, str)
+
+
+def test_playlist_ends_before_the_first_gap() -> None:
     video = VideoFactory(status=Video.Status.PROCESSING)
     Job.objects.filter(kind="video", position=0).update(status=Job.Status.RUNNING, segments=[])
 
     assert lengths(encode_of(video), "720p") == []
 
 
-def test_the_picture_never_runs_ahead_of_the_sound() -> None:
+def test_video_playlist_is_no_longer_than_the_audio() -> None:
     video = VideoFactory(status=Video.Status.PROCESSING)
     Job.objects.filter(kind="audio").update(status=Job.Status.RUNNING, segments=[4.010667])
 
@@ -84,14 +155,14 @@ def test_the_picture_never_runs_ahead_of_the_sound() -> None:
     assert not encode.is_complete
 
 
-def test_an_encode_is_not_playable_before_every_rendition_has_a_beginning() -> None:
+def test_encode_without_a_first_segment_of_each_rendition_is_not_playable() -> None:
     video = VideoFactory(status=Video.Status.PROCESSING)
     Job.objects.filter(kind="audio").update(status=Job.Status.RUNNING, segments=[])
 
     assert not encode_of(video).is_playable
 
 
-def test_a_sound_track_without_sound_is_left_out() -> None:
+def test_audio_track_without_segments_is_left_out() -> None:
     video = VideoFactory()
     Job.objects.filter(kind="audio").update(segments=[])
 
@@ -101,14 +172,14 @@ def test_a_sound_track_without_sound_is_left_out() -> None:
     assert lengths(encode, "720p") == [4.0, 4.0]
 
 
-def test_a_chunk_that_ended_early_ends_the_video() -> None:
+def test_playlist_ends_after_a_short_chunk() -> None:
     video = VideoFactory()
     Job.objects.filter(kind="video", position=0).update(segment_count=3)
 
     assert lengths(encode_of(video), "720p") == [4.0]
 
 
-def test_one_picture_a_second_gets_room_in_the_target_duration() -> None:
+def test_target_duration_is_longer_at_one_frame_per_second() -> None:
     video = VideoFactory()
     video.renditions.filter(kind="video").update(frame_rate=1)
 
@@ -116,7 +187,7 @@ def test_one_picture_a_second_gets_room_in_the_target_duration() -> None:
 
 
 @pytest.mark.storage
-def test_a_segment_is_listed_only_when_every_rung_has_it(bucket: str, tmp_path: Path) -> None:
+def test_segment_is_listed_after_every_rung_has_it(bucket: str, tmp_path: Path) -> None:
     video = VideoFactory(status=Video.Status.PROCESSING)
     Job.objects.filter(kind="video", position=1).update(status=Job.Status.RUNNING, segments=[])
     job = Job.objects.get(kind="video", position=1)
@@ -137,7 +208,7 @@ def test_a_segment_is_listed_only_when_every_rung_has_it(bucket: str, tmp_path: 
 
 
 @pytest.mark.storage
-def test_an_attempt_that_lost_its_lease_lists_nothing(bucket: str, tmp_path: Path) -> None:
+def test_attempt_with_a_lost_lease_lists_no_segment(bucket: str, tmp_path: Path) -> None:
     video = VideoFactory(status=Video.Status.PROCESSING)
     Job.objects.filter(kind="audio").update(status=Job.Status.RUNNING, segments=[])
     late = Job.objects.get(kind="audio")

@@ -35,7 +35,7 @@ def claim_done(*lanes: Job.Lane) -> Job:
     return job
 
 
-def test_a_job_is_claimed_once() -> None:
+def test_job_is_claimed_once() -> None:
     waiting_video()
     seen_by_two = Job.objects.get(kind=Job.Kind.VIDEO, position=0)
     again = Job.objects.get(pk=seen_by_two.pk)
@@ -44,7 +44,7 @@ def test_a_job_is_claimed_once() -> None:
     assert not queue.take(again, "b:2")
 
 
-def test_a_claim_is_a_new_attempt_with_a_lease_and_nothing_published() -> None:
+def test_claim_starts_a_new_attempt_with_a_lease_and_no_segments() -> None:
     waiting_video()
     Job.objects.update(segments=[4.0])
 
@@ -57,7 +57,7 @@ def test_a_claim_is_a_new_attempt_with_a_lease_and_nothing_published() -> None:
     assert job.lease_until > timezone.now()
 
 
-def test_the_picture_is_begun_before_the_sound() -> None:
+def test_video_job_is_claimed_before_the_audio_job() -> None:
     waiting_video()
 
     assert claim_done(FIRST).kind == Job.Kind.VIDEO
@@ -65,7 +65,7 @@ def test_the_picture_is_begun_before_the_sound() -> None:
     assert queue.claim([FIRST]) is None
 
 
-def test_a_worker_for_first_work_never_starts_bulk_work() -> None:
+def test_worker_of_the_first_lane_claims_no_bulk_job() -> None:
     waiting_video()
     Job.objects.filter(lane=FIRST).update(status=Job.Status.DONE)
 
@@ -73,7 +73,7 @@ def test_a_worker_for_first_work_never_starts_bulk_work() -> None:
     assert queue.claim([FIRST, BULK]) is not None
 
 
-def test_a_bulk_worker_helps_with_first_work_before_anything_else() -> None:
+def test_bulk_worker_prefers_the_first_lane() -> None:
     film(chunks=5)
     clip = waiting_video()
     Job.objects.filter(lane=FIRST).exclude(video=clip).update(status=Job.Status.DONE)
@@ -81,7 +81,7 @@ def test_a_bulk_worker_helps_with_first_work_before_anything_else() -> None:
     assert claim_done(FIRST, BULK).video == clip
 
 
-def test_an_expired_lease_is_claimed_again_and_a_live_one_is_not() -> None:
+def test_job_is_claimed_again_only_after_its_lease_expires() -> None:
     waiting_video()
     Job.objects.update(status=Job.Status.DONE)
     Job.objects.filter(kind=Job.Kind.AUDIO).update(
@@ -95,14 +95,14 @@ def test_an_expired_lease_is_claimed_again_and_a_live_one_is_not() -> None:
     assert job.attempt == 2
 
 
-def test_a_job_that_must_pause_waits() -> None:
+def test_paused_job_is_not_claimed() -> None:
     waiting_video()
     Job.objects.update(not_before=timezone.now() + timedelta(seconds=30))
 
     assert queue.claim([FIRST, BULK]) is None
 
 
-def test_people_are_served_in_turn() -> None:
+def test_channels_are_served_in_turn() -> None:
     first, second = film(chunks=6), film(chunks=6)
     Job.objects.filter(lane=FIRST).update(status=Job.Status.DONE)
 
@@ -112,7 +112,7 @@ def test_people_are_served_in_turn() -> None:
     assert owners[:2] == owners[2:]
 
 
-def test_a_short_clip_overtakes_a_film_of_the_same_person() -> None:
+def test_short_clip_overtakes_a_film_of_the_same_channel() -> None:
     long_film = film(chunks=40)
     Job.objects.filter(lane=FIRST).update(status=Job.Status.DONE)
     for _ in range(5):
@@ -125,7 +125,7 @@ def test_a_short_clip_overtakes_a_film_of_the_same_person() -> None:
     assert next_three == [clip, clip, clip]
 
 
-def test_whole_films_never_take_all_first_slots_of_a_host() -> None:
+def test_long_audio_jobs_leave_a_first_slot_free_on_a_host() -> None:
     for _ in range(3):
         waiting_video()
     Job.objects.filter(kind=Job.Kind.VIDEO).update(status=Job.Status.DONE)
@@ -140,7 +140,7 @@ def test_whole_films_never_take_all_first_slots_of_a_host() -> None:
 
 
 @pytest.mark.parametrize("videos", [1, 3])
-def test_claiming_costs_the_same_however_much_waits(videos: int, django_assert_max_num_queries: Any) -> None:
+def test_query_count_of_a_claim_is_constant(videos: int, django_assert_max_num_queries: Any) -> None:
     for _ in range(videos):
         film(chunks=6)
 

@@ -4,10 +4,11 @@ import pytest
 from django.test import override_settings
 
 from accounts.tests.factories import UserFactory
-from videoplatform import storage
-from videos import pipeline, queue
-from videos.models import DoomedPrefix, Job, Video
-from videos.publishing import Encode, media_playlist, multivariant_playlist
+from common import storage
+from common.models import PendingDeletion
+from videos import queue, sweeping
+from videos.models import Job, Rendition, Video
+from videos.publishing import PEAK_FACTOR, Encode, media_playlist, multivariant_playlist
 from videos.services import recordings
 from videos.services.recordings import RecordedRendition, RecordingClosed
 
@@ -23,7 +24,7 @@ def new_recording() -> Video:
     video = recordings.start_recording(
         channel=UserFactory().channel, title="Live", category="gaming", visibility="public"
     )
-    recordings.add_renditions(video, [R0, R1])
+    recordings.note_renditions(video, [R0, R1])
     return Video.objects.get(pk=video.pk)
 
 
@@ -36,10 +37,10 @@ def record(video: Video, *durations_s: float, is_continuous: bool = False) -> Jo
 
 def playlist(video: Video, name: str = "r0") -> str:
     encode = Encode.of(Video.objects.get(pk=video.pk))
-    return media_playlist(encode, next(r for r in encode.rungs if r.name == name), str)
+    return media_playlist(encode, next(r for r in encode.rungs if r.name == name), str).render()
 
 
-def test_a_running_recording_is_an_event_that_grows() -> None:
+def test_playlist_of_a_running_recording_is_an_event() -> None:
     video = new_recording()
 
     record(video, 4.0, 4.5)
@@ -50,6 +51,7 @@ def test_a_running_recording_is_an_event_that_grows() -> None:
         "#EXT-X-TARGETDURATION:8\n"
         "#EXT-X-PLAYLIST-TYPE:EVENT\n"
         "#EXT-X-INDEPENDENT-SEGMENTS\n"
+        "#EXT-X-SERVER-CONTROL:CAN-SKIP-UNTIL=48\n"
         "#EXT-X-START:TIME-OFFSET=0\n"
         '#EXT-X-MAP:URI="r0/1-1/init.mp4"\n'
         "#EXT-X-PROGRAM-DATE-TIME:2026-11-24T12:00:00.000Z\n"
@@ -60,14 +62,42 @@ def test_a_running_recording_is_an_event_that_grows() -> None:
     )
 
 
-def test_a_new_timeline_begins_with_a_discontinuity_and_an_init_segment_of_its_own() -> None:
+def test_changed_rendition_declares_the_highest_values() -> None:
+    video = new_recording()
+    later = RecordedRendition("r0", 1920, 1080, 24.0, 6_000_000, "avc1.4d0028,mp4a.40.2")
+
+    recordings.note_renditions(video, [later])
+
+    record(video, 4.0)
+    first = multivariant_playlist(Encode.of(Video.objects.get(pk=video.pk)), str).splitlines()
+    assert next(line for line in first if line.startswith("#EXT-X-STREAM-INF")) == (
+        '#EXT-X-STREAM-INF:BANDWIDTH=7650000,CODECS="avc1.640028,mp4a.40.2",'
+        "RESOLUTION=1920x1080,FRAME-RATE=30.000"
+    )
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "both"),
+    [
+        ("avc1.64001f,mp4a.40.2", "avc1.64001f,mp4a.40.2", "avc1.64001f,mp4a.40.2"),
+        ("avc1.42c01e,mp4a.40.2", "avc1.4d401f,mp4a.40.2", "avc1.4d401f,mp4a.40.2"),
+        ("avc1.640015,mp4a.40.2", "avc1.42c02a", "avc1.64002a,mp4a.40.2"),
+        ("avc1.64001f,mp4a.40.29", "avc1.64001f,mp4a.40.5", "avc1.64001f,mp4a.40.29"),
+    ],
+)
+def test_covering_codecs_can_play_both_runs(one: str, other: str, both: str) -> None:
+    assert recordings.covering_codecs(one, other) == both
+    assert recordings.covering_codecs(other, one) == both
+
+
+def test_new_timeline_begins_with_a_discontinuity_and_an_init_segment() -> None:
     video = new_recording()
 
     record(video, 4.0)
     record(video, 5.0, is_continuous=True)
     record(video, 6.0)
 
-    lines = playlist(video, "r1").splitlines()[6:]
+    lines = playlist(video, "r1").splitlines()[7:]
     assert lines == [
         '#EXT-X-MAP:URI="r1/1-1/init.mp4"',
         TAKEN,
@@ -84,7 +114,7 @@ def test_a_new_timeline_begins_with_a_discontinuity_and_an_init_segment_of_its_o
     ]
 
 
-def test_a_timeline_that_left_nothing_leaves_no_trace() -> None:
+def test_timeline_without_segments_is_not_listed() -> None:
     video = new_recording()
 
     record(video)
@@ -96,7 +126,7 @@ def test_a_timeline_that_left_nothing_leaves_no_trace() -> None:
     assert playlist(video).count("#EXT-X-MAP") == 2
 
 
-def test_who_was_replaced_lists_nothing_more() -> None:
+def test_replaced_recorder_cannot_append_segments() -> None:
     video = new_recording()
     late = record(video, 4.0)
     record(video, 4.0)
@@ -107,18 +137,33 @@ def test_who_was_replaced_lists_nothing_more() -> None:
     assert [job.segments for job in Job.objects.order_by("position")] == [[], [4.0], [4.0]]
 
 
-def test_workers_and_the_sweeper_leave_a_running_recording_alone() -> None:
+def test_running_recording_is_neither_claimed_nor_swept() -> None:
     video = new_recording()
     record(video, 4.0)
 
     assert queue.claim(list(Job.Lane)) is None
-    pipeline.sweep()
+    sweeping.sweep()
 
     assert Video.objects.get(pk=video.pk).status == Video.Status.PROCESSING
 
 
 @pytest.mark.storage
-def test_a_finished_recording_is_a_ready_video(bucket: str) -> None:
+def test_finished_recording_without_duration_declares_the_bound_of_its_encoder(bucket: str) -> None:
+    video = new_recording()
+    record(video, 0.0)
+
+    recordings.finish_recording(video, visibility="unlisted")
+
+    video.refresh_from_db()
+    assert video.status == "ready"
+    assert all(
+        (rendition.peak_bps, rendition.average_bps) == (round(rendition.bitrate_bps * PEAK_FACTOR), None)
+        for rendition in video.renditions.all()
+    )
+
+
+@pytest.mark.storage
+def test_finished_recording_becomes_a_ready_video(bucket: str) -> None:
     video = new_recording()
     record(video, 4.0, 4.5)
 
@@ -134,32 +179,32 @@ def test_a_finished_recording_is_a_ready_video(bucket: str) -> None:
         recordings.open_job(video, is_continuous=True, began_at=BEGAN_AT)
 
 
-def test_picture_and_sound_of_a_recording_are_one_rendition() -> None:
+def test_recording_has_video_and_audio_in_one_rendition() -> None:
     video = new_recording()
 
     assert multivariant_playlist(Encode.of(video), "{}.m3u8".format) == (
         "#EXTM3U\n"
         "#EXT-X-VERSION:7\n"
         "#EXT-X-INDEPENDENT-SEGMENTS\n"
-        '#EXT-X-STREAM-INF:BANDWIDTH=2750000,CODECS="avc1.64001f,mp4a.40.2",RESOLUTION=1280x720,'
+        '#EXT-X-STREAM-INF:BANDWIDTH=3187500,CODECS="avc1.64001f,mp4a.40.2",RESOLUTION=1280x720,'
         "FRAME-RATE=30.000\n"
         "r0.m3u8\n"
-        '#EXT-X-STREAM-INF:BANDWIDTH=803000,CODECS="avc1.64001e,mp4a.40.2",RESOLUTION=640x360,'
+        '#EXT-X-STREAM-INF:BANDWIDTH=930750,CODECS="avc1.64001e,mp4a.40.2",RESOLUTION=640x360,'
         "FRAME-RATE=30.000\n"
         "r1.m3u8\n"
     )
 
 
-def test_a_recording_without_a_segment_leaves_no_video() -> None:
+def test_recording_without_segments_is_deleted() -> None:
     video = new_recording()
 
     recordings.finish_recording(video, visibility="public")
 
     assert not Video.objects.filter(pk=video.pk).exists()
-    assert DoomedPrefix.objects.get().prefix == video.prefix
+    assert PendingDeletion.objects.get().path == video.prefix
 
 
-def test_finishing_what_is_deleted_or_finished_changes_nothing() -> None:
+def test_finishing_a_deleted_recording_changes_nothing() -> None:
     video = new_recording()
     Video.objects.filter(pk=video.pk).delete()
 
@@ -169,14 +214,16 @@ def test_finishing_what_is_deleted_or_finished_changes_nothing() -> None:
 
 
 @pytest.mark.storage
-def test_a_reopened_recording_goes_on_where_it_was(bucket: str) -> None:
+def test_reopened_recording_continues_after_its_last_segment(bucket: str) -> None:
     video = new_recording()
     record(video, 4.0)
     recordings.finish_recording(video, visibility="public")
     video.refresh_from_db()
+    assert not Rendition.objects.filter(peak_bps=None).exists()
 
     recordings.reopen_recording(video)
-    pipeline.sweep()
+    sweeping.sweep()
+    assert {*Rendition.objects.values_list("peak_bps", "average_bps")} == {(None, None)}
     record(video, 5.0)
 
     assert not Video.objects.get(pk=video.pk).is_playable
@@ -191,13 +238,13 @@ def test_a_reopened_recording_goes_on_where_it_was(bucket: str) -> None:
 
 
 @pytest.mark.storage
-def test_a_recording_whose_end_storage_missed_is_completed_by_the_sweeper(bucket: str) -> None:
+def test_sweep_completes_a_recording_finished_during_a_storage_outage(bucket: str) -> None:
     video = new_recording()
     record(video, 4.0)
     with override_settings(S3_ENDPOINT_URL="http://127.0.0.1:9"):
         recordings.finish_recording(video, visibility="public")
     assert Video.objects.get(pk=video.pk).status == Video.Status.PROCESSING
 
-    pipeline.sweep()
+    sweeping.sweep()
 
     assert Video.objects.get(pk=video.pk).status == Video.Status.READY

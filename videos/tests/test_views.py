@@ -1,4 +1,4 @@
-"""Watching, embedding, uploading, the studio: what people see, and what they may not."""
+"""The pages to watch, embed, upload and manage videos, and their access rules."""
 
 import json
 import re
@@ -25,15 +25,12 @@ def owner() -> User:
 
 @pytest.fixture
 def studio(client: Client, owner: User) -> Client:
-    """A browser in which the owner is signed in."""
+    """Return a client with the owner signed in."""
     client.force_login(owner)
     return client
 
 
-# --- Watching -------------------------------------------------------------------------
-
-
-def test_the_watch_page_carries_a_player_that_knows_its_playlist(client: Client) -> None:
+def test_watch_page_has_a_player_with_the_playlist_url(client: Client) -> None:
     video = VideoFactory()
 
     html = client.get(f"/watch/{video.public_id}/").content.decode()
@@ -54,7 +51,7 @@ def test_the_watch_page_carries_a_player_that_knows_its_playlist(client: Client)
         ("public", "failed", False, 404),
     ],
 )
-def test_who_may_know_of_a_video(
+def test_watch_page_is_visible_by_visibility_and_status(
     client: Client, owner: User, visibility: str, status: str, playable: bool, stranger: int
 ) -> None:
     video = VideoFactory(
@@ -69,18 +66,27 @@ def test_who_may_know_of_a_video(
     assert client.get(address).status_code == 200
 
 
-def test_the_owner_of_a_failed_video_reads_why_and_may_try_again(studio: Client, owner: User) -> None:
+@pytest.mark.parametrize(
+    ("code", "sentence", "offers_retry"),
+    [
+        ("not_media", "Export it as MP4 and try again", False),
+        ("encode_failed", "Nothing is lost. Try again", True),
+    ],
+)
+def test_owner_sees_the_failure_and_a_retry_button_if_it_helps(
+    studio: Client, owner: User, code: str, sentence: str, offers_retry: bool
+) -> None:
     video = VideoFactory(
-        channel=owner.channel, status="failed", failure_code="not_media", is_playable=False, encoded=False
+        channel=owner.channel, status="failed", failure_code=code, is_playable=False, encoded=False
     )
 
     html = studio.get(f"/watch/{video.public_id}/").content.decode()
 
-    assert "Export it as MP4 and try again" in html
-    assert f'action="/studio/{video.public_id}/retry/"' in html
+    assert sentence in html
+    assert (f'action="/studio/{video.public_id}/retry/"' in html) == offers_retry
 
 
-def test_the_owner_sees_progress_and_others_wait(client: Client, owner: User) -> None:
+def test_owner_sees_progress_and_others_a_waiting_page(client: Client, owner: User) -> None:
     video = VideoFactory(channel=owner.channel, status="processing", is_playable=False, encoded=False)
     make_encode(video, Job.Status.WAITING)
     address = f"/watch/{video.public_id}/"
@@ -91,22 +97,19 @@ def test_the_owner_sees_progress_and_others_wait(client: Client, owner: User) ->
 
 
 @pytest.mark.parametrize("count", [1, 3])
-def test_the_watch_page_costs_the_same_however_much_is_related(
+def test_query_count_of_the_watch_page_is_constant(
     client: Client, django_assert_num_queries: Queries, count: int
 ) -> None:
     video = VideoFactory()
     VideoFactory.create_batch(count, encoded=False, poster_key="videos/a/b/poster.jpg")
 
-    client.get(f"/watch/{video.public_id}/")  # content types are asked for once per process
-    # The video, its channel, its tags, its captions, what is like it, the rest; comments, and their number.
-    with django_assert_num_queries(8):
+    client.get(f"/watch/{video.public_id}/")  # content types are queried once per process
+    # The video, its channel, tags and captions, similar videos, other videos, comments and their number.
+    with django_assert_num_queries(9):
         client.get(f"/watch/{video.public_id}/")
 
 
-# --- Embedding ------------------------------------------------------------------------
-
-
-def test_other_pages_may_frame_the_embed_page_and_no_other(client: Client) -> None:
+def test_only_the_embed_page_can_be_framed(client: Client) -> None:
     video = VideoFactory()
 
     embed, watch = client.get(f"/embed/{video.public_id}/"), client.get(f"/watch/{video.public_id}/")
@@ -117,14 +120,14 @@ def test_other_pages_may_frame_the_embed_page_and_no_other(client: Client) -> No
     assert watch["X-Frame-Options"] == "DENY"
 
 
-def test_a_private_video_is_not_embedded_even_for_its_owner(studio: Client, owner: User) -> None:
+def test_private_video_is_not_embedded_even_for_its_owner(studio: Client, owner: User) -> None:
     video = VideoFactory(channel=owner.channel, visibility="private", encoded=False)
 
     assert studio.get(f"/embed/{video.public_id}/").status_code == 404
     assert studio.get("/oembed/", {"url": f"http://testserver/watch/{video.public_id}/"}).status_code == 404
 
 
-def test_oembed_describes_a_watch_address(client: Client) -> None:
+def test_oembed_describes_a_watch_url(client: Client) -> None:
     video = VideoFactory(title='Light & "shadow"')
     url = f"http://testserver/watch/{video.public_id}/"
 
@@ -137,20 +140,50 @@ def test_oembed_describes_a_watch_address(client: Client) -> None:
     assert 'title="Light &amp; &quot;shadow&quot;"' in answer["html"]
 
 
+def test_poster_has_a_permanent_url(client: Client) -> None:
+    video = VideoFactory(poster_key="videos/x/poster.jpg")
+    address = f"http://testserver/watch/{video.public_id}/poster.jpg"
+
+    page = client.get(f"/watch/{video.public_id}/").content.decode()
+    described = client.get("/oembed/", {"url": f"http://testserver/watch/{video.public_id}/"}).json()
+    sent_on = client.get(address)
+
+    assert f'<meta property="og:image" content="{address}">' in page
+    assert described["thumbnail_url"] == address
+    assert (sent_on.status_code, sent_on["Cache-Control"]) == (302, "public, max-age=3600")
+    assert "videos/x/poster.jpg?" in sent_on["Location"]
+
+
+@pytest.mark.parametrize("fields", [{"visibility": "private"}, {"poster_key": ""}])
+def test_private_or_missing_poster_has_no_url(studio: Client, owner: User, fields: dict[str, str]) -> None:
+    video = VideoFactory(channel=owner.channel, **{"poster_key": "videos/x/poster.jpg"} | fields)
+
+    assert studio.get(f"/watch/{video.public_id}/poster.jpg").status_code == 404
+    assert "og:image" not in studio.get(f"/watch/{video.public_id}/").content.decode()
+
+
+def test_embed_page_has_inline_icons(client: Client) -> None:
+    video = VideoFactory()
+
+    framed = client.get(f"/embed/{video.public_id}/").content.decode()
+    page = client.get(f"/watch/{video.public_id}/").content.decode()
+
+    assert 'class="icon' in framed
+    assert "<use" not in framed
+    assert "<use" in page
+
+
 @pytest.mark.parametrize("url", ["", "http://testserver/", "http://[", "/watch/nothing/", "/studio/x/"])
-def test_oembed_of_anything_else_is_not_found(client: Client, url: str) -> None:
+def test_oembed_of_another_url_is_not_found(client: Client, url: str) -> None:
     assert client.get("/oembed/", {"url": url}).status_code == 404
 
 
-# --- Uploading and the studio -----------------------------------------------------------
-
-
 @pytest.mark.parametrize("address", ["/upload/", "/studio/", "/studio/x/", "/studio/x/delete/"])
-def test_whoever_is_not_signed_in_is_asked_to(client: Client, address: str) -> None:
+def test_anonymous_visitor_is_sent_to_the_sign_in_page(client: Client, address: str) -> None:
     assert client.get(address).headers["Location"] == f"/accounts/login/?next={address}"
 
 
-def test_the_upload_page_names_every_field(studio: Client) -> None:
+def test_upload_page_labels_every_field(studio: Client) -> None:
     html = studio.get("/upload/").content.decode()
 
     form = html[html.index('data-part="form"') :]
@@ -159,7 +192,7 @@ def test_the_upload_page_names_every_field(studio: Client) -> None:
 
 
 @pytest.mark.parametrize("count", [1, 3])
-def test_the_studio_costs_the_same_however_long(
+def test_query_count_of_the_studio_is_constant(
     studio: Client, owner: User, django_assert_num_queries: Queries, count: int
 ) -> None:
     for video in VideoFactory.create_batch(count, channel=owner.channel, status="processing", encoded=False):
@@ -171,7 +204,7 @@ def test_the_studio_costs_the_same_however_long(
         studio.get("/studio/")
 
 
-def test_the_studio_shows_ones_own_in_every_state(studio: Client, owner: User) -> None:
+def test_studio_lists_own_videos_in_every_state(studio: Client, owner: User) -> None:
     for status in Video.Status.values:
         VideoFactory(channel=owner.channel, title=f"Mine, {status}", status=status, encoded=False)
     VideoFactory(title="Not mine", encoded=False)
@@ -200,7 +233,7 @@ def test_editing_works_without_javascript(studio: Client, owner: User) -> None:
     assert {tag.name for tag in video.tags.all()} == {"海", "night"}
 
 
-def test_a_form_that_will_not_do_says_why(studio: Client, owner: User) -> None:
+def test_invalid_edit_form_is_shown_with_errors(studio: Client, owner: User) -> None:
     video = VideoFactory(channel=owner.channel, title="Kept", encoded=False)
 
     response = studio.post(f"/studio/{video.public_id}/", {"title": ""})
@@ -212,7 +245,7 @@ def test_a_form_that_will_not_do_says_why(studio: Client, owner: User) -> None:
 
 
 @pytest.mark.parametrize("action", ["", "delete/", "retry/"])
-def test_nobody_touches_what_is_someone_elses(studio: Client, action: str) -> None:
+def test_video_of_another_channel_cannot_be_changed(studio: Client, action: str) -> None:
     video = VideoFactory(encoded=False)
 
     assert studio.post(f"/studio/{video.public_id}/{action}", {"title": "Mine now"}).status_code == 404
@@ -220,8 +253,7 @@ def test_nobody_touches_what_is_someone_elses(studio: Client, action: str) -> No
     assert video.title != "Mine now"
 
 
-def test_deleting_asks_first(studio: Client, owner: User, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("videos.services.editing.empty_doomed_prefixes.delay", lambda: None)
+def test_deleting_needs_a_confirmation(studio: Client, owner: User) -> None:
     video = VideoFactory(channel=owner.channel, title="Farewell", encoded=False)
     address = f"/studio/{video.public_id}/delete/"
 
@@ -231,7 +263,7 @@ def test_deleting_asks_first(studio: Client, owner: User, monkeypatch: pytest.Mo
     assert not Video.objects.filter(pk=video.pk).exists()
 
 
-def test_only_a_failed_video_is_tried_again(studio: Client, owner: User) -> None:
+def test_only_a_failed_video_can_be_retried(studio: Client, owner: User) -> None:
     failed = VideoFactory(channel=owner.channel, status="failed", failure_code="encode_failed", encoded=False)
     ready = VideoFactory(channel=owner.channel, encoded=False)
 
@@ -240,10 +272,10 @@ def test_only_a_failed_video_is_tried_again(studio: Client, owner: User) -> None
 
     failed.refresh_from_db()
     assert failed.status == Video.Status.PROCESSING
-    assert "Only a video that failed can be tried again." in answer.content.decode()
+    assert "Only failed videos can be retried." in answer.content.decode()
 
 
-def test_watch_and_upload_pages_hold_no_inline_script_but_the_map(studio: Client) -> None:
+def test_pages_have_no_inline_script_except_the_import_map(studio: Client) -> None:
     video = VideoFactory()
     for address in (f"/watch/{video.public_id}/", f"/embed/{video.public_id}/", "/upload/", "/studio/"):
         html = studio.get(address).content.decode()

@@ -1,7 +1,9 @@
-"""Real Celery workers, killed and outnumbered, on the database of the test."""
+"""Real Celery workers, killed and run concurrently, on the database of the test."""
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -10,12 +12,15 @@ from typing import Any
 from unittest import mock
 
 import pytest
+import redis
 from django.conf import settings
 
-from videoplatform import storage
-from videos import pipeline
+from common import storage
+from common.heartbeat import HEARTBEAT_KEY, HOSTS_KEY, PULSE_KEY
+from videos import pipeline, sweeping
 from videos.models import Job, Video
 from videos.publishing import Encode
+from videos.queue import this_host
 from videos.tests.clips import make_clip
 from videos.tests.factories import VideoFactory
 from videos.tests.processes import Process, kill, start_celery
@@ -30,13 +35,14 @@ pytestmark = [
 
 SHORT_LEASE = {"ENCODE_LEASE_S": "3"}  # so that the next worker need not wait long
 DEADLINE_S = 120
+WORKER_ROLES = ("queue-default", "queue-encode", "worker")
 
 StartWorker = Callable[..., Process]
 
 
 @pytest.fixture
 def start_worker(bucket: str, tmp_path: Path) -> Iterator[StartWorker]:
-    """Start Celery workers of both queues that work on this test's database and bucket."""
+    """Yield a function that starts Celery workers of both queues on this test's database and bucket."""
     workers: list[Process] = []
 
     def start(**environment: str) -> Process:
@@ -70,7 +76,7 @@ def wait_until(is_true: Callable[[], bool]) -> None:
         assert time.monotonic() < deadline, list(
             Job.objects.values_list("kind", "position", "status", "attempt")
         )
-        pipeline.sweep()
+        sweeping.sweep()
         time.sleep(1)
 
 
@@ -83,10 +89,8 @@ def is_encoding() -> bool:
     return Job.objects.filter(kind="video", status=Job.Status.RUNNING).exclude(segments=[]).exists()
 
 
-def test_a_worker_killed_in_the_middle_of_an_encode_costs_only_its_chunk(
-    start_worker: StartWorker, tmp_path: Path
-) -> None:
-    video = upload(make_clip("landscape", tmp_path, seconds=70, size="640x360"))
+def test_encode_of_a_killed_worker_is_completed_by_the_next(start_worker: StartWorker, clips: Path) -> None:
+    video = upload(make_clip("landscape", clips, seconds=70, size="640x360"))
     first = start_worker(**SHORT_LEASE)
     wait_until(is_encoding)
 
@@ -99,8 +103,8 @@ def test_a_worker_killed_in_the_middle_of_an_encode_costs_only_its_chunk(
     assert max(Job.objects.values_list("attempt", flat=True)) >= 2
 
 
-def test_ffmpeg_dies_with_its_worker(start_worker: StartWorker, bucket: str, tmp_path: Path) -> None:
-    upload(make_clip("landscape", tmp_path, seconds=70, size="640x360"))
+def test_ffmpeg_dies_with_its_worker(start_worker: StartWorker, bucket: str, clips: Path) -> None:
+    upload(make_clip("landscape", clips, seconds=70, size="640x360"))
     worker = start_worker()
     wait_until(is_encoding)
 
@@ -114,16 +118,14 @@ def test_ffmpeg_dies_with_its_worker(start_worker: StartWorker, bucket: str, tmp
 
 
 def encoders(bucket: str) -> list[str]:
-    """The processes that read a source of this test."""
+    """Return the ids of the processes that read a source of this test."""
     pattern = f"{settings.S3_ENDPOINT_URL}/{bucket}/"
     found = subprocess.run(["pgrep", "-f", pattern], capture_output=True, text=True, check=False)
     return found.stdout.split()
 
 
-def test_three_workers_at_once_share_the_work_and_repeat_none(
-    start_worker: StartWorker, tmp_path: Path
-) -> None:
-    videos = [upload(make_clip(kind, tmp_path, seconds=10)) for kind in ("landscape", "no_audio", "portrait")]
+def test_three_workers_share_the_jobs_and_repeat_none(start_worker: StartWorker, clips: Path) -> None:
+    videos = [upload(make_clip(kind, clips, seconds=10)) for kind in ("landscape", "no_audio", "portrait")]
     for _ in range(3):
         start_worker()
 
@@ -133,11 +135,9 @@ def test_three_workers_at_once_share_the_work_and_repeat_none(
     assert len(set(Job.objects.values_list("worker", flat=True))) > 1
 
 
-def test_a_look_at_a_source_that_takes_longer_than_a_lease_keeps_it(
-    bucket: str, tmp_path: Path, settings: Any
-) -> None:
+def test_long_probe_keeps_its_lease(bucket: str, clips: Path, settings: Any) -> None:
     settings.ENCODE_LEASE_S = 1
-    video = upload(make_clip("no_audio", tmp_path, seconds=3))
+    video = upload(make_clip("no_audio", clips, seconds=3))
     looked_at = pipeline.look_at(video)
 
     def slowly(_video: Video) -> Any:
@@ -149,3 +149,55 @@ def test_a_look_at_a_source_that_takes_longer_than_a_lease_keeps_it(
         pipeline.work(Job.Lane.FIRST)
 
     assert Job.objects.get(kind="plan").status == Job.Status.DONE
+
+
+def test_frozen_pool_has_no_heartbeat_while_its_parent_lives(start_worker: StartWorker) -> None:
+    worker = start_worker()
+    until(lambda: set(shown()) == {"queue-default", "queue-encode", "worker"})
+
+    for pid in children_of(worker.pid):
+        os.kill(pid, signal.SIGSTOP)
+    with redis.Redis.from_url(settings.REDIS_URL) as client:
+        client.delete(
+            *(HEARTBEAT_KEY.format(role=role) for role in ("queue-default", "queue-encode", "worker"))
+        )
+        # The parent lives: it sends the next pulse, and no child executes it.
+        for queue_name in ("default", "encode"):
+            client.delete(PULSE_KEY.format(queue=queue_name))
+        until(lambda: client.exists(PULSE_KEY.format(queue="encode")) == 1)
+        until(lambda: client.hexists(HOSTS_KEY, this_host()))
+
+    assert shown() == []
+    for pid in children_of(worker.pid):
+        os.kill(pid, signal.SIGCONT)
+    until(lambda: "queue-encode" in shown())
+
+
+def test_stopped_worker_returns_its_job_without_a_loss(start_worker: StartWorker, clips: Path) -> None:
+    upload(make_clip("landscape", clips, seconds=70, size="640x360"))
+    worker = start_worker(REMAP_SIGTERM="SIGQUIT")
+    wait_until(is_encoding)
+    encoded = Job.objects.filter(kind="video", status=Job.Status.RUNNING).exclude(segments=[]).get()
+
+    worker.terminate()
+    worker.wait(timeout=DEADLINE_S)
+
+    encoded.refresh_from_db()
+    assert (encoded.status, encoded.attempt, encoded.losses) == ("waiting", 1, 0)
+
+
+def shown() -> list[str]:
+    """Return the roles of workers with a heartbeat."""
+    with redis.Redis.from_url(settings.REDIS_URL) as client:
+        return [role for role in WORKER_ROLES if client.exists(HEARTBEAT_KEY.format(role=role))]
+
+
+def children_of(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def until(is_true: Callable[[], object]) -> None:
+    deadline = time.monotonic() + DEADLINE_S
+    while not is_true():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)

@@ -1,4 +1,4 @@
-"""A listener where hostile files point, to see whether anything they name is fetched."""
+"""A listener at the address in hostile files, to detect that a file made FFmpeg fetch it."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ TRAP_PORT = 18099
 
 @contextmanager
 def listening() -> Iterator[list[object]]:
-    """Collect the addresses of whoever comes."""
+    """Collect the addresses of all clients that connect."""
     visitors: list[object] = []
-    # Several processes test at once: one of them hears of it.
+    # Several processes test at once; the kernel gives a connection to one of them.
     with socket.create_server(("127.0.0.1", TRAP_PORT), reuse_port=True) as server:
         server.settimeout(0.1)
         is_over = threading.Event()

@@ -1,4 +1,4 @@
-"""Reading a few bytes from the middle of a source, wherever it is stored."""
+"""Readers of byte ranges in a source, over HTTP or from disk."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def range_reader(url: str) -> RangeReader:
 
 
 def is_remote(url: str) -> bool:
-    """Say whether ``url`` is fetched over HTTP; everything else is a local path."""
+    """Return whether ``url`` is fetched over HTTP; everything else is a local path."""
     return url.startswith(("http://", "https://"))
 
 

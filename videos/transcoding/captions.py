@@ -1,66 +1,32 @@
-"""Captions in whatever form people have them, as clean WebVTT (https://www.w3.org/TR/webvtt1/).
+"""Conversion of caption files to clean WebVTT (https://www.w3.org/TR/webvtt1/).
 
-WebVTT and SubRip are read by one lenient reader: what both have in common is a
-line with two times and the text below it, and what real files have in common is
-that they break every other rule.  SubStation is a table of its own.  What comes out is
-written by us from cues, never copied: players get nothing they need not know.
+One lenient reader reads WebVTT and SubRip: both have a line with two times and the
+text below it, and real files break every other rule.  SubStation is a table and has
+its own reader.  The output is written from cues, never copied, so that players get
+nothing unexpected.
 """
 
 from __future__ import annotations
 
+import json
+import os
 import re
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
+from pathlib import Path
 
-from charset_normalizer import from_bytes
+from .charsets import decode
 
 MAX_BYTES = 5 * 1024 * 1024
 MAX_CUES = 50_000
-MAX_LINE = 2_000  # characters; longer is no line that anyone reads
-MAX_LINES = 20  # of one cue
-
-_BYTE_ORDER_MARKS = (
-    (b"\xef\xbb\xbf", "utf-8-sig"),
-    (b"\xff\xfe\x00\x00", "utf-32"),
-    (b"\x00\x00\xfe\xff", "utf-32"),
-    (b"\xff\xfe", "utf-16"),
-    (b"\xfe\xff", "utf-16"),
-)
-# What people saved files of a language in before UTF-8; the most usual first.
-_CODE_PAGES = {
-    "zh": ("gb18030", "big5hkscs"),
-    "ja": ("cp932", "euc_jp"),
-    "ko": ("cp949",),
-    "ru": ("cp1251", "koi8_r"),
-    "uk": ("cp1251", "koi8_u"),
-    "be": ("cp1251",),
-    "bg": ("cp1251",),
-    "mk": ("cp1251",),
-    "sr": ("cp1250", "cp1251"),
-    "bs": ("cp1250",),
-    "cs": ("cp1250",),
-    "hr": ("cp1250",),
-    "hu": ("cp1250",),
-    "pl": ("cp1250",),
-    "ro": ("cp1250",),
-    "sk": ("cp1250",),
-    "sl": ("cp1250",),
-    "el": ("cp1253",),
-    "tr": ("cp1254",),
-    "he": ("cp1255",),
-    "ar": ("cp1256",),
-    "fa": ("cp1256",),
-    "et": ("cp1257",),
-    "lt": ("cp1257",),
-    "lv": ("cp1257",),
-    "vi": ("cp1258",),
-    "th": ("cp874",),
-}
-_LATIN = ("cp1252",)
+MAX_LINE = 2_000  # characters; nobody reads a longer line
+MAX_LINES = 20  # per cue
+EXIT_UNREADABLE = 3
 
 _TIME = r"(?:(\d{1,4}):)?([0-5]?\d):([0-5]\d)[.,](\d{1,3})"
-# Behind a whole time stands what is no digit: settings, mostly after a space (WebVTT, 6.3).
+# Settings follow the second time, after a space or after its third decimal (WebVTT, 6.3).
 _TIMING = re.compile(
     rf"\s{{0,20}}{_TIME}\s{{0,20}}-->\s{{0,20}}{_TIME}(?:(?:\s+|(?<=[.,]\d{{3}})(?=\D))(.*))?\s*"
 )
@@ -84,17 +50,17 @@ _SPAN = re.compile(
     r"|(?:\d{2,4}:)?[0-5]\d:[0-5]\d\.\d{3})>"
 )
 _ENTITY = re.compile(r"&(?:amp|lt|gt|lrm|rlm|nbsp);")
-# What looks like a tag, and is not just less than something.
+# Text that looks like a tag, not a mere "less than".
 _TAG = re.compile(r"</?[A-Za-z0-9][^<>]{0,200}>|\{\\[^{}]{0,200}\}")
 
 
 class UnreadableCaptions(Exception):
-    """There is no cue in it that could be shown."""
+    """A caption file without a usable cue."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cue:
-    """A text and when it is shown, in milliseconds of the video; ``settings`` as WebVTT has them."""
+    """A text and its time on screen in milliseconds; ``settings`` are written as in WebVTT."""
 
     start_ms: int
     end_ms: int
@@ -104,21 +70,21 @@ class Cue:
 
 @dataclass(frozen=True, slots=True)
 class Captions:
-    """The cues of a file by time, and how many of its could not be used."""
+    """The cues of a file in order of time, and the number of cues that were left out."""
 
     cues: tuple[Cue, ...]
     skipped: int
 
     def render(self) -> str:
-        """The whole as a WebVTT file."""
+        """Return the cues as a WebVTT file."""
         return "WEBVTT\n\n" + "\n".join(_block(cue) for cue in self.cues)
 
 
 def read_captions(data: bytes, *, language: str) -> Captions:
-    """Read a WebVTT, SubRip or SubStation file whose words are in ``language`` (an RFC 5646 tag).
+    """Return the captions in a WebVTT, SubRip or SubStation file in ``language`` (an RFC 5646 tag).
 
-    The language helps where a file does not say how it is encoded.  Raises
-    UnreadableCaptions where no cue is found.
+    The language helps to detect the character set.  Raises UnreadableCaptions if no
+    usable cue is found.
     """
     text = decode(data[:MAX_BYTES], language)
     lines = [line[:MAX_LINE] for line in text.replace("\0", "\ufffd").splitlines()]
@@ -131,39 +97,17 @@ def read_captions(data: bytes, *, language: str) -> Captions:
     return Captions(tuple(usable[:MAX_CUES]), skipped=len(found) - len(usable[:MAX_CUES]))
 
 
-# --- Characters -----------------------------------------------------------------------
-
-
-def decode(data: bytes, language: str) -> str:
-    """The text of a file: as its byte order mark says, else UTF-8, else what was usual for its language."""
-    for mark, encoding in _BYTE_ORDER_MARKS:
-        if data.startswith(mark):
-            return data.decode(encoding, errors="replace")
-    # Letters of several bytes do not happen by chance: one damaged byte makes no other encoding.
-    text = data.decode(errors="replace")
-    damaged = text.count("\ufffd") - data.count("\ufffd".encode())
-    if damaged * 10 <= sum(letter > "\x7f" for letter in text):
-        return text
-    pages = _CODE_PAGES.get(language.split("-")[0].lower(), _LATIN)
-    if len(pages) > 1 and (best := from_bytes(data, cp_isolation=list(pages)).best()):
-        return str(best)
-    return data.decode(pages[0], errors="replace")
-
-
-# --- WebVTT and SubRip ------------------------------------------------------------------
-
-
 def _cues(lines: list[str]) -> Iterator[Cue | None]:
-    """Each block that begins with two times; None for one whose times cannot be.
+    """Yield a cue for each block that begins with two times; None for a block with unreadable times.
 
-    All else (headers, notes, styles, numbers) has no arrow and is passed over.
+    Headers, notes, styles and numbers have no arrow and are skipped.
     """
     timing: re.Match[str] | None = None
     words: list[str] = []
     for line in lines:
         times = _TIMING.fullmatch(line) if "-->" in line else None
         if times or ("-->" in line and not timing):
-            # Where the blank line was forgotten, the number of the next cue is no text.
+            # If the blank line is missing, the next cue's number is not text.
             if timing and words and _COUNTER.fullmatch(words[-1]):
                 words.pop()
             if timing:
@@ -194,14 +138,11 @@ def _ms(hours: str | None, minutes: str, seconds: str, fraction: str) -> int:
     return ((int(hours or 0) * 60 + int(minutes)) * 60 + int(seconds)) * 1000 + int(fraction.ljust(3, "0"))
 
 
-# --- SubStation --------------------------------------------------------------------------
-
-
 def _substation(lines: list[str]) -> Iterator[Cue | None]:
-    """The events of an ASS or SSA file that are text, in the columns that its ``Format`` names.
+    """Yield the text events of an ASS or SSA file, by the columns in its ``Format`` line.
 
-    Its styles are those of a film and not of a player: only what leans, is bold or
-    underlined stays so.
+    Its styles are made for one film: only italics, bold and underline are kept.  An event
+    with unreadable times yields None.
     """
     columns: list[str] = []
     for line in lines:
@@ -229,11 +170,8 @@ def _markup(overrides: re.Match[str]) -> str:
     return "".join(f"<{tag}>" if is_on != "0" else f"</{tag}>" for tag, is_on in switches)
 
 
-# --- What a cue may say --------------------------------------------------------------------
-
-
 def _clean(lines: list[str]) -> str:
-    """The words of a cue with the markup that WebVTT knows; blank lines would end it."""
+    """Return the text of a cue with only WebVTT's markup and without blank lines, which would end it."""
     cleaned = (_clean_line(line[:MAX_LINE]) for line in lines[:MAX_LINES])
     return "\n".join(line for line in cleaned if line)
 
@@ -248,7 +186,7 @@ def _clean_line(line: str) -> str:
 
 
 def _escaped(words: str) -> str:
-    """Characters that mean something in WebVTT written as what they are; its own entities stay."""
+    """Escape the characters that have a meaning in WebVTT; keep WebVTT's own entities."""
     pieces = []
     at = 0
     for entity in _ENTITY.finditer(words):
@@ -261,9 +199,6 @@ def _plain(words: str) -> str:
     return words.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
-# --- Writing ---------------------------------------------------------------------------------
-
-
 def _block(cue: Cue) -> str:
     timing = f"{_clock(cue.start_ms)} --> {_clock(cue.end_ms)}"
     return f"{timing} {cue.settings}".rstrip() + f"\n{cue.text}\n"
@@ -274,3 +209,18 @@ def _clock(ms: int) -> str:
     minutes, seconds = divmod(seconds, 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours:02}:{minutes:02}:{seconds:02}.{ms:03}"
+
+
+def main(path: str, language: str) -> int:
+    """Print a line of JSON and the WebVTT file of the captions in ``path``; return the exit code.
+
+    ``videos.transcoding.caption_conversion`` runs it as a program.
+    """
+    os.nice(19)  # pages, chat and live come first
+    try:
+        read = read_captions(Path(path).read_bytes(), language=language)
+    except UnreadableCaptions:
+        return EXIT_UNREADABLE
+    head = json.dumps({"cue_count": len(read.cues), "skipped": read.skipped})
+    sys.stdout.buffer.write(f"{head}\n{read.render()}".encode())
+    return 0

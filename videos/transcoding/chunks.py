@@ -1,4 +1,4 @@
-"""How a video is cut into pieces of work that workers encode independently."""
+"""The division of a video into chunks that workers encode independently."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ _SHORTEST_TAIL = 2
 class ChunkPlan:
     """Consecutive segments of every rung.
 
-    ``segment_count`` is None for the last chunk, which runs until the source
-    ends, wherever its header says that is; ``length_s`` is then an estimate.
+    ``segment_count`` is None for the last chunk, which runs until the source actually
+    ends; ``length_s`` is then an estimate.
     """
 
     position: int
@@ -31,14 +31,14 @@ class ChunkPlan:
 
 
 def plan_chunks(source: SourceInfo) -> tuple[ChunkPlan, ...]:
-    """Return the chunks of a source's picture in order, the first one a single segment.
+    """Return the chunks of a source's video in order, the first one a single segment.
 
-    A source in which FFmpeg cannot seek is one chunk.  Sound is encoded whole, so
-    a source without a picture has none.
+    A source in which FFmpeg cannot seek is one chunk.  Audio is encoded whole, so a
+    source without a video track has no chunks.
     """
     if source.video is None:
         return ()
-    duration_s = source.video.duration_s
+    duration_s = source.duration_s  # the last frame is held while audio goes on
     starts = _first_segments(duration_s) if source.is_seekable else [0]
     following = [*starts[1:], None]
     return tuple(
@@ -48,7 +48,7 @@ def plan_chunks(source: SourceInfo) -> tuple[ChunkPlan, ...]:
 
 
 def _first_segments(duration_s: float) -> list[int]:
-    """Return the segment each chunk begins with."""
+    """Return the number of each chunk's first segment."""
     shortest_tail_s = _SHORTEST_TAIL * SEGMENT_S
     starts, following = [0], 1
     while duration_s - following * SEGMENT_S >= shortest_tail_s:

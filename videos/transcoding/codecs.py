@@ -1,11 +1,12 @@
-"""The codecs we decode, and the names of what we encode.
+"""The codecs that we decode, and the RFC 6381 names of our renditions.
 
-FFmpeg brings some five hundred decoders; the ones nobody uploads are the ones
-nobody looks after.
+FFmpeg has some five hundred decoders.  The rare ones are the least maintained, so
+they are left out.
 """
 
 from __future__ import annotations
 
+from .descriptors import audio_codec
 from .errors import EncodeFailed
 
 VIDEO_CODECS = frozenset(
@@ -47,6 +48,12 @@ VIDEO_CODECS = frozenset(
         "qtrle",
         "png",
         "cfhd",
+        "apng",
+        "fraps",
+        "jpeg2000",
+        "lagarith",
+        "magicyuv",
+        "v210",
     }
 )
 AUDIO_CODECS = frozenset(
@@ -99,7 +106,7 @@ AUDIO_CODECS = frozenset(
 )
 COVER_CODECS = frozenset({"mjpeg", "png"})
 
-# FFmpeg names some decoders differently from what they decode.
+# Decoders with a name of their own, different from the codec's.
 _DECODER_NAMES = frozenset(
     {
         "libdav1d",
@@ -137,18 +144,8 @@ def codec_string(init_segment: bytes) -> str:
         return "avc1." + init_segment[at + 5 : at + 8].hex()
     at = init_segment.find(b"esds")
     if at > 0:
-        return f"mp4a.40.{_audio_object_type(init_segment[at + 8 : at + 80])}"
+        try:
+            return audio_codec(init_segment[at + 8 : at + 80])
+        except IndexError as error:
+            raise EncodeFailed("esds without AudioSpecificConfig") from error
     raise EncodeFailed("init segment without avcC or esds")
-
-
-def _audio_object_type(descriptors: bytes) -> int:
-    """Return the first five bits of the AudioSpecificConfig (ISO/IEC 14496-3, 1.6.2.1)."""
-    # DecoderSpecificInfo has tag 5 and a length of one to four bytes, all but the last with the top bit set.
-    at = descriptors.find(b"\x05", descriptors.find(b"\x04") + 14) + 1
-    if at <= 0:
-        raise EncodeFailed("esds without AudioSpecificConfig")
-    while at < len(descriptors) and descriptors[at] & 0x80:
-        at += 1
-    if at + 1 >= len(descriptors):
-        raise EncodeFailed("esds without AudioSpecificConfig")
-    return descriptors[at + 1] >> 3

@@ -1,9 +1,9 @@
-"""Choosing the constant rate a video is encoded at.
+"""The choice of an encode's constant frame rate.
 
-Every picture we write lies on one grid ``k / rate``, counted from the start of
-the video, so that a chunk encoded alone puts its pictures exactly where a
-neighbour expects them.  A source with a constant rate keeps it to the fraction;
-a variable one gets a round number near its busiest rate.
+Every encoded frame lies on one grid ``k / rate``, counted from the start of the
+video, so the frames of a chunk that is encoded alone fit those of its neighbours.
+A source with a constant rate keeps it to the fraction; a variable one gets a round
+number near its busiest rate.
 """
 
 from __future__ import annotations
@@ -13,9 +13,11 @@ from fractions import Fraction
 from itertools import pairwise
 
 MAX_RATE = Fraction(60)
-# Below this a segment would hold too few pictures to cut on; pictures are repeated.
+# Below this, a segment would hold too few frames to cut on; frames are repeated.
 MIN_RATE = Fraction(5)
-# Multiples of a quarter, so that four seconds hold a whole number of pictures.
+# A stretch this much faster than the beginning decides the rate of the whole.
+_MUCH_BUSIER = Fraction(5, 4)
+# Multiples of a quarter, so that four seconds hold a whole number of frames.
 _ROUND_RATES = tuple(Fraction(rate) for rate in (5, 8, 10, 12, 15, 20, 24, 25, 30, 48, 50, 60))
 _BROADCAST_RATES = tuple(Fraction(rate * 1000, 1001) for rate in (15, 24, 30, 48, 60))
 _OTHER_RATES = tuple(Fraction(rate) for rate in (1, 2, 100, 120, 240))
@@ -25,16 +27,23 @@ _MAX_NUMERATOR = 120_000
 
 
 def choose_frame_rate(
-    times_s: Sequence[float], *, claimed: Iterable[Fraction] = (), is_interlaced: bool = False
+    times_s: Sequence[float],
+    *,
+    busiest_s: Sequence[float] = (),
+    claimed: Iterable[Fraction] = (),
+    is_interlaced: bool = False,
 ) -> Fraction:
-    """Return the rate to encode at, between 5 and 60 pictures a second.
+    """Return the rate to encode at, between 5 and 60 frames per second.
 
-    ``times_s`` are the presentation times of the first pictures, ``claimed`` what
-    the header says, most trusted first.  Interlaced sources may count fields, of
-    which two make one picture.
+    ``times_s`` are the presentation times of the first frames, ``busiest_s`` those of
+    the densest stretch (a screen recording may stand still for its first ten minutes),
+    ``claimed`` the header's rates, most trusted first.  Interlaced sources may count
+    fields, two to a frame.
     """
     claims = [rate for rate in claimed if 0 < rate <= 1000]
-    rate = _constant_rate(sorted(times_s), claims) or _busiest_rate(sorted(times_s), claims)
+    rate = _rate_of(times_s, claims)
+    if busiest_s and (busier := _rate_of(busiest_s, claims)) > rate * _MUCH_BUSIER:
+        rate = busier
     if is_interlaced and rate > 30:
         rate /= 2
     while rate > MAX_RATE:
@@ -44,8 +53,13 @@ def choose_frame_rate(
     return rate
 
 
+def _rate_of(times_s: Sequence[float], claims: Sequence[Fraction]) -> Fraction:
+    times = sorted(times_s)
+    return _constant_rate(times, claims) or _busiest_rate(times, claims)
+
+
 def _constant_rate(times: Sequence[float], claims: Sequence[Fraction]) -> Fraction | None:
-    """Return the rate whose grid nearly every picture lies on, if there is one."""
+    """Return the rate with a grid that nearly every frame lies on; None if there is none."""
     if len(times) < 3:
         return claims[0] if claims and claims[0] <= MAX_RATE else None
     mean = (len(times) - 1) / (times[-1] - times[0]) if times[-1] > times[0] else 0.0
@@ -55,10 +69,10 @@ def _constant_rate(times: Sequence[float], claims: Sequence[Fraction]) -> Fracti
 
 
 def _fits(times: Sequence[float], rate: Fraction, mean: float) -> bool:
-    """Say whether 98 % of the pictures lie within a quarter step of the grid, one to a place."""
+    """Return whether 98 % of the frames lie within a quarter step of the grid, one to a place."""
     if abs(mean / float(rate) - 1) > 0.05:
         return False
-    # From the middle: the first picture of a recording is often a little off.
+    # From the middle: the first frame of a recording is often a little off.
     anchor = times[len(times) // 2]
     places = [(time - anchor) * float(rate) for time in times]
     near = sum(abs(place - round(place)) < 0.25 for place in places)

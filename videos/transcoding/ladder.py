@@ -1,4 +1,4 @@
-"""What to encode: the rungs of a source, decided from its shape alone."""
+"""The rungs of a source, chosen by its size and frame rate alone."""
 
 from __future__ import annotations
 
@@ -7,27 +7,27 @@ from fractions import Fraction
 
 from .source import SourceInfo, VideoStream
 
-# Chromium's decoder and every phone's play these sizes; H.264 level 5.1 asks for no more.
+# Chromium and phones decode this size; H.264 level 5.1 asks for no more.
 _LONGEST_SIDE_PX = 4096
 _SMALLEST_SIDE_PX = 64
 # A source this near below a rung is encoded at its own size instead of falling to the next.
 _NEARLY = Fraction(9, 10)
 _WIDE = Fraction(16, 9)
 _LOWEST_BITRATE_BPS = 100_000
-# Segments may exceed the average by what the encoder's buffer of one second holds.
+# A segment may exceed the average by the encoder's buffer of one second.
 _PEAK = Fraction(5, 4)
 
 
 @dataclass(frozen=True, slots=True)
 class Rung:
-    """One picture size by its short side in pixels, and the average bitrate it may not exceed."""
+    """A frame size by its short side in pixels, and the highest average bitrate."""
 
     short_side: int
     bitrate_bps: int
 
     @property
     def peak_bps(self) -> int:
-        """Return the highest bitrate of any segment, which ``BANDWIDTH`` promises (RFC 8216, 4.3.4.2)."""
+        """Return the highest bitrate of any segment, for ``BANDWIDTH`` (RFC 8216, 4.3.4.2)."""
         return int(self.bitrate_bps * _PEAK)
 
 
@@ -45,9 +45,9 @@ LADDER = (
 def plan_ladder(source: SourceInfo, *, max_short_side: int = 1080) -> tuple[Rung, ...]:
     """Return the rungs to encode for ``source``, best first, never upscaling.
 
-    The short side decides, so a 1080×1920 portrait clip is a 1080 source.  One a
-    little below a rung keeps its own size at the top, one below all of them gets
-    a single rung of its own.  Without a picture there are none.
+    The short side decides, so a 1080×1920 portrait clip is a 1080 source.  A source a
+    little below a rung keeps its own size at the top.  A source below all rungs gets one
+    rung of its own size, a source without a video track none.
     """
     if source.video is None:
         return ()
@@ -63,9 +63,9 @@ def plan_ladder(source: SourceInfo, *, max_short_side: int = 1080) -> tuple[Rung
 def rung_size(source: SourceInfo, rung: Rung) -> tuple[int, int]:
     """Return a rung's width and height in pixels: even, upright, in the source's proportions.
 
-    Sizes too small or too long for a player's decoder are brought into its
-    range, the only case in which anything is enlarged or distorted.  Raises
-    ValueError for a source without a picture.
+    Sizes too small or too long for a player's decoder are brought into its range; only
+    then is a frame enlarged or distorted.  Raises ValueError for a source without a
+    video track.
     """
     if source.video is None:
         raise ValueError("no picture, no size")
@@ -77,7 +77,7 @@ def rung_size(source: SourceInfo, rung: Rung) -> tuple[int, int]:
 
 
 def _even(side_px: int, scale: Fraction) -> int:
-    """Return the nearest side that 4:2:0 can halve, and no larger one than there is."""
+    """Return the nearest even side, because 4:2:0 halves it; rounding never exceeds the source."""
     nearest = round(side_px * scale / 2) * 2
     if scale <= 1 and nearest > side_px:
         nearest -= 2
@@ -85,14 +85,14 @@ def _even(side_px: int, scale: Fraction) -> int:
 
 
 def _own_rung(video: VideoStream, above: Rung) -> Rung:
-    """Return a rung of the source's own size; small pictures need more bits a pixel than large ones."""
+    """Return a rung of the source's own size; small frames need more bits per pixel than large ones."""
     normal_area = above.short_side**2 * _WIDE
     share = min(1.0, float(video.width_px * video.height_px / normal_area)) ** 0.75
     return Rung(video.short_side, max(_LOWEST_BITRATE_BPS, round(above.bitrate_bps * share, -3)))
 
 
 def _for_rate(rung: Rung, frame_rate: Fraction) -> Rung:
-    """Give fast pictures more: half as much again at 60 a second, for neighbours are alike."""
+    """Raise the bitrate above 30 frames per second: 1.5 times at 60, because neighbours are alike."""
     if frame_rate <= 30:
         return rung
     return Rung(rung.short_side, int(rung.bitrate_bps * (1 + (frame_rate - 30) / 60)))

@@ -1,27 +1,30 @@
-"""A small reader of MP4 boxes (ISO/IEC 14496-12), for what FFmpeg does not say about a header.
+"""A small reader of MP4 boxes (ISO/IEC 14496-12), for header values that FFmpeg does not report.
 
-It looks at what the header *declares*: sizes and durations no encoder writes,
-and protected tracks.  Every loop is bounded, nothing recurses, and damage is
-not its business: a header that makes no sense to it is left to FFmpeg.
+It reads the *declared* values: sizes, durations, track numbers and protection.  Every
+loop is bounded and nothing recurses.  It raises no error for damage: an unreadable
+header is left to FFmpeg.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from .byteranges import RangeReader
 
 _MAX_TOP_LEVEL_BOXES = 1000
 _MAX_BOXES = 4096
 _MAX_MOOV_BYTES = 64 * 1024**2
+_BOX_HEADER = 16
+_ENDLESS = 2**63
 _UNKNOWN_DURATIONS = frozenset({0, 0xFFFF_FFFF, 0xFFFF_FFFF_FFFF_FFFF})
 _PROTECTED = frozenset({b"encv", b"enca", b"drms", b"drmi"})
 
 
 @dataclass(slots=True)
 class Header:
-    """What ``moov`` declares: sizes in pixels, its own duration, the numbers and nature of its tracks."""
+    """The values in ``moov``: duration in seconds, fragmentation, protection, sizes, track numbers."""
 
     duration_s: float | None = None
     is_fragmented: bool = False
@@ -36,10 +39,32 @@ class _Box:
     payload: memoryview
 
 
-def read_header(read: RangeReader, *, head: bytes, size_bytes: int) -> Header | None:
-    """Return what the file's ``moov`` declares, or None when there is none to be found.
+def box_kinds(path: Path) -> frozenset[bytes]:
+    """Return the kinds of the boxes that fill a file exactly; empty if the file is missing or cut."""
+    try:
+        file = path.open("rb")
+    except FileNotFoundError:
+        return frozenset()
+    with file:
+        size_bytes = path.stat().st_size
+        kinds: set[bytes] = set()
+        start = 0
+        for _ in range(_MAX_TOP_LEVEL_BOXES):
+            if start == size_bytes:
+                return frozenset(kinds)
+            file.seek(start)
+            kind, header_length, length = _box_header(file.read(_BOX_HEADER), room=_ENDLESS)
+            if length < header_length or start + length > size_bytes:
+                break
+            kinds.add(kind)
+            start += length
+    return frozenset()
 
-    ``read`` is only asked for what ``head``, the file's beginning, does not hold.
+
+def read_header(read: RangeReader, *, head: bytes, size_bytes: int) -> Header | None:
+    """Return the values that the file's ``moov`` declares, or None if none is found.
+
+    ``read`` is called only for bytes that ``head``, the file's beginning, does not hold.
     """
 
     def bytes_at(start: int, length: int) -> bytes:
@@ -59,13 +84,13 @@ def read_header(read: RangeReader, *, head: bytes, size_bytes: int) -> Header | 
 
 
 def _box_header(data: bytes, *, room: int) -> tuple[bytes, int, int]:
-    """Return kind, header length and whole length; a length of 0 means there is no box here."""
+    """Return kind, header length and whole length; a length of 0 means that there is no box here."""
     if len(data) < 8 or room < 8:
         return b"", 8, 0
     length, kind, header_length = int.from_bytes(data[:4]), data[4:8], 8
     if length == 1 and len(data) >= 16:
         length, header_length = int.from_bytes(data[8:16]), 16
-    # 0: the box runs to the end of what holds it (14496-12, 4.2).
+    # 0: the box runs to the end of its container (14496-12, 4.2).
     return kind, header_length, min(length or room, room)
 
 
@@ -80,7 +105,7 @@ def _boxes(data: memoryview) -> Iterator[_Box]:
 
 
 def _descend(data: memoryview, *path: bytes) -> memoryview | None:
-    """Return the payload of the first box at the end of ``path``."""
+    """Return the payload of the first box at the end of ``path``; None without one."""
     for kind in path:
         found = next((box.payload for box in _boxes(data) if box.kind == kind), None)
         if found is None:
@@ -102,7 +127,7 @@ def _read_moov(moov: memoryview) -> Header:
 
 
 def _duration_s(mvhd: bytes) -> float | None:
-    """Read timescale and duration of a version 0 or 1 ``mvhd`` (14496-12, 8.2.2)."""
+    """Return the duration in a version 0 or 1 ``mvhd`` (14496-12, 8.2.2); None if it is unknown."""
     if len(mvhd) < 32:
         return None
     is_long = mvhd[0] == 1
@@ -112,7 +137,7 @@ def _duration_s(mvhd: bytes) -> float | None:
 
 
 def _track_id(tkhd: bytes) -> int:
-    """Read the number of a version 0 or 1 ``tkhd`` (14496-12, 8.3.2)."""
+    """Return the track number in a version 0 or 1 ``tkhd`` (14496-12, 8.3.2)."""
     return int.from_bytes(tkhd[20:24] if tkhd[:1] == b"\x01" else tkhd[12:16])
 
 

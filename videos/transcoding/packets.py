@@ -1,7 +1,7 @@
-"""Measuring a source by its packets: when each stream starts, ends, and how often a keyframe comes.
+"""Measurement of a source by its packets: the start and end of each stream, and the distance of keyframes.
 
-Headers are claims.  Listing packets decodes nothing and reads at the speed of
-the storage, and what it says is what a player would present.
+Headers may be wrong.  Listing packets decodes nothing, reads at the speed of the
+storage, and gives the times that a player would present.
 """
 
 from __future__ import annotations
@@ -11,15 +11,23 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from statistics import median
 
-# Enough pictures to tell 24 from 24000/1001 with millisecond timestamps.
+from .restarts import Restarts
+
+# Enough frames to tell 24 from 24000/1001 with millisecond timestamps.
 _KEPT_TIMES = 6000
+# A stretch of this many frames has a rate of its own.
+_STRETCH = 300
 # FFmpeg takes a larger step for a discontinuity (-dts_delta_threshold).
 _JUMP_S = 10
 
 
 @dataclass(slots=True)
 class StreamPackets:
-    """One stream's packets so far; times in seconds as the file has them, unshifted."""
+    """The packets of one stream so far; times in seconds as in the file, unshifted.
+
+    ``times_s`` are the times of the first packets, ``busiest_s`` those of the densest
+    stretch anywhere.
+    """
 
     count: int = 0
     first_s: float = float("inf")
@@ -28,29 +36,40 @@ class StreamPackets:
     last_key_s: float | None = None
     key_gap_s: float = 0.0
     times_s: list[float] = field(default_factory=list)
+    busiest_s: list[float] = field(default_factory=list)
+    _stretch_s: list[float] = field(default_factory=list)
     _smoothed_s: float = 0.0
 
     def smooth(self, time_s: float) -> float:
-        """Return ``time_s`` without the jumps of a timeline that starts anew in the middle."""
+        """Return ``time_s`` without the jumps of a clock that restarts in the middle."""
         if self.count and abs(time_s + self._smoothed_s - self.last_s) > _JUMP_S:
             self._smoothed_s = self.end_s - time_s
         return time_s + self._smoothed_s
 
     def add(self, time_s: float, duration_s: float, *, is_key: bool) -> None:
-        """Take one packet into account."""
+        """Count one packet."""
         self.count += 1
         self.first_s = min(self.first_s, time_s)
         self.last_s = max(self.last_s, time_s)
         self.end_s = max(self.end_s, time_s + duration_s)
         if len(self.times_s) < _KEPT_TIMES:
             self.times_s.append(time_s)
+        self._stretch_s.append(time_s)
+        if len(self._stretch_s) == _STRETCH:
+            self._end_stretch()
         if is_key:
             self.key_gap_s = max(self.key_gap_s, time_s - (self.last_key_s or self.first_s))
             self.last_key_s = time_s
 
+    def _end_stretch(self) -> None:
+        """Keep the stretch's times if it is the densest so far."""
+        if not self.busiest_s or _span_s(self._stretch_s) < _span_s(self.busiest_s):
+            self.busiest_s = self._stretch_s
+        self._stretch_s = []
+
     @property
     def presented_end_s(self) -> float:
-        """Return where the last packet ends; without a duration it lasts as long as its neighbours."""
+        """Return the end of the last packet; without a duration it lasts the median step."""
         if self.end_s > self.last_s or len(self.times_s) < 2:
             return self.end_s
         times = sorted(self.times_s)
@@ -58,36 +77,49 @@ class StreamPackets:
 
     @property
     def longest_gop_s(self) -> float:
-        """Return the longest way from one keyframe to the next, or to the last packet."""
+        """Return the longest time from one keyframe to the next, or to the last packet."""
         return max(self.key_gap_s, self.last_s - (self.last_key_s or self.first_s))
 
     @property
     def mean_rate(self) -> float:
-        """Return packets a second; 0 when there are too few to tell."""
+        """Return packets per second; 0 if there are too few to tell."""
         span_s = self.last_s - self.first_s
         return (self.count - 1) / span_s if self.count > 1 and span_s > 0 else 0.0
 
 
-def measure(lines: Iterable[bytes], *, smooth_jumps: bool = False) -> dict[int, StreamPackets]:
-    """Read ``stream_index,pts_time,dts_time,duration_time,flags`` lines as ffprobe prints them.
+def measure(
+    lines: Iterable[bytes], *, smooth_jumps: bool = False, restarts: Restarts | None = None
+) -> dict[int, StreamPackets]:
+    """Return each stream's packets, by index, from ffprobe's CSV lines.
 
-    ``smooth_jumps`` is for containers whose clock may start anew in the middle.
+    The columns are ``stream_index,pts_time,dts_time,duration_time,flags``.
+    ``smooth_jumps`` is for containers in which FFmpeg handles a restart of the clock.
+    ``restarts`` records the restarts that FFmpeg does not handle.
     """
     streams: dict[int, StreamPackets] = {}
     for line in lines:
         fields = line.decode("ascii", "replace").strip().split(",")
         if len(fields) < 5 or not fields[0].isdigit():
             continue
-        # D: decoded and thrown away, for it lies before an edit list's start.
+        # D: decoded and discarded, because it lies before the start of an edit list.
         if "D" in fields[4]:
             continue
         packets = streams.setdefault(int(fields[0]), StreamPackets())
-        # A packet without any timestamp follows the one before it, as FFmpeg has it.
+        # A packet without any timestamp follows the previous one, as in FFmpeg.
         follows_s = packets.end_s if packets.count else 0.0
         time_s = _number(fields[1], fallback=_number(fields[2], fallback=follows_s))
         time_s = packets.smooth(time_s) if smooth_jumps else time_s
+        if restarts:
+            dts_s = _number(fields[2], fallback=time_s)
+            time_s += restarts.shift_s(
+                int(fields[0]), dts_s, (one.presented_end_s for one in streams.values())
+            )
         packets.add(time_s, _number(fields[3], fallback=0.0), is_key=fields[4].startswith("K"))
     return streams
+
+
+def _span_s(times_s: list[float]) -> float:
+    return max(times_s) - min(times_s)
 
 
 def _number(text: str, *, fallback: float) -> float:

@@ -1,8 +1,8 @@
-"""Looking at an uploaded source: a ``SourceInfo`` we can encode, or an error its owner can read.
+"""The probe of an uploaded source: its result is a ``SourceInfo``, or an error for its owner.
 
-Four looks, each cheaper to survive than the next: the first bytes, the MP4
-header by our own reader, ffprobe on what the header declares, and at last one
-decoded picture and a little sound.  Between them, packets tell what is true.
+It reads the first bytes, then the MP4 header by our own reader, then lets ffprobe read
+the header.  Each step is safer than the next one.  The packets then give the true
+times, and at last a frame and a little audio are decoded.
 """
 
 from __future__ import annotations
@@ -13,18 +13,23 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from . import mp4
+from . import restarts as restarting
 from .byteranges import RangeReader, range_reader
+from .chunks import plan_chunks
 from .errors import DecodeFailed, Encrypted, LimitsExceeded, NotMedia, StorageFailed
+from .frames import FrameLook, decodes_from, look_at_frames
 from .inputs import input_args, probe_input_args
-from .limits import DEFAULT_LIMITS, Limits
+from .leftovers import LeftOut, left_out_of, missing_end
+from .limits import DEFAULT_LIMITS, SourceLimits
 from .packets import StreamPackets, measure
+from .restarts import Restarts
 from .sandbox import STORAGE_TROUBLE, Finished, open_process, run_short
-from .sniff import check_filename, sniff
+from .sniff import sniff
 from .source import DISCONTINUOUS, SourceInfo
-from .streams import Timing, choose_streams, describe, number, rows
+from .streams import Chosen, Timing, choose_streams, describe, number, rows
 from .tools import ffmpeg_path, ffprobe_path
 
-# The first seconds are searched for a decodable picture and sound.
+# The length of the beginning that is searched for decodable frames and audio.
 _DECODED_S = 60
 _LARGEST_TRACK_ID = 2**31 - 1
 
@@ -34,67 +39,93 @@ def probe(
     *,
     head: bytes,
     size_bytes: int,
-    filename: str = "",
-    limits: Limits = DEFAULT_LIMITS,
+    limits: SourceLimits = DEFAULT_LIMITS,
     read_range: RangeReader | None = None,
 ) -> SourceInfo:
-    """Return what there is to encode in the source at ``url``.
+    """Return the facts needed to encode the source at ``url``.
 
-    ``url`` is http(s) or a local path, ``head`` its first ``sniff.HEAD_BYTES``,
-    ``filename`` what its owner called it.  ``read_range`` fetches bytes beyond the
-    head; by default it asks for HTTP Ranges.  Raises a TranscodeError with one of
+    ``url`` is http(s) or a local path, ``head`` its first ``sniff.HEAD_BYTES``.
+    ``read_range`` fetches bytes beyond the head; by default it reads ``url``.  The owner's
+    file name does not matter: FFmpeg never sees it.  Raises a TranscodeError with one of
     the contract's failure codes.
     """
     container = sniff(head)
-    check_filename(filename)
     if size_bytes > limits.size_bytes:
-        raise LimitsExceeded("size", detail=_too("large", f"{limits.size_bytes // 1024**3} GB"))
+        raise LimitsExceeded("size", limit="size_bytes", most=limits.size_bytes)
     is_fragmented = False
     if container == "mov":
         declared = mp4.read_header(read_range or range_reader(url), head=head, size_bytes=size_bytes)
         is_fragmented = _check_declared(declared, limits)
     file = _open(url, container, limits)
-    chosen = choose_streams(file.streams, limits)
-    must_scan = is_fragmented or size_bytes <= limits.scan_bytes
-    timing = _time(url, container, file, limits, must_scan=must_scan)
-    source = describe(chosen, timing, container=container, size_bytes=size_bytes, limits=limits)
+    chosen = choose_streams(file.streams, limits, file.programs)
+    # Only the packets show that the clock of an FLV restarts.
+    restarts = Restarts() if container in restarting.CONTAINERS else None
+    must_scan = is_fragmented or restarts is not None or size_bytes <= limits.scan_bytes
+    timing = _time(url, container, file, limits, must_scan=must_scan, restarts=restarts)
+    look = look_at_frames(url, container, chosen.video["index"]) if chosen.video else FrameLook()
+    source = describe(chosen, timing, look, container=container, size_bytes=size_bytes, limits=limits)
     if is_fragmented:
-        # Without one index of the whole file, FFmpeg finds a moment by reading up to it.
+        # Without one index of the whole file, FFmpeg seeks by reading up to the target.
         source = replace(source, is_seekable=False)
+    if restarts:
+        source = replace(source, sessions_s=tuple(restarts.begins_s))
     _check_length(source, timing, limits)
-    return _decodable(url, source, timing, limits)
+    source = _decodable(url, source, timing, limits)
+    source = replace(source, left_out=_left_out(source, chosen, file, timing))
+    return source if _has_clean_seams(url, source, timing) else replace(source, is_seekable=False)
+
+
+def _left_out(source: SourceInfo, chosen: Chosen, file: _File, timing: Timing) -> tuple[LeftOut, ...]:
+    """Return the content that the file holds, or announces, and the video will lack."""
+    used = [track.index for track in (source.video, *source.audio) if track]
+    left_out = left_out_of(file.streams, used, chosen.own)
+    if not source.is_measured:
+        return left_out
+    announced_s = timing.declared_duration_s
+    return (*left_out, *missing_end(source.container, announced_s=announced_s, found_s=source.duration_s))
+
+
+def _has_clean_seams(url: str, source: SourceInfo, timing: Timing) -> bool:
+    """Return whether decoding can begin at each chunk; a source in one chunk has no seams."""
+    if source.video is None:
+        return True
+    starts_s = [timing.start_s + chunk.start_s for chunk in plan_chunks(source) if chunk.position]
+    return decodes_from(url, source.container, source.video.index, starts_s)
 
 
 @dataclass(frozen=True, slots=True)
 class _File:
-    """What ffprobe says of the whole: first timestamp and length if it knows them, and the streams."""
+    """ffprobe's answer about the whole file: first timestamp and length if known, streams, programmes."""
 
     start_s: float | None
     duration_s: float | None
     streams: list[dict[str, object]]
+    programs: list[dict[str, object]]
 
 
-def _check_declared(header: mp4.Header | None, limits: Limits) -> bool:
-    """Refuse an MP4 header that declares what we would not encode; say whether it is fragmented."""
+def _check_declared(header: mp4.Header | None, limits: SourceLimits) -> bool:
+    """Refuse an MP4 header that declares a source we would refuse; return whether it is fragmented."""
     if header is None:
         return False
     if header.is_protected:
         raise Encrypted("protected sample entry")
-    # FFmpeg counts up to a number that it takes for negative: seconds of work each time it opens the file.
+    # FFmpeg takes such a number for negative and counts up to it: seconds of work at each open.
     if any(track_id > _LARGEST_TRACK_ID for track_id in header.track_ids):
         raise NotMedia(f"declares tracks {header.track_ids[:10]}")
     for width_px, height_px in header.sizes_px:
         if width_px * height_px > limits.pixels or max(width_px, height_px) > limits.side_px:
-            raise LimitsExceeded(f"declares {width_px}x{height_px}", detail=_TOO_BIG)
+            raise LimitsExceeded(f"declares {width_px}x{height_px}", limit="picture")
     # A recorder that writes fragments cannot know the end, and some write nonsense.
     if not header.is_fragmented and (header.duration_s or 0) > limits.duration_s:
-        raise LimitsExceeded(f"declares {header.duration_s:.0f} s", detail=_too_long(limits))
+        raise LimitsExceeded(
+            f"declares {header.duration_s:.0f} s", limit="duration_s", most=limits.duration_s
+        )
     return header.is_fragmented
 
 
-def _open(url: str, container: str, limits: Limits) -> _File:
-    """Let ffprobe read the header and the first packets."""
-    argv = [ffprobe_path(), "-v", "error", "-of", "json", "-show_format", "-show_streams"]
+def _open(url: str, container: str, limits: SourceLimits) -> _File:
+    """Return ffprobe's answer from the header and the first packets."""
+    argv = [ffprobe_path(), "-v", "error", "-of", "json", "-show_format", "-show_streams", "-show_programs"]
     finished = run_short([*argv, *probe_input_args(url, container)], timeout_s=limits.header_timeout_s)
     _check_storage(finished)
     try:
@@ -107,11 +138,14 @@ def _open(url: str, container: str, limits: Limits) -> _File:
         number(found["format"].get("start_time")),
         number(found["format"].get("duration")),
         rows(found, "streams"),
+        rows(found, "programs"),
     )
 
 
-def _time(url: str, container: str, file: _File, limits: Limits, *, must_scan: bool) -> Timing:
-    """List the source's packets: all of them where its header may be wrong, else the first minute's."""
+def _time(
+    url: str, container: str, file: _File, limits: SourceLimits, *, must_scan: bool, restarts: Restarts | None
+) -> Timing:
+    """List the source's packets: all of them if its header may be wrong, else the first minute's."""
     is_trusted = file.duration_s is not None and 0 < file.duration_s <= limits.duration_s
     is_whole = must_scan or not is_trusted
     # Reading stops after this much of the file's own time.
@@ -119,33 +153,34 @@ def _time(url: str, container: str, file: _File, limits: Limits, *, must_scan: b
     entries = "packet=stream_index,pts_time,dts_time,duration_time,flags"
     argv = [ffprobe_path(), "-v", "error", "-of", "csv=p=0", "-show_entries", entries, *interval]
     with open_process([*argv, *probe_input_args(url, container)], timeout_s=limits.scan_timeout_s) as process:
-        # Their timestamps may start anew in the middle, which FFmpeg smooths.
-        streams = measure(process.lines(), smooth_jumps=container in DISCONTINUOUS)
+        # In these containers timestamps may restart in the middle, which FFmpeg smooths.
+        streams = measure(process.lines(), smooth_jumps=container in DISCONTINUOUS, restarts=restarts)
         _check_storage(process.finish())
     return Timing(file.start_s or 0.0, file.duration_s or 0.0, is_whole, streams)
 
 
-def _check_length(source: SourceInfo, timing: Timing, limits: Limits) -> None:
+def _check_length(source: SourceInfo, timing: Timing, limits: SourceLimits) -> None:
     if source.duration_s > limits.duration_s:
-        raise LimitsExceeded(f"{source.duration_s:.0f} s", detail=_too_long(limits))
+        raise LimitsExceeded(f"{source.duration_s:.0f} s", limit="duration_s", most=limits.duration_s)
     packets = timing.streams.get(source.video.index) if source.video else None
     if packets and packets.count > 10 and packets.mean_rate > limits.frame_rate:
         raise LimitsExceeded(
             f"{packets.mean_rate:.0f} fps",
-            detail=f"This video has over {limits.frame_rate} pictures a second. Export it with at most 60.",
+            limit="frame_rate",
+            most=limits.frame_rate,
         )
 
 
-def _decodable(url: str, source: SourceInfo, timing: Timing, limits: Limits) -> SourceInfo:
-    """Return ``source`` without the sound tracks that do not decode.
+def _decodable(url: str, source: SourceInfo, timing: Timing, limits: SourceLimits) -> SourceInfo:
+    """Return ``source`` without the audio tracks that do not decode.
 
-    Raises DecodeFailed when its picture does not, or nothing is left.
+    Raises DecodeFailed if its video does not decode or nothing is left.
     """
     wanted = [source.video.index] if source.video else []
     wanted += [track.index for track in source.audio]
     with tempfile.TemporaryDirectory() as directory:
         argv = _decode_args(url, source, wanted, Path(directory))
-        finished = run_short(argv, timeout_s=limits.decode_timeout_s)
+        finished = run_short(argv, timeout_s=limits.decode_timeout_s, writes=[Path(directory)])
         decoded = {index for index in wanted if _has_frames(Path(directory, str(index)))}
     if source.video and source.video.index not in decoded:
         _check_storage(finished)
@@ -160,11 +195,14 @@ def _decodable(url: str, source: SourceInfo, timing: Timing, limits: Limits) -> 
 
 
 def _decode_args(url: str, source: SourceInfo, indexes: list[int], directory: Path) -> list[str]:
-    """Decode the beginning of each stream into a file of its own: in one, the first to end would end all."""
+    """Return the FFmpeg command that decodes the beginning of each stream into a file of its own.
+
+    In one file, the first stream to end would end all of them.
+    """
     outputs = [
         option
         for index in indexes
-        # Ten blocks of sound, because the first ones of a codec with preroll may be thrown away.
+        # Ten audio blocks, because a codec with preroll may drop the first ones.
         for option in (
             "-map", f"0:{index}", "-frames:v", "1", "-frames:a", "10",
             "-f", "framecrc", f"file:{directory / str(index)}",
@@ -172,37 +210,24 @@ def _decode_args(url: str, source: SourceInfo, indexes: list[int], directory: Pa
     ]  # fmt: skip
     return [
         ffmpeg_path(), "-v", "error", "-nostdin", "-y",
-        # Enough threads for an 8K picture, and not a gigabyte of buffers for each of many cores.
+        # Enough threads for an 8K frame, without a gigabyte of buffers for each of many cores.
         "-threads", "2",
-        # A stream that never decodes must not make us read a film to its end.
+        # A stream that never decodes must not make FFmpeg read a film to its end.
         "-t", str(_DECODED_S),
         *input_args(url, source.container), *outputs,
     ]  # fmt: skip
 
 
 def _has_frames(checksums: Path) -> bool:
-    """Say whether a framecrc file has a line that is not a comment."""
+    """Return whether a framecrc file has a line that is not a comment."""
     return checksums.exists() and any(not line.startswith("#") for line in checksums.read_text().splitlines())
 
 
 def _starts_late(packets: StreamPackets | None, timing: Timing) -> bool:
-    """Say whether a track has its first packet beyond what we tried to decode."""
+    """Return whether the first packet of a track lies beyond the part we tried to decode."""
     return packets is not None and packets.first_s - timing.start_s > _DECODED_S - 1
 
 
 def _check_storage(finished: Finished) -> None:
     if STORAGE_TROUBLE.search(finished.stderr):
         raise StorageFailed(finished.stderr)
-
-
-_TOO_BIG = "The picture of this video is larger than 8K. Export it in a smaller size and try again."
-
-
-def _too(what: str, most: str) -> str:
-    return f"This video is too {what}: at most {most} are possible. Make it smaller and try again."
-
-
-def _too_long(limits: Limits) -> str:
-    return (
-        f"This video is longer than {limits.duration_s / 3600:g} hours. Cut it into parts and upload those."
-    )

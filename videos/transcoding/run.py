@@ -1,4 +1,4 @@
-"""Running an encode: segments come out as they are finished, and no process stays behind."""
+"""The runner of encodes: it yields segments as they are finished and leaves no process behind."""
 
 from __future__ import annotations
 
@@ -11,10 +11,13 @@ import threading
 import time
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 
-from .errors import DecodeFailed, EncodeFailed, FFmpegFailed, StorageFailed
+from .errors import DecodeFailed, EncodeFailed, FFmpegFailed, HostTrouble, StorageFailed
+from .mp4 import box_kinds
 from .sandbox import (
+    DISK_TROUBLE,
     ENCODE_ADDRESS_SPACE_BYTES,
     STORAGE_TROUBLE,
     clean_environment,
@@ -30,6 +33,11 @@ _POLL_S = 0.25
 _GUARD_S = 0.1
 _KEPT_STDERR_BYTES = 16_384
 _POSTER_TIMEOUT_S = 120
+# Tolerance between a rendition and its encoder's count: rounding, and one audio block.
+_TOLERANCE_S = 0.1
+_SEGMENT_BOXES = frozenset({b"moof", b"mdat"})
+_INIT_BOXES = frozenset({b"moov"})
+_END_OF_JPEG = b"\xff\xd9"
 # FFmpeg's own exit code for a source of which more than two thirds did not decode (-max_error_rate).
 _TOO_MUCH_DAMAGE = 69
 _ENTRY = re.compile(r"#EXTINF:([\d.]+),[^\n]*\n(?:#[^\n]*\n)*([^#\n]+)\n")
@@ -59,43 +67,67 @@ def run_encode(
     stall_s: float = 120,
     disk_bytes: int = 256 * 1024**2,
     allow_empty: bool = False,
+    frame_rate: Fraction | None = None,
+    planned_s: float = 0.0,
 ) -> Generator[FinishedSegment, None, None]:
     """Run FFmpeg and yield each segment as soon as it is complete.
 
     ``outputs`` are the directories its HLS muxers write to; each ends up with an
     ``INIT_SEGMENT`` before its first segment is yielded.  ``on_progress`` gets the
     seconds encoded so far about twice a second and may raise to abandon the work.
-    FFmpeg is paused while more than ``disk_bytes`` of finished segments wait to be
-    taken.  The clocks stand still while the consumer holds a segment.
+    FFmpeg is paused while more than ``disk_bytes`` of finished segments wait for the
+    consumer.  The clocks stand still while the consumer holds a segment.
 
-    Raises FFmpegFailed with an exit code, StorageFailed when the source could not
-    be fetched, EncodeFailed after ``stall_s`` without progress or ``timeout_s`` in
-    all, and DecodeFailed when most of the source is damaged or, unless
-    ``allow_empty``, nothing came out.
+    On a full disk, FFmpeg's HLS muxer ends with 0 and no message.  So the segments are
+    compared with the encoder's count: frames at ``frame_rate``, or seconds of audio if it
+    is None.  A result shorter than ``planned_s`` is the source's true end, unless FFmpeg
+    had trouble fetching the source.
+
+    Raises FFmpegFailed with an exit code, StorageFailed if the source could not be
+    fetched, HostTrouble if segments are missing or cut, EncodeFailed after ``stall_s``
+    without progress or ``timeout_s`` in all, and DecodeFailed if most of the source is
+    damaged or, unless ``allow_empty``, nothing came out.
     """
     for output in outputs:
         output.mkdir(parents=True, exist_ok=True)
     shelves = [_Shelf(index, output) for index, output in enumerate(outputs)]
-    with _Encoder(argv, workdir, timeout_s, stall_s) as encoder, _DiskGuard(encoder, shelves, disk_bytes):
+    encoder = _Encoder(argv, workdir, outputs, timeout_s, stall_s)
+    with encoder, _DiskGuard(encoder, shelves, disk_bytes):
         has_ended = False
         while not has_ended:
             has_ended = encoder.poll(on_progress)
             yield from _take(shelves)
         encoder.check_exit()
+        encoded_s = encoder.encoded_s(frame_rate)
+        for shelf in shelves:
+            shelf.check_length(encoded_s)
+        encoder.check_fetched(planned_s, encoded_s)
     if not allow_empty and not all(shelf.taken for shelf in shelves):
         raise DecodeFailed("FFmpeg encoded nothing")
 
 
 def run_poster(argv: Sequence[str], path: Path) -> Path | None:
-    """Run the command that writes one picture to ``path``; None when there was none to be had."""
-    finished = run_short(argv, timeout_s=_POSTER_TIMEOUT_S)
+    """Run the command that writes a poster to ``path``; return None if it wrote none.
+
+    Raises StorageFailed, HostTrouble or FFmpegFailed.
+    """
+    finished = run_short(argv, timeout_s=_POSTER_TIMEOUT_S, writes=[path.parent])
     if finished.exit_code != 0:
+        if STORAGE_TROUBLE.search(finished.stderr):
+            raise StorageFailed(finished.stderr)
+        if DISK_TROUBLE.search(finished.stderr):
+            raise HostTrouble(finished.stderr)
         raise FFmpegFailed(finished.exit_code, finished.stderr)
-    return path if path.exists() and path.stat().st_size else None
+    if not path.exists():
+        return None
+    # FFmpeg ends with 0 on a full disk.
+    if not path.read_bytes().endswith(_END_OF_JPEG):
+        raise HostTrouble("the poster is cut")
+    return path
 
 
 class _Shelf:
-    """One output directory: what its playlist lists and what of that has been taken."""
+    """An output directory: the segments in its playlist, and the number of those taken."""
 
     def __init__(self, index: int, directory: Path) -> None:
         self.taken = 0
@@ -105,7 +137,7 @@ class _Shelf:
         self._seen_at_ns = 0
 
     def refresh(self) -> None:
-        """Read the playlist if it changed; FFmpeg puts it in place whole, after the segments it names."""
+        """Read the playlist if it changed; FFmpeg replaces it whole, after the segments it names."""
         playlist = self._directory / "index.m3u8"
         try:
             changed_at_ns = playlist.stat().st_mtime_ns
@@ -115,21 +147,35 @@ class _Shelf:
             self._seen_at_ns = changed_at_ns
             entries = _ENTRY.findall(playlist.read_text())
             segments = [self._segment(name, duration) for duration, name in entries]
-            # FFmpeg writes one segment of nothing when a chunk lies behind the source's end.
-            self._listed = [segment for segment in segments if segment.duration_s > 0]
+            # FFmpeg writes one empty segment if a chunk lies behind the source's end.
+            listed = [segment for segment in segments if segment.duration_s > 0]
+            # A playlist that shrinks was cut by a full disk.
+            if len(listed) >= len(self._listed):
+                self._listed = listed
 
     def take(self) -> FinishedSegment | None:
-        """Return the next segment nobody took yet."""
+        """Return the next segment, None if none is waiting.  Raises HostTrouble if it is cut."""
         if self.taken == len(self._listed):
             return None
+        segment = self._listed[self.taken]
+        if not box_kinds(segment.path) >= _SEGMENT_BOXES:
+            raise HostTrouble(f"segment {segment.number} is cut")
+        if not self.taken and not box_kinds(self._directory / INIT_SEGMENT) >= _INIT_BOXES:
+            raise HostTrouble("the init segment is cut")
         self.taken += 1
-        return self._listed[self.taken - 1]
+        return segment
+
+    def check_length(self, encoded_s: float) -> None:
+        """Raise HostTrouble unless the segments are as long as the encoder's count, in seconds."""
+        listed_s = sum(segment.duration_s for segment in self._listed)
+        if abs(listed_s - encoded_s) > _TOLERANCE_S:
+            raise HostTrouble(f"output {self._index}: {listed_s:.2f} s of {encoded_s:.2f} s are on the disk")
 
     def waiting_bytes(self) -> int:
-        """Return the size of what is finished and not taken.
+        """Return the size of the segments that are finished and not taken.
 
-        Without the newest file: it may be half written or not yet listed, and to
-        wait for it while FFmpeg is paused would be to wait for ever.
+        The newest file does not count: it may be half written or not yet listed, and a
+        paused FFmpeg would never finish it.
         """
         files = sorted(self._directory.glob("*.m4s*"), key=lambda path: int(path.name.partition(".")[0]))
         taken = {segment.path.name for segment in self._listed[: self.taken]}
@@ -141,7 +187,7 @@ class _Shelf:
 
 
 def _take(shelves: Sequence[_Shelf]) -> Generator[FinishedSegment, None, None]:
-    """Yield what is finished, in turn from every output, so that they stay abreast."""
+    """Yield the finished segments, in turn from every output, so that the outputs stay abreast."""
     for shelf in shelves:
         shelf.refresh()
     while segments := [segment for shelf in shelves if (segment := shelf.take())]:
@@ -156,14 +202,18 @@ def _size_bytes(path: Path) -> int:
 
 
 class _Encoder:
-    """The FFmpeg process: its pipes drained, its clocks watched, ended with the block."""
+    """The FFmpeg process, with its pipes and time limits; it ends with the block."""
 
-    def __init__(self, argv: Sequence[str], workdir: Path, timeout_s: float, stall_s: float) -> None:
+    def __init__(
+        self, argv: Sequence[str], workdir: Path, outputs: Sequence[Path], timeout_s: float, stall_s: float
+    ) -> None:
         self._timeout_s, self._stall_s = timeout_s, stall_s
         # Encoding uses all cores at once; the clock on the wall is the real limit.
         cpu_s = int(timeout_s * (os.cpu_count() or 1)) + 1
         self._popen = subprocess.Popen(
-            sandboxed(argv, address_space_bytes=ENCODE_ADDRESS_SPACE_BYTES, cpu_s=cpu_s),
+            sandboxed(
+                argv, address_space_bytes=ENCODE_ADDRESS_SPACE_BYTES, cpu_s=cpu_s, writes=[workdir, *outputs]
+            ),
             cwd=workdir,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -187,14 +237,14 @@ class _Encoder:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Leave no process, whatever ended the block."""
+        """Kill the process, also after an exception in the block."""
         self._popen.kill()
         self._selector.close()
         with self._popen:
             pass
 
     def poll(self, on_progress: Callable[[float], None] | None) -> bool:
-        """Wait a moment for news and pass them on; true once FFmpeg has ended and said all."""
+        """Wait a moment for output and report progress; return True after FFmpeg's end and last output."""
         self._looked_at = time.monotonic()
         for key, _ in self._selector.select(_POLL_S):
             data = os.read(key.fd, 65_536)
@@ -210,30 +260,45 @@ class _Encoder:
         return self._has_ended()
 
     def pause(self) -> None:
-        """Stop FFmpeg where it stands."""
+        """Pause FFmpeg."""
         self._popen.send_signal(signal.SIGSTOP)
 
     def resume(self) -> None:
-        """Let a paused FFmpeg go on."""
+        """Resume a paused FFmpeg."""
         self._popen.send_signal(signal.SIGCONT)
 
     def check_exit(self) -> None:
-        """Raise StorageFailed, DecodeFailed or FFmpegFailed if FFmpeg did not end well."""
-        complaints = scrub(self._complaints.decode("utf-8", "replace"))
+        """Raise StorageFailed, HostTrouble, DecodeFailed or FFmpegFailed unless FFmpeg ended with 0."""
+        complaints = self._said
         if self._popen.returncode:
             if STORAGE_TROUBLE.search(complaints):
                 raise StorageFailed(complaints[-500:])
+            if DISK_TROUBLE.search(complaints):
+                raise HostTrouble(complaints[-500:])
             tail = "\n".join(complaints.splitlines()[-12:])
             if self._popen.returncode == _TOO_MUCH_DAMAGE:
-                # It will not decode on another try either.
+                # Another try would not decode it either.
                 raise DecodeFailed(f"most of it does not decode: {tail}")
             raise FFmpegFailed(self._popen.returncode, tail)
+
+    def check_fetched(self, planned_s: float, encoded_s: float) -> None:
+        """Raise StorageFailed if the encode is short and its source could not be fetched to the end."""
+        if encoded_s < planned_s - _TOLERANCE_S and STORAGE_TROUBLE.search(self._said):
+            raise StorageFailed(f"{encoded_s:.2f} s of {planned_s:.2f} s: {self._said[-500:]}")
+
+    def encoded_s(self, frame_rate: Fraction | None) -> float:
+        """Return the seconds that FFmpeg encoded: by frames for video, by time for audio."""
+        return float(self._progress.frames / frame_rate) if frame_rate else self._progress.encoded_s
+
+    @property
+    def _said(self) -> str:
+        return scrub(self._complaints.decode("utf-8", "replace"))
 
     def _complain(self, data: bytes) -> None:
         self._complaints = (self._complaints + data)[-_KEPT_STDERR_BYTES:]
 
     def _has_ended(self) -> bool:
-        """Give a process that closed its pipes a moment to end; the clocks watch it meanwhile."""
+        """Give a process with closed pipes a moment to end; the clocks watch it meanwhile."""
         try:
             self._popen.wait(_POLL_S)
         except subprocess.TimeoutExpired:
@@ -251,7 +316,7 @@ class _Encoder:
 
 
 class _DiskGuard(threading.Thread):
-    """Pauses FFmpeg while too much lies on the shelves, also when the consumer takes its time."""
+    """A thread that pauses FFmpeg while too many bytes wait, also if the consumer is slow."""
 
     def __init__(self, encoder: _Encoder, shelves: Sequence[_Shelf], disk_bytes: int) -> None:
         super().__init__(name="disk guard", daemon=True)
@@ -266,7 +331,7 @@ class _DiskGuard(threading.Thread):
         self.join()
 
     def run(self) -> None:
-        """Look a few times a second until the encode is over."""
+        """Compare the waiting bytes with the limit several times a second until the encode is over."""
         is_paused = False
         while not self._is_over.wait(_GUARD_S):
             is_full = sum(shelf.waiting_bytes() for shelf in self._shelves) > self._disk_bytes
@@ -278,20 +343,21 @@ class _DiskGuard(threading.Thread):
 
 
 class _Progress:
-    """Reads ``-progress``: blocks of ``key=value`` lines, each closed by ``progress=…``."""
+    """A parser of ``-progress``: blocks of ``key=value`` lines, each closed by ``progress=…``."""
 
     def __init__(self) -> None:
         self.encoded_s = 0.0
+        self.frames = 0
         self._rest = b""
         self._values: dict[bytes, bytes] = {}
         self._has_news = self._has_moved = False
 
     def feed(self, data: bytes) -> None:
-        """Take what came through the pipe, whole lines or not."""
+        """Parse a piece of output, which may end inside a line."""
         *lines, self._rest = (self._rest + data).split(b"\n")
         for line in lines:
             key, _, value = line.strip().partition(b"=")
-            # Sizes grow before the first picture's time does.
+            # Sizes grow before the first frame's time does.
             if key in {b"out_time_us", b"total_size", b"frame"} and self._values.get(key) != value:
                 self._has_moved = True
             self._values[key] = value
@@ -299,12 +365,12 @@ class _Progress:
                 self._close_block()
 
     def has_news(self) -> bool:
-        """Say whether a block came since last asked."""
+        """Return whether a block came since the last call."""
         news, self._has_news = self._has_news, False
         return news
 
     def has_moved(self) -> bool:
-        """Say whether anything grew since last asked."""
+        """Return whether any value changed since the last call."""
         moved, self._has_moved = self._has_moved, False
         return moved
 
@@ -313,3 +379,6 @@ class _Progress:
         value = self._values.get(b"out_time_us", b"")
         if value.isdigit():
             self.encoded_s = int(value) / 1_000_000
+        frames = self._values.get(b"frame", b"")
+        if frames.isdigit():
+            self.frames = int(frames)

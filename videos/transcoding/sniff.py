@@ -1,7 +1,7 @@
-"""Which container a file is, decided by its first bytes and by nothing else.
+"""Detection of a file's container by its first bytes alone.
 
-FFmpeg can guess as well, and its guesses include playlists that make it fetch
-what they name.  We name one demuxer from a short allow list and forbid the rest.
+FFmpeg's own guesses include playlists, which make it fetch the files they name.
+So we name one demuxer from a short allow list and forbid all others.
 """
 
 from __future__ import annotations
@@ -42,18 +42,20 @@ _MAGIC: tuple[tuple[bytes, str], ...] = (
     (b"#!AMR", "amr"),
     (b"\x0b\x77", "ac3"),
     (b"\x06\x0e\x2b\x34\x02\x05\x01\x01", "mxf"),
+    (b"YUV4MPEG2", "yuv4mpegpipe"),
+    (b"DKIF", "ivf"),
+    (b"nut/multimedia container\0", "nut"),
+    # CCTV recorders put a header of their own before the program stream.
+    (b"IMKH", "mpeg"),
 )
 _RIFF_FORMS = {b"AVI ": "avi", b"WAVE": "wav"}
-# Each of them makes some demuxer open other files.
+# Beginnings that make some demuxer open other files.
 _POINTS_ELSEWHERE = re.compile(
     rb"\A(?:#EXT|ffconcat|v=0\s|# VobSub index|\[playlist\]|\[Reference\]|RTSPtext|SMILtext"
     rb"|(?:file|https?|rtsp|rtmp)[:' ])"
     rb"|<(?:\w+:)?(?:MPD|playlist|SmoothStreamingMedia|asx|smil|AssetMap|PackingList|CompositionPlaylist)\b",
     re.IGNORECASE,
 )
-# ``%d`` and ``%03d`` name a series of pictures to FFmpeg's image2.  URL escapes
-# such as ``%20d`` and ``%d0`` are ordinary text.
-_PICTURE_SERIES = re.compile(r"%(?:0\d*)?d(?![0-9a-fA-F])")
 
 
 def sniff(head: bytes) -> str:
@@ -64,21 +66,12 @@ def sniff(head: bytes) -> str:
     """
     if not head:
         raise EmptyFile("no bytes")
-    name = _by_magic(head) or _by_sync(head)
+    name = _by_magic(head) or _by_sync(head) or _elementary(head)
     if name:
         return name
     if _POINTS_ELSEWHERE.search(_as_text(head)):
         raise ReferencesOutside("a playlist or manifest")
     raise NotMedia("no known container")
-
-
-def check_filename(filename: str) -> None:
-    """Raise ReferencesOutside for a name that FFmpeg's tools take for a series of files."""
-    if _PICTURE_SERIES.search(filename):
-        raise ReferencesOutside(
-            "file name is a frame pattern",
-            detail="The file name reads like a pattern for many files. Rename it without % and try again.",
-        )
 
 
 def _by_magic(head: bytes) -> str | None:
@@ -101,8 +94,11 @@ def _by_sync(head: bytes) -> str | None:
 
 
 def _is_mpegts(head: bytes) -> bool:
-    """Look for the sync byte 0x47 at the spacing of TS (188) or of M2TS (192), eight times or to the end."""
-    for spacing in (188, 192):
+    """Return whether the sync byte 0x47 repeats eight times, or to the end, at one of three spacings.
+
+    Packets have 188 bytes, 192 with a time stamp (M2TS), 204 with error correction.
+    """
+    for spacing in (188, 192, 204):
         for first in range(spacing):
             column = head[first::spacing][:8]
             if len(column) >= 3 and column.count(b"\x47") == len(column):
@@ -110,8 +106,32 @@ def _is_mpegts(head: bytes) -> bool:
     return False
 
 
+def _elementary(head: bytes) -> str | None:
+    """Recognise animated PNG, raw DV and raw H.264 and HEVC streams."""
+    if head.startswith(b"\x89PNG\r\n\x1a\n") and b"acTL" in head[:4096]:
+        return "apng"
+    # The header section of the first DIF block (IEC 61834-2); its fourth byte tells 525 from 625 lines.
+    if head[:3] == b"\x1f\x07\x00" and head[3:4] in {b"\x3f", b"\xbf"}:
+        return "dv"
+    for start_code in (b"\x00\x00\x00\x01", b"\x00\x00\x01"):
+        if head.startswith(start_code):
+            return _nal_stream(head[len(start_code) :])
+    return None
+
+
+def _nal_stream(nal: bytes) -> str | None:
+    """Return the format of a byte stream that begins with a delimiter or a parameter set."""
+    if len(nal) < 2 or nal[0] & 0x80:
+        return None
+    # H.264: 7 is a sequence parameter set, 9 an access unit delimiter.
+    if nal[0] & 0x1F in {7, 9} and nal[0] & 0x60 | (nal[0] & 0x1F == 9):
+        return "h264"
+    # HEVC: 32 is a video parameter set, 35 a delimiter, both of layer 0.
+    return "hevc" if nal[0] >> 1 in {32, 33, 35} and nal[1] == 1 else None
+
+
 def _after_id3(head: bytes) -> str:
-    """Look behind the tag, which AAC and FLAC files may carry as well (id3.org, 3.1)."""
+    """Return the format behind an ID3 tag, which AAC and FLAC files may carry as well (id3.org, 3.1)."""
     size = 0
     for byte in head[6:10]:
         size = size << 7 | byte & 0x7F
@@ -136,7 +156,7 @@ def _audio_frames(data: bytes) -> str | None:
 
 
 def _as_text(head: bytes) -> bytes:
-    """Return what a lenient parser would see first: no byte order mark, no blanks."""
+    """Return the beginning of the head without byte order mark and blanks, as a lenient parser reads it."""
     text = head[:4096]
     if text[:2] in {b"\xff\xfe", b"\xfe\xff"}:
         text = text[2:].replace(b"\0", b"")

@@ -1,10 +1,12 @@
-"""What we know about an uploaded file once it has been probed."""
+"""The facts about a source after it was probed."""
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
 from typing import Any
+
+from .leftovers import LeftOut
 
 # FFmpeg subtracts the first timestamp of the whole file from every stream; in
 # these containers (AVFMT_TS_DISCONT) only that of the streams it decodes.
@@ -13,12 +15,14 @@ DISCONTINUOUS = frozenset({"mpegts", "mpeg", "ogg"})
 
 @dataclass(frozen=True, slots=True)
 class VideoStream:
-    """The picture, as a viewer sees it: upright and in square pixels.
+    """The video track as viewers see it: upright and in square pixels.
 
-    ``frame_rate`` is the constant rate we encode at.  ``start_s`` and
-    ``duration_s`` count from the start of the container, so ``duration_s`` is
-    where the last picture ends.  ``has_display_matrix`` where the file says how to
-    turn or mirror the picture.
+    ``frame_rate`` is the constant rate we encode at.  ``start_s`` and ``duration_s``
+    count from the start of the container, so ``duration_s`` is the end of the last
+    frame.  ``has_display_matrix`` says that the file turns or mirrors the frames.
+    ``stored_size_px`` is the size of the frames before turning, in pixels that need
+    not be square.  ``color_range``, ``matrix``, ``primaries`` and ``transfer`` are
+    FFmpeg's names, empty where unknown.
     """
 
     index: int
@@ -31,13 +35,17 @@ class VideoStream:
     rotation: int = 0
     pix_fmt: str = ""
     transfer: str = ""
+    matrix: str = ""
+    primaries: str = ""
+    color_range: str = ""
+    stored_size_px: tuple[int, int] = (0, 0)
     is_hdr: bool = False
     is_interlaced: bool = False
     has_display_matrix: bool = False
 
     @property
     def is_turned(self) -> bool:
-        """Say whether FFmpeg turns or mirrors the picture before any filter of ours."""
+        """Return whether FFmpeg turns or mirrors the frames before any filter of ours."""
         return self.has_display_matrix or self.rotation != 0
 
     @property
@@ -48,7 +56,11 @@ class VideoStream:
 
 @dataclass(frozen=True, slots=True)
 class AudioStream:
-    """One sound track; ``language`` is an ISO 639 code or empty, ``start_s`` as for video."""
+    """An audio track; ``language`` is an ISO 639 code, perhaps with subtags, or empty.
+
+    ``start_s`` counts as for video.  ``layout`` is FFmpeg's name of the channel layout,
+    empty where unknown.
+    """
 
     index: int
     codec: str
@@ -57,16 +69,19 @@ class AudioStream:
     title: str = ""
     is_default: bool = False
     start_s: float = 0.0
+    layout: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class SourceInfo:
-    """A source we can encode: at least a picture or a sound.
+    """A source that we can encode: it has a video track, audio tracks or both.
 
-    ``container`` is the FFmpeg demuxer.  ``duration_s`` is what a viewer sees,
-    from the first timestamp to the end of the longest stream.  ``is_seekable``
-    says that a chunk may start in the middle.  ``cover_index`` is an attached
-    picture's stream.
+    ``container`` is the FFmpeg demuxer.  ``duration_s`` runs from the first timestamp to
+    the end of the longest stream we encode.  ``is_seekable`` says that a chunk may start
+    in the middle, ``is_measured`` that every packet was read, so that the durations hold.
+    ``cover_index`` is the stream of an attached picture, ``left_out`` the content that is
+    not encoded.  ``sessions_s`` are the starts of recordings that were appended to one
+    file, each with its own clock.
     """
 
     container: str
@@ -75,15 +90,18 @@ class SourceInfo:
     video: VideoStream | None = None
     audio: tuple[AudioStream, ...] = ()
     is_seekable: bool = True
+    is_measured: bool = False
     cover_index: int | None = None
+    left_out: tuple[LeftOut, ...] = ()
+    sessions_s: tuple[float, ...] = (0.0,)
 
     @property
     def short_side(self) -> int:
-        """Return the picture's short side in pixels, 0 without a picture."""
+        """Return the video's short side in pixels, 0 without a video track."""
         return self.video.short_side if self.video else 0
 
     def timeline_shift_s(self, start_s: float) -> float:
-        """Return what to add to FFmpeg's timestamps of a stream so that the container starts at 0."""
+        """Return the seconds to add to FFmpeg's timestamps of a stream so that the container starts at 0."""
         return start_s if self.container in DISCONTINUOUS else 0.0
 
     def to_json(self) -> dict[str, Any]:
@@ -92,13 +110,24 @@ class SourceInfo:
         if self.video:
             data["video"]["frame_rate"] = str(self.video.frame_rate)
         data["audio"] = list(data["audio"])
+        data["sessions_s"] = list(data["sessions_s"])
+        data["left_out"] = [{**left, "names": list(left["names"])} for left in data["left_out"]]
         return data
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> SourceInfo:
-        """Read what ``to_json`` wrote."""
+        """Return the source that ``to_json`` wrote."""
         video = data["video"] and VideoStream(
-            **{**data["video"], "frame_rate": Fraction(data["video"]["frame_rate"])}
+            **{
+                **data["video"],
+                "frame_rate": Fraction(data["video"]["frame_rate"]),
+                "stored_size_px": tuple(data["video"].get("stored_size_px", (0, 0))),
+            }
         )
         audio = tuple(AudioStream(**track) for track in data["audio"])
-        return replace(cls(**{**data, "video": None, "audio": ()}), video=video or None, audio=audio)
+        left_out = tuple(
+            LeftOut(**{**left, "names": tuple(left["names"])}) for left in data.get("left_out", ())
+        )
+        sessions_s = tuple(data.get("sessions_s", (0.0,)))
+        plain = {**data, "video": None, "audio": (), "left_out": left_out, "sessions_s": sessions_s}
+        return replace(cls(**plain), video=video or None, audio=audio)

@@ -1,4 +1,4 @@
-"""Where FFmpeg and ffprobe are: the environment's, or the pinned ones from our wheels."""
+"""The paths of FFmpeg and ffprobe: from the environment, or pinned in our wheels."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def ffprobe_path() -> str:
 
 
 def _bundled_ffprobe() -> Path:
-    """Name the binary as the wheel does, e.g. ``ffprobe-linux-x64``."""
+    """Return the wheel's binary for this machine, e.g. ``ffprobe-linux-x64``."""
     system = {"linux": "linux", "darwin": "osx", "win32": "win"}[sys.platform]
     machine = "arm64" if platform.machine().lower() in {"arm64", "aarch64"} else "x64"
     suffix = ".exe" if system == "win" else ""

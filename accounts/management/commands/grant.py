@@ -8,12 +8,12 @@ from accounts.services import Role
 
 
 class Command(BaseCommand):
-    help = "Make somebody a moderator or an administrator, or take that back with --revoke."
+    help = "Grant a user the role of moderator or administrator, or revoke it with --revoke."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("username")
         parser.add_argument("role", choices=Role.values)
-        parser.add_argument("--revoke", action="store_true", help="take the role back")
+        parser.add_argument("--revoke", action="store_true", help="revoke the role")
 
     def handle(self, *, username: str, role: str, revoke: bool, **_options: object) -> None:
         try:

@@ -9,18 +9,22 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
+from common import garbage
+from common.descriptors import raise_descriptor_limit
+from common.heartbeat import show_life
 from live.ingest.run import PortTaken, run
-from videoplatform.health import show_life
 
 
 class Command(BaseCommand):
-    help = "Take broadcasts over RTMP, encode them and serve them, until SIGTERM or Ctrl-C."
+    help = "Receive broadcasts over RTMP, encode and serve them, until SIGTERM or Ctrl-C."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--host", default=settings.RTMP_HOST, help="address to listen on (%(default)s)")
         parser.add_argument("--port", type=int, default=settings.RTMP_PORT, help="port (%(default)s)")
 
     def handle(self, *_args: Any, **options: Any) -> None:
+        self.stdout.write(f"Limit of open files and connections: {raise_descriptor_limit()}.")
+        garbage.settle()
         try:
             run(options["host"], options["port"], show_life=partial(show_life, "ingest"))
         except PortTaken as taken:

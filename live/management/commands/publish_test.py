@@ -1,4 +1,4 @@
-"""``manage.py publish_test``: a moving test picture with sound, for trying without OBS."""
+"""``manage.py publish_test``: publish a test video with audio, to try the ingest without OBS."""
 
 from __future__ import annotations
 
@@ -16,12 +16,11 @@ from live.errors import StreamSuspended
 from videos.transcoding.tools import ffmpeg_path
 
 DEMO_STREAMER = "lumi"
-GOODBYE_S = 5
 
 
 class Command(BaseCommand):
     help = (
-        "Publish a moving test picture with sound, as an encoder would, until Ctrl-C. "
+        "Publish a moving test picture with audio, like an encoder, until Ctrl-C. "
         f"Without --key or --user it goes live as the demo streamer, {DEMO_STREAMER}. "
         "FFmpeg takes the stream key in its arguments, so other users of this machine can see it "
         "in the list of processes while it runs: rotate a key that matters afterwards."
@@ -40,8 +39,8 @@ class Command(BaseCommand):
             default=DEMO_STREAMER,
             help="rotate this user's stream key and use the new one (default: %(default)s)",
         )
-        parser.add_argument("--seconds", type=int, help="stop after so many seconds (default: never)")
-        parser.add_argument("--size", default="1280x720", help="of the picture (default: %(default)s)")
+        parser.add_argument("--seconds", type=int, help="stop after this number of seconds (default: never)")
+        parser.add_argument("--size", default="1280x720", help="frame size (default: %(default)s)")
         parser.add_argument("--rate", type=int, default=30, help="frames a second (default: %(default)s)")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -51,14 +50,14 @@ class Command(BaseCommand):
         self.stdout.flush()
         code = run(ffmpeg_args(f"{url}/{key}", size=size, rate=rate, seconds=options["seconds"]))
         if code:
-            raise CommandError(f"FFmpeg ended with {code}. Does an ingest listen at {url}?")
-        self.stdout.write("Off the air.")
+            raise CommandError(f"FFmpeg exited with {code}. Check that an ingest listens at {url}.")
+        self.stdout.write("Broadcast ended.")
 
     def _new_key(self, username: str) -> str:
         user = User.objects.filter(username__iexact=username).select_related("channel").first()
         if user is None:
             raise CommandError(
-                f"There is nobody called {username}. Run manage.py create_demo, or name somebody with --user."
+                f"User {username} not found. Run manage.py create_demo, or choose another user with --user."
             )
         stream = services.stream_of(user.channel)
         try:
@@ -70,12 +69,12 @@ class Command(BaseCommand):
 
 
 def ffmpeg_args(url: str, *, size: str, rate: int, seconds: int | None = None) -> list[str]:
-    """FFmpeg that publishes a test picture to ``url`` in real time, with a keyframe each second."""
+    """Return FFmpeg's arguments to publish a test video to ``url`` in real time, a keyframe a second."""
     length = ["-t", str(seconds)] if seconds else []
     return [
         ffmpeg_path(), "-hide_banner", "-nostdin", "-v", "error",
         "-re", "-f", "lavfi", "-i", f"testsrc2=size={size}:rate={rate}",
-        # A beep each second, so that picture and sound can be seen to agree.
+        # A beep each second, to check that audio and video are in sync.
         "-re", "-f", "lavfi", "-i", "sine=frequency=220:beep_factor=4:sample_rate=48000",
         *length,
         "-c:v", "libx264", "-preset", "veryfast", "-tune", "zerolatency", "-pix_fmt", "yuv420p",
@@ -86,8 +85,8 @@ def ffmpeg_args(url: str, *, size: str, rate: int, seconds: int | None = None) -
 
 
 def run(argv: list[str]) -> int:
-    """Run FFmpeg to its end or to Ctrl-C, on which it says goodbye; return its exit code, 0 for Ctrl-C."""
-    # In a session of its own: the terminal's Ctrl-C reaches us alone, and we pass it on once.
+    """Run FFmpeg until it ends or Ctrl-C stops it; return its exit code, 0 for Ctrl-C."""
+    # A session of its own: the terminal's Ctrl-C reaches only us, and we forward it once.
     with subprocess.Popen(argv, start_new_session=True) as process:
         stop = _Stop(process)
         was = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
@@ -101,7 +100,7 @@ def run(argv: list[str]) -> int:
 
 
 class _Stop:
-    """A signal handler that asks FFmpeg to finish, and the second time makes it."""
+    """Signal handler that interrupts FFmpeg, and kills it on the second signal."""
 
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
         self.was_asked = False

@@ -13,6 +13,7 @@ const COLOURS = ["--color-accent", "--color-focus", "--color-good"];
 class AdminCharts extends HTMLElement {
   async connectedCallback() {
     this.words = wordsOf(this);
+    /** @type {any[]} charts of ECharts */
     this.drawn = [];
     try {
       const answer = await fetch(this.dataset.url, { headers: { Accept: "application/json" } });
@@ -78,7 +79,7 @@ function optionsOf({ lines }, days, style) {
 }
 
 /**
- * What a token is in this theme: a custom property holds both of its colours.
+ * Return the colour of a token in this theme; the custom property holds both colours.
  * @param {CSSStyleDeclaration} style
  * @param {string} name
  */

@@ -7,11 +7,15 @@
 import { cookie } from "#lib/api";
 
 const RENEW_MS = 60_000;
+const WORD_MS = 1000; // as long as browsers wait for the next letter of a choice
+/** @type {Record<string, string>} */
 const FIELDS = { r: "reason", d: "duration_s", c: "content", m: "note" };
+
+let typedAt = -WORD_MS;
 
 const desk = document.querySelector("[data-desk]");
 
-// Ahead of the player, to whom numbers mean places.
+// Before the player, which takes numbers for positions.
 window.addEventListener("keydown", onKey, { capture: true });
 
 /** @param {KeyboardEvent} event */
@@ -21,8 +25,7 @@ function onKey(event) {
     if (event.key === "Escape") event.target.blur();
     return;
   }
-  // In a list of choices, letters choose.
-  if (event.target.closest?.("select") && !/^[0-9]$/.test(event.key)) return;
+  if (event.target.closest?.("select") && isChoosing(event)) return;
   const field = document.querySelector(`[data-part=decide] [name="${FIELDS[event.key]}"]`);
   const pressed = document.querySelector(`[data-key="${CSS.escape(event.key)}"]:not(:disabled)`);
   const wanted = pressed ?? field;
@@ -34,6 +37,20 @@ function onKey(event) {
   else wanted.focus();
 }
 
+/**
+ * Return whether a key is left to a list of choices: it types a word, or is none of ours.
+ * @param {KeyboardEvent} event
+ * @returns {boolean} whether the key belongs to the list
+ */
+function isChoosing({ key, target, timeStamp }) {
+  if (key === "Escape") target.blur();
+  const isOurs = key in FIELDS || document.querySelector(`[data-key="${CSS.escape(key)}"]`);
+  // Numbers decide, however soon after a word.
+  const isWord = /^[^\d\s]$/.test(key) && (!isOurs || timeStamp - typedAt < WORD_MS);
+  if (isWord) typedAt = timeStamp;
+  return isWord || !isOurs;
+}
+
 // One decision a page: a key that is pressed once too often decides nothing more.
 document.querySelector("[data-part=decide]")?.addEventListener("submit", (event) => {
   if (event.target.dataset.sent) event.preventDefault();
@@ -42,11 +59,9 @@ document.querySelector("[data-part=decide]")?.addEventListener("submit", (event)
 // A page that the browser kept is as it was before it was sent.
 window.addEventListener("pageshow", ({ persisted }) => persisted && location.reload());
 
-// --- The case stays in hand while its page is open ------------------------------------
-
 if (desk?.dataset.claim) {
   const renewing = setInterval(async () => {
-    const answer = await tell(desk.dataset.claim).catch(() => null);
+    const answer = await tell(desk.dataset.claim).catch(/** @returns {?Response} */ () => null);
     if (answer?.status !== 409) return;
     clearInterval(renewing);
     location.reload(); // it shows who has it
@@ -61,8 +76,6 @@ if (desk?.dataset.claim) {
 function tell(address, options = {}) {
   return fetch(address, { method: "POST", headers: { "X-CSRFToken": cookie("csrftoken") }, ...options });
 }
-
-// --- The player, at the moment that was reported --------------------------------------
 
 if (desk?.querySelector("video-player")) {
   const address = new URL(location.href);

@@ -1,4 +1,4 @@
-/** Where one writes: Enter sends, and what could not be sent stays written. */
+/** The field to write in: Enter sends, and text that could not be sent stays. */
 
 import { part } from "#lib/element";
 import { lengthOf } from "#chat/text";
@@ -8,11 +8,14 @@ const COUNT_FROM = 0.8; // of the longest
 export class Box {
   /**
    * @param {HTMLFormElement} form
-   * @param {{words: (name: string, values?: object) => string, longest: number, onSay: (text: string) => boolean}} options
+   * @param {{words: import("#lib/words").Words, longest: number, onSay: (text: string) => boolean}} options
    *   ``onSay`` returns whether it was sent
    */
   constructor(form, { words, longest, onSay }) {
-    Object.assign(this, { form, words, longest, onSay });
+    this.form = form;
+    this.words = words;
+    this.longest = longest;
+    this.onSay = onSay;
     this.field = form.querySelector("textarea");
     this.button = form.querySelector("[type=submit]");
     this.counter = part(form, "counter");
@@ -25,7 +28,7 @@ export class Box {
   listen() {
     this.field.addEventListener("input", () => this.show());
     this.field.addEventListener("keydown", (event) => {
-      // Enter also chooses a word where Chinese is typed: that one is not ours.
+      // Enter also chooses a word while Chinese is typed.
       if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
       event.preventDefault();
       this.form.requestSubmit();
@@ -63,7 +66,7 @@ export class Box {
   }
 
   /**
-   * A sentence beside the box; ``text`` comes back into it unless something new stands there.
+   * Show a sentence beside the box, and put ``text`` back unless something new is written.
    * @param {string} sentence
    * @param {string} [text]
    */
@@ -88,7 +91,7 @@ export class Box {
   }
 
   /**
-   * Count down until one may speak again.
+   * Forbid sending for ``seconds`` and count down.
    * @param {number} seconds
    */
   holdFor(seconds) {
@@ -107,7 +110,13 @@ export class Box {
     this.show();
   }
 
-  /** @param {string} sentence why one may not write here; empty: one may */
+  /** Lift everything that forbids writing. */
+  allow() {
+    this.forbid("");
+    this.holdFor(0);
+  }
+
+  /** @param {string} sentence the reason against writing; empty: writing is allowed */
   forbid(sentence) {
     this.field.disabled = Boolean(sentence);
     this.fail(sentence);

@@ -1,7 +1,7 @@
 /**
- * ``<chat-room>``: a stream's chat. It tells the page what happens in the room by
- * events on the document: ``chat-message``, ``chat-removed``, ``viewer-count``,
- * ``live-status`` and ``chat-connection``.
+ * ``<chat-room>``: a stream's chat. It announces the events of the room on the
+ * document: ``chat-message``, ``chat-removed``, ``viewer-count``,
+ * ``live-status``, ``stream-news`` and ``chat-connection``.
  */
 
 import { Box } from "#chat/box";
@@ -14,6 +14,7 @@ import { define, part } from "#lib/element";
 import { wordsOf } from "#lib/words";
 
 const CONFIRM_MS = 10_000;
+const LOST_MS = 1500;
 const MODES = ["slow_s", "followers_only", "emotes_only"];
 
 class ChatRoom extends HTMLElement {
@@ -23,6 +24,8 @@ class ChatRoom extends HTMLElement {
     this.room = new Room();
     /** @type {Map<string, {text: string, line: HTMLElement, timer: number}>} own words on their way, by nonce */
     this.pending = new Map();
+    /** @type {HTMLElement[]} new lines of the frame that is being shown */
+    this.arriving = [];
     this.badges = this.querySelector("template[data-badges]").content;
     this.lines = new Lines({
       scroll: part(this, "scroll"),
@@ -33,7 +36,7 @@ class ChatRoom extends HTMLElement {
       canModerate: () => this.canModerate,
       canReport: (username) => "me" in this.dataset && username !== this.dataset.me,
     });
-    const form = part(this, "form");
+    const form = /** @type {?HTMLFormElement} */ (part(this, "form"));
     if (form) this.box = new Box(form, { words: this.words, longest: Number(this.dataset.longest), onSay: (text) => this.say(text) });
     if (this.canModerate) this.moderate();
     this.connect();
@@ -78,17 +81,23 @@ class ChatRoom extends HTMLElement {
     });
   }
 
-  // --- What happens ---------------------------------------------------------------------
-
   /** @param {boolean} isOpen */
   onOpen(isOpen) {
     if (isOpen) this.room.reconnect();
+    this.classList.toggle("is-open", isOpen);
+    this.onReach(isOpen);
+  }
+
+  /** @param {boolean} isOpen whether messages of others arrive: the server may have lost its own connection */
+  onReach(isOpen) {
     clearTimeout(this.lostTimer);
     const state = part(this, "connection");
-    if (isOpen) state.hidden = true;
-    // A moment without a connection is nobody's concern.
-    else this.lostTimer = setTimeout(() => (state.hidden = false), 1500);
-    this.classList.toggle("is-open", isOpen);
+    if (isOpen) {
+      state.hidden = true;
+      part(state, "sentence").textContent = this.words("reconnecting");
+    }
+    // A short interruption is not shown.
+    else this.lostTimer = setTimeout(() => (state.hidden = false), LOST_MS);
     this.tell("chat-connection", { isOpen });
   }
 
@@ -100,12 +109,11 @@ class ChatRoom extends HTMLElement {
 
   /** @param {import("#chat/room").Change[]} changes */
   show(changes) {
-    const lines = [];
     for (const change of changes) {
       const line = this.take(change);
-      if (line) lines.push(line);
+      if (line) this.arriving.push(line);
     }
-    this.lines.add(lines);
+    this.lines.add(this.arriving.splice(0));
   }
 
   /**
@@ -113,6 +121,7 @@ class ChatRoom extends HTMLElement {
    * @returns {HTMLElement | void} a line to add
    */
   take(change) {
+    /** @type {Record<string, () => unknown>} */
     const acts = {
       message: () => this.onMessage(change),
       reset: () => this.onReset(),
@@ -122,8 +131,11 @@ class ChatRoom extends HTMLElement {
       message_deleted: () => this.onRemoved({ id: change.id }),
       message_restored: () => this.lines.restore(change.message),
       user_cleared: () => this.onRemoved({ username: change.username }),
+      user_allowed: () => this.onAllowed(change.username),
       viewers: () => this.tell("viewer-count", { count: change.count }),
-      broadcast: () => this.tell("live-status", { status: change.status }),
+      broadcast: () => this.tell("live-status", change),
+      stream: () => this.tell("stream-news", change),
+      connection: () => this.onReach(change.is_open),
       skipped: () => this.lines.note(this.words("skipped", { n: change.count })),
       error: () => this.onError(change),
     };
@@ -131,14 +143,17 @@ class ChatRoom extends HTMLElement {
     return made instanceof HTMLElement ? made : undefined;
   }
 
+  /** @param {import("#chat/room").Change} change */
   onMessage({ message, isNew }) {
     part(this, "quiet")?.remove();
     const own = message.nonce ? this.settle(message.nonce) : null;
     if (isNew) this.tell("chat-message", { id: message.id, username: message.user.username, text: message.text, isOwn: this.isMe(message.user) });
     const line = this.lines.line(message);
     if (!own?.line.isConnected) return line;
-    own.line.replaceWith(line);
-    this.lines.log.append(line); // where the room heard it, after what others said meanwhile
+    own.line.remove();
+    // At its place in the room: behind the messages of others, also those of the same tick.
+    this.lines.add(this.arriving.splice(0));
+    this.lines.log.append(line);
     return undefined;
   }
 
@@ -147,15 +162,28 @@ class ChatRoom extends HTMLElement {
     for (const { line } of this.pending.values()) this.lines.add([line]);
   }
 
+  /** @param {{username: string}} user */
   isMe(user) {
     return user.username === this.dataset.me;
   }
 
-  /** @param {{id?: string, username?: string}} what */
-  onRemoved(what) {
-    if (what.id) this.lines.remove(what.id);
-    else this.lines.clearUser(what.username);
-    this.tell("chat-removed", what);
+  /** @param {{id?: string, username?: string}} removed a message, or all of a person */
+  onRemoved(removed) {
+    if (removed.id) this.lines.remove(removed.id);
+    else this.lines.clearUser(removed.username);
+    this.tell("chat-removed", removed);
+  }
+
+  /**
+   * Show that a moderator lifted a sanction.
+   * @param {string} username
+   * @returns {HTMLElement | undefined} a line to add
+   */
+  onAllowed(username) {
+    if (!this.box || !this.isMe({ username })) return undefined;
+    this.box.allow();
+    this.connection.readmit();
+    return this.lines.note(this.words("allowed"));
   }
 
   /** @param {Record<string, any>} mode */
@@ -168,15 +196,15 @@ class ChatRoom extends HTMLElement {
     this.moderation?.showMode(mode);
   }
 
+  /** @param {import("#chat/room").Change} change */
   onError({ code, detail, nonce, retry_after_s: retryAfter }) {
     const own = nonce ? this.settle(nonce) : null;
     own?.line.remove();
     const known = this.words(`error-${code}`, { n: Math.ceil(retryAfter ?? 0) });
     this.box?.fail(known || detail || this.words("not-sent"), own?.text);
-    if (retryAfter) this.box?.holdFor(retryAfter);
+    // A refused message does not start the pause of slow mode.
+    if (own || retryAfter) this.box?.holdFor(retryAfter ?? 0);
   }
-
-  // --- Speaking ------------------------------------------------------------------------------
 
   /**
    * @param {string} text
@@ -190,7 +218,7 @@ class ChatRoom extends HTMLElement {
     const timer = setTimeout(() => this.onSilence(nonce), CONFIRM_MS);
     this.pending.set(nonce, { text, line, timer });
     part(this, "quiet")?.remove();
-    this.lines.release(); // whoever speaks wants to see it
+    this.lines.release(); // the sender sees the new line
     this.lines.add([line]);
     const { slow_s: slow } = this.room.mode;
     if (slow && !this.canModerate) this.box.holdFor(slow);
@@ -212,6 +240,7 @@ class ChatRoom extends HTMLElement {
     if (!own) return;
     own.line.remove();
     this.box.fail(this.words("not-sent"), own.text);
+    this.box.holdFor(0); // if it was heard after all, the room says how long to wait
   }
 
   /**

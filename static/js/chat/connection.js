@@ -1,6 +1,6 @@
 /**
- * A chat's socket, kept open: growing pauses, a fresh ticket for every return, and
- * an end where there is nothing to return to.
+ * The socket of a chat. It reconnects with growing pauses and a fresh ticket each time,
+ * and ends when the room is gone.
  */
 
 import { backoff } from "#lib/backoff";
@@ -9,7 +9,10 @@ const TICKET_INVALID = 4001;
 const BANNED = 4003;
 const NO_SUCH_ROOM = 4004;
 const TOO_SLOW = 4008;
+const SILENT = 1006; // as browsers call a connection that was lost
 const STAYED_MS = 5000; // a connection that lasted this long was a good one
+const BELIEVED_MS = 15_000; // so long after a ban was lifted, a server that still knows of it is behind
+const SILENT_MS = 25_000; // a server speaks every eight seconds at least: this one is no longer there
 
 export class Connection {
   /**
@@ -17,15 +20,28 @@ export class Connection {
    *   url: string, ticket: string, freshTicket: ?(() => Promise<string>),
    *   onFrame: (frame: any) => void, onOpen: (isOpen: boolean) => void, onEnd: (why: "banned" | "gone") => void,
    *   Socket?: typeof WebSocket, now?: () => number, later?: Function, never?: Function, random?: () => number
-   * }} options ``freshTicket`` is null for whoever is signed out and only reads
+   * }} options ``freshTicket`` is null for a reader who is signed out
    */
   constructor({
     url, ticket, freshTicket, onFrame, onOpen, onEnd,
     Socket = globalThis.WebSocket, now = () => performance.now(), random = Math.random,
-    later = (act, ms) => setTimeout(act, ms), never = (timer) => clearTimeout(timer),
+    later = (/** @type {() => void} */ act, /** @type {number} */ ms) => setTimeout(act, ms),
+    never = (/** @type {number} */ timer) => clearTimeout(timer),
   }) {
-    Object.assign(this, { url, ticket, freshTicket, onFrame, onOpen, onEnd, Socket, now, later, never, random });
+    this.url = url;
+    this.ticket = ticket;
+    this.freshTicket = freshTicket;
+    this.onFrame = onFrame;
+    this.onOpen = onOpen;
+    this.onEnd = onEnd;
+    this.Socket = Socket;
+    this.now = now;
+    this.later = later;
+    this.never = never;
+    this.random = random;
+    this.newTicket = freshTicket;
     this.attempt = 0;
+    this.allowedAt = -Infinity;
     this.isOver = false;
     this.socket = null;
   }
@@ -54,7 +70,22 @@ export class Connection {
   close() {
     this.isOver = true;
     this.never(this.timer);
+    this._unwatch();
     this.socket?.close();
+  }
+
+  /** Come back with a ticket at once: a ban was lifted. */
+  readmit() {
+    this.allowedAt = this.now();
+    if (this.freshTicket || !this.newTicket) return;
+    this.freshTicket = this.newTicket;
+    this.isOver = false;
+    this.attempt = 0;
+    const { socket } = this;
+    this.socket = null;
+    this._unwatch();
+    socket?.close();
+    this.open();
   }
 
   /**
@@ -76,16 +107,54 @@ export class Connection {
     const socket = new this.Socket(ticket ? `${this.url}?ticket=${encodeURIComponent(ticket)}` : this.url);
     this.socket = socket;
     this.openedAt = Infinity;
+    // Events of a socket that was given up are ignored.
+    const isOurs = () => this.socket === socket;
+    this._watch(socket);
     socket.addEventListener("open", () => {
+      if (!isOurs()) return;
       this.openedAt = this.now();
+      this._watch(socket);
       this.onOpen(true);
     });
-    socket.addEventListener("message", ({ data }) => this.onFrame(JSON.parse(data)));
-    socket.addEventListener("close", ({ code }) => this._onClose(code));
+    socket.addEventListener("message", ({ data }) => {
+      if (!isOurs()) return;
+      this._watch(socket);
+      this.onFrame(JSON.parse(data));
+    });
+    socket.addEventListener("close", ({ code }) => isOurs() && this._onClose(code));
+  }
+
+  /**
+   * Give up a socket after ``SILENT_MS`` without a frame: a network that loses a
+   * connection tells nobody, and the close event would come after minutes.
+   * @param {WebSocket} socket
+   */
+  _watch(socket) {
+    this.heardAt = this.now();
+    if (this.watcher) return;
+    const look = () => {
+      this.watcher = null;
+      if (this.socket !== socket || socket.readyState > 1) return;
+      const left_ms = this.heardAt + SILENT_MS - this.now();
+      if (left_ms > 0) {
+        this.watcher = this.later(look, left_ms);
+        return;
+      }
+      this.socket = null;
+      socket.close();
+      this._onClose(SILENT);
+    };
+    this.watcher = this.later(look, SILENT_MS);
+  }
+
+  _unwatch() {
+    this.never(this.watcher);
+    this.watcher = null;
   }
 
   /** @param {number} code */
   _onClose(code) {
+    this._unwatch();
     this.onOpen(false);
     if (this.isOver) return undefined;
     if (code === NO_SUCH_ROOM) return this._end("gone");
@@ -94,8 +163,12 @@ export class Connection {
     return this._comeBack();
   }
 
-  /** Whoever may not speak may read, as anyone who is signed out. */
+  /** Go on reading without a ticket, as a reader who is signed out. */
   _onBan() {
+    if (this.freshTicket && this.now() - this.allowedAt < BELIEVED_MS) {
+      this._comeBack();
+      return;
+    }
     const wasSignedIn = this.freshTicket !== null;
     this.freshTicket = null;
     this.onEnd("banned");

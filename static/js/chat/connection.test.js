@@ -48,17 +48,22 @@ function begin(options = {}) {
     Socket,
     now: () => hands.now,
     later: (act, ms) => {
+      if (act.name === "look") {
+        hands.look = act;
+        return "look";
+      }
       seen.waits.push(ms);
       hands.next = act;
+      return "next";
     },
-    never: () => (hands.next = null),
+    never: (timer) => timer && (hands[timer] = null),
     random: () => 1,
     ...options,
   });
   return { connection, seen, hands };
 }
 
-test("the page's ticket opens the first connection, and a fresh one every other", async () => {
+test("page's ticket opens the first connection, and a fresh one every other", async () => {
   const { connection, seen, hands } = begin();
   await connection.open();
   hands.socket.rise();
@@ -69,7 +74,7 @@ test("the page's ticket opens the first connection, and a fresh one every other"
   assert.deepEqual(seen.waits, [500]);
 });
 
-test("whoever is signed out reads without a ticket", async () => {
+test("reader who is signed out connects without a ticket", async () => {
   const { connection, seen } = begin({ ticket: "", freshTicket: null });
   await connection.open();
   assert.deepEqual(seen.urls, ["ws://site/room/"]);
@@ -86,14 +91,14 @@ test("pauses grow while connections do not last", async () => {
   assert.deepEqual(seen.waits, [500, 1000, 2000]);
 });
 
-test("a room that is not there is not asked for again", async () => {
+test("room that is not there is not asked for again", async () => {
   const { connection, seen, hands } = begin();
   await connection.open();
   hands.socket.fall(4004);
   assert.deepEqual([seen.ends, seen.waits], [["gone"], []]);
 });
 
-test("whoever is banned goes on reading, without a ticket", async () => {
+test("banned person goes on reading without a ticket", async () => {
   const { connection, seen, hands } = begin();
   await connection.open();
   hands.socket.fall(4003);
@@ -104,7 +109,32 @@ test("whoever is banned goes on reading, without a ticket", async () => {
   assert.deepEqual(seen.waits.length, 1);
 });
 
-test("a ticket that is refused because one signed out leads to reading", async () => {
+test("person whose ban was lifted comes back with a ticket at once", async () => {
+  const { connection, seen, hands } = begin();
+  await connection.open();
+  hands.socket.fall(4003);
+  await hands.next();
+  hands.socket.rise();
+  connection.readmit();
+  await Promise.resolve();
+  await Promise.resolve();
+  assert.deepEqual(seen.urls, ["ws://site/room/?ticket=t1", "ws://site/room/", "ws://site/room/?ticket=t2"]);
+  hands.socket.fall(4003); // a server that has not heard of it yet
+  await hands.next();
+  hands.socket.rise();
+  assert.equal(seen.urls.at(-1), "ws://site/room/?ticket=t3");
+  assert.deepEqual(seen.ends, ["banned"]);
+});
+
+test("person who was not banned keeps the socket when they may write again", async () => {
+  const { connection, seen, hands } = begin();
+  await connection.open();
+  hands.socket.rise();
+  connection.readmit();
+  assert.deepEqual([seen.urls.length, connection.isOpen], [1, true]);
+});
+
+test("ticket that is refused because one signed out leads to reading", async () => {
   const refuse = async () => Promise.reject(Object.assign(new Error("who?"), { status: 401 }));
   const { connection, seen, hands } = begin({ ticket: "", freshTicket: refuse });
   await connection.open();
@@ -119,6 +149,37 @@ test("nothing is sent into a socket that is not open", async () => {
   hands.socket.rise();
   assert.equal(connection.send({ type: "say" }), true);
   assert.deepEqual(seen.sent, [{ type: "say" }]);
+});
+
+test("socket on which nothing is heard is given up, and another one is opened", async () => {
+  const { connection, seen, hands } = begin();
+  await connection.open();
+  hands.socket.rise();
+  const dead = hands.socket;
+  dead.close = () => {}; // its close reaches nobody
+  hands.now = 20_000;
+  dead.say({ type: "tick", seq: 1, events: [] });
+  hands.now = 25_000;
+  hands.look();
+  assert.deepEqual(seen.opens, [true]);
+  hands.now = 45_000;
+  hands.look();
+  assert.deepEqual(seen.opens, [true, false]);
+  await hands.next();
+  hands.socket.rise();
+  dead.say({ type: "tick", seq: 2, events: [] });
+  dead.fall(1006);
+  assert.deepEqual([seen.opens, seen.frames.length, seen.urls.length], [[true, false, true], 1, 2]);
+});
+
+test("socket that never opens is given up", async () => {
+  const { connection, seen, hands } = begin();
+  await connection.open();
+  hands.socket.close = () => {};
+  hands.now = 25_000;
+  hands.look();
+  await hands.next();
+  assert.equal(seen.urls.length, 2);
 });
 
 test("closed is closed", async () => {

@@ -1,5 +1,5 @@
 /**
- * One of twelve colours for a person: always the same for the same name, and the
+ * Return one of twelve colours for a person: always the same for the same name, and the
  * same that the server gives (``human.hue``).
  * @param {string} name
  */

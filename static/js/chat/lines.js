@@ -1,6 +1,6 @@
 /**
- * The lines of a chat. Whoever reads further up is not moved: what is said
- * meanwhile waits behind a button that says how much it is.
+ * The lines of a chat. While somebody reads further up, new lines wait behind a button
+ * with their number.
  */
 
 import { hue } from "#chat/hue";
@@ -11,10 +11,16 @@ const AT_END_PX = 48;
 
 export class Lines {
   /**
-   * @param {{scroll: HTMLElement, log: HTMLElement, pill: HTMLElement, words: (name: string, values?: object) => string, badge: (name: string) => ?Node, canModerate: () => boolean, canReport: (username: string) => boolean}} options
+   * @param {{scroll: HTMLElement, log: HTMLElement, pill: HTMLElement, words: import("#lib/words").Words, badge: (name: string) => ?Node, canModerate: () => boolean, canReport: (username: string) => boolean}} options
    */
   constructor({ scroll, log, pill, words, badge, canModerate, canReport }) {
-    Object.assign(this, { scroll, log, pill, words, badge, canModerate, canReport });
+    this.scroll = scroll;
+    this.log = log;
+    this.pill = pill;
+    this.words = words;
+    this.badge = badge;
+    this.canModerate = canModerate;
+    this.canReport = canReport;
     /** @type {HTMLElement[]} */
     this.waiting = [];
     this.isHeld = false; // a menu stands beside a line
@@ -22,8 +28,7 @@ export class Lines {
     scroll.addEventListener("scroll", () => this.onScroll(), { passive: true });
     new ResizeObserver(() => this.isAtEnd && this.toEnd()).observe(scroll);
     pill.addEventListener("click", () => this.release());
-    const time = { hour: "2-digit", minute: "2-digit" };
-    this.clock = new Intl.DateTimeFormat(document.documentElement.lang, time);
+    this.clock = new Intl.DateTimeFormat(document.documentElement.lang, { hour: "2-digit", minute: "2-digit" });
     this.full = new Intl.DateTimeFormat(document.documentElement.lang, { dateStyle: "medium", timeStyle: "medium" });
   }
 
@@ -58,7 +63,7 @@ export class Lines {
     this.toEnd();
   }
 
-  /** Show what waited, and go to the end. */
+  /** Show the waiting lines and go to the end. */
   release() {
     this.log.append(...this.waiting);
     this.waiting = [];
@@ -82,8 +87,6 @@ export class Lines {
     const shown = count >= MOST_KEPT ? `${MOST_KEPT}+` : count;
     this.pill.querySelector("span").textContent = count === 1 ? this.words("new-one") : this.words("new-many", { n: shown });
   }
-
-  // --- One line -----------------------------------------------------------------------
 
   /**
    * @param {import("#chat/room").Message} message
@@ -140,7 +143,7 @@ export class Lines {
   }
 
   /**
-   * What ui/report.js opens the form from.
+   * Return the button from which ui/report.js opens the form.
    * @param {string} id
    * @param {string} name
    */
@@ -156,14 +159,12 @@ export class Lines {
   }
 
   /**
-   * A sentence of the room itself.
+   * Return a line with a sentence of the room itself.
    * @param {string} sentence
    */
   note(sentence) {
     return element("div", "chat-note", sentence);
   }
-
-  // --- What a moderator took away ---------------------------------------------------------
 
   /** @param {string} id */
   remove(id) {
@@ -171,14 +172,14 @@ export class Lines {
   }
 
   /**
-   * A moderator changed their mind: the words stand where they stood.
+   * Show the text of a removed message again, at its place.
    * @param {import("#chat/room").Message} message
    */
   restore(message) {
-    const isMeant = (line) => line.dataset.id === message.id && line.classList.contains("is-removed");
+    const isMeant = (/** @type {HTMLElement} */ line) => line.dataset.id === message.id && line.classList.contains("is-removed");
     const index = this.waiting.findIndex(isMeant);
     if (index >= 0) this.waiting[index] = this.line(message);
-    [...this.log.children].find(isMeant)?.replaceWith(this.line(message));
+    /** @type {HTMLElement[]} */ ([...this.log.children]).find(isMeant)?.replaceWith(this.line(message));
   }
 
   /** @param {string} username */
@@ -191,7 +192,7 @@ export class Lines {
    * @param {string} word
    */
   blank(isMeant, word) {
-    for (const line of [...this.log.children, ...this.waiting]) {
+    for (const line of /** @type {HTMLElement[]} */ ([...this.log.children, ...this.waiting])) {
       if (!isMeant(line) || line.classList.contains("is-removed")) continue;
       line.classList.add("is-removed");
       const text = line.querySelector(".chat-text");

@@ -1,4 +1,4 @@
-/** What a moderator does to a line, by menu or by keys, and to the room. */
+/** The actions of a moderator: on a message by menu or keys, and on the mode of the room. */
 
 const TIMEOUT_S = 600;
 
@@ -7,7 +7,11 @@ export class Moderation {
    * @param {{log: HTMLElement, menu: HTMLElement, modes: ?HTMLElement, send: (frame: object) => boolean, hold: (isHeld: boolean) => void}} options
    */
   constructor({ log, menu, modes, send, hold }) {
-    Object.assign(this, { log, menu, modes, send, hold });
+    this.log = log;
+    this.menu = menu;
+    this.modes = modes;
+    this.send = send;
+    this.hold = hold;
     log.addEventListener("click", (event) => this.onClick(event));
     // From where the room is scrolled the arrows lead into its lines.
     log.parentElement.addEventListener("keydown", (event) => this.onKey(event));
@@ -16,7 +20,7 @@ export class Moderation {
     menu.addEventListener("click", ({ target }) => this.act(target.closest("[data-act]")?.dataset.act));
     menu.addEventListener("keydown", (event) => this.onMenuKey(event));
     menu.addEventListener("toggle", ({ newState }) => this.onToggle(newState === "open"));
-    modes?.addEventListener("change", ({ target }) => this.onMode(target));
+    modes?.addEventListener("change", ({ target }) => this.onMode(/** @type {HTMLInputElement} */ (target)));
   }
 
   /** @param {MouseEvent} event */
@@ -26,11 +30,12 @@ export class Moderation {
   }
 
   /**
-   * Arrows walk from line to line, Enter opens the menu, Delete deletes.
+   * Move between lines with arrows, open the menu with Enter, remove with Delete.
    * @param {KeyboardEvent} event
    */
   onKey(event) {
     const line = event.target.closest(".chat-line");
+    /** @type {Record<string, number>} */
     const steps = { ArrowUp: -1, ArrowDown: 1 };
     if (event.key in steps) {
       const lines = [...this.log.querySelectorAll(".chat-line")];
@@ -71,7 +76,7 @@ export class Moderation {
   /** @param {KeyboardEvent} event */
   onMenuKey(event) {
     const rows = [...this.menu.querySelectorAll("[data-act]")];
-    const at = rows.indexOf(document.activeElement);
+    const at = rows.findIndex((row) => row === document.activeElement);
     const to = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: rows.length - 1 }[event.key];
     if (to === undefined) return;
     event.preventDefault();
@@ -81,6 +86,7 @@ export class Moderation {
   /** @param {string} [name] */
   act(name) {
     const { id, username } = this.line?.dataset ?? {};
+    /** @type {Record<string, object>} */
     const frames = {
       delete: { type: "delete", id },
       timeout: { type: "timeout", username, seconds: TIMEOUT_S },
@@ -99,7 +105,7 @@ export class Moderation {
   }
 
   /**
-   * What the room is now stands in the fields, whoever changed it.
+   * Show the mode of the room in the fields; another moderator may have changed it.
    * @param {Record<string, any>} mode
    */
   showMode(mode) {

@@ -1,5 +1,5 @@
 /**
- * What a room's frames mean, in order and each once: nothing here knows a browser.
+ * The meaning of the frames of a room, in order and each once, without a browser.
  *
  * A connection begins with ``hello``. The first is the beginning; a later one is
  * answered with ``resume``, and then either ticks fill the gap or another
@@ -9,13 +9,14 @@
 const REMEMBERED = 1000;
 
 /**
- * @typedef {{id: string, seq: number, user: {username: string, display_name: string, badges: string[]}, text: string, sent_at: string, nonce?: string}} Message
+ * @typedef {{id?: string, seq?: number, user: {username: string, display_name: string, badges: string[]}, text: string, sent_at?: string, nonce?: string}} Message
  * @typedef {{type: string} & Record<string, any>} Change
  */
 
 export class Room {
   constructor() {
     this.seq = 0;
+    /** @type {Record<string, any>} */
     this.mode = {};
     this.you = null;
     this.hasBegun = false;
@@ -30,22 +31,27 @@ export class Room {
   }
 
   /**
-   * @param {Record<string, any>} frame
-   * @returns {Change[]} what to show, in order
+   * @param {Change} frame
+   * @returns {Change[]} the changes to show, in order
    */
   apply(frame) {
     if (frame.type === "hello") return this._onHello(frame);
     if (frame.type === "tick") return this._onTick(frame);
-    if (frame.type === "error") return [{ ...frame }];
+    if (frame.type === "error") return [{ ...frame, type: "error" }];
     return [];
   }
 
+  /** @param {Change} frame */
   _onHello(frame) {
     this.you = frame.you ?? null;
     this.mode = frame.mode ?? {};
+    /** @type {Change[]} */
     const told = [{ type: "you", you: this.you }, { type: "mode", mode: this.mode }];
-    // What began or ended before the socket was open was announced to others.
+    // The size of the audience comes first: the page spreads its requests by it.
+    if (frame.viewer_count !== undefined) told.push({ type: "viewers", count: frame.viewer_count });
+    // A broadcast that began or ended before the socket was open was announced to others.
     if (frame.status) told.push({ type: "broadcast", status: frame.status });
+    if (frame.title !== undefined) told.push({ type: "stream", title: frame.title, category: frame.category });
     const canResume = this.hasBegun && !this.isResuming && frame.seq >= this.seq;
     if (canResume && frame.seq === this.seq) return told;
     if (canResume) {
@@ -56,21 +62,22 @@ export class Room {
     this.isResuming = false;
     this.seq = frame.seq;
     this.known.clear();
-    const changes = (frame.history ?? []).flatMap((event) => this._onEvent(event, false));
+    const changes = (frame.history ?? []).flatMap((/** @type {Change} */ event) => this._onEvent(event, false));
     return [...told, { type: "reset" }, ...changes];
   }
 
+  /** @param {Change} frame */
   _onTick(frame) {
     this.isResuming = false;
-    const changes = frame.events.flatMap((event) => this._onEvent(event, true));
+    const changes = frame.events.flatMap((/** @type {Change} */ event) => this._onEvent(event, true));
     this.seq = Math.max(this.seq, frame.seq ?? 0);
     if (frame.skipped) changes.push({ type: "skipped", count: frame.skipped });
     return changes;
   }
 
   /**
-   * @param {Record<string, any>} event
-   * @param {boolean} isNew said just now, and not before we came
+   * @param {Change} event
+   * @param {boolean} isNew said now, and not before this connection
    * @returns {Change[]}
    */
   _onEvent(event, isNew) {

@@ -7,27 +7,27 @@ const said = (seq) => ({ type: "message", id: `m${seq}`, seq, user: { username: 
 const hello = (seq, history = []) => ({ type: "hello", room: "lumi", seq, mode: { slow_s: 0 }, you: null, history });
 const types = (changes) => changes.map((change) => change.message?.id ?? change.type);
 
-test("a room begins with its history, then goes on by ticks", () => {
+test("room begins with its history, then goes on by ticks", () => {
   const room = new Room();
   assert.deepEqual(types(room.apply(hello(2, [said(1), said(2)]))), ["you", "mode", "reset", "m1", "m2"]);
   assert.deepEqual(types(room.apply({ type: "tick", seq: 4, events: [said(3), said(4)] })), ["m3", "m4"]);
   assert.equal(room.seq, 4);
 });
 
-test("only what is said now is new", () => {
+test("only messages of a tick are new", () => {
   const room = new Room();
   const old = room.apply(hello(1, [said(1)])).find((change) => change.type === "message");
   const [now] = room.apply({ type: "tick", seq: 2, events: [said(2)] });
   assert.deepEqual([old.isNew, now.isNew], [false, true]);
 });
 
-test("a message that comes twice is shown once", () => {
+test("message that comes twice is shown once", () => {
   const room = new Room();
   room.apply(hello(1, [said(1)]));
   assert.deepEqual(types(room.apply({ type: "tick", seq: 2, events: [said(1), said(2)] })), ["m2"]);
 });
 
-test("a connection that comes back asks for what it missed and keeps what it shows", () => {
+test("reconnected room asks for missed events and keeps its messages", () => {
   const room = new Room();
   room.apply(hello(2, [said(1), said(2)]));
   room.reconnect();
@@ -51,14 +51,14 @@ test("too much missed is a new beginning", () => {
   assert.deepEqual(types(room.apply(hello(900, [said(899), said(900)]))), ["you", "mode", "reset", "m899", "m900"]);
 });
 
-test("a room that lost its memory begins anew", () => {
+test("room that lost its memory begins anew", () => {
   const room = new Room();
   room.apply(hello(50, [said(50)]));
   room.reconnect();
   assert.deepEqual(types(room.apply(hello(3, [said(3)]))), ["you", "mode", "reset", "m3"]);
 });
 
-test("a change of mode changes what it names", () => {
+test("change of mode changes only its own members", () => {
   const room = new Room();
   room.apply(hello(0));
   const [change] = room.apply({ type: "tick", seq: 1, events: [{ type: "mode", followers_only: true, seq: 1 }] });
@@ -76,8 +76,21 @@ test("moderation, counts and errors pass through as they are", () => {
   assert.deepEqual(room.apply({ type: "something new" }), []);
 });
 
-test("a hello tells whether it is live, as it may have begun before we listened", () => {
+test("hello tells whether it is live, as it may have begun before we listened", () => {
   const room = new Room();
   const changes = room.apply({ ...hello(1), status: "live" });
   assert.deepEqual(changes.find((change) => change.type === "broadcast"), { type: "broadcast", status: "live" });
+});
+
+test("hello tells title and category, which may have changed since the page was loaded", () => {
+  const changes = new Room().apply({ ...hello(1), status: "live", title: "", category: "music" });
+  assert.deepEqual(changes.find(({ type }) => type === "stream"), { type: "stream", title: "", category: "music" });
+});
+
+test("hello tells how many watch, whose questions are spread", () => {
+  const changes = new Room().apply({ type: "hello", seq: 1, status: "live", viewer_count: 1000, history: [] });
+  assert.deepEqual(
+    changes.filter(({ type }) => type === "viewers" || type === "broadcast"),
+    [{ type: "viewers", count: 1000 }, { type: "broadcast", status: "live" }],
+  );
 });

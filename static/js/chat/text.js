@@ -1,4 +1,4 @@
-/** What was typed, cut into words and links: nothing here knows a browser. */
+/** Messages cut into text and links, without a browser. */
 
 const ADDRESS = /\bhttps?:\/\/[^\s<>"'`，。！？；：、）】》”’]+/gi;
 const TRAILING = /[.,!?;:)\]}]+$/;
@@ -24,7 +24,7 @@ export function pieces(text) {
 }
 
 /**
- * The sentence's full stop is not the address's, and a bracket only if it opened there.
+ * Return an address without the punctuation of its sentence; a bracket stays if it opens in the address.
  * @param {string} address
  */
 function withoutTrailing(address) {
@@ -49,7 +49,7 @@ function shortened(address) {
 }
 
 /**
- * How long a text is for the server, which counts characters and not UTF-16.
+ * Return the length of a text as the server counts it: in characters, not in units of UTF-16.
  * @param {string} text
  */
 export function lengthOf(text) {

@@ -3,7 +3,7 @@ import { test } from "node:test";
 
 import { lengthOf, pieces } from "#chat/text";
 
-test("addresses become links, what stands around them stays text", () => {
+test("addresses become links and the words around them stay text", () => {
   assert.deepEqual(pieces("see https://example.org/a?b=c, ok"), [
     { text: "see " },
     { text: "example.org/a?b=c", href: "https://example.org/a?b=c" },
@@ -22,13 +22,13 @@ test("nothing but http and https is a link, and nothing that hides where it lead
   }
 });
 
-test("a long address is shown shortened and leads where it leads", () => {
+test("long address is shown shortened and leads where it leads", () => {
   const [{ text, href }] = pieces(`https://example.org/${"a".repeat(100)}`);
   assert.equal(text.length, 60);
   assert.equal(href.length, 120);
 });
 
-test("a bracket belongs to the address that opened it", () => {
+test("bracket belongs to the address that opened it", () => {
   assert.equal(pieces("https://example.org/a_(b)")[0].href, "https://example.org/a_(b)");
   assert.equal(pieces("(https://example.org/a)")[1].href, "https://example.org/a");
 });

@@ -1,11 +1,11 @@
 /**
- * What flies, read in buckets of fixed length, so that everybody asks for the same
- * addresses: nothing here knows a browser.
+ * Danmaku of a video, read in buckets of fixed length, so that all viewers request the
+ * same addresses. Without a browser.
  *
  * @typedef {{id: string, offset_ms: number, text: string, mode: string, color: string, kind?: string, isOwn?: boolean}} Flying
  */
 
-const AGAIN_MS = 8000; // the bucket that plays is read again this often, for what was just said
+const AGAIN_MS = 8000; // the bucket that plays is read again this often, for new messages
 const AHEAD_S = 10; // the next one is read this long before it plays
 const KEPT = 8;
 
@@ -20,8 +20,8 @@ export class Buckets {
     this.now = now;
     /** @type {Map<number, {flying: Flying[], readAt: number, isRead: boolean}>} */
     this.known = new Map();
-    /** @type {Set<string>} what was taken away, whatever a cache on the way still says */
-    this.taken = new Set();
+    /** @type {Map<string, ?Flying>} removed messages, which a cache may still deliver; null: not read here */
+    this.taken = new Map();
   }
 
   /** @param {number} seconds */
@@ -30,7 +30,7 @@ export class Buckets {
   }
 
   /**
-   * Whether what flies at ``seconds`` is known, or could not be read.
+   * Return whether the bucket of ``seconds`` was read, or could not be read.
    * @param {number} seconds
    */
   has(seconds) {
@@ -38,7 +38,7 @@ export class Buckets {
   }
 
   /**
-   * Have what is needed at ``seconds``: the bucket there, fresh, and soon the next.
+   * Read the bucket of ``seconds`` unless it is fresh, and the next one near its end.
    * @param {number} seconds
    * @returns {Promise<void>}
    */
@@ -58,26 +58,30 @@ export class Buckets {
     const known = this.known.get(number);
     const now = this.now();
     if (known && now - known.readAt < age_ms) return;
-    // Noted before it is read: a failure waits for its turn like a success.
+    // It counts as read from now on, so that a failure is not repeated at once.
     const bucket = { flying: known?.flying ?? [], readAt: now, isRead: known?.isRead ?? false };
     this._keep(number, bucket);
-    const read = await this.read(number * this.size_s, (number + 1) * this.size_s).catch(() => null);
+    const read = await this.read(number * this.size_s, (number + 1) * this.size_s).catch(/** @returns {?Flying[]} */ () => null);
     bucket.isRead = true;
     if (!read) return;
     const ids = new Set(read.map((one) => one.id));
-    // One's own is known before every cache on the way has heard of it.
+    // The viewer's own messages are shown before a cache has them.
     const flying = [...read, ...bucket.flying.filter((one) => one.isOwn && !ids.has(one.id))];
     bucket.flying = flying.filter((one) => !this.taken.has(one.id));
   }
 
+  /**
+   * @param {number} number
+   * @param {{flying: Flying[], readAt: number, isRead: boolean}} bucket
+   */
   _keep(number, bucket) {
-    this.known.delete(number); // what was asked for last stands last
+    this.known.delete(number); // the bucket that was requested last stands last
     this.known.set(number, bucket);
     if (this.known.size > KEPT) this.known.delete(this.known.keys().next().value);
   }
 
   /**
-   * What comes up when the playhead moves from one moment (without it) to another.
+   * Return the messages that are due when the playhead moves from ``from_s`` (excluded) to ``to_s``.
    * @param {number} from_s
    * @param {number} to_s
    * @returns {Flying[]}
@@ -91,19 +95,25 @@ export class Buckets {
     return found.sort((one, other) => one.offset_ms - other.offset_ms);
   }
 
-  /** What is known may be old: it is read again when it is wanted. */
+  /** Mark all buckets as old, so that they are read again when they are needed. */
   refresh() {
     for (const bucket of this.known.values()) bucket.readAt = -Infinity;
   }
 
-  /** @param {string} id */
+  /**
+   * Put back a message that was removed here; one that was never read comes with the next reading.
+   * @param {string} id
+   */
   restore(id) {
+    const one = this.taken.get(id);
     this.taken.delete(id);
+    if (one) this.known.get(this.numberOf(one.offset_ms / 1000))?.flying.push(one);
   }
 
   /** @param {string} id */
   remove(id) {
-    this.taken.add(id);
+    const flying = [...this.known.values()].flatMap((bucket) => bucket.flying);
+    this.taken.set(id, flying.find((one) => one.id === id) ?? this.taken.get(id) ?? null);
     for (const bucket of this.known.values()) bucket.flying = bucket.flying.filter((one) => one.id !== id);
   }
 

@@ -17,7 +17,7 @@ function reading(answers) {
   return { asked, time, buckets: new Buckets({ size_s: 30, read, now: () => time.now }) };
 }
 
-test("the bucket that plays is read once, and the next one shortly before its time", async () => {
+test("bucket that plays is read once, and the next one shortly before its time", async () => {
   const { asked, buckets } = reading([]);
   await buckets.want(31);
   await buckets.want(45);
@@ -26,7 +26,7 @@ test("the bucket that plays is read once, and the next one shortly before its ti
   assert.deepEqual(asked, [[30, 60], [60, 90]]);
 });
 
-test("what plays is read again now and then, for what was just said", async () => {
+test("bucket that plays is read again for new messages", async () => {
   const { asked, time, buckets } = reading([[], [one("new", 9000)]]);
   await buckets.want(1);
   time.now = 7999;
@@ -59,7 +59,7 @@ test("one's own stays until the server says it too, and never twice", async () =
   }
 });
 
-test("a failure is tried again in its turn and loses nothing", async () => {
+test("failure is tried again in its turn and loses nothing", async () => {
   const { asked, time, buckets } = reading([[one("a", 1000)], new Error("offline"), [one("b", 2000)]]);
   await buckets.want(0);
   time.now = 8000;
@@ -72,7 +72,7 @@ test("a failure is tried again in its turn and loses nothing", async () => {
   assert.deepEqual(buckets.due(0, 3).map(({ id }) => id), ["b"]);
 });
 
-test("a bucket on its way is not there yet, and one that could not be read is waited for no longer", async () => {
+test("bucket on its way is not there yet, and one that could not be read is waited for no longer", async () => {
   const { buckets } = reading([[], new Error("offline")]);
   const reads = buckets.want(0);
   assert.equal(buckets.has(0), false);
@@ -88,7 +88,7 @@ test("only a few buckets are kept", async () => {
   assert.equal(buckets.known.size, 8);
 });
 
-test("what was taken away stays away, whatever is read, until it is restored", async () => {
+test("removed message stays removed after another reading, until it is restored", async () => {
   const { time, buckets } = reading([[one("rude", 9000)], [one("rude", 9000)], [one("rude", 9000)]]);
   const due = () => buckets.due(8, 10).map(({ id }) => id);
   await buckets.want(1);
@@ -101,4 +101,13 @@ test("what was taken away stays away, whatever is read, until it is restored", a
   buckets.refresh();
   await buckets.want(8);
   assert.deepEqual(due(), ["rude"]);
+});
+
+test("restored message flies without another reading", async () => {
+  const buckets = new Buckets({ size_s: 10, read: async () => [{ id: "rude", offset_ms: 3000, text: "rude" }] });
+  await buckets.want(0);
+  buckets.remove("rude");
+  assert.deepEqual(buckets.due(2, 4), []);
+  buckets.restore("rude");
+  assert.deepEqual(buckets.due(2, 4).map(({ id }) => id), ["rude"]);
 });

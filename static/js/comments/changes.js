@@ -1,8 +1,7 @@
 /**
- * ``<conversation-changes>``: hears what of a conversation is taken away or comes
- * back, and tells the page by ``said-taken`` and ``said-restored`` on the document.
- * While nobody looks it hears nothing; whoever comes back asks what they missed
- * (``said-missed``).
+ * ``<conversation-changes>``: announces removed and restored parts of a conversation by
+ * ``said-taken`` and ``said-restored`` on the document. A hidden page has no socket, and when
+ * it is shown again, ``said-missed`` asks the page to read anew.
  */
 
 import { define } from "#lib/element";
@@ -27,9 +26,9 @@ class ConversationChanges extends HTMLElement {
     if (document.hidden) return;
     this.looking = new AbortController();
     const heard = {
-      onOpen: (socket) => this.catchUp(socket),
-      onMessage: ({ type, ...change }) => this.tell(`said-${type}`, change),
-      isOver: (code) => code === NO_SUCH_TARGET,
+      onOpen: (/** @type {WebSocket} */ socket) => this.catchUp(socket),
+      onMessage: (/** @type {any} */ { type, ...change }) => this.tell(`said-${type}`, change),
+      isOver: (/** @type {number} */ code) => code === NO_SUCH_TARGET,
     };
     listen(this.dataset.path, heard, this.looking.signal);
   }

@@ -1,4 +1,4 @@
-/** Where one writes: it grows with its text, counts near the limit, and knows Ctrl+Enter and Escape. */
+/** The form of a comment: it grows with its text, counts near the limit, and knows Ctrl+Enter and Escape. */
 
 import { define, part } from "#lib/element";
 
@@ -22,7 +22,7 @@ class CommentComposer extends HTMLElement {
     this.show();
   }
 
-  /** The caret behind what is there already: a name, or one's own words. */
+  /** Put the caret behind the text that is there already. */
   begin() {
     const { textarea } = this;
     textarea.focus();

@@ -1,4 +1,4 @@
-/** What is said about a video: the comments, and what flies over it. */
+/** The conversation about a video: comments and danmaku. */
 
 import "#comments/changes";
 import "#comments/composer";

@@ -1,23 +1,29 @@
-/** What flew lately, where one can read it again, report it, or take it away. */
+/** A list of the latest danmaku, to read it again, report it or delete it. */
 
 import { part } from "#lib/element";
 import { clock } from "#player/timeline";
 
 const KEPT = 40;
 
+/** @typedef {import("#comments/buckets").Flying} Flying */
+
 export class RecentDanmaku {
   /**
    * @param {HTMLDetailsElement} panel
-   * @param {{row: HTMLTemplateElement, words: Function, mayDelete: (one: object) => boolean, onDelete: (one: object) => void}} options
+   * @param {{row: HTMLTemplateElement, words: import("#lib/words").Words, mayDelete: (one: Flying) => boolean, onDelete: (one: Flying) => void}} options
    */
   constructor(panel, { row, words, mayDelete, onDelete }) {
-    Object.assign(this, { panel, row, words, mayDelete, onDelete });
-    /** @type {Map<string, import("#comments/buckets").Flying>} */
+    this.panel = panel;
+    this.row = row;
+    this.words = words;
+    this.mayDelete = mayDelete;
+    this.onDelete = onDelete;
+    /** @type {Map<string, Flying>} */
     this.flown = new Map();
     panel.addEventListener("toggle", () => this.show());
   }
 
-  /** @param {import("#comments/buckets").Flying} one */
+  /** @param {Flying} one */
   add(one) {
     this.flown.delete(one.id); // seen again stands last
     this.flown.set(one.id, one);
@@ -30,7 +36,7 @@ export class RecentDanmaku {
     this.show();
   }
 
-  /** As it is when it is opened: a list that moves cannot be pointed at. */
+  /** Show the list as it is now; it stays so until it is opened again, as a moving list cannot be clicked. */
   show() {
     if (!this.panel.open) return;
     const rows = [...this.flown.values()].reverse().map((one) => this.rowOf(one));
@@ -38,9 +44,9 @@ export class RecentDanmaku {
     part(this.panel, "list").replaceChildren(...rows);
   }
 
-  /** @param {import("#comments/buckets").Flying} one */
+  /** @param {Flying} one */
   rowOf(one) {
-    const row = this.row.content.firstElementChild.cloneNode(true);
+    const row = /** @type {HTMLElement} */ (this.row.content.firstElementChild.cloneNode(true));
     const seconds = Math.floor(one.offset_ms / 1000);
     Object.assign(part(row, "at"), { href: `?t=${seconds}`, textContent: clock(seconds) });
     part(row, "at").dataset.seek = String(seconds);

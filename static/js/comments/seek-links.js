@@ -1,4 +1,4 @@
-/** A time in a comment takes the player there instead of loading the page anew. */
+/** Times in comments: a click moves the player instead of loading the page anew. */
 
 document.addEventListener("click", (event) => {
   const link = event.target.closest("a[data-seek]");
@@ -6,6 +6,6 @@ document.addEventListener("click", (event) => {
   if (!link || !player || event.ctrlKey || event.metaKey || event.shiftKey) return;
   event.preventDefault();
   player.currentTime = Number(link.dataset.seek);
-  player.play()?.catch(() => {}); // where the browser wants a gesture on the player itself, it waits there
+  player.play()?.catch(() => {}); // it stays paused if the browser wants a gesture on the player itself
   player.scrollIntoView({ block: "nearest" });
 });

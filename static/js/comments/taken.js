@@ -1,6 +1,6 @@
 /**
- * Comments that are taken away leave an open page at once, and stand where they
- * stood when they come back, as their reader may see them.
+ * Removed comments leave an open page at once. Restored ones come back to their place,
+ * as far as the reader may see them.
  */
 
 import { part } from "#lib/element";
@@ -9,15 +9,15 @@ const AT_LEISURE_MS = 2000; // a thousand pages do not ask in the same instant
 const COUNTED_TO = 1000; // from there on a count is rounded, in words of the server
 
 const section = () => document.querySelector("[data-comments]");
-const placeOf = (id) => document.getElementById(`comment-${id}`);
-const shownIn = (place) => place.querySelector(":scope > article, :scope > comment-composer");
-// What this page does itself, it hears of in the answer.
-const isElsewhere = (id) => placeOf(id) && !shownIn(placeOf(id))?.querySelector(".htmx-request");
+const placeOf = (/** @type {string} */ id) => document.getElementById(`comment-${id}`);
+const shownIn = (/** @type {Element} */ place) => place.querySelector(":scope > article, :scope > comment-composer");
+// A change by this page itself arrives with the response.
+const isElsewhere = (/** @type {string} */ id) => placeOf(id) && !shownIn(placeOf(id))?.querySelector(".htmx-request");
 
 document.addEventListener("said-taken", ({ detail: { kind, ids, count } }) => {
   if (kind !== "comment" || !section()) return;
   showCount(count);
-  // Moderators go on seeing what is hidden.
+  // Moderators still see hidden comments.
   for (const id of ids.filter(isElsewhere)) "moderates" in section().dataset ? ask(id) : drop(id);
 });
 
@@ -28,10 +28,10 @@ document.addEventListener("said-restored", ({ detail: { kind, ids, count } }) =>
   if (known.length) setTimeout(() => known.forEach(ask), Math.random() * AT_LEISURE_MS);
 });
 
-// What came back while nobody looked.
+// Comments that were restored while the page was hidden.
 document.addEventListener("said-missed", () => {
-  const gone = section()?.querySelectorAll("li[id^=comment-]:has(> .is-gone)") ?? [];
-  for (const place of gone) ask(place.id.slice("comment-".length));
+  const gone = section()?.querySelectorAll("li[id^=comment-]:has(> .is-gone)");
+  for (const place of gone ?? []) ask(place.id.slice("comment-".length));
 });
 
 /** @param {string} id */
@@ -45,7 +45,7 @@ function drop(id) {
 
 /** @param {string} id */
 async function ask(id) {
-  const answer = await fetch(`${section().dataset.url}${id}/`, { headers: { "HX-Request": "true" } }).catch(() => null);
+  const answer = await fetch(`${section().dataset.url}${id}/`, { headers: { "HX-Request": "true" } }).catch(/** @returns {?Response} */ () => null);
   if (answer?.status === 404) return drop(id);
   const html = answer?.ok ? await answer.text() : "";
   const shown = placeOf(id) && shownIn(placeOf(id));

@@ -1,4 +1,4 @@
-/** Which danmaku somebody wants to see: nothing here knows a browser. */
+/** The filters for danmaku, without a browser. */
 
 /** @typedef {{share: number, scroll: boolean, top: boolean, bottom: boolean, color: boolean, words: string}} Taste */
 
@@ -6,7 +6,7 @@
 export const USUAL = { share: 1, scroll: true, top: true, bottom: true, color: true, words: "" };
 
 /**
- * Words between commas of either script, in lower case.
+ * Return the words between Latin or Chinese commas, in lower case.
  * @param {string} text
  */
 export function wordsIn(text) {
@@ -14,7 +14,7 @@ export function wordsIn(text) {
 }
 
 /**
- * ``flying`` as it is to be shown, or null.
+ * Return ``flying`` as it is to be shown, or null.
  * @template {{text: string, mode: string, color: string, isOwn?: boolean}} Flying
  * @param {Flying} flying
  * @param {Taste} taste
@@ -22,7 +22,7 @@ export function wordsIn(text) {
  */
 export function filtered(flying, taste) {
   if (!flying.isOwn) {
-    if (taste[flying.mode] === false) return null;
+    if (taste[/** @type {"scroll" | "top" | "bottom"} */ (flying.mode)] === false) return null;
     const text = flying.text.toLowerCase();
     if (wordsIn(taste.words).some((word) => text.includes(word))) return null;
   }

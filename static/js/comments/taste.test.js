@@ -9,7 +9,7 @@ test("usually everything is shown as it is", () => {
   assert.equal(filtered(flying, USUAL), flying);
 });
 
-test("a place that is not wanted is left out, and so are words in any case", () => {
+test("place that is not wanted is left out, and so are words in any case", () => {
   assert.equal(filtered(flying, { ...USUAL, top: false }), null);
   assert.equal(filtered(flying, { ...USUAL, words: "nothing, WORLD" }), null);
   assert.deepEqual(wordsIn(" a，b、 ,C "), ["a", "b", "c"]);
@@ -19,6 +19,6 @@ test("without colour everything is white", () => {
   assert.equal(filtered(flying, { ...USUAL, color: false }).color, "#ffffff");
 });
 
-test("one's own is shown whatever one left out", () => {
+test("own message is shown in spite of filters", () => {
   assert.notEqual(filtered({ ...flying, isOwn: true }, { ...USUAL, top: false, words: "hello" }), null);
 });

@@ -1,6 +1,6 @@
 /**
- * What htmx leaves to the page: sentences of the server as toasts, forms that come
- * back with what is wrong, a question before deleting, replies that unfold.
+ * Additions to htmx: sentences of the server as toasts, forms that return with their
+ * errors, a question before deleting, replies that unfold.
  */
 
 import { part } from "#lib/element";
@@ -8,7 +8,7 @@ import { toast } from "#ui/toast";
 
 const section = () => document.querySelector("[data-comments]");
 
-// A form that will do comes back as 422: it is the answer, and no failure.
+// A form with errors returns with status 422: it is a response to show, not a failure.
 document.addEventListener("htmx:beforeSwap", ({ detail }) => {
   if (detail.xhr.status !== 422) return;
   detail.shouldSwap = true;
@@ -17,7 +17,7 @@ document.addEventListener("htmx:beforeSwap", ({ detail }) => {
 
 document.addEventListener("toast", ({ detail }) => toast(detail.value));
 for (const name of ["htmx:sendError", "htmx:responseError", "htmx:timeout"]) {
-  document.addEventListener(name, ({ target }) => section()?.contains(target) && toast(section().dataset.lost));
+  document.addEventListener(name, ({ target }) => section()?.contains(/** @type {Node} */ (target)) && toast(section().dataset.lost));
 }
 
 document.addEventListener("htmx:confirm", (event) => {
@@ -35,10 +35,10 @@ document.addEventListener("comment-posted", ({ detail }) => {
   const replies = posted?.closest("details");
   if (!replies) return;
   replies.hidden = false;
-  replies.open = true; // what was not unfolded yet is read now, with the new one in it
+  replies.open = true; // replies that were folded are read now, with the new one
 });
 
-// Whoever acted through a menu is still there when its comment comes back.
+// The focus returns to the menu of a comment that was replaced.
 document.addEventListener("htmx:afterSwap", ({ detail }) => {
   const id = detail.requestConfig?.elt?.closest?.("[data-comment]")?.dataset.comment;
   if (id && document.activeElement === document.body) document.getElementById(`menu-${id}`)?.focus({ preventScroll: true });

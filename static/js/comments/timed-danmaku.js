@@ -1,5 +1,5 @@
 /**
- * Danmaku that belongs to a moment: it stops with the picture, keeps its pace, and
+ * Danmaku that belongs to a moment: it stops with the video, keeps its pace, and
  * may stand at the top or the bottom instead of flying.
  */
 
@@ -7,7 +7,6 @@ import { Danmaku } from "#player/danmaku";
 import { Lanes } from "#player/lanes";
 
 const STANDS_MS = 4500;
-const MOST_STANDING = 24;
 
 export class TimedDanmaku extends Danmaku {
   /** @param {HTMLElement} layer */
@@ -18,12 +17,13 @@ export class TimedDanmaku extends Danmaku {
     this.isFrozen = true;
     this.countedAt = performance.now();
     this.counted = 0;
-    // Lanes are free by the picture's time: while it stands still, so do they.
+    // Lanes become free by the video's time: during a pause they do not.
     this.lanes = new Lanes({ count: 0, now: () => this.time });
-    this.rows = { top: [], bottom: [] };
+    /** @type {number[]} until when a message stands in each row, counted from above */
+    this.standing = [];
   }
 
-  /** Milliseconds of flight so far, at the picture's pace. */
+  /** Milliseconds of flight so far, at the video's pace. */
   get time() {
     const passed = this.isFrozen ? 0 : (performance.now() - this.countedAt) * this.rate;
     return this.counted + passed;
@@ -33,7 +33,8 @@ export class TimedDanmaku extends Danmaku {
   follow({ isFrozen = this.isFrozen, rate = this.rate }) {
     this.counted = this.time;
     this.countedAt = performance.now();
-    Object.assign(this, { isFrozen, rate });
+    this.isFrozen = isFrozen;
+    this.rate = rate;
     for (const flight of this.layer.getAnimations({ subtree: true })) this.pace(flight);
   }
 
@@ -44,11 +45,11 @@ export class TimedDanmaku extends Danmaku {
     else flight.play();
   }
 
-  /** Elsewhere in the video nothing of this flies. */
+  /** Remove all messages: the playhead is elsewhere. */
   clear() {
     this.layer.replaceChildren();
     this.lanes = new Lanes({ count: 0, now: () => this.time });
-    this.rows = { top: [], bottom: [] };
+    this.standing = [];
     this.measure();
   }
 
@@ -68,7 +69,7 @@ export class TimedDanmaku extends Danmaku {
   show(message) {
     if (message.mode === "top" || message.mode === "bottom") this.stand(message);
     else super.show({ ...message, username: "" });
-    const shown = this.layer.lastElementChild;
+    const shown = /** @type {?HTMLElement} */ (this.layer.lastElementChild);
     if (shown?.dataset.id !== message.id) return;
     shown.style.color = message.color;
     for (const flight of shown.getAnimations()) this.pace(flight);
@@ -77,28 +78,29 @@ export class TimedDanmaku extends Danmaku {
   /** @param {import("#comments/buckets").Flying} message */
   stand({ id, text, mode, isOwn = false }) {
     if (!this.isOn || document.hidden || !this.room) return;
-    const row = this.freeRow(mode);
+    const row = this.freeRow(mode, isOwn);
     if (row < 0) return;
+    this.standing[row] = this.time + STANDS_MS;
+    this.lanes.hold(row, STANDS_MS);
     const standing = document.createElement("span");
     standing.textContent = text;
     standing.dataset.id = id;
     standing.className = `is-standing${isOwn ? " is-own" : ""}`;
-    const [near, far] = mode === "top" ? ["insetBlockStart", "insetBlockEnd"] : ["insetBlockEnd", "insetBlockStart"];
-    Object.assign(standing.style, { [near]: `${row * this.lineHeight}px`, [far]: "auto" });
+    standing.style.setProperty("--row", String(row));
     this.layer.append(standing);
     const stay = standing.animate([{ opacity: 1 }, { opacity: 1 }], STANDS_MS);
     stay.onfinish = () => standing.remove();
   }
 
-  /** The row nearest to its edge that nobody stands in; -1 when there is none. */
-  freeRow(mode) {
-    const rows = this.rows[mode];
-    const count = Math.min(MOST_STANDING, Math.max(1, Math.floor((this.lanes.lanes.length + 1) / 2)));
-    for (let row = 0; row < count; row += 1) {
-      if ((rows[row] ?? 0) > this.time) continue;
-      rows[row] = this.time + STANDS_MS;
-      return row;
-    }
-    return -1;
+  /**
+   * Return the row nearest to the message's edge in which nothing stands or flies; -1 when there is none.
+   * A person's own message may stand over flying ones.
+   * @param {string} mode top or bottom
+   * @param {boolean} isOwn
+   */
+  freeRow(mode, isOwn) {
+    const rows = Array.from({ length: this.rowCount }, (_none, row) => (mode === "top" ? row : this.rowCount - 1 - row));
+    const free = rows.filter((row) => (this.standing[row] ?? 0) <= this.time);
+    return free.find((row) => this.lanes.isEmpty(row)) ?? (isOwn ? (free[0] ?? rows[0]) : -1);
   }
 }

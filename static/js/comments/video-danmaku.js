@@ -1,6 +1,6 @@
 /**
  * ``<video-danmaku>``: below the player, the switch, the choices and the line one
- * writes in. It feeds the layer over the picture as the playhead moves.
+ * writes in. It feeds the layer over the frames as the playhead moves.
  */
 
 import { Buckets } from "#comments/buckets";
@@ -14,7 +14,7 @@ import { wordsOf } from "#lib/words";
 import { toast } from "#ui/toast";
 
 const AT_LEISURE_MS = 2000;
-const LATE_S = 4; // what comes up later than this is let go
+const LATE_S = 4; // later messages are dropped
 
 class VideoDanmaku extends HTMLElement {
   async connectedCallback() {
@@ -25,8 +25,8 @@ class VideoDanmaku extends HTMLElement {
     this.words = wordsOf(this);
     this.buckets = new Buckets({ size_s: Number(this.dataset.bucket), read: (from, to) => this.read(from, to) });
     this.danmaku = new TimedDanmaku(this.makeLayer());
-    this.recent = new RecentDanmaku(part(this, "recent"), {
-      row: this.querySelector("template[data-row]"),
+    this.recent = new RecentDanmaku(/** @type {HTMLDetailsElement} */ (part(this, "recent")), {
+      row: /** @type {HTMLTemplateElement} */ (this.querySelector("template[data-row]")),
       words: this.words,
       mayDelete: (one) => one.isOwn || ("moderates" in this.dataset && one.kind === "danmaku"),
       onDelete: (one) => this.delete(one),
@@ -42,7 +42,7 @@ class VideoDanmaku extends HTMLElement {
     this.danmaku?.close();
   }
 
-  /** Over the picture, below its controls. */
+  /** Return a layer over the frames and below the controls. */
   makeLayer() {
     const layer = document.createElement("div");
     layer.className = "danmaku";
@@ -58,6 +58,11 @@ class VideoDanmaku extends HTMLElement {
     this.leaving = new AbortController();
     const { signal } = this.leaving;
     const { video, danmaku } = this;
+    /**
+     * @param {string} names
+     * @param {(event: any) => void} act
+     * @param {EventTarget} [target]
+     */
     const on = (names, act, target = video) => {
       for (const name of names.split(" ")) target.addEventListener(name, act, { signal });
     };
@@ -67,7 +72,7 @@ class VideoDanmaku extends HTMLElement {
     on("pause waiting ended seeking", () => danmaku.follow({ isFrozen: true }));
     on("ratechange", () => danmaku.follow({ rate: video.playbackRate }));
     on("player-danmaku", () => this.turn(!danmaku.isOn), this.player);
-    on("said-taken", ({ detail }) => detail.kind === "danmaku" && detail.ids.forEach((id) => this.drop(id)), document);
+    on("said-taken", ({ detail }) => detail.kind === "danmaku" && detail.ids.forEach((/** @type {string} */ id) => this.drop(id)), document);
     on("said-restored", ({ detail }) => detail.kind === "danmaku" && this.restore(detail.ids), document);
     on("said-missed", () => this.buckets.refresh(), document);
     on("click", () => this.turn(!danmaku.isOn), part(this, "switch"));
@@ -76,20 +81,18 @@ class VideoDanmaku extends HTMLElement {
     const form = part(this, "write");
     if (!form) return;
     on("submit", (event) => this.send(event), form);
-    on("change", () => this.style(), form);
+    on("change", () => this.takeStyle(), form);
   }
-
-  // --- What somebody likes ------------------------------------------------------------
 
   bringBack() {
     this.taste = { ...USUAL, ...recall("danmaku-taste", {}) };
-    fill(part(this, "taste"), this.taste);
+    fill(/** @type {HTMLFormElement} */ (part(this, "taste")), this.taste);
     this.danmaku.limit(this.taste.share);
     const form = part(this, "write");
     if (form) {
       for (const swatch of form.elements.color) swatch.style.setProperty("--swatch", swatch.value);
-      fill(form, recall("danmaku-style", {}));
-      this.style();
+      fill(/** @type {HTMLFormElement} */ (form), recall("danmaku-style", {}));
+      this.takeStyle();
     }
     this.turn(recall("danmaku", !matchMedia("(prefers-reduced-motion: reduce)").matches), false);
   }
@@ -113,14 +116,14 @@ class VideoDanmaku extends HTMLElement {
 
   choose() {
     const form = part(this, "taste");
-    const checked = (name) => form.elements[name].checked;
+    const checked = (/** @type {string} */ name) => form.elements[name].checked;
     const [scroll, top, bottom, color] = ["scroll", "top", "bottom", "color"].map(checked);
     this.taste = { scroll, top, bottom, color, share: Number(form.elements.share.value), words: form.elements.words.value };
     remember("danmaku-taste", this.taste);
     this.danmaku.limit(this.taste.share);
   }
 
-  style() {
+  takeStyle() {
     const { mode, color } = this.styled();
     remember("danmaku-style", { mode, color });
     part(this, "write").style.setProperty("--swatch", color);
@@ -131,19 +134,20 @@ class VideoDanmaku extends HTMLElement {
     return { mode: elements.mode.value || "scroll", color: elements.color.value || "#ffffff" };
   }
 
-  // --- As the playhead moves ------------------------------------------------------------
-
+  /**
+   * @param {number} from_s
+   * @param {number} to_s
+   */
   async read(from_s, to_s) {
-    // Asked for anew, of which the answer is mostly 304: what was just said, or taken away, counts at once.
-    const options = { cache: "no-cache" };
-    const page = await call("GET", `${this.dataset.api}?from_s=${from_s}&to_s=${to_s}`, undefined, options);
+    // Revalidated each time, mostly with a 304: new and removed messages count at once.
+    const page = await call("GET", `${this.dataset.api}?from_s=${from_s}&to_s=${to_s}`, undefined, { cache: "no-cache" });
     return page.results;
   }
 
   onTime() {
     const now = this.video.currentTime;
     if (this.danmaku.isOn) this.buckets.want(now);
-    // What flies here is still on its way: it is shown when it is there.
+    // The messages here are still being read and are shown once they are there.
     if (this.danmaku.isOn && !this.buckets.has(now)) return;
     const since = Math.max(this.shownUntil, now - LATE_S);
     this.shownUntil = now;
@@ -151,6 +155,7 @@ class VideoDanmaku extends HTMLElement {
     for (const one of this.buckets.due(since, now)) this.show(one);
   }
 
+  /** @param {import("#comments/buckets").Flying} one */
   show(one) {
     const shown = filtered(one, this.taste);
     if (!shown) return;
@@ -162,8 +167,6 @@ class VideoDanmaku extends HTMLElement {
     this.shownUntil = this.video.currentTime;
     this.danmaku.clear();
   }
-
-  // --- Saying something -------------------------------------------------------------------
 
   /** @param {SubmitEvent} event */
   async send(event) {
@@ -197,8 +200,6 @@ class VideoDanmaku extends HTMLElement {
     return undefined;
   }
 
-  // --- What is taken away, here or by somebody else, and what comes back -----------------
-
   /** @param {string} id */
   drop(id) {
     this.danmaku.remove({ id });
@@ -215,13 +216,13 @@ class VideoDanmaku extends HTMLElement {
 }
 
 /**
- * Fields as they were left; what is no longer offered is ignored.
+ * Fill the fields with the last values; values that are no longer offered are ignored.
  * @param {HTMLFormElement} form
  * @param {Record<string, unknown>} values
  */
 function fill(form, values) {
   for (const [name, value] of Object.entries(values)) {
-    const field = form.elements[name];
+    const field = /** @type {any} */ (form.elements.namedItem(name));
     if (field instanceof RadioNodeList) {
       for (const radio of field) radio.checked = radio.value === String(value) || (radio.checked && !offers(field, value));
     } else if (field?.type === "checkbox") field.checked = Boolean(value);
@@ -229,6 +230,10 @@ function fill(form, values) {
   }
 }
 
+/**
+ * @param {RadioNodeList} radios
+ * @param {unknown} value
+ */
 function offers(radios, value) {
   return [...radios].some((radio) => radio.value === String(value));
 }

@@ -15,7 +15,7 @@ export class ApiError extends Error {
 }
 
 /**
- * The answer's JSON, or null where there is none; an ApiError for a refusal.
+ * Call the API and return the JSON of the response, null if there is none. Raises an ApiError for a refusal.
  * @param {string} method
  * @param {string} path below ``/api/v1/``
  * @param {object} [body]
@@ -41,6 +41,15 @@ export async function call(method, path, body, options = {}) {
 
 /** @param {string} name */
 export function cookie(name) {
-  const found = document.cookie.split("; ").find((pair) => pair.startsWith(`${name}=`));
+  const found = cookies().split("; ").find((pair) => pair.startsWith(`${name}=`));
   return found ? decodeURIComponent(found.slice(name.length + 1)) : "";
+}
+
+/** Return the cookies, which a sandboxed frame may not read. */
+function cookies() {
+  try {
+    return document.cookie;
+  } catch {
+    return "";
+  }
 }

@@ -1,6 +1,6 @@
 /**
- * How long to wait before try number ``attempt`` (from 0), in ms: doubling from
- * ``first`` to ``most``, and a random half of it, so that a thousand browsers do
+ * Return the pause before try number ``attempt`` (from 0), in ms. It doubles from
+ * ``first`` to ``most``, and half of it is random, so that a thousand browsers do
  * not come back in the same instant.
  * @param {number} attempt
  * @param {{first?: number, most?: number, random?: () => number}} [options]

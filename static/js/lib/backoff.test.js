@@ -10,7 +10,7 @@ test("pauses double up to a bound, half of them by chance", () => {
   assert.deepEqual(shortest, [250, 500, 1000, 15_000]);
 });
 
-test("a sleep ends when it is aborted", async () => {
+test("sleep ends when it is aborted", async () => {
   const stop = new AbortController();
   const sleeping = sleep(60_000, stop.signal);
   stop.abort(new Error("enough"));

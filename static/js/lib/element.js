@@ -1,8 +1,8 @@
 /**
- * The part of ``root`` that its template marks ``data-part="name"``.
+ * Return the part of ``root`` that its template marks ``data-part="name"``.
  * @param {ParentNode} root
  * @param {string} name
- * @returns {any}
+ * @returns {FoundElement}
  */
 export function part(root, name) {
   return root.querySelector(`[data-part="${name}"]`);

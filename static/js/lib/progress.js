@@ -1,10 +1,12 @@
-/** The progress of an encode, live: by WebSocket, and by asking where sockets do not get through. */
+/** The progress of an encode, by WebSocket, or by polling after several sockets failed. */
 
 import { call } from "#lib/api";
 import { backoff, sleep } from "#lib/backoff";
+import { watch } from "#lib/socket";
 
 /**
- * @typedef {{status: string, progress_percent: number, is_playable: boolean, failure: ?{code: string, detail: string}}} State
+ * @typedef {{status: string, progress_percent: number, is_playable: boolean, failure: ?{code: string, detail: string},
+ *   waiting_for?: ?("storage" | "host" | "database")}} State
  */
 
 const POLL_MS = 3000;
@@ -12,7 +14,7 @@ const SOCKET_TRIES = 3;
 const NO_SUCH_VIDEO = 4004;
 
 /**
- * Tell ``onState`` every state of a video until it is settled or ``signal`` aborts.
+ * Call ``onState`` with each state of a video until it is settled or ``signal`` aborts.
  * @param {string} id
  * @param {(state: State) => void} onState
  * @param {AbortSignal} signal
@@ -55,7 +57,11 @@ function listen(id, onState, signal) {
       onState(state);
       if (outcome === "settled") socket.close();
     });
-    socket.addEventListener("close", ({ code }) => resolve(code === NO_SUCH_VIDEO ? "gone" : outcome));
+    const unwatch = watch(socket, () => resolve(outcome));
+    socket.addEventListener("close", ({ code }) => {
+      unwatch();
+      resolve(code === NO_SUCH_VIDEO ? "gone" : outcome);
+    });
     signal.addEventListener("abort", () => socket.close(), { once: true });
   });
 }

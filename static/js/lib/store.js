@@ -1,4 +1,4 @@
-/** What this browser remembers. Where storage is refused, nothing is remembered and nothing breaks. */
+/** The memory of this browser. Refused storage remembers nothing and breaks nothing. */
 
 /**
  * @template T

@@ -1,8 +1,13 @@
 /**
- * The sentences a template carries for its element, translated by the server:
+ * @typedef {(name: string, values?: Record<string, string | number>) => string} Words
+ *   Returns the sentence of a name with its values; empty if the template has no such name
+ */
+
+/**
+ * Return the sentences that a template carries for its element, translated by the server:
  * ``<template data-words><dl><dd data-word="play">Play</dd>…``.
  * @param {Element} element
- * @returns {(name: string, values?: Record<string, string | number>) => string}
+ * @returns {Words}
  */
 export function wordsOf(element) {
   const template = /** @type {HTMLTemplateElement} */ (element.querySelector("template[data-words]"));

@@ -13,24 +13,44 @@ class AutoSave extends HTMLElement {
     this.form = this.querySelector("form");
     this.state = document.querySelector("[data-autosave-state]");
     part(this, "save").hidden = true;
+    /** @type {Record<string, any>} the last values that were saved */
     this.saved = this.values();
     this.form.addEventListener("input", () => this.soon(TYPING_MS));
-    this.form.addEventListener("change", () => this.soon(0));
+    this.form.addEventListener("change", (event) => this.onChange(event));
     this.form.addEventListener("submit", (event) => {
       event.preventDefault();
       this.soon(0);
     });
   }
 
+  /** @returns {Record<string, any>} */
   values() {
     const { title, category, visibility, latency, record } = this.form.elements;
     return { title: title.value, category: category.value, visibility: visibility.value, latency: latency.value, record: record.checked };
   }
 
+  /** @param {Event} event */
+  async onChange(event) {
+    const target = /** @type {HTMLInputElement} */ (event.target);
+    clearTimeout(this.timer); // nothing is saved while the dialog asks
+    if (target.name === "visibility" && target.value === "private" && isOnAir() && !(await confirmed("make-private"))) {
+      target.value = this.saved.visibility;
+    }
+    this.soon(0);
+  }
+
   /** @param {number} ms */
   soon(ms) {
     clearTimeout(this.timer);
-    this.timer = setTimeout(() => this.save(this.values()), ms);
+    this.timer = setTimeout(() => this.inTurn(() => this.save(this.values())), ms);
+  }
+
+  /**
+   * Save after the last save has ended: the older of two requests could arrive last.
+   * @param {() => Promise<void>} save
+   */
+  inTurn(save) {
+    this.saving = (this.saving ?? Promise.resolve()).then(save);
   }
 
   /** @param {ReturnType<AutoSave["values"]>} values */
@@ -61,8 +81,27 @@ class AutoSave extends HTMLElement {
     const { elements } = this.form;
     for (const name of ["title", "category", "visibility", "latency"]) elements[name].value = values[name];
     elements.record.checked = values.record;
-    this.save(values);
+    this.inTurn(() => this.save(values));
   }
+}
+
+function isOnAir() {
+  const stage = document.querySelector("live-stage");
+  return Boolean(stage) && stage.dataset.status !== "offline";
+}
+
+/**
+ * Ask in a dialog whose buttons have the values yes and no; closing it by Escape means no.
+ * @param {string} id
+ * @returns {Promise<boolean>}
+ */
+function confirmed(id) {
+  const dialog = /** @type {HTMLDialogElement} */ (document.getElementById(id));
+  dialog.returnValue = "no";
+  dialog.showModal();
+  return new Promise((resolve) => {
+    dialog.addEventListener("close", () => resolve(dialog.returnValue === "yes"), { once: true });
+  });
 }
 
 define("auto-save", AutoSave);

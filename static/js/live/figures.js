@@ -1,4 +1,4 @@
-/** The small figures of a live page: how many watch, and since when. They change in place. */
+/** The figures of a live page that change in place: the viewer count and the time since the start. */
 
 import { define } from "#lib/element";
 import { clock } from "#player/timeline";
@@ -18,6 +18,7 @@ class ViewerCount extends HTMLElement {
   /** @param {number} count */
   show(count) {
     const number = this.querySelector(".number");
+    /** @type {Intl.NumberFormatOptions} */
     const compact = { notation: "compact", maximumFractionDigits: 1 };
     number.textContent = new Intl.NumberFormat(locale(), compact).format(count);
     number.title = new Intl.NumberFormat(locale()).format(count);

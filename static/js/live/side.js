@@ -26,23 +26,42 @@ if (page) {
   });
   page.addEventListener("player-theatre", () => page.classList.toggle("is-theatre"));
 
-  // What the keyboard leaves of a phone's screen; browsers that shrink the page tell the same.
+  // The part of a phone's screen above the keyboard; browsers that shrink the page report the same.
   const screen = window.visualViewport;
-  const measure = () => document.documentElement.style.setProperty("--visible", `${screen.height}px`);
+  // Zoomed in with two fingers one sees less of the page, which stays as it is.
+  const measure = () => document.documentElement.style.setProperty("--visible", `${screen.height * screen.scale}px`);
   screen?.addEventListener("resize", measure);
   if (screen) measure();
 }
 
 const heading = document.querySelector("[data-live-title]");
+const category = document.querySelector("[data-live-category]");
 
-// A streamer changes the title in the middle of things.
-document.addEventListener("live-state", ({ detail }) => {
-  if (heading && detail.status !== "offline" && heading.textContent !== detail.title) heading.textContent = detail.title;
-});
+/**
+ * Show a title and a category that the streamer changed during the broadcast.
+ * @param {{title?: string, category?: string, status?: string}} told
+ */
+function describe({ title, category: chosen, status = document.querySelector("live-stage")?.dataset.status }) {
+  if (heading && title !== undefined) {
+    const { name, untitled } = heading.dataset;
+    heading.textContent = title || (status === "offline" ? name : untitled);
+    if (status !== "offline") document.title = `${heading.textContent} · ${name}`;
+  }
+  const label = category?.querySelector("template")?.content.querySelector(`[data-category="${CSS.escape(chosen ?? "")}"]`);
+  if (!label) return;
+  category.querySelector("span").textContent = label.textContent;
+  const address = new URL(category.href);
+  address.searchParams.set("category", chosen);
+  category.href = address.href;
+}
+
+// The API has words for a stream without a title, and they are those of a broadcast.
+document.addEventListener("live-state", ({ detail }) => detail.status !== "offline" && describe(detail));
+document.addEventListener("stream-news", ({ detail }) => describe(detail));
 
 const report = document.querySelector("[data-report=broadcast]");
 
-// It is about what is on air, and once that has ended still about what one has just seen.
+// The report is about the current broadcast, and after its end about the last one.
 document.addEventListener("live-state", ({ detail }) => {
   if (!report || !detail.broadcast_id) return;
   report.pathname = `/report/broadcast/${encodeURIComponent(detail.broadcast_id)}/`;

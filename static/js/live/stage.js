@@ -1,6 +1,6 @@
 /**
- * ``<live-stage>``: the picture of a stream, whatever its state. The player comes
- * and goes with the broadcast; nobody has to load the page again.
+ * ``<live-stage>``: the stage of a stream in each of its states. The player comes and
+ * goes with the broadcast, without a reload of the page.
  */
 
 import { call } from "#lib/api";
@@ -17,11 +17,18 @@ class LiveStage extends HTMLElement {
     this.watch = new StreamWatch({
       ask: () => call("GET", `live/${this.dataset.username}/`),
       onState: (state) => this.show(state),
-      onGone: () => location.reload(),
+      onGone: () => this.close(),
+      onBack: () => location.reload(), // with a ticket for the chat
     });
+    /**
+     * @param {keyof DocumentEventMap & `${string}-${string}`} name
+     * @param {(event: CustomEvent<any>) => void} act
+     */
     const on = (name, act) => document.addEventListener(name, act, { signal: this.leaving.signal });
     on("chat-connection", ({ detail }) => this.watch.setHeard(detail.isOpen));
-    on("live-status", ({ detail }) => this.onStatus(detail.status));
+    on("live-status", ({ detail }) => this.onNews(detail));
+    on("stream-news", ({ detail }) => "replay_id" in detail && this.showReplay({ ...detail, status: this.dataset.status }));
+    on("viewer-count", ({ detail }) => (this.watch.audience = detail.count));
     on("player-lost", () => this.watch.hurry());
     this.onStatusChange(this.dataset.status);
     this.watch.start();
@@ -37,16 +44,23 @@ class LiveStage extends HTMLElement {
   }
 
   /**
-   * The socket says only what it is; the API has the rest.
-   * @param {string} status
+   * Take news of the socket. A change carries the whole state. For a private stream, and
+   * when the socket opens, there is only the status, and the API has the rest.
+   * @param {{status: string} & Partial<import("#live/watch").StreamState>} news
    */
+  onNews(news) {
+    if ("playback" in news) this.watch.take(news);
+    else this.onStatus(news.status);
+  }
+
+  /** @param {string} status */
   onStatus(status) {
     if (status === this.dataset.status && (status !== "live" || this.player)) return;
     if (status !== "live" || this.player) this.onStatusChange(status);
     this.watch.hurry();
   }
 
-  /** @param {import("#live/watch").StreamState} state */
+  /** @param {Partial<import("#live/watch").StreamState>} state */
   show(state) {
     const { playback } = state;
     if (playback) {
@@ -58,10 +72,10 @@ class LiveStage extends HTMLElement {
       this.dataset.latency = state.latency;
       if (isOther) this.player?.remove();
     }
-    document.dispatchEvent(new CustomEvent("viewer-count", { detail: { count: state.viewer_count } }));
+    if (state.viewer_count !== undefined) document.dispatchEvent(new CustomEvent("viewer-count", { detail: { count: state.viewer_count } }));
     this.dispatchEvent(new CustomEvent("live-state", { detail: state, bubbles: true }));
-    this.showReplay(state);
     this.onStatusChange(state.status);
+    this.showReplay(state);
   }
 
   /** @param {string} status */
@@ -89,21 +103,32 @@ class LiveStage extends HTMLElement {
     this.player?.remove();
   }
 
-  /** It may become a video: wait a little for it. */
+  /** Take the player away: the streamer or a moderator closed the stream to this viewer, perhaps for a minute. */
+  close() {
+    this.classList.add("is-closed");
+    delete this.dataset.src;
+    this.onStatusChange("offline");
+  }
+
+  /** Hide the link to the last replay. The new one is announced by the socket, or asked for a few times. */
   onEnd() {
     this.classList.add("has-ended");
+    const link = part(this, "replay");
+    if (link) link.hidden = true;
     this.replayTries = this.dataset.dvr ? REPLAY_TRIES : 0;
     delete this.dataset.src;
   }
 
-  /** @param {import("#live/watch").StreamState} state */
+  /** @param {Partial<import("#live/watch").StreamState>} state */
   showReplay(state) {
-    const isOfThis = state.replay_id && state.replay_id !== this.dataset.lastReplay;
+    // A page that saw no broadcast offers the newest replay there is.
+    const seen = this.dataset.broadcast;
+    const isOfThis = state.replay_id && (!seen || state.replay_broadcast_id === seen);
     const link = part(this, "replay");
     if (!link || state.status !== "offline") return;
     link.hidden = !isOfThis;
     if (isOfThis) link.href = `/watch/${state.replay_id}/`;
-    else if (this.replayTries > 0) {
+    else if (this.replayTries > 0 && !this.watch.isHeard) {
       this.replayTries -= 1;
       setTimeout(() => this.watch.hurry(), 1500);
     }
@@ -111,7 +136,7 @@ class LiveStage extends HTMLElement {
 }
 
 /**
- * The page names paths, the API whole addresses.
+ * Return a whole address: the page has paths, the API whole addresses.
  * @param {string} [url]
  */
 function absolute(url = "") {

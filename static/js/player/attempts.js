@@ -20,4 +20,8 @@ export class Attempts {
     this.times.push(now);
     return true;
   }
+
+  forget() {
+    this.times = [];
+  }
 }

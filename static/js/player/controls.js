@@ -1,4 +1,4 @@
-/** What one sees and touches on the picture. It shows what the player says and asks it to act; it decides nothing. */
+/** Buttons, bars and messages over the frames. They show the state of the player and ask it to act; they decide nothing. */
 
 import { part } from "#lib/element";
 import { clock } from "#player/timeline";
@@ -9,20 +9,33 @@ const FLASH_MS = 700;
 
 export class Controls {
   /**
-   * @param {import("#player/video-player").VideoPlayer} player
-   * @param {(name: string, values?: Record<string, string | number>) => string} words
+   * @param {import("#player/shell").PlayerShell<any, any>} player
+   * @param {import("#lib/words").Words} words
    */
   constructor(player, words) {
     this.player = player;
     this.words = words;
     player.append(player.querySelector("template[data-controls]").content.cloneNode(true));
     this.icons = player.querySelector("template[data-icons]").content;
-    for (const name of ["seek", "seek-input", "tip", "now", "length", "volume", "volume-input", "play", "mute"]) {
-      this[name] = part(player, name);
-    }
-    for (const name of ["captions", "settings", "badge", "pip", "menu", "error", "error-text", "unmute", "waiting"]) {
-      this[name] = part(player, name);
-    }
+    this.seek = part(player, "seek");
+    this.seekInput = part(player, "seek-input");
+    this.tip = part(player, "tip");
+    this.now = part(player, "now");
+    this.length = part(player, "length");
+    this.volume = part(player, "volume");
+    this.volumeInput = part(player, "volume-input");
+    this.play = part(player, "play");
+    this.mute = part(player, "mute");
+    this.unmute = part(player, "unmute");
+    this.captions = part(player, "captions");
+    this.settings = part(player, "settings");
+    this.badge = part(player, "badge");
+    this.pip = part(player, "pip");
+    this.menu = part(player, "menu");
+    this.error = part(player, "error");
+    this.errorText = part(player, "error-text");
+    this.waiting = part(player, "waiting");
+    this.big = part(player, "big");
     this.flashElement = part(player, "flash");
     this.listen();
   }
@@ -38,9 +51,9 @@ export class Controls {
       const button = event.target.closest("[data-do]");
       if (button && player.contains(button)) player.run({ do: button.dataset.do });
     });
-    this["seek-input"].addEventListener("input", () => player.seekTo(this["seek-input"].value * player.duration));
+    this.seekInput.addEventListener("input", () => player.seekTo(this.seekInput.value * player.duration));
     this.seek.addEventListener("pointermove", (event) => this.showTip(event));
-    this["volume-input"].addEventListener("input", () => player.setVolume(Number(this["volume-input"].value)));
+    this.volumeInput.addEventListener("input", () => player.setVolume(Number(this.volumeInput.value)));
     for (const name of ["pointermove", "pointerdown", "keydown", "focusin"]) {
       player.addEventListener(name, (event) => this.wake(event));
     }
@@ -48,19 +61,22 @@ export class Controls {
     this.listenOnPicture();
   }
 
-  /** A click plays and a double click fills the screen; a tap shows the bar and a double tap at a side skips. */
+  /** Let a click play and a double click fill the screen, a tap show the bar and a double tap at a side skip. */
   listenOnPicture() {
     const { player } = this;
     let lastTap = 0;
-    player.video.addEventListener("click", (event) => {
+    let isTouch = false;
+    player.video.addEventListener("click", (/** @type {PointerEvent} */ event) => {
       if (player.menu.isOpen) return player.menu.close(false);
-      if (event.pointerType !== "touch") return player.run({ do: "play" });
+      isTouch = event.pointerType === "touch";
+      if (!isTouch) return player.run({ do: "play" });
       const isDouble = event.timeStamp - lastTap < DOUBLE_TAP_MS;
       lastTap = event.timeStamp;
       return isDouble ? this.onDoubleTap(event) : this.onTap();
     });
-    player.video.addEventListener("dblclick", (event) => {
-      if (event.pointerType !== "touch" && matchMedia("(hover: hover)").matches) player.run({ do: "fullscreen" });
+    // It is a MouseEvent and does not tell which pointer it came from.
+    player.video.addEventListener("dblclick", () => {
+      if (!isTouch && matchMedia("(hover: hover)").matches) player.run({ do: "fullscreen" });
     });
   }
 
@@ -91,20 +107,17 @@ export class Controls {
     if (!this.player.menu?.isOpen) this.player.classList.add("is-idle");
   }
 
-  // --- Showing --------------------------------------------------------------------
-
   showTime() {
     const { player } = this;
-    const { duration, currentTime, available } = player;
-    const share = (seconds) => (duration ? Math.min(1, seconds / duration) : 0);
+    const { duration, shownTime: currentTime, available } = player;
+    const share = (/** @type {number} */ seconds) => String(duration ? Math.min(1, seconds / duration) : 0);
     this.seek.style.setProperty("--played", share(currentTime));
     this.seek.style.setProperty("--buffered", share(player.bufferedUntil));
     this.seek.style.setProperty("--available", share(available));
     this.now.textContent = clock(currentTime);
     this.length.textContent = clock(duration);
-    const input = this["seek-input"];
+    const input = this.seekInput;
     input.value = share(currentTime);
-    input.step = duration ? String(5 / duration) : "any";
     input.setAttribute("aria-valuetext", this.words("position", { now: clock(currentTime), length: clock(duration) }));
   }
 
@@ -112,16 +125,19 @@ export class Controls {
   showTip(event) {
     const box = this.seek.getBoundingClientRect();
     const at = Math.min(1, Math.max(0, (event.clientX - box.left) / box.width));
-    this.seek.style.setProperty("--at", at);
+    this.seek.style.setProperty("--at", String(at));
     this.tip.textContent = clock(at * this.player.duration);
   }
 
   showPlaying() {
     const { video } = this.player;
-    const isPlaying = !video.paused && !video.ended;
+    const isPlaying = !this.player.paused && !video.ended;
     this.player.classList.toggle("is-playing", isPlaying);
+    this.player.classList.toggle("is-ended", video.ended);
     if (isPlaying) this.player.classList.remove("is-fresh");
-    this.name(this.play, this.words(isPlaying ? "pause" : "play"), "k");
+    const word = this.words(isPlaying ? "pause" : video.ended ? "replay" : "play");
+    this.name(this.play, word, "k");
+    this.big.setAttribute("aria-label", word);
     this.wake();
   }
 
@@ -129,9 +145,9 @@ export class Controls {
     const { video } = this.player;
     const level = video.muted ? 0 : video.volume;
     this.player.dataset.loudness = level === 0 ? "muted" : level < 0.5 ? "low" : "high";
-    this.volume.style.setProperty("--level", level);
-    this["volume-input"].value = level;
-    this["volume-input"].setAttribute("aria-valuetext", this.words("volume", { percent: Math.round(level * 100) }));
+    this.volume.style.setProperty("--level", String(level));
+    this.volumeInput.value = level;
+    this.volumeInput.setAttribute("aria-valuetext", this.words("volume", { percent: Math.round(level * 100) }));
     this.name(this.mute, this.words(level === 0 ? "unmute" : "mute"), "m");
     if (!video.muted) this.unmute.hidden = true;
   }
@@ -146,7 +162,10 @@ export class Controls {
     button.title = `${label} (${key})`;
   }
 
-  /** @param {string} sentence empty: only the ring */
+  /**
+   * @param {boolean} isWaiting
+   * @param {string} [sentence] empty: only the ring
+   */
   showWaiting(isWaiting, sentence = "") {
     this.player.classList.toggle("is-waiting", isWaiting);
     if (this.waiting.textContent !== sentence) this.waiting.textContent = sentence;
@@ -155,12 +174,12 @@ export class Controls {
   /** @param {string} sentence empty: no error */
   showError(sentence) {
     this.error.hidden = !sentence;
-    this["error-text"].textContent = sentence;
+    this.errorText.textContent = sentence;
     if (sentence) this.showWaiting(false);
   }
 
   /**
-   * Say for a moment what a key did.
+   * Show the effect of a key for a moment.
    * @param {string} text
    * @param {string} [icon]
    */

@@ -1,14 +1,14 @@
 /**
- * Messages that fly over the picture from right to left. Only transforms are
- * animated, a lane holds one message at a time, and what finds no lane is left out:
- * the chat beside it has everything.
+ * Messages that fly over the frames from right to left. Only transforms are animated,
+ * a lane holds one message at a time, and a message without a free lane is left out:
+ * the chat beside it has all of them.
  */
 
 import { Lanes } from "#player/lanes";
 
 const FLIGHT_MS = 8000;
 const LINE = 1.45; // of the letters' height
-const COVERED = 0.6; // of the picture, from above
+const COVERED = 0.6; // of the frame, from above
 const MOST_AT_ONCE = 60;
 const LONGEST = 100; // letters
 
@@ -37,13 +37,14 @@ export class Danmaku {
   measure() {
     this.room = this.layer.clientWidth;
     this.lineHeight = Number.parseFloat(getComputedStyle(this.layer).fontSize) * LINE;
-    this.lanes.resize(Math.max(1, Math.floor((this.layer.clientHeight * COVERED) / this.lineHeight)));
+    this.rowCount = Math.max(1, Math.floor(this.layer.clientHeight / this.lineHeight));
+    this.lanes.resize(Math.max(1, Math.floor(this.rowCount * COVERED)));
   }
 
   /**
-   * @param {{id: string, username: string, text: string, isOwn?: boolean}} message
+   * @param {{id: string, text: string, username?: string, isOwn?: boolean}} message
    */
-  show({ id, username, text, isOwn = false }) {
+  show({ id, text, username = "", isOwn = false }) {
     if (!this.isOn || document.hidden || !this.room || this.layer.childElementCount >= MOST_AT_ONCE) return;
     const flying = document.createElement("span");
     flying.textContent = text.slice(0, LONGEST);
@@ -54,7 +55,7 @@ export class Danmaku {
     const width = flying.offsetWidth;
     const lane = this.lanes.take({ width, room: this.room, flight_ms: FLIGHT_MS });
     if (lane < 0) return flying.remove();
-    flying.style.insetBlockStart = `${lane * this.lineHeight}px`;
+    flying.style.setProperty("--row", String(lane));
     const from = `translateX(${this.room}px)`;
     const flight = flying.animate([{ transform: from }, { transform: `translateX(${-width}px)` }], FLIGHT_MS);
     flight.onfinish = () => flying.remove();
@@ -62,11 +63,11 @@ export class Danmaku {
   }
 
   /**
-   * What a moderator took away does not fly on.
-   * @param {{id?: string, username?: string}} what
+   * Remove the messages that a moderator removed, by message or by person.
+   * @param {{id?: string, username?: string}} removed
    */
   remove({ id, username }) {
-    for (const flying of [...this.layer.children]) {
+    for (const flying of /** @type {HTMLElement[]} */ ([...this.layer.children])) {
       if (flying.dataset.id === id || (username && flying.dataset.username === username)) flying.remove();
     }
   }

@@ -1,10 +1,10 @@
 /**
- * Gets the stream into the ``<video>``: hls.js where it runs, the browser's own
- * HLS elsewhere (iPhones).
+ * The loading of a stream into the ``<video>``: by hls.js, or by the browser's own HLS
+ * if hls.js does not run (iPhones).
  *
- * While a video is being encoded its playlists grow and hls.js takes it for a
- * live stream. It is none: it begins at the beginning, and one may seek in it.
- * When the playlists end, everything goes on as it was.
+ * While a video is being encoded its playlists grow, and hls.js takes it for a live
+ * stream. The engine begins at the beginning and lets one seek, and the end of the
+ * playlists changes nothing.
  */
 
 import Hls from "hls.js";
@@ -13,6 +13,9 @@ import { backoff } from "#lib/backoff";
 import { Attempts } from "#player/attempts";
 
 const MAX_TRIES = 5;
+// hls.js declares the end of a stream only once its audio plays, and a browser that has so
+// little left before the end waits for that declaration before it plays.
+const LAST_S = 0.5;
 const RENEW_AFTER_MS = 60_000; // signed URLs live for hours: twice in a minute is another trouble
 
 /** @typedef {{id: number, label: string, side: number}} Choice  ``side``: the short one, in pixels */
@@ -21,7 +24,7 @@ export class Engine {
   /**
    * @param {HTMLVideoElement} video
    * @param {{src: string, bandwidth: number, side: number, onChange: () => void, onTrouble: (word: string) => void}} options
-   *   ``onTrouble("")`` takes a sentence back
+   *   ``onTrouble("")``: the trouble is over
    */
   constructor(video, { src, bandwidth, side, onChange, onTrouble }) {
     this.video = video;
@@ -41,7 +44,7 @@ export class Engine {
     window.addEventListener("online", () => this.hls?.startLoad());
   }
 
-  /** @param {number} position in seconds */
+  /** @param {number} position in seconds; below 0: at the live edge */
   load(position) {
     this.close();
     if (Hls.isSupported()) this._loadWithHls(position);
@@ -51,12 +54,25 @@ export class Engine {
 
   close() {
     clearTimeout(this.timer);
+    this.native?.abort();
     if (this.hls && this.hls.bandwidthEstimate) this.bandwidth = this.hls.bandwidthEstimate;
     this.hls?.destroy();
     this.hls = null;
   }
 
-  /** Fetch the playlists anew and go on where we are: their signed URLs are fresh then. */
+  /** Close for good. */
+  end() {
+    this.close();
+  }
+
+  /** Begin anew after the person asked for it. */
+  retry() {
+    this.tries = 0;
+    this.reload();
+    this.video.play().catch(() => {});
+  }
+
+  /** Fetch the playlists anew, with freshly signed URLs, and go on at the same position. */
   reload() {
     const { currentTime, paused, playbackRate } = this.video;
     this.load(currentTime);
@@ -64,22 +80,27 @@ export class Engine {
     if (!paused) this.video.play().catch(() => {});
   }
 
-  // --- Choices ----------------------------------------------------------------
-
   /** @returns {Choice[]} best first */
   get qualities() {
-    const levels = this.hls?.levels ?? [];
-    const choices = levels.map((level, id) => {
+    const known = this._levels().filter((choice) => choice.side > 0).sort((a, b) => b.side - a.side || b.id - a.id);
+    // A broadcast that went on at another size lists a size twice: the better one is meant.
+    return known.filter((choice, at) => known.findIndex((other) => other.label === choice.label) === at);
+  }
+
+  /** @returns {Choice[]} all levels of hls.js, in its order */
+  _levels() {
+    return (this.hls?.levels ?? []).map((level, id) => {
       const side = Math.min(level.width, level.height) || level.height;
       const rate = Math.round(level.frameRate ?? 0);
       return { id, side, label: `${side}p${rate > 31 ? rate : ""}` };
     });
-    return choices.filter((choice) => choice.side > 0).sort((a, b) => b.side - a.side);
   }
 
-  /** The quality that is on the screen; -1 before there is one. */
+  /** The id of the shown quality, also where its size is listed twice; -1 before there is one. */
   get quality() {
-    return this.hls?.currentLevel ?? -1;
+    const shown = this.hls?.currentLevel ?? -1;
+    const label = this._levels()[shown]?.label;
+    return this.qualities.find((choice) => choice.label === label)?.id ?? shown;
   }
 
   get isAutomatic() {
@@ -97,7 +118,7 @@ export class Engine {
 
   /** @param {number} level -1: automatic */
   _switchTo(level) {
-    this.hls.nextLevel = level; // what is buffered of another quality is fetched anew
+    this.hls.nextLevel = level; // the buffered part in another quality is fetched anew
   }
 
   get audioTracks() {
@@ -112,14 +133,14 @@ export class Engine {
     if (this.hls) this.hls.audioTrack = id;
   }
 
-  // --- hls.js ---------------------------------------------------------------------
-
   /** @param {number} position */
   _loadWithHls(position) {
     const hls = new Hls({
       backBufferLength: 60,
       capLevelToPlayerSize: true,
       enableWorker: true,
+      // Near the end hls.js would take the next segment for the one it needs, and wait for the one before it.
+      maxFragLookUpTolerance: 0.02,
       ...this._config(position),
       ...(this.bandwidth ? { abrEwmaDefaultEstimate: this.bandwidth } : {}),
     });
@@ -131,8 +152,15 @@ export class Engine {
       hls.on(event, () => this.onChange());
     }
     hls.on(Hls.Events.ERROR, (_event, error) => this._onError(error));
+    if (position > 0) this.video.addEventListener("seeking", () => this._beginBeforeEnd(), { once: true });
     hls.loadSource(this.src);
     hls.attachMedia(this.video);
+  }
+
+  /** Begin LAST_S before the end where the start position is closer to it. */
+  _beginBeforeEnd() {
+    const latest = this.video.duration - LAST_S;
+    if (latest > 0 && this.video.currentTime > latest) this.video.currentTime = latest;
   }
 
   /**
@@ -168,7 +196,7 @@ export class Engine {
     return this._tryAgain("decode", () => this.reload());
   }
 
-  /** A signed URL has run out, as after a night with the lid closed. */
+  /** Fetch freshly signed URLs: these have run out, as after a night of standby. */
   _renew() {
     const now = performance.now();
     if (now - this.renewedAt < RENEW_AFTER_MS) return this.onTrouble("gone");
@@ -176,7 +204,7 @@ export class Engine {
     return this.reload();
   }
 
-  /** The browser could not decode: twice we start its decoder anew. */
+  /** Start the decoder of the browser anew, twice at most. */
   _recover() {
     if (this.recoveries.allow()) this.hls.recoverMediaError();
     else this._giveUp("decode");
@@ -194,7 +222,7 @@ export class Engine {
   }
 
   /**
-   * @param {string} word what to say when trying no longer helps
+   * @param {string} word the sentence after the last try
    * @param {() => void} act
    */
   _tryAgain(word, act) {
@@ -206,20 +234,28 @@ export class Engine {
     return undefined;
   }
 
-  // --- The browser's own ------------------------------------------------------------
-
   /** @param {number} position */
   _loadNatively(position) {
     const { video } = this;
-    video.src = this.src;
+    this.native = new AbortController();
+    /**
+     * @param {string} name
+     * @param {() => void} act
+     * @param {boolean} [once]
+     */
+    const on = (name, act, once = false) => video.addEventListener(name, act, { signal: this.native.signal, once });
     const onStart = () => {
       this._grow(!Number.isFinite(video.duration));
-      if (position) video.currentTime = position;
+      // A browser begins a growing playlist near its end: right for a broadcast, wrong for a
+      // video that is still being encoded.
+      if (position >= 0 && video.currentTime !== position) video.currentTime = position;
       this.onChange();
     };
-    video.addEventListener("loadedmetadata", onStart, { once: true });
-    video.addEventListener("durationchange", () => this._grow(!Number.isFinite(video.duration)));
-    video.addEventListener("error", () => this._onNativeError(), { once: true });
+    on("loadedmetadata", onStart, true);
+    on("durationchange", () => this._grow(!Number.isFinite(video.duration)));
+    on("playing", () => this._recovered());
+    on("error", () => this._onNativeError(), true);
+    video.src = this.src;
   }
 
   _onNativeError() {

@@ -1,6 +1,6 @@
 /**
- * Tells the server that someone watches: after every so many seconds of playing,
- * not of being open. The server gives a session with the first report and counts by it.
+ * Reports to the server that somebody watches, after a number of seconds of playing.
+ * The server gives a session with the first response and counts by it.
  */
 
 export const EVERY_S = 10;
@@ -22,7 +22,7 @@ export class Heartbeat {
   }
 
   /**
-   * The playhead moved on; ``position`` in seconds.
+   * Count the time since the last tick; ``position`` in seconds.
    * @param {number} position
    */
   tick(position) {
@@ -32,14 +32,14 @@ export class Heartbeat {
     if (this.played >= this.every_s) this.report(position);
   }
 
-  /** Paused, waiting, seeking: time goes by and nothing is watched. */
+  /** Stop counting: nothing is watched during a pause, a wait or a seek. */
   rest() {
     this.lastTick = null;
   }
 
   /**
-   * The video ended, or the page goes away. A first report stands for ten
-   * seconds, so an unfinished one is sent only for a video that is shorter.
+   * Send the last report: the video ended, or the page goes away. A first report stands
+   * for ten seconds, so an unfinished one is sent only for a shorter video.
    * @param {number} position
    * @param {number} duration
    */
@@ -60,7 +60,7 @@ export class Heartbeat {
       const answer = await this.send(this.session ? { ...report, session: this.session } : report, isLast);
       if (answer?.session) this.session = answer.session;
     } catch {
-      // A view that could not be told is not worth a word.
+      // A report that fails is not worth a message.
     }
   }
 }

@@ -31,7 +31,7 @@ test("ten seconds of playing are one report, and the session comes along", async
   assert.equal(sent[1].session, "signed");
 });
 
-test("a pause is not watched", async () => {
+test("pause is not watched", async () => {
   const { sent, heart, time, play } = begin();
   await play(6);
   heart.rest();
@@ -40,7 +40,7 @@ test("a pause is not watched", async () => {
   assert.equal(sent.length, 0);
 });
 
-test("a gap counts no longer than a tick may take", async () => {
+test("gap counts no longer than a tick may take", async () => {
   const { sent, heart, time } = begin();
   for (let i = 0; i < 6; i += 1) {
     heart.tick(i);
@@ -49,7 +49,7 @@ test("a gap counts no longer than a tick may take", async () => {
   assert.equal(sent.length, 0);
 });
 
-test("a short video that was watched is told at its end, a glance is not", async () => {
+test("short video that was watched is told at its end, a glance is not", async () => {
   const watched = begin();
   await watched.play(6);
   watched.heart.finish(9, 9);
@@ -61,7 +61,7 @@ test("a short video that was watched is told at its end, a glance is not", async
   assert.equal(glanced.sent.length, 0);
 });
 
-test("a report that fails stops nothing", async () => {
+test("report that fails stops nothing", async () => {
   const heart = new Heartbeat({ send: async () => Promise.reject(new Error("offline")), now: () => 0 });
   await heart.report(10);
   assert.equal(heart.session, "");

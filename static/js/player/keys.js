@@ -1,4 +1,4 @@
-/** What a key means to the player: nothing here knows a browser. */
+/** The commands of keys, without a browser. */
 
 /**
  * @typedef {{do: string, value?: number}} Command
@@ -43,7 +43,7 @@ export function commandOf({ key, ctrlKey, metaKey, altKey }) {
 export const SPEEDS = [0.25, 0.5, 0.75, 1, 1.25, 1.5, 1.75, 2];
 
 /**
- * The next speed up or down.
+ * Return the next speed up or down.
  * @param {number} speed
  * @param {number} step
  */

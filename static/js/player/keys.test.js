@@ -3,7 +3,7 @@ import { test } from "node:test";
 
 import { commandOf, nextSpeed } from "#player/keys";
 
-test("keys mean what they mean elsewhere", () => {
+test("keys have the commands of other players", () => {
   assert.deepEqual(commandOf({ key: " " }), { do: "play" });
   assert.deepEqual(commandOf({ key: "K" }), { do: "play" });
   assert.deepEqual(commandOf({ key: "j" }), { do: "skip", value: -10 });
@@ -12,7 +12,7 @@ test("keys mean what they mean elsewhere", () => {
   assert.deepEqual(commandOf({ key: ">" }), { do: "faster", value: 1 });
 });
 
-test("the browser's own keys stay its own", () => {
+test("browser's own keys stay its own", () => {
   assert.equal(commandOf({ key: "f", ctrlKey: true }), null);
   assert.equal(commandOf({ key: "l", metaKey: true }), null);
   assert.equal(commandOf({ key: "Tab" }), null);

@@ -14,10 +14,12 @@ import { Attempts } from "#player/attempts";
 import { Engine } from "#player/engine";
 import { CATCH_UP_EVERY_MS, dateAt, isBehind, positionAt, windowOf } from "#player/live-timeline";
 import { Pace } from "#player/pace";
+import { StallMargin } from "#player/stall-margin";
 import { bufferedEnd } from "#player/timeline";
 
 const NEAR_RECORDED_EDGE_S = 6; // the recording's last segments are still on their way
-const STALL_COSTS_S = 0.25; // more distance after each stall, where hls.js would take a second
+const STEADY_SEGMENTS = 4; // behind the edge, where nobody asked for low latency
+const NATIVE_EDGE_S = 10; // browsers play some segments behind the end of the seekable part
 const FIRST_S = 0.001; // hls.js takes 0 for "wherever you like"
 
 export class LiveEngine extends Engine {
@@ -32,12 +34,13 @@ export class LiveEngine extends Engine {
     this.startedAt = options.startedAt; // ms since 1970
     this.isLowLatency = options.isLowLatency;
     this.onLost = options.onLost;
-    this.isAtEdge = true; // where the person wants to be
+    this.isAtEdge = true; // the choice of the person
     this.isInterrupted = false; // the broadcast waits for its signal, and so do we
     this.isMoving = false; // to a date that was asked for, once there is a picture
     this.clockOffset = 0; // the edge's date minus our clock, ms
     this.rebuilds = new Attempts({ most: 4, within_ms: 60_000 });
     this.pace = new Pace({ isLowLatency: options.isLowLatency });
+    this.margin = new StallMargin(options.isLowLatency ? { step_s: 0.25, most_s: 2 } : { step_s: 1, most_s: 4 });
     this.pacer = setInterval(() => this._pace(), CATCH_UP_EVERY_MS);
   }
 
@@ -46,24 +49,30 @@ export class LiveEngine extends Engine {
     this.video.playbackRate = 1;
   }
 
-  /** For good. */
   end() {
     clearInterval(this.pacer);
-    this.close();
+    super.end();
+  }
+
+  retry() {
+    this.goLive();
+    this.resume();
   }
 
   get isRecorded() {
     return this.src === this.dvr && this.dvr !== "";
   }
 
-  // --- Time -------------------------------------------------------------------
-
   get fragments() {
     return this.hls?.latestLevelDetails?.fragments ?? [];
   }
 
-  /** When what is on the screen happened, ms since 1970; null before it is known. */
+  /**
+   * The date of the frame that is shown, ms since 1970; null before it is known.
+   * @returns {?number}
+   */
   get date() {
+    if (!this.hls) return this._nativeDate;
     const { currentTime } = this.video;
     const date = dateAt(this.fragments, currentTime);
     // A recording whose playlists name no dates begins with the broadcast.
@@ -71,17 +80,39 @@ export class LiveEngine extends Engine {
     return date;
   }
 
-  /** The date of the newest picture there is. */
+  /**
+   * The date according to Safari, which knows the date of the beginning; other browsers are taken to be at the edge.
+   * @returns {?number}
+   */
+  get _nativeDate() {
+    const { video } = this;
+    if (video.readyState < HTMLMediaElement.HAVE_METADATA) return null;
+    if (this.isRecorded) return this.startedAt + video.currentTime * 1000;
+    const beginning = video.getStartDate?.().getTime() ?? Number.NaN;
+    return Number.isFinite(beginning) ? beginning + video.currentTime * 1000 : this.edgeDate - (this.latency || 0) * 1000;
+  }
+
+  /** The date of the newest frame. */
   get edgeDate() {
     return Date.now() + this.clockOffset;
   }
 
-  /** Seconds between the camera and the screen, as far as the playlists tell; NaN before they do. */
+  /**
+   * Seconds between camera and screen according to the playlists; NaN before they are loaded.
+   * @returns {number}
+   */
   get latency() {
     if (this.isRecorded) return this.date ? (this.edgeDate - this.date) / 1000 : Number.NaN;
     // hls.js's own figure is as old as the last "timeupdate": after a seek, wrong.
     const details = this.hls?.latestLevelDetails;
-    return details ? details.edge + details.age - this.video.currentTime : Number.NaN;
+    if (details) return details.edge + details.age - this.video.currentTime;
+    return this.hls ? Number.NaN : this._nativeEdge - this.video.currentTime;
+  }
+
+  /** The end of the part that the browser's own player can seek, in seconds; NaN before it is known. */
+  get _nativeEdge() {
+    const { seekable } = this.video;
+    return seekable.length ? seekable.end(seekable.length - 1) : Number.NaN;
   }
 
   get target() {
@@ -96,8 +127,6 @@ export class LiveEngine extends Engine {
     return bufferedEnd(this.video.buffered, this.video.currentTime) - this.video.currentTime;
   }
 
-  // --- Where to be ----------------------------------------------------------------
-
   goLive() {
     this.isAtEdge = true;
     this.wantedDate = null;
@@ -109,12 +138,13 @@ export class LiveEngine extends Engine {
   }
 
   _moveToNativeEdge() {
-    const { seekable } = this.video;
-    if (!this.hls && seekable.length) this.video.currentTime = seekable.end(seekable.length - 1);
+    if (this.hls) return;
+    if (Number.isFinite(this._nativeEdge)) this.video.currentTime = this._nativeEdge;
+    else this._open(this.live, -1);
   }
 
   /**
-   * Go to what happened at ``date``, from the live window or the recording.
+   * Go to ``date``, in the live window or in the recording.
    * @param {number} date
    */
   seekToDate(date) {
@@ -124,7 +154,7 @@ export class LiveEngine extends Engine {
     if (isAtHand) {
       this.video.currentTime = position;
     } else if (this.isRecorded || !this.dvr) {
-      // After what is recorded so far, or a broadcast that is not recorded.
+      // After the recorded part, or in a broadcast that is not recorded.
       this._openLiveAt(date);
     } else {
       this.wantedDate = date;
@@ -137,7 +167,7 @@ export class LiveEngine extends Engine {
   }
 
   /**
-   * Where ``date`` plays; before the live window, where the recording has it, -Infinity.
+   * Return the position of ``date``; -Infinity if it is before the live window and recorded.
    * @param {number} date
    */
   _positionAt(date) {
@@ -160,19 +190,19 @@ export class LiveEngine extends Engine {
     return Math.max(FIRST_S, (date - this.startedAt) / 1000);
   }
 
-  /** Where to go on after trouble: at the edge, unless somebody is elsewhere. */
+  /** The position to go on at after trouble: the edge, or the position in the recording. */
   get _here() {
     return this.isRecorded ? Math.max(FIRST_S, this.video.currentTime) : -1;
   }
 
   /** @param {number} position */
   _isRecordedAt(position) {
-    return position < (this.hls?.latestLevelDetails?.edge ?? 0) - 1;
+    return position < (this.hls ? (this.hls.latestLevelDetails?.edge ?? 0) : this._nativeEdge || 0) - 1;
   }
 
   /** @param {number} date */
   _openLiveAt(date) {
-    if (!this.isRecorded) return this.goLive();
+    if (!this.isRecorded || !this.hls) return this.goLive();
     this.wantedDate = date;
     return this._open(this.live, -1);
   }
@@ -190,7 +220,7 @@ export class LiveEngine extends Engine {
     this.onChange();
   }
 
-  /** Going on after a pause: what was on the screen may have left the live window. */
+  /** Go on after a pause: the position may have left the live window. */
   goOn() {
     const isGone = !this.isRecorded && this.fragments.length > 0 && this.video.currentTime < this._window.start;
     const date = this.date;
@@ -198,58 +228,66 @@ export class LiveEngine extends Engine {
     else if (isGone) this.goLive();
   }
 
-  /** Whoever stops the picture wants to see this picture next, and not a later one. */
+  /** Stay at this frame: after a pause it is the next one to show. */
   hold() {
     this.isAtEdge = false;
     this.pace.hold();
   }
 
-  /** The signal is gone: keep the last picture and only ask now and then. */
+  /** Keep the last frame and ask rarely: the signal is gone. */
   interrupt() {
     this.isInterrupted = true;
   }
 
-  /** The broadcast is on again: look at once, whatever we were waiting for. */
+  /** Ask at once: the broadcast is on again. */
   resume() {
     clearTimeout(this.timer);
-    if (this.isInterrupted) {
-      this.pace.returns();
-      this._forgetStall();
-    }
+    const wasInterrupted = this.isInterrupted;
     this.isInterrupted = false;
     this.tries = 0;
-    this._resume();
+    if (wasInterrupted) {
+      this.pace.returns();
+      this.margin.forget(); // that stall was not the network's
+    }
+    if (this.hls) this._resume();
+    else if (wasInterrupted && this.isAtEdge && !this.isRecorded) this._open(this.live, -1);
   }
 
-  /** hls.js keeps more distance after a stall; this one was not the network's. */
-  _forgetStall() {
-    const { partHoldBack } = this.hls?.latestLevelDetails ?? {};
-    if (!this.isRecorded && this.isLowLatency && partHoldBack) this.hls.targetLatency = partHoldBack;
+  /** Fetch the playlists anew: at the edge, unless the person is somewhere in the recording. */
+  reload() {
+    if (this.isRecorded) super.reload();
+    else this._open(this.src, this._here);
   }
 
-  // --- hls.js -----------------------------------------------------------------------
-
+  /** @param {number} position */
   _config(position) {
     if (this.isRecorded) return super._config(position);
-    const shared = { backBufferLength: 30, startPosition: position, maxLiveSyncPlaybackRate: 1 };
+    const shared = { backBufferLength: 30, startPosition: position, maxLiveSyncPlaybackRate: 1, liveSyncOnStallIncrease: 0 };
     // The hold back that the playlist asks for; or some seconds, whole segments only.
     return this.isLowLatency
-      ? { ...shared, lowLatencyMode: true, liveSyncOnStallIncrease: STALL_COSTS_S }
-      : { ...shared, lowLatencyMode: false, liveSyncDurationCount: 4 };
+      ? { ...shared, lowLatencyMode: true }
+      : { ...shared, lowLatencyMode: false, liveSyncDurationCount: STEADY_SEGMENTS };
   }
 
-  /** Near the edge the buffer is shorter than fetching it anew would take. */
+  /**
+   * Switch without fetching the buffer anew: near the edge it is shorter than that would take.
+   * @param {number} level
+   */
   _switchTo(level) {
     if (this.isRecorded) super._switchTo(level);
     else this.hls.loadLevel = level;
   }
 
+  /** @param {number} position */
   _loadWithHls(position) {
     super._loadWithHls(position);
     this.hls.on(Hls.Events.LEVEL_UPDATED, (_event, { details }) => this._onPlaylist(details));
   }
 
-  /** A live playlist grows as well, and is no video that is being encoded. */
+  /**
+   * Ignore the growth of a live playlist: nothing is being encoded behind it.
+   * @param {boolean} isGrowing
+   */
   _grow(isGrowing) {
     if (this.isRecorded) super._grow(isGrowing);
   }
@@ -272,9 +310,10 @@ export class LiveEngine extends Engine {
     else this.video.addEventListener("loadeddata", move, { once: true });
   }
 
-  /** Five times a second: stay where the person wants to be. */
+  /** Keep the position that the person chose; runs five times a second. */
   _pace() {
     const { video, hls } = this;
+    if (!hls && !this.isRecorded && !video.paused) this.isAtEdge ||= this.latency < NATIVE_EDGE_S;
     // On the way to an earlier picture the playhead may stand at the edge for a moment.
     if (!hls || video.paused || video.seeking || this.wantedDate || this.isMoving) return;
     if (this.isRecorded) {
@@ -282,32 +321,46 @@ export class LiveEngine extends Engine {
       return;
     }
     if (video.readyState < HTMLMediaElement.HAVE_FUTURE_DATA) return;
-    // What still counts as live is kept live; after a short pause, too.
+    this.margin.calm();
+    this._aim();
+    // A player that counts as live is kept live, also after a short pause.
     this.isAtEdge ||= Number.isFinite(this.latency) && !this.isBehind;
     const { rate, jumps } = this.isAtEdge ? this.pace.decide(this) : { rate: 1, jumps: false };
     if (jumps && hls.liveSyncPosition) video.currentTime = hls.liveSyncPosition;
     if (video.playbackRate !== rate) video.playbackRate = rate;
   }
 
-  /** Whoever reaches the end of what is recorded goes on in the live window. */
+  /** Tell hls.js the distance from the edge: the hold back of the playlist, and more after stalls. */
+  _aim() {
+    const details = this.hls.latestLevelDetails;
+    if (!details) return;
+    const holdBack = this.isLowLatency ? details.partHoldBack || details.holdBack : STEADY_SEGMENTS * details.targetduration;
+    const target = holdBack + this.margin.seconds;
+    if (holdBack && Math.abs(target - this.target) > 0.01) this.hls.targetLatency = target;
+  }
+
+  /** Go on in the live window at the end of the recorded part. */
   _returnFromRecording() {
     const { edge, live } = this.hls.latestLevelDetails ?? {};
     const date = this.date;
     if (live && date && edge - this.video.currentTime < NEAR_RECORDED_EDGE_S) this._openLiveAt(date);
   }
 
-  // --- When something is wrong ----------------------------------------------------------
-
+  /** @param {import("hls.js").ErrorData} error */
   _onError(error) {
     const status = error.response?.code ?? 0;
     if (this.isRecorded && status === 403) return this._renew();
+    if (error.details === Hls.ErrorDetails.BUFFER_STALLED_ERROR && !this.isRecorded && !this.isInterrupted) this.margin.stalled();
     if (!error.fatal) return undefined;
     if (error.type === Hls.ErrorTypes.NETWORK_ERROR) return this._wait(() => this._resume());
     if (error.type === Hls.ErrorTypes.MEDIA_ERROR) return this._recover();
     return this._wait(() => this._open(this.src, this._here));
   }
 
-  /** One broken part must not end a broadcast: leave it behind, but not for ever. */
+  /**
+   * Skip a broken part, a few times: it must not end the broadcast.
+   * @param {string} word
+   */
   _giveUp(word) {
     if (this.rebuilds.allow()) this._wait(() => this._open(this.src, this._here));
     else super._giveUp(word);
@@ -319,20 +372,16 @@ export class LiveEngine extends Engine {
     this.onTrouble(navigator.onLine ? "waiting" : "offline");
     this.onLost();
     clearTimeout(this.timer);
-    this.timer = setTimeout(() => this.hls && act(), backoff(this.tries, { first: 250, most: 4000 }));
+    this.timer = setTimeout(act, backoff(this.tries, { first: 250, most: 4000 })); // closing the engine clears it
   }
 
   _resume() {
-    if (!this.hls) return;
     // Playlists that were refused once are not asked for again by themselves.
     if (this.hls.levels.length && (this.isInterrupted || this.tries < 4)) this.hls.startLoad(this.isAtEdge ? -1 : Math.max(FIRST_S, this.video.currentTime));
     else this._open(this.src, this._here);
   }
 
   _onNativeError() {
-    this.onLost();
-    this.tries += 1;
-    clearTimeout(this.timer);
-    this.timer = setTimeout(() => this.reload(), backoff(this.tries, { first: 500, most: 4000 }));
+    this._wait(() => this.reload());
   }
 }

@@ -1,10 +1,10 @@
-/** Where one stands in a broadcast, and how to stay near its edge: nothing here knows a browser. */
+/** Dates and positions in a broadcast, and the pace near its edge, without a browser. */
 
 /** @typedef {{start: number, duration: number, programDateTime: ?number}} Fragment  seconds, and ms since 1970 */
 
 /**
- * When what plays at ``position`` happened, in ms since 1970; null where the
- * playlist names no dates. After the last fragment time simply goes on.
+ * Return the date of ``position`` in ms since 1970; null if the playlist has no dates.
+ * After the last fragment, time goes on.
  * @param {Fragment[]} fragments
  * @param {number} position
  * @returns {?number}
@@ -16,8 +16,8 @@ export function dateAt(fragments, position) {
 }
 
 /**
- * Where what happened at ``date`` plays; null when it is before the first
- * fragment. Inside a gap (the signal was gone) it is where the picture comes back.
+ * Return the position of ``date``; null before the first fragment. Inside a gap (the
+ * signal was gone) it is the end of the gap.
  * @param {Fragment[]} fragments
  * @param {number} date
  * @returns {?number}
@@ -31,12 +31,12 @@ export function positionAt(fragments, date) {
   return isGap ? known[at + 1].start : known[at].start + inside;
 }
 
-const MARGIN_S = 3; // what the window drops before we could load it
+const MARGIN_S = 3; // fragments that the window may drop before they are loaded
 const YOUNG_S = 12; // it drops nothing for at least as long again
 
 /**
- * From where on the live window still has what a player asks for, in seconds, and
- * whether that is everything since the broadcast began. NaN before it is known.
+ * Return the position from which the live window can be loaded, in seconds, and whether
+ * the window holds the whole broadcast. NaN before it is known.
  * @param {?{fragments: Fragment[], startSN: number, edge: number}} details
  */
 export function windowOf(details) {
@@ -50,7 +50,7 @@ const TOLERATED_S = 0.08;
 const NEEDED_S = 0.35; // buffered; with less, hurrying would stall
 
 /**
- * How fast to play so that the delay returns to its target. hls.js's own catching
+ * Return the speed at which the delay returns to its target. hls.js's own catching
  * up needs more buffer than a stream of 200 ms parts ever has.
  * @param {{latency: number, target: number, buffered: number}} now seconds
  */
@@ -63,7 +63,7 @@ export function catchUpRate({ latency, target, buffered }) {
 const BEHIND_S = 4;
 
 /**
- * Whether one has fallen so far behind that "live" would be untrue.
+ * Return whether the delay is so long that "live" would be untrue.
  * @param {{latency: number, target: number}} now
  */
 export function isBehind({ latency, target }) {
@@ -71,7 +71,7 @@ export function isBehind({ latency, target }) {
 }
 
 /**
- * "0.8 s", "12 s": the delay in the page's figures; empty before it is known.
+ * Return the number of the delay in seconds, as "0.8" or "12"; empty before it is known.
  * @param {number} latency
  */
 export function delayFigure(latency) {

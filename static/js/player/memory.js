@@ -1,4 +1,4 @@
-/** What the player remembers: how someone likes to watch, and where they stopped. */
+/** The memory of the player: volume, speed, quality and captions, and the last position of each video. */
 
 import { forget, recall, remember } from "#lib/store";
 
@@ -27,7 +27,7 @@ export function noteTaste(change) {
  * @param {number} duration
  */
 export function notePosition(video, position, duration) {
-  const known = recall("positions", {});
+  const known = recall("positions", /** @type {Record<string, number>} */ ({}));
   delete known[video]; // the newest stands last
   if (duration > RESUME_FROM_S && position > 5 && position < duration * NEAR_END) known[video] = Math.floor(position);
   const kept = Object.entries(known).slice(-POSITIONS_KEPT);
@@ -40,5 +40,5 @@ export function notePosition(video, position, duration) {
  * @returns {number}
  */
 export function positionOf(video) {
-  return recall("positions", {})[video] ?? 0;
+  return recall("positions", /** @type {Record<string, number>} */ ({}))[video] ?? 0;
 }

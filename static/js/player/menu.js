@@ -5,6 +5,9 @@
  * @typedef {{label: string, isChosen: boolean, act: () => void}} Item
  */
 
+// As in player.css: below that a list does not fit into the player.
+const SHEET = "(width < 600px) or (height < 480px)";
+
 export class Menu {
   /**
    * @param {HTMLElement} element
@@ -29,8 +32,11 @@ export class Menu {
     else this.open();
   }
 
+  /** Open beside the button, or on small screens as a sheet in the top layer, because it is taller than the player. */
   open() {
     this.element.hidden = false;
+    this.element.popover = matchMedia(SHEET).matches ? "manual" : null;
+    if (this.element.popover) this.element.showPopover();
     this.opener.setAttribute("aria-expanded", "true");
     this.showGroups();
   }
@@ -38,6 +44,7 @@ export class Menu {
   /** @param {boolean} [givesFocusBack] */
   close(givesFocusBack = true) {
     if (!this.isOpen) return;
+    if (this.element.popover) this.element.hidePopover();
     this.element.hidden = true;
     this.opener.setAttribute("aria-expanded", "false");
     if (givesFocusBack) this.opener.focus({ preventScroll: true });
@@ -106,13 +113,16 @@ export class Menu {
    */
   show(rows, focused) {
     this.element.replaceChildren(...rows);
-    rows[focused].focus({ preventScroll: true });
+    const row = rows[focused];
+    // The page must not scroll, as it would for a focus of its own accord.
+    this.element.scrollTop = row.offsetTop - (this.element.clientHeight - row.offsetHeight) / 2;
+    row.focus({ preventScroll: true });
   }
 
   /** @param {KeyboardEvent} event */
   onKey(event) {
-    const rows = [...this.element.children];
-    const at = rows.indexOf(document.activeElement);
+    const rows = /** @type {HTMLElement[]} */ ([...this.element.children]);
+    const at = rows.findIndex((row) => row === document.activeElement);
     const to = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: rows.length - 1 }[event.key];
     if (to !== undefined) rows.at(to % rows.length).focus();
     else if (event.key === "ArrowRight" && rows[at]?.hasAttribute("aria-haspopup")) rows[at].click();

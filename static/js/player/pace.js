@@ -1,4 +1,4 @@
-/** How fast to play near the edge of a broadcast, and when to jump to it: nothing here knows a browser. */
+/** The speed near the edge of a broadcast, and jumps to it, without a browser. */
 
 import { Attempts } from "#player/attempts";
 import { catchUpRate } from "#player/live-timeline";
@@ -17,14 +17,15 @@ export class Pace {
     this.jumps = new Attempts({ most: 1, within_ms: 10_000, now });
   }
 
-  /** Somebody stopped the picture, and wants to see this picture next. */
+  /** Use up the jump: after a pause the next frame is the one to show. */
   hold() {
     this.jumps.allow();
   }
 
-  /** The signal is back after a gap. */
+  /** Allow one jump: the signal is back after a gap. */
   returns() {
     this.isReturning = true;
+    this.jumps.forget();
   }
 
   /**

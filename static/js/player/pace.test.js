@@ -10,7 +10,7 @@ function begin(isLowLatency = true) {
   return { time, pace: new Pace({ isLowLatency, now: () => time.now }) };
 }
 
-test("a little late is hurried, and on time is not", () => {
+test("little late is hurried, and on time is not", () => {
   const { pace } = begin();
   assert.deepEqual(pace.decide(late(0.05)), { rate: 1, jumps: false });
   const { rate, jumps } = pace.decide(late(0.2));
@@ -34,7 +34,7 @@ test("after a gap in the signal a second is already too late, the first time", (
   assert.equal(pace.decide(late(1.2)).jumps, false);
 });
 
-test("whoever stopped the picture is not moved past it at once", () => {
+test("playback after a pause does not jump at once", () => {
   const { pace } = begin();
   pace.hold();
   assert.deepEqual(pace.decide(late(3)), { rate: 1.1, jumps: false });
@@ -43,4 +43,11 @@ test("whoever stopped the picture is not moved past it at once", () => {
 test("with normal latency nothing is hurried", () => {
   const { pace } = begin(false);
   assert.equal(pace.decide(late(1)).rate, 1);
+});
+
+test("after a gap one jump is due, however short the last one is past", () => {
+  const { pace } = begin();
+  assert.equal(pace.decide(late(3)).jumps, true);
+  pace.returns();
+  assert.equal(pace.decide(late(3)).jumps, true);
 });

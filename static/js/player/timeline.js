@@ -1,7 +1,7 @@
-/** Time, as numbers and as text: nothing here knows a browser. */
+/** Time as numbers and as text, without a browser. */
 
 /**
- * 65.2 → "1:05", 3723 → "1:02:03".
+ * Return seconds as text: 65.2 as "1:05", 3723 as "1:02:03".
  * @param {number} seconds
  */
 export function clock(seconds) {
@@ -13,8 +13,8 @@ export function clock(seconds) {
 }
 
 /**
- * What the seek bar runs over, in seconds. While a video is being encoded the
- * player knows only what exists so far; the probed duration is the truth.
+ * Return the duration of the seek bar, in seconds. While a video is being encoded, the
+ * media element knows only the encoded part, and the probed duration counts.
  * @param {{probed: number, media: number, isGrowing: boolean}} known
  */
 export function shownDuration({ probed, media, isGrowing }) {
@@ -24,7 +24,7 @@ export function shownDuration({ probed, media, isGrowing }) {
 }
 
 /**
- * How far one can seek, in seconds.
+ * Return the end of the seekable part, in seconds.
  * @param {{media: number, seekableEnd: number, duration: number, isGrowing: boolean}} known
  */
 export function availableEnd({ media, seekableEnd, duration, isGrowing }) {
@@ -33,8 +33,17 @@ export function availableEnd({ media, seekableEnd, duration, isGrowing }) {
   return Math.min(duration, Math.max(0, end));
 }
 
-/** Stay this far before the edge of what exists: at the edge there is nothing to show. */
+/** Distance from the end of the encoded part: at the end there is no frame to show. */
 const EDGE_S = 1;
+
+/**
+ * Return whether ``wanted`` lies where nothing is encoded yet.
+ * @param {number} wanted
+ * @param {{available: number, isGrowing: boolean}} known
+ */
+export function isBeyond(wanted, { available, isGrowing }) {
+  return isGrowing && wanted > Math.max(0, available - EDGE_S);
+}
 
 /**
  * @param {number} wanted
@@ -46,7 +55,7 @@ export function clampSeek(wanted, { available, isGrowing }) {
 }
 
 /**
- * The end of the buffered range that holds ``now``.
+ * Return the end of the buffered range around ``now``; ``now`` if it is not buffered.
  * @param {TimeRanges} buffered
  * @param {number} now
  */
@@ -58,7 +67,7 @@ export function bufferedEnd(buffered, now) {
 }
 
 /**
- * Where to begin: the address's ``t`` (90, 90s, 1m30s, 1h2m3s) before what was remembered.
+ * Return the position in the address, ``t`` (90, 90s, 1m30s, 1h2m3s), in seconds; null if there is none.
  * @param {string} search
  * @returns {?number}
  */

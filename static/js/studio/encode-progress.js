@@ -2,7 +2,8 @@
  * ``<encode-progress data-video="id">``: a bar and a number that follow an encode.
  *
  * ``data-when-playable="reload"`` and ``data-when-settled="reload"`` say when the
- * page has something new to show; ``data-done`` is the sentence for the end.
+ * page has something new to show; ``data-waiting-storage``, ``-host`` and ``-database``
+ * are the sentences for an encode that waits for that; ``data-done`` is the sentence for the end.
  */
 
 import { define, part } from "#lib/element";
@@ -22,6 +23,7 @@ class EncodeProgress extends HTMLElement {
   show(state) {
     this.querySelector("progress").value = state.progress_percent;
     part(this, "percent").textContent = `${state.progress_percent}%`;
+    part(this, "waiting").textContent = this.getAttribute(`data-waiting-${state.waiting_for}`) ?? "";
     if (state.is_playable && this.dataset.whenPlayable === "reload") location.reload();
     if (!isSettled(state)) return;
     if (this.dataset.whenSettled === "reload" || this.dataset.whenPlayable === "reload") location.reload();

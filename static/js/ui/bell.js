@@ -1,4 +1,4 @@
-/** The bell: how many notifications are new, live; a click shows the newest in place. */
+/** The bell: the number of new notifications, live, and a list of the newest. */
 
 import { call } from "#lib/api";
 import { define, part } from "#lib/element";
@@ -17,8 +17,8 @@ class NotificationBell extends HTMLElement {
     link.setAttribute("aria-haspopup", "dialog");
     link.addEventListener("click", (event) => this.open(event), { signal });
     const heard = {
-      onMessage: (news) => news.type === "unread" && this.show(news.count),
-      isOver: (code) => code === NOBODY,
+      onMessage: (/** @type {any} */ news) => news.type === "unread" && this.show(news.count),
+      isOver: (/** @type {number} */ code) => code === NOBODY,
     };
     listen("/ws/notifications/", heard, signal);
   }
@@ -39,7 +39,7 @@ class NotificationBell extends HTMLElement {
       if (!answer.ok || answer.redirected) throw new TypeError("not the list");
       menu.innerHTML = await answer.text();
       this.show((await call("POST", "notifications/read/", {})).unread_count);
-    } catch (error) {
+    } catch {
       if (!this.gone.signal.aborted && !menu.children.length) menu.textContent = this.words("failed");
     }
   }

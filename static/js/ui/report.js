@@ -1,6 +1,6 @@
 /**
  * Reporting in place: any element with ``data-report="kind" data-report-id="…"``
- * opens the form as a dialog. Where the dialog cannot be had, a link is followed.
+ * opens the form as a dialog. If the dialog cannot be loaded, a link is followed.
  */
 
 import { ApiError, call } from "#lib/api";
@@ -18,7 +18,7 @@ document.addEventListener("click", (event) => {
 /** @param {HTMLElement} opener */
 async function open(opener) {
   const address = `/report/${encodeURIComponent(opener.dataset.report)}/${encodeURIComponent(opener.dataset.reportId)}/`;
-  // Where the player stands now, not when the form is sent.
+  // The position now, not at the time of sending.
   const offset = document.querySelector("[data-player]")?.currentTime;
   const dialog = await fetchDialog(`${address}?dialog`);
   if (!dialog) {
@@ -30,7 +30,7 @@ async function open(opener) {
   const form = dialog.querySelector(".report-form");
   form.addEventListener("submit", (event) => {
     event.preventDefault();
-    send(dialog, form, offset);
+    send(dialog, /** @type {HTMLFormElement} */ (form), offset);
   });
   dialog.showModal();
   form.querySelector("input[type=radio]").focus();
@@ -45,7 +45,7 @@ async function fetchDialog(address) {
     const answer = await fetch(address);
     if (!answer.ok || answer.redirected) return null;
     const parsed = new DOMParser().parseFromString(await answer.text(), "text/html");
-    return document.importNode(parsed.querySelector("dialog"), true);
+    return document.importNode(/** @type {?HTMLDialogElement} */ (parsed.querySelector("dialog")), true);
   } catch {
     return null;
   }

@@ -21,14 +21,14 @@ class UploadDesk extends HTMLElement {
     this.listenToDrops(part(this, "drop"));
     this.showUnfinished();
     window.addEventListener("beforeunload", (event) => {
-      const isBusy = (item) => ["waiting", "uploading", "finishing"].includes(item.state);
+      const isBusy = (/** @type {UploadItem} */ item) => ["waiting", "uploading", "finishing"].includes(item.state);
       if (this.items.some(isBusy)) event.preventDefault();
     });
   }
 
   /** @param {HTMLElement} drop */
   listenToDrops(drop) {
-    const over = (isOver) => (event) => {
+    const over = (/** @type {boolean} */ isOver) => (/** @type {DragEvent} */ event) => {
       if (!event.dataTransfer?.types.includes("Files")) return;
       event.preventDefault();
       drop.classList.toggle("is-over", isOver);

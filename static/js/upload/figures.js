@@ -1,6 +1,7 @@
-/** Speed and remaining time of something that is under way: nothing here knows a browser. */
+/** Speed and remaining time of something that is under way, without a browser. */
 
-const WINDOW_S = 8; // a speed is what the last seconds say
+const MAX_TITLE = 150;
+const WINDOW_S = 8; // the speed is that of the last seconds
 
 export class Speed {
   constructor() {
@@ -43,12 +44,13 @@ export function size(bytes, locale) {
     step += 1;
   }
   const maximumFractionDigits = amount < 10 && step > 1 ? 1 : 0;
+  /** @type {Intl.NumberFormatOptions} */
   const style = { style: "unit", unit: units[step], unitDisplay: "short", maximumFractionDigits };
   return new Intl.NumberFormat(locale, style).format(amount);
 }
 
 /**
- * Remaining time in the unit that says it best.
+ * Return the remaining time in the unit that fits.
  * @param {number} seconds
  * @returns {{unit: "seconds" | "minutes" | "hours", n: number}}
  */
@@ -59,10 +61,28 @@ export function left(seconds) {
 }
 
 /**
- * "holiday_final-2.MOV" → "holiday final 2".
+ * Return a title for a file: "holiday final 2" for "holiday_final-2.MOV".
  * @param {string} filename
  */
 export function titleOf(filename) {
-  const stem = filename.replace(/\.[^.]{1,5}$/, "");
-  return stem.replace(/[_-]+/g, " ").replace(/\s+/g, " ").trim().slice(0, 150) || filename.slice(0, 150);
+  const name = wellFormed(filename);
+  const stem = name.replace(/\.[^.]{1,5}$/, "");
+  return cut(stem.replace(/[_-]+/g, " ").replace(/\s+/g, " ").trim(), MAX_TITLE) || cut(name, MAX_TITLE);
+}
+
+/**
+ * Return the text without lone surrogates, which file names of some systems contain and JSON may not.
+ * @param {string} text
+ */
+export function wellFormed(text) {
+  return text.replace(/\p{Surrogate}/gu, " ");
+}
+
+/**
+ * Return the beginning of a text; a character of two code units, such as an emoji, stays whole or goes.
+ * @param {string} text
+ * @param {number} length in UTF-16 units, as ``maxlength`` counts
+ */
+function cut(text, length) {
+  return text.slice(0, length).replace(/\p{Surrogate}$/u, "").trimEnd();
 }

@@ -1,9 +1,9 @@
-/** One file on its way: its fields, its bar, its sentence. */
+/** The row of an upload: its fields, its progress bar, its sentence. */
 
 import { ApiError, call } from "#lib/api";
 import { part } from "#lib/element";
 import { follow } from "#lib/progress";
-import { left, size, Speed, titleOf } from "#upload/figures";
+import { left, size, Speed, titleOf, wellFormed } from "#upload/figures";
 import { MultipartUpload, putPart, untilOnline, UploadError } from "#upload/multipart";
 import * as unfinished from "#upload/unfinished";
 
@@ -15,14 +15,25 @@ export class UploadItem {
   /**
    * @param {HTMLElement} element
    * @param {File} file
-   * @param {{words: (name: string, values?: object) => string, watchUrl: string, onFree: () => void}} desk
+   * @param {{words: import("#lib/words").Words, watchUrl: string, onFree: () => void}} options
    *   ``onFree``: the line is free for the next file
    */
-  constructor(element, file, desk) {
-    Object.assign(this, { element, file, ...desk });
+  constructor(element, file, { words, watchUrl, onFree }) {
+    this.element = element;
+    this.file = file;
+    this.words = words;
+    this.watchUrl = watchUrl;
+    this.onFree = onFree;
     this.locale = document.documentElement.lang;
     this.form = part(element, "form");
     this.speed = new Speed();
+    /** @type {?Promise<MultipartUpload>} */
+    this.opening = null;
+    /** @type {?MultipartUpload} */
+    this.transfer = null;
+    /** @type {State} */
+    this.state = "waiting";
+    this.isPublished = false; // a file's name is no title: its owner publishes it
     this.leaving = new AbortController();
     this.id = unfinished.of(file)?.id ?? "";
     part(element, "name").textContent = `${file.name} · ${size(file.size, this.locale)}`;
@@ -34,7 +45,7 @@ export class UploadItem {
   listen() {
     this.element.addEventListener("click", (event) => {
       const wanted = event.target.closest("[data-do]")?.dataset.do;
-      if (wanted) this[wanted]();
+      if (wanted) this[/** @type {"pause" | "resume" | "retry" | "cancel" | "publish"} */ (wanted)]();
     });
     this.form.addEventListener("submit", (event) => {
       event.preventDefault();
@@ -45,8 +56,6 @@ export class UploadItem {
       this.saveTimer = setTimeout(() => this.save(), SAVE_AFTER_MS);
     });
   }
-
-  // --- On its way -----------------------------------------------------------------
 
   async start() {
     const turn = (this.turn = (this.turn ?? 0) + 1);
@@ -64,25 +73,28 @@ export class UploadItem {
       this.watch();
     } catch (error) {
       if (turn !== this.turn) return;
-      // Not opened, or refused as a whole: what has arrived is asked for anew.
+      // Not opened, or refused as a whole: the stored parts are asked for anew.
       if (!this.transfer || error instanceof ApiError) this.opening = this.transfer = null;
       this.onTrouble(error);
     }
     this.onFree();
   }
 
-  /** False when somebody paused, went on again or cancelled while an answer was on its way. */
+  /**
+   * Return false if the person paused, resumed or cancelled while a response was on its way.
+   * @param {number} turn
+   */
   goesOn(turn) {
     if (this.state === "gone") this.giveBack();
     return turn === this.turn && this.state === "uploading";
   }
 
-  /** Tell the server that nothing more comes. */
+  /** Tell the server that the upload is cancelled. */
   giveBack() {
     if (this.id) call("DELETE", `videos/${this.id}/upload/`).catch(() => {});
   }
 
-  /** Go on with what has arrived already, or begin. */
+  /** Resume with the stored parts, or begin. */
   async open() {
     const resumed = this.id ? await this.uploadedBefore() : null;
     const created = resumed ?? (await this.create());
@@ -103,9 +115,9 @@ export class UploadItem {
     try {
       const known = await call("GET", `videos/${this.id}/upload/`);
       const video = await call("GET", `videos/${this.id}/`);
-      for (const name of ["title", "description", "visibility", "category"]) {
-        this.form.elements[name].value = video[name];
-      }
+      this.isPublished = video.visibility !== "private";
+      const names = ["title", "description", "category", ...(this.isPublished ? ["visibility"] : [])];
+      for (const name of names) this.form.elements[name].value = video[name];
       return { partSize: known.part_size_bytes, partCount: known.part_count, uploaded: known.uploaded };
     } catch (error) {
       if (!(error instanceof ApiError) || error.status >= 500) throw error;
@@ -116,10 +128,13 @@ export class UploadItem {
   }
 
   async create() {
-    const about = { filename: this.file.name, size_bytes: this.file.size, content_type: this.file.type };
-    const { id, upload } = await call("POST", "videos/", { ...about, ...this.fields() });
+    const name = wellFormed(this.file.name);
+    const about = { filename: name, size_bytes: this.file.size, content_type: this.file.type };
+    const fields = this.fields();
+    const { id, upload } = await call("POST", "videos/", { ...about, ...fields });
     this.id = id;
-    this.saved = JSON.stringify(this.fields());
+    this.saved = JSON.stringify(fields);
+    this.save(); // as far as they changed meanwhile
     unfinished.note(id, this.file);
     return { partSize: upload.part_size_bytes, partCount: upload.part_count, urls: upload.parts };
   }
@@ -130,7 +145,7 @@ export class UploadItem {
     unfinished.drop(this.id);
   }
 
-  /** From here on the server works: show how far it is. */
+  /** Show the progress of the encode. */
   watch() {
     this.enter("processing");
     this.save();
@@ -138,18 +153,25 @@ export class UploadItem {
   }
 
   /** @param {import("#lib/progress").State} state */
-  onState({ status, progress_percent: percent, is_playable: isPlayable, failure }) {
+  onState({ status, progress_percent: percent, is_playable: isPlayable, failure, waiting_for: waitingFor }) {
+    this.failureCode = failure?.code ?? "";
     const watch = part(this.element, "watch");
     watch.href = this.watchUrl.replace("{id}", this.id);
     watch.hidden = !isPlayable;
     this.bar(percent);
     if (status === "failed") return this.fail(failure?.detail ?? this.words("lost"), "");
     this.enter(status === "ready" ? "ready" : "processing");
+    if (status !== "ready" && waitingFor) return this.say(this.words(`waiting-${waitingFor}`));
     const word = status === "ready" ? "ready" : isPlayable ? "playable" : "processing";
     return this.say(this.words(word, { percent }));
   }
 
-  // --- What people ask for ----------------------------------------------------------
+  /** Save the chosen visibility; the video was private before. */
+  publish() {
+    this.isPublished = true;
+    this.enter(this.state);
+    this.save();
+  }
 
   pause() {
     this.enter("paused");
@@ -186,21 +208,25 @@ export class UploadItem {
     this.onFree();
   }
 
-  // --- Its fields ------------------------------------------------------------------
-
   fields() {
     const { title, description, visibility, category, tags } = this.form.elements;
-    const names = tags.value.split(/[,，、]/).map((name) => name.trim()).filter(Boolean).slice(0, 12);
+    const names = tags.value.split(/[,，、]/).map((/** @type {string} */ name) => name.trim()).filter(Boolean).slice(0, 12);
     return {
-      title: title.value.trim() || titleOf(this.file.name),
-      description: description.value,
-      visibility: visibility.value,
+      title: wellFormed(title.value).trim() || titleOf(this.file.name),
+      description: wellFormed(description.value),
+      visibility: this.isPublished ? visibility.value : "private",
       category: category.value,
       ...(names.length ? { tags: names } : {}),
     };
   }
 
-  async save() {
+  /** Save after the last save has ended: the older of two requests could arrive last. */
+  save() {
+    this.saving = (this.saving ?? Promise.resolve()).then(() => this.patch());
+    return this.saving;
+  }
+
+  async patch() {
     const fields = this.fields();
     if (!this.id || this.saved === JSON.stringify(fields)) return;
     const note = part(this.element, "saved");
@@ -213,22 +239,24 @@ export class UploadItem {
     }
   }
 
-  // --- Showing ---------------------------------------------------------------------
-
   /** @param {State} state */
   enter(state) {
     this.state = state;
     this.element.dataset.state = state;
-    const show = (name, isShown) => (this.element.querySelector(`[data-do="${name}"]`).hidden = !isShown);
+    const show = (/** @type {string} */ name, /** @type {boolean} */ isShown) => (this.element.querySelector(`[data-do="${name}"]`).hidden = !isShown);
     show("pause", state === "uploading");
     show("resume", state === "paused");
     show("cancel", ["waiting", "uploading", "paused", "failed"].includes(state));
     show("retry", state === "failed" && this.canRetry);
+    show("publish", !this.isPublished && state !== "failed");
+    part(this.element, "draft").hidden = this.isPublished || state === "failed";
     if (state === "waiting") this.say(this.words("waiting"));
     if (state === "paused") this.say(this.words("paused", { percent: this.percent ?? 0 }));
   }
 
+  /** True if another attempt can help: the failure was ours, not the file's. */
   get canRetry() {
+    if (this.failedEncode) return ["storage_failed", "encode_failed"].includes(this.failureCode);
     return this.troubleWord !== "unreadable" && this.troubleWord !== "too-large" && this.troubleWord !== "empty";
   }
 

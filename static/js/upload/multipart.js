@@ -2,15 +2,15 @@
  * Sends a file in parts, several at a time, to URLs that are signed one by one.
  *
  * A part that fails is tried again with growing pauses; a URL that has run out is
- * signed anew; parts that have arrived are never sent twice. What speaks to the
- * network is handed in, so all of this runs under Node as well.
+ * signed anew; stored parts are never sent twice. The functions that use the
+ * network are passed in, so that all of this runs under Node.
  */
 
 import { backoff, sleep } from "#lib/backoff";
 
 const TRIES = 8;
 
-/** Why an upload stopped: ``word`` names the sentence. */
+/** The end of an upload: ``word`` names the sentence. */
 export class UploadError extends Error {
   /** @param {"lost" | "ended" | "unreadable"} word */
   constructor(word) {
@@ -52,7 +52,11 @@ const SIGN_AT_ONCE = 20;
 export class MultipartUpload {
   /** @param {Options} options */
   constructor({ file, partSize, partCount, urls = [], uploaded = [], sign, put, ...rest }) {
-    Object.assign(this, { file, partSize, partCount, sign, put });
+    this.file = file;
+    this.partSize = partSize;
+    this.partCount = partCount;
+    this.sign = sign;
+    this.put = put;
     this.onProgress = rest.onProgress ?? (() => {});
     this.parallel = rest.parallel ?? 4;
     this.pauseFor = rest.pause ?? sleep;
@@ -80,7 +84,7 @@ export class MultipartUpload {
   }
 
   /**
-   * Send what is missing. Pausing stops it with an AbortError; run again to go on.
+   * Send the missing parts. A pause stops it with an AbortError; run it again to resume.
    * @returns {Promise<Part[]>} every part, in order
    */
   async run() {
@@ -97,7 +101,7 @@ export class MultipartUpload {
     return [...this.etags].map(([number, etag]) => ({ number, etag })).sort((a, b) => a.number - b.number);
   }
 
-  /** Stop sending; what has arrived stays. */
+  /** Stop sending; stored parts stay. */
   halt() {
     this.stop.abort(new DOMException("halted", "AbortError"));
   }
@@ -122,7 +126,7 @@ export class MultipartUpload {
     const url = this.urls.get(number) ?? (await this.signed(number));
     const start = (number - 1) * this.partSize;
     const body = this.file.slice(start, start + this.sizeOf(number));
-    const onProgress = (bytes) => {
+    const onProgress = (/** @type {number} */ bytes) => {
       this.underWay.set(number, bytes);
       this.onProgress(this.sent);
     };
@@ -156,13 +160,16 @@ export class MultipartUpload {
     this.tries.set(number, tries);
     if (tries >= TRIES) {
       this.tries.clear();
-      throw new UploadError("lost");
+      throw error.name === "ApiError" ? error : new UploadError("lost"); // the API's has a sentence
     }
     await this.untilOnline(this.stop.signal);
     await this.pauseFor(backoff(tries - 1), this.stop.signal);
   }
 
-  /** A file that was moved, changed or deleted looks like a lost connection: ask it. */
+  /**
+   * Raise an UploadError if the file was moved, changed or deleted, which looks like a lost connection.
+   * @param {number} number of the part
+   */
   async checkReadable(number) {
     const start = (number - 1) * this.partSize;
     try {
@@ -174,7 +181,7 @@ export class MultipartUpload {
 }
 
 /**
- * PUT a part. XMLHttpRequest, because fetch tells nothing of what is sent.
+ * PUT a part by XMLHttpRequest, because fetch reports no progress of an upload.
  * @param {string} url
  * @param {Blob} body
  * @param {{signal: AbortSignal, onProgress: (bytes: number) => void}} options
@@ -202,7 +209,7 @@ export function putPart(url, body, { signal, onProgress }) {
 }
 
 /**
- * Resolves at once, or when the connection is back.
+ * Return a promise that resolves at once, or when the connection is back.
  * @param {AbortSignal} signal
  * @returns {Promise<void>}
  */

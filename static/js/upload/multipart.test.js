@@ -36,7 +36,7 @@ test("every part is sent once, the last one shorter, and the answer is in order"
   assert.equal(upload.sent, 30);
 });
 
-test("what has arrived before is not sent again", async () => {
+test("stored part is not sent again", async () => {
   const { upload, stored } = begin({ uploaded: [{ number: 1, etag: "a" }, { number: 3, etag: "c" }] });
   const parts = await upload.run();
   assert.deepEqual([...stored.keys()].sort(), ["/2", "/4"]);
@@ -56,7 +56,7 @@ test("no more parts are under way than was said", async () => {
   assert.equal(most, 3);
 });
 
-test("a part that fails is tried again", async () => {
+test("part that fails is tried again", async () => {
   let failures = 3;
   const put = (url, body, _context, keep) => {
     if (url === "/2" && failures > 0) {
@@ -69,7 +69,7 @@ test("a part that fails is tried again", async () => {
   assert.equal(parts.length, 4);
 });
 
-test("a URL that has run out is signed anew", async () => {
+test("URL that has run out is signed anew", async () => {
   const put = (url, body, _context, keep) => {
     if (url === "/old") throw new PartError(403);
     return keep(url, body);
@@ -79,7 +79,7 @@ test("a URL that has run out is signed anew", async () => {
   assert.deepEqual(signedFor, [2]);
 });
 
-test("a storage that never answers ends in a sentence, and can be tried again", async () => {
+test("storage that never answers ends in a sentence, and can be tried again", async () => {
   let isDown = true;
   const put = (url, body, _context, keep) => {
     if (isDown) throw new PartError(0);
@@ -91,14 +91,22 @@ test("a storage that never answers ends in a sentence, and can be tried again", 
   assert.equal((await upload.run()).length, 4);
 });
 
-test("an upload that the storage no longer knows has ended", async () => {
+test("refusal of the site that does not pass keeps its sentence", async () => {
+  const refusal = Object.assign(new Error("There is no room."), { name: "ApiError", status: 503 });
+  const sign = async () => {
+    throw refusal;
+  };
+  await assert.rejects(begin({ sign }).upload.run(), refusal);
+});
+
+test("upload that the storage no longer knows has ended", async () => {
   const put = () => {
     throw new PartError(404);
   };
   await assert.rejects(begin({ put }).upload.run(), { word: "ended" });
 });
 
-test("a file that can no longer be read is said to be that", async () => {
+test("file that can no longer be read is said to be that", async () => {
   const file = { size: 30, slice: () => ({ arrayBuffer: () => Promise.reject(new Error("NotReadableError")) }) };
   const put = () => {
     throw new PartError(0);

@@ -1,4 +1,4 @@
-/** Uploads this browser began and has not finished: known by the file, so the same file goes on where it stopped. */
+/** Uploads that this browser began and did not finish, by their file: the same file is resumed. */
 
 import { recall, remember } from "#lib/store";
 
@@ -9,7 +9,7 @@ const LIFETIME_MS = 24 * 3_600_000;
 
 /** @returns {Unfinished[]} */
 export function all() {
-  return recall(KEY, []).filter((upload) => upload.at > Date.now() - LIFETIME_MS);
+  return recall(KEY, /** @type {Unfinished[]} */ ([])).filter((upload) => upload.at > Date.now() - LIFETIME_MS);
 }
 
 /**
@@ -17,7 +17,7 @@ export function all() {
  * @returns {?Unfinished}
  */
 export function of(file) {
-  const isSame = (u) => u.name === file.name && u.size === file.size && u.modified === file.lastModified;
+  const isSame = (/** @type {Unfinished} */ one) => one.name === file.name && one.size === file.size && one.modified === file.lastModified;
   return all().find(isSame) ?? null;
 }
 

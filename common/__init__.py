@@ -1,0 +1,1 @@
+"""Shared foundation of all apps; it imports none of them."""

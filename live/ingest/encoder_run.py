@@ -1,0 +1,151 @@
+"""One run of FFmpeg: frames go in, parts and segments of every rendition come out."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from live.ingest.alignment import Alignment, Made
+from live.ingest.encoder import Encoder, EncoderGone
+from live.ingest.frames import Frame
+from live.ingest.source import EncodePlan, Output, Source
+from live.llhls.boxes import BrokenBoxes
+from live.llhls.segments import Init, Packager, Part, SegmentEnd
+from live.rtmp import flv
+
+if TYPE_CHECKING:
+    from live.ingest.fan_out import SegmentFanOut
+
+logger = logging.getLogger(__name__)
+
+READ_BYTES = 256 * 1024
+FINISH_WITHIN_S = 4.0
+# Peak of a segment over the average, with one second of x264's buffer.
+PEAK = 1.25
+
+
+def bandwidth_bps(output: Output, source: Source) -> int:
+    """Return the peak segment bitrate, audio included (RFC 8216, 4.3.4.2)."""
+    return round(output.bitrate_bps * PEAK) + source.audio_bitrate_bps
+
+
+class EncoderRun:
+    """One run of FFmpeg, with a packager for each rendition.
+
+    ``on_inits`` is called once, with the init segments of all renditions.
+    """
+
+    def __init__(
+        self,
+        plan: EncodePlan,
+        source: Source,
+        fan_out: SegmentFanOut,
+        *,
+        on_inits: Callable[[dict[str, Init]], None],
+    ) -> None:
+        self.plan = plan
+        self.written_pictures = 0
+        self._source = source
+        self._fan_out = fan_out
+        self._on_inits = on_inits
+        self._alignment: Alignment | None = None
+        self._inits: dict[str, Init] = {}
+        # All renditions are sent in order, although each arrives by its own pipe.
+        self._turn = asyncio.Lock()
+        self._encoder: Encoder | None = None
+        self._reading: list[asyncio.Task[None]] = []
+        self._start_ms: int | None = None
+
+    async def start(self, headers: dict[str, Frame], *, first: Frame, preset: str) -> None:
+        """Start FFmpeg; ``first`` is the keyframe at which it begins."""
+        first_msn, start_s = await self._fan_out.begin_run(first.arrived_at)
+        self._alignment = Alignment(len(self.plan.outputs), first_msn=first_msn)
+        self._encoder = await Encoder.start(self.plan, preset=preset)
+        self._reading = [
+            asyncio.create_task(
+                self._read(place, Packager(self._fan_out.shape, first_msn=first_msn, start_s=start_s))
+            )
+            for place in range(len(self.plan.outputs))
+        ]
+        self._start_ms = first.timestamp_ms
+        await self._encoder.write(flv.file_header())
+        for kind in ("video", "audio"):
+            await self._encoder.write(flv.tag(kind, 0, headers[kind].payload))
+
+    @property
+    def pid(self) -> int | None:
+        return self._encoder.pid if self._encoder else None
+
+    @property
+    def complaints(self) -> str:
+        return self._encoder.complaints if self._encoder else ""
+
+    async def write(self, frame: Frame) -> None:
+        """Write a frame to FFmpeg.  Raises EncoderGone."""
+        if self._encoder is None or any(task.done() for task in self._reading):
+            raise EncoderGone(self.complaints)
+        assert self._start_ms is not None  # noqa: S101 (set with the encoder)
+        at_ms = frame.timestamp_ms - self._start_ms
+        # Audio from before the first video frame has no place in its segment.
+        if at_ms < 0:
+            return
+        await self._encoder.write(flv.tag(frame.kind, at_ms, frame.payload))  # type: ignore[arg-type]
+        self.written_pictures += frame.is_picture
+
+    async def finish(self, *, within_s: float = FINISH_WITHIN_S) -> None:
+        """Let FFmpeg finish within ``within_s`` and deliver its output; then kill it in any case."""
+        if self._encoder is None:
+            return
+        try:
+            self._encoder.end_input()
+            _, late = await asyncio.wait(self._reading, timeout=within_s)
+            if late:
+                logger.warning("FFmpeg did not finish in time")
+        finally:
+            self._encoder.kill()
+            await self._encoder.close()
+            # Closed pipes end every reader.
+            for task, result in zip(
+                self._reading, await asyncio.gather(*self._reading, return_exceptions=True), strict=True
+            ):
+                if isinstance(result, Exception):
+                    logger.error("A rendition ended early", exc_info=result, extra={"task": task.get_name()})
+        self._fan_out.end_run()
+
+    async def _read(self, place: int, packager: Packager) -> None:
+        assert self._encoder is not None  # noqa: S101 (started before)
+        output = self._encoder.outputs[place]
+        try:
+            while data := await output.read(READ_BYTES):
+                await self._deliver(place, packager.feed(data))
+        except BrokenBoxes:
+            logger.exception("FFmpeg output unreadable")
+        await self._deliver(place, [*packager.finish()])
+
+    async def _deliver(self, place: int, made: list[Made]) -> None:
+        assert self._alignment is not None  # noqa: S101 (made at the start)
+        async with self._turn:
+            for rendition, piece in self._alignment.add(place, made):
+                await self._send(self.plan.outputs[rendition], piece)
+
+    async def _send(self, output: Output, piece: Made) -> None:
+        match piece:
+            case Init():
+                await self._begin_rendition(output, piece)
+            case Part():
+                await self._fan_out.add_part(output.name, piece)
+            case SegmentEnd():
+                await self._fan_out.end_segment(output.name, piece)
+
+    async def _begin_rendition(self, output: Output, init: Init) -> None:
+        self._inits[output.name] = init
+        await self._fan_out.add_init(
+            output.name,
+            init,
+            bandwidth_bps=bandwidth_bps(output, self._source),
+            frame_rate=self._source.frame_rate,
+        )
+        if len(self._inits) == len(self.plan.outputs):
+            self._on_inits(self._inits)

@@ -1,0 +1,181 @@
+"""Queue of a recording: segments wait for storage in memory or on disk, and are written in order."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Executor
+
+from django.db import DatabaseError, connection
+from redis.exceptions import RedisError
+
+from common import storage
+from live.recording.assembler import RecordedSegment
+from live.recording.spool import SpoolFolder, SpoolFull, Unreadable
+from live.recording.writer import RecordingWriter, StorageLimitReached
+from videos.services.recordings import RecordingClosed
+
+logger = logging.getLogger(__name__)
+
+# Waiting segments move to disk above the first bound.  Above the second, if the disk
+# is full, they are lost.
+MEMORY_BYTES = 16 * 1024**2
+MAX_WAITING_BYTES = 64 * 1024**2
+# Queue length up to which storage keeps pace with the broadcast.
+MOST_IN_TIME = 2
+RETRY_S = (0.5, 1.0, 2.0, 4.0)
+
+
+class Recorder:
+    """Queue of recorded segments, written in order.
+
+    While storage is slow or does not answer, they wait on disk in ``spool``, where they
+    outlive this process; so does everything above ``MEMORY_BYTES``.  If the disk is full
+    too, the oldest in memory are dropped.  ``open_writer`` is called once in the thread,
+    before the first segment and after ``predecessor`` has stored its own.
+    """
+
+    def __init__(
+        self,
+        open_writer: Callable[[], RecordingWriter | None],
+        executor: Executor,
+        spool: SpoolFolder | None = None,
+        predecessor: Recorder | None = None,
+    ) -> None:
+        self.is_waiting = False  # storage does not answer
+        self.has_lost = False
+        self._is_given_up = False
+        self._open_writer = open_writer
+        self._executor = executor
+        self._spool = spool
+        self._predecessor = predecessor
+        self._spilling: asyncio.Task[None] | None = None
+        self._writer: RecordingWriter | None = None
+        self._waiting: deque[RecordedSegment] = deque()
+        self._has_news = asyncio.Event()
+        self._is_ending = False
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        self._task = asyncio.create_task(self._run())
+
+    def check(self) -> None:
+        """Raise the error that ended the storing task; a closed recording is no error."""
+        if self._task is not None and self._task.done():
+            self._task.result()
+
+    def add(self, joined: RecordedSegment) -> None:
+        """Append a segment.  Raises the error that ended the storing task, like :meth:`check`."""
+        self.check()
+        if self._task and self._task.done():
+            return
+        self._waiting.append(joined)
+        self._spill_soon()
+        while len(self._waiting) > 1 and self._memory_bytes > MAX_WAITING_BYTES:
+            lost = next(other for other in self._waiting if other.memory_bytes)
+            self._waiting.remove(lost)
+            self.has_lost = True
+            logger.error("Gap in a recording: storage did not answer", extra={"seconds": lost.duration_s})
+        self._has_news.set()
+
+    @property
+    def _memory_bytes(self) -> int:
+        return sum(joined.memory_bytes for joined in self._waiting)
+
+    def _spill_soon(self) -> None:
+        """Start to move waiting segments to disk if they exceed the memory limit."""
+        if self._spilling is not None and not self._spilling.done():
+            return
+        if self._spool and self._memory_bytes > self._memory_limit_bytes:
+            self._spilling = asyncio.create_task(self._spill(self._spool))
+
+    @property
+    def _memory_limit_bytes(self) -> int:
+        # A hanging storage shows only by its timeout.
+        is_behind = len(self._waiting) > MOST_IN_TIME
+        return 0 if is_behind or self.is_waiting or self._is_given_up else MEMORY_BYTES
+
+    async def _spill(self, spool: SpoolFolder) -> None:
+        """Move waiting segments to disk, oldest first, until memory is below the limit."""
+        while self._memory_bytes > self._memory_limit_bytes:
+            oldest = next(joined for joined in self._waiting if joined.memory_bytes)
+            try:
+                # Not in our executor, whose threads wait for storage.
+                await asyncio.to_thread(oldest.spill, spool)
+            except SpoolFull:
+                logger.warning("Not enough disk space for recordings that wait for storage")
+                return
+
+    async def drain(self, timeout_s: float) -> bool:
+        """Store the waiting segments; return False after ``timeout_s``.  It may be called again."""
+        self._is_ending = True
+        self._has_news.set()
+        if self._task is None:
+            return True
+        done, _ = await asyncio.wait([self._task], timeout=timeout_s)
+        return bool(done)
+
+    async def give_up(self) -> None:
+        """Stop, and leave the waiting segments on disk for the recovery."""
+        if self._task:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        if self._spool:
+            self._is_given_up = True
+            # Not cancelled, because its thread would go on writing.
+            if self._spilling:
+                await asyncio.gather(self._spilling, return_exceptions=True)
+            await self._spill(self._spool)
+            self._spool.close()
+
+    async def _run(self) -> None:
+        """Store the segments in order; a failed one stays first, unless it is dropped to make room."""
+        failures = 0
+        try:
+            if self._predecessor and self._predecessor._task:
+                await asyncio.wait([self._predecessor._task])
+                self._predecessor = None
+            while True:
+                try:
+                    await asyncio.get_running_loop().run_in_executor(self._executor, self._step)
+                    failures, self.is_waiting = 0, False
+                except (*storage.StorageError, DatabaseError, RedisError) as error:
+                    failures, self.is_waiting = failures + 1, True
+                    self._spill_soon()
+                    if failures == 1:
+                        logger.warning("Recording delayed", extra={"reason": type(error).__name__})
+                    await asyncio.sleep(RETRY_S[min(failures, len(RETRY_S)) - 1])
+                    continue
+                if self._waiting:
+                    continue
+                if self._is_ending:
+                    return
+                self._has_news.clear()
+                await self._has_news.wait()
+        except RecordingClosed as closed:
+            self.is_waiting = False
+            self.has_lost = self.has_lost or isinstance(closed, StorageLimitReached)
+            self._waiting.clear()
+            logger.info("Recording closed or claimed by another ingest")
+
+    def _step(self) -> None:
+        """Open the writer, or write the first segment, in a thread."""
+        try:
+            if self._writer is None:
+                self._writer = self._open_writer()
+                if self._writer is None:
+                    raise RecordingClosed
+            elif self._waiting:
+                joined = self._waiting[0]
+                try:
+                    self._writer.write(joined)
+                except Unreadable:
+                    self.has_lost = True
+                    logger.exception("Gap in a recording", extra={"seconds": joined.duration_s})
+                # If it was dropped in the meantime, another is first.
+                if self._waiting and self._waiting[0] is joined:
+                    self._waiting.popleft()
+        finally:
+            connection.close()  # the connection of this thread

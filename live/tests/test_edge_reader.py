@@ -1,0 +1,111 @@
+"""Tests of unreadable notices, windows and hashes: they affect nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+import pytest
+import redis
+from django.conf import settings
+
+from live.edge import keys
+from live.edge import reader as module
+from live.edge.keys import EdgeMeta
+from live.edge.origin import EdgeOrigin
+from live.edge.reader import EdgeReader
+from live.llhls.playlist import Window
+from live.llhls.segments import Shape
+from live.tests.edge_tools import SHAPE, serving, until_waiting, written
+
+pytestmark = pytest.mark.redis
+
+
+def to_redis(command: str, *arguments: Any) -> None:
+    with redis.Redis.from_url(settings.REDIS_URL) as client:
+        client.execute_command(command, *arguments)
+
+
+@pytest.mark.parametrize(
+    "notice",
+    [
+        b"no JSON",
+        b"\xff\xfe",
+        b"[]",
+        b'{"news": 1}',
+        b'{"meta": 0, "windows": {"r0": {"of": "another version"}}}',
+        b'{"meta": 0, "windows": {"r0": null}}',
+        b'{"meta": 0, "windows": 7}',
+    ],
+)
+async def test_unreadable_notice_does_not_end_playback(notice: bytes) -> None:
+    origin = EdgeOrigin(settings.REDIS_URL)
+    async with written() as broadcast, serving(origin) as client:
+        await broadcast.add_segments(0)
+        request = asyncio.create_task(client.get(f"{broadcast.path}r0.m3u8?_HLS_msn=1&_HLS_part=0"))
+        await until_waiting(origin, 1)
+        await asyncio.to_thread(to_redis, "PUBLISH", keys.channel("b1"), notice)
+        await broadcast.add_part(1, 0)
+
+        assert "r0/1.0.m4s" in (await request).text
+
+
+async def test_unreadable_window_affects_only_its_rendition() -> None:
+    async with written() as broadcast, serving() as client:
+        await broadcast.add_segments(0)
+        await asyncio.to_thread(to_redis, "SET", keys.window_key("b1", "r1"), "of another version")
+
+        response = await client.get(f"{broadcast.path}r0.m3u8")
+
+    assert response.status_code == 200
+
+
+async def test_unreadable_broadcast_is_unavailable_and_others_are_served() -> None:
+    async with written("b2") as other:
+        await other.add_segments(0)
+    async with written() as broadcast, serving() as client:
+        await broadcast.add_segments(0)
+        await asyncio.to_thread(to_redis, "HSET", keys.meta_key("b2"), "shape", "of another version")
+
+        answers = [await client.get(f"{path}r0.m3u8") for path in (broadcast.path, other.path)]
+
+    assert [answer.status_code for answer in answers] == [200, 503]
+
+
+async def test_failed_listener_listens_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "RETRY_S", (0.01,))
+    failed = asyncio.Event()
+    origin = EdgeOrigin(settings.REDIS_URL)
+    async with written() as broadcast, serving(origin) as client:
+        await broadcast.add_segments(0)
+        request = asyncio.create_task(client.get(f"{broadcast.path}r0.m3u8?_HLS_msn=1&_HLS_part=1"))
+        await until_waiting(origin, 1)
+
+        def fail(*_args: object) -> None:
+            failed.set()
+            raise ZeroDivisionError
+
+        with monkeypatch.context() as patch:
+            patch.setattr(EdgeReader, "_take", fail)
+            await broadcast.add_part(1, 0)
+            await failed.wait()
+        await broadcast.add_part(1, 1)
+
+        assert "r0/1.1.m4s" in (await request).text
+
+
+def test_unknown_fields_of_a_newer_version_are_ignored() -> None:
+    window = Window.empty(SHAPE).with_epoch(0, 1_700_000_000.0)
+    data = json.loads(window.to_json())
+    data["shape"].append("more")
+    data["more"] = True
+    meta = EdgeMeta("open", SHAPE, ("r0",)).fields()
+    shape = json.dumps({**json.loads(meta["shape"]), "more": 1})
+    info = {"codecs": "a", "width_px": 1, "height_px": 1, "bandwidth_bps": 1, "frame_rate": 1.0, "more": 1}
+
+    assert Window.from_data(data) == window
+    held: Any = {**meta, "shape": shape, "infos": json.dumps({"r0": info})}
+    read = EdgeMeta.from_hash(held)
+    assert read is not None
+    assert (read.shape, read.infos["r0"].codecs) == (Shape(0.2, 1), "a")

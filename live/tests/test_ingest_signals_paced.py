@@ -1,0 +1,273 @@
+"""Tests from an encoder's first byte to the replay, with real FFmpeg, Redis, S3 and RTMP."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from django.test import AsyncClient
+
+from live import ingest_presence
+from live.ingest import publisher_session as session_module
+from live.ingest.publisher_session import in_thread
+from live.models import Broadcast
+from live.rtmp.session import MediaTag
+from live.tests.ingesting import (
+    FakePublisher,
+    Replay,
+    broadcast_in,
+    durations,
+    ingesting,
+    later,
+    make_stream,
+    publishing,
+    ready_video,
+    recorded,
+    replay_of,
+    send,
+    tags_of,
+    timelines,
+    until,
+    window_of,
+)
+from videos.models import Rendition, Video
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.ffmpeg,
+    pytest.mark.redis,
+    pytest.mark.storage,
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.usefixtures("one_rung_below"),
+]
+
+
+async def test_recording_has_every_frame_of_the_broadcast(bucket: str, tmp_path: Path) -> None:
+    await make_stream()
+
+    async with ingesting() as ingest, publishing(ingest.url, seconds=8) as encoder:
+        await encoder.wait()
+        video = await ready_video()
+
+    replay = await replay_of(video, tmp_path)
+    assert replay.names == ["r0", "r1"]
+    assert [replay.size(name) for name in replay.names] == [(640, 360), (320, 180)]
+    assert [replay.decoded_pictures(name) for name in replay.names] == [240, 240]
+    assert [round(sum(durations(replay, name)), 1) for name in replay.names] == [8.0, 8.0]
+    assert timelines(replay) == 1
+    broadcast = await broadcast_in("ended")
+    assert broadcast.ending == Broadcast.Ending.UNPUBLISHED
+    assert [rendition["name"] for rendition in broadcast.renditions_json] == ["r0", "r1"]
+    assert (broadcast.source_json or {})["frame_rate"] == 30.0
+    assert video.poster_key.startswith(video.encode_prefix)
+    assert replay.file(video.poster_key)[:3] == b"\xff\xd8\xff"
+
+
+async def test_parts_of_every_rendition_keep_the_part_target(bucket: str) -> None:
+    await make_stream(record=False)
+
+    async with ingesting() as ingest, publishing(ingest.url, seconds=5) as encoder:
+        await encoder.wait()
+        broadcast = await broadcast_in("ended")
+
+    for name in ("r0", "r1"):
+        segments = window_of(broadcast, name).segments
+        inner = [part.duration_s for segment in segments for part in segment.parts[:-1]]
+        target_s = window_of(broadcast, name).shape.part_target_s
+        assert target_s == 0.202
+        assert len(segments) == 5
+        assert all(0.85 * target_s <= duration_s <= target_s for duration_s in inner)
+        assert all(segment.parts[0].is_independent for segment in segments if segment.parts)
+    assert not await in_thread(Video.objects.exists)
+
+
+async def test_source_with_b_frames_is_copied_completely(bucket: str, tmp_path: Path) -> None:
+    await make_stream()
+
+    async with (
+        ingesting() as ingest,
+        publishing(ingest.url, seconds=6, x264=("-bf", "2", "-preset", "veryfast")) as encoder,
+    ):
+        broadcast = await recorded(1)
+        health = await until(lambda: in_thread(ingest_presence.health_of, broadcast.public_id))
+        await encoder.wait()
+        video = await ready_video()
+
+    replay = await replay_of(video, tmp_path)
+    assert [replay.decoded_pictures(name) for name in replay.names] == [180, 180]
+    assert "b_frames" in health["advice"]
+    copied, encoded = (replay.shown_at(name)[0] for name in replay.names)
+    assert encoded == pytest.approx(copied, abs=0.0011)
+
+
+async def test_source_with_rare_keyframes_is_encoded(bucket: str, tmp_path: Path) -> None:
+    await make_stream()
+
+    async with ingesting() as ingest, publishing(ingest.url, seconds=7, gop=300) as encoder:
+        await encoder.wait()
+        video = await ready_video()
+
+    replay = await replay_of(video, tmp_path)
+    assert [replay.decoded_pictures(name) for name in replay.names] == [210, 210]
+    broadcast = await broadcast_in("ended")
+    window = window_of(broadcast)
+    assert {round(segment.length_s, 1) for segment in window.segments} == {1.0}
+
+
+async def test_portrait_source_without_audio_gets_silence(bucket: str, tmp_path: Path) -> None:
+    await make_stream()
+
+    async with (
+        ingesting() as ingest,
+        publishing(ingest.url, seconds=5, size="360x640", has_sound=False) as encoder,
+    ):
+        await encoder.wait()
+        video = await ready_video()
+
+    replay = await replay_of(video, tmp_path)
+    assert [replay.size(name) for name in replay.names] == [(360, 640), (180, 320)]
+    assert [replay.decoded_pictures(name) for name in replay.names] == [150, 150]
+    assert replay.has_sound()
+
+
+async def play(bucket_folder: Path, tags: list[MediaTag]) -> Replay:
+    """Broadcast ``tags`` and return the replay."""
+    await make_stream()
+    async with ingesting() as ingest:
+        session = await ingest.admit(FakePublisher())
+        await send(session, tags)
+        await session.closed(said_goodbye=True)
+        return await replay_of(await ready_video(), bucket_folder)
+
+
+async def test_changed_frame_size_begins_a_new_timeline(bucket: str, tmp_path: Path) -> None:
+    tags = [*tags_of(seconds=2), *later(tags_of(seconds=2, size="640x360"), 2000)]
+
+    replay = await play(tmp_path, tags)
+
+    assert timelines(replay) == 2
+    assert replay.decoded_pictures() == 120
+    assert replay.names == ["r0"]
+    before, after = replay.shown_at()
+    assert after[0] - before[-1] == pytest.approx(1 / 30, abs=0.01)
+    listed = await in_thread(Rendition.objects.get)
+    assert (listed.width_px, listed.height_px, listed.frame_rate) == (640, 360, 30.0)
+
+
+async def test_intermittent_audio_is_filled_with_silence(bucket: str, tmp_path: Path) -> None:
+    silent, sounding = tags_of(seconds=3, has_sound=False), tags_of(seconds=3)
+
+    blind = [tag for tag in tags_of(seconds=6) if tag.kind == "audio" or not 1500 < tag.timestamp_ms < 4500]
+
+    tags = [*silent, *later(sounding, 3000), *later(silent, 6000), *later(blind, 9000)]
+    replay = await play(tmp_path, tags)
+
+    # The publisher's audio has another configuration than our silence, so a new timeline
+    # begins at a keyframe.
+    assert timelines(replay) == 2
+    sounds, pictures = replay.length_s("soun"), replay.length_s("vide")
+    assert pictures == pytest.approx(15, abs=0.1)
+    assert sounds == pytest.approx(pictures, abs=0.2)
+
+
+async def test_jumping_clock_continues_the_timeline(bucket: str, tmp_path: Path) -> None:
+    tags = tags_of(seconds=2)
+    after = later(tags_of(seconds=2), 4_000_000)
+
+    await make_stream()
+    async with ingesting() as ingest:
+        session = await ingest.admit(FakePublisher())
+        await send(session, tags)
+        await send(session, after)
+        await session.closed(said_goodbye=True)
+        replay = await replay_of(await ready_video(), tmp_path)
+
+    assert timelines(replay) == 1
+    assert replay.decoded_pictures() == 120
+    assert sum(durations(replay)) == pytest.approx(4, abs=0.1)
+
+
+async def test_small_steps_back_keep_the_timeline(bucket: str, tmp_path: Path) -> None:
+    tags = tags_of(seconds=6)
+    pictures = [tag for tag in tags if tag.kind == "video"]
+    late = {id(tag) for tag in pictures[91::30]}
+    stepping = [MediaTag(tag.kind, tag.timestamp_ms - 48 * (id(tag) in late), tag.payload) for tag in tags]
+
+    replay = await play(tmp_path, stepping)
+
+    assert timelines(replay) == 1
+    assert replay.decoded_pictures() == 180
+
+
+async def test_source_is_encoded_once_its_keyframes_become_rare(bucket: str, tmp_path: Path) -> None:
+    tags = [*tags_of(seconds=2), *later(tags_of("-g", "300", seconds=5), 2000)]
+
+    replay = await play(tmp_path, tags)
+
+    assert timelines(replay) == 2
+    # The long GOP is encoded from its beginning.
+    assert 210 <= replay.decoded_pictures() <= 210 + 50
+
+
+OPEN_GOPS = ("-x264-params", "open-gop=1:keyint=30:min-keyint=30:bframes=3:scenecut=0")
+
+
+async def test_anamorphic_fields_in_open_gops_become_plain_frames(bucket: str, tmp_path: Path) -> None:
+    fields = ("-vf", "scroll=horizontal=0.02,tinterlace=interleave_top,setsar=64/45")
+    tags = tags_of(
+        *OPEN_GOPS, *fields, "-flags", "+ilme+ildct", "-tune", "animation", seconds=6, size="320x240"
+    )
+
+    replay = await play(tmp_path, tags)
+
+    assert timelines(replay) == 1
+    assert [replay.size(name) for name in replay.names] == [(456, 240), (342, 180)]
+    assert [replay.decoded_pictures(name) for name in replay.names] == [90, 90]
+    assert [replay.pixel_shapes(name) for name in replay.names] == [{"1:1"}, {"1:1"}]
+    assert [replay.combed_pictures(name) for name in replay.names] == [0, 0]
+
+
+async def test_source_is_encoded_once_viewers_cannot_join_at_a_keyframe(bucket: str, tmp_path: Path) -> None:
+    open_gops = tags_of(*OPEN_GOPS, "-tune", "animation", seconds=4)
+
+    replay = await play(tmp_path, [*tags_of(seconds=2), *later(open_gops, 2000)])
+
+    assert timelines(replay) == 3  # copied, copied up to the open GOP, encoded
+    assert replay.decoded_pictures() >= 180 - 3  # the frames before an open GOP's keyframe
+    assert all(replay.opens_with_idr())
+
+
+async def test_audio_without_video_is_refused_with_a_sentence(
+    bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session_module, "PICTURE_WITHIN_S", 0.2)
+    await make_stream()
+    publisher = FakePublisher()
+
+    async with ingesting() as ingest:
+        session = await ingest.admit(publisher)
+        for tag in tags_of(seconds=1):
+            if tag.kind == "audio":
+                await session.tag(tag)
+        assert await session.wait(5)
+
+    assert publisher.closed_with[0] == session_module.NO_PICTURE
+    assert not await in_thread(Broadcast.objects.exists)
+
+
+async def test_running_broadcast_can_be_rewound(bucket: str) -> None:
+    await make_stream()
+
+    async with ingesting() as ingest, publishing(ingest.url):
+        broadcast = await recorded(4)
+        client = AsyncClient()
+        multivariant = await client.get(f"/live-dvr/{broadcast.public_id}/open/multivariant.m3u8")
+        media = await client.get(f"/live-dvr/{broadcast.public_id}/open/r1.m3u8")
+        refused = await client.get(f"/live-dvr/{broadcast.public_id}/guessed/r1.m3u8")
+
+    assert "r1.m3u8" in multivariant.content.decode()
+    assert multivariant["Access-Control-Allow-Origin"] == "*"
+    lines = media.content.decode().splitlines()
+    assert "#EXT-X-PLAYLIST-TYPE:EVENT" in lines
+    assert "X-Amz-Signature" in lines[-1]
+    assert refused.status_code == 404

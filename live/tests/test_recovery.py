@@ -1,0 +1,400 @@
+"""Tests of segments on disk, and of recovering the segments of a killed ingest."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import tempfile
+from datetime import timedelta
+from pathlib import Path
+from unittest import mock
+
+import pytest
+from botocore.exceptions import EndpointConnectionError
+from django.conf import settings
+from django.utils import timezone
+
+from common import disk, storage
+from common.redis_clients import shared_client
+from live import broadcasting
+from live.edge.tail import TailSegment
+from live.ingest.publisher_session import in_thread
+from live.models import Broadcast
+from live.recording import recovery
+from live.recording import spool as spool_module
+from live.recording.assembler import LiveSegment, RecordedSegment
+from live.recording.spool import (
+    Spool,
+    SpoolFull,
+    StoredBytes,
+    Unreadable,
+    forget,
+    is_held,
+    is_spooled,
+    left_behind,
+    leftovers,
+)
+from live.recording.writer import RecordingWriter
+from live.tests.factories import BroadcastFactory
+from live.tests.recording import NAMES, RENDITIONS, begin, listed, live, stored
+from videos.models import Job, Video
+
+
+def test_spool_without_disk_space_refuses_segments(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(disk, "has_room", lambda: False)
+
+    with pytest.raises(SpoolFull):
+        Spool(10_000).folder("b1").store(0, {}, {"r0": b"1"})
+
+
+def left_on_disk(broadcast: Broadcast, *segments: LiveSegment) -> None:
+    """Leave segments on disk, as a killed process does."""
+    folder = Spool(10_000).folder(broadcast.public_id)
+    for segment in segments:
+        segment.spill(folder)
+    folder.close()
+
+
+@pytest.mark.redis
+def test_spooled_segments_are_held_while_their_folder_is_open() -> None:
+    folder = Spool(10_000).folder("b2")
+    kept = folder.store(7, {}, {"r0": b"1"})
+
+    assert (left_behind(), is_held("b2"), is_held("b2", before_msn=7)) == (set(), True, False)
+    assert dict(kept) == {"r0": b"1"}
+    folder.close()
+    assert (left_behind(), is_held("b2")) == ({"b2"}, False)
+    forget("b2")
+
+
+@pytest.mark.redis
+def test_segments_left_behind_count_towards_the_disk_budget() -> None:
+    kept = Spool(3).folder("b5").store(0, {}, {"r0": b"12"})
+    left = Spool(10_000).folder("b6")
+    whole = left.store(0, {}, {"r0": b"1"})
+
+    with pytest.raises(SpoolFull):
+        Spool(3).folder("b7").store(0, {}, {"r0": b"3"})
+
+    del kept
+    left.close()
+    assert whole.path.exists()
+    forget("b6")
+    assert Spool(3).folder("b7").store(0, {}, {"r0": b"3"})
+
+
+@pytest.mark.redis
+def test_folder_is_not_left_behind_while_it_is_being_created(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[set[str]] = []
+
+    def make(prefix: str, dir: Path) -> str:  # noqa: A002 (the name in tempfile)
+        made = make_folder(prefix=prefix, dir=dir)
+        forget("b8")
+        seen.append(left_behind())
+        return made
+
+    make_folder = tempfile.mkdtemp
+    monkeypatch.setattr(tempfile, "mkdtemp", make)
+    folder = Spool(10_000).folder("b8")
+
+    stored_bytes = folder.store(0, {}, {"r0": b"1"})
+
+    assert (seen, dict(stored_bytes)) == ([set()], {"r0": b"1"})
+    del stored_bytes
+    folder.close()
+    assert left_behind() == set()
+
+
+@pytest.mark.redis
+def test_spooled_segment_that_is_cut_is_left_out() -> None:
+    folder = Spool(10_000).folder("b4")
+    whole, cut = (folder.store(msn, {}, {"r0": b"12"}) for msn in range(2))
+    folder.close()
+    cut.path.write_bytes(cut.path.read_bytes()[:-1])
+
+    with leftovers("b4") as found:
+        assert [segment.msn for segment in found] == [0]
+    forget("b4")
+    assert not whole.path.exists()
+
+
+@pytest.mark.redis
+def test_spooled_broadcast_is_held_for_other_hosts_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    folder = Spool(10_000).folder("b3")
+    kept = folder.store(7, {}, {"r0": b"1"})
+    assert kept
+
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setattr(spool_module, "_root", lambda: disk.work_folder())
+        elsewhere.setattr("socket.gethostname", lambda: "another")
+        assert (is_held("b3"), is_held("b3", before_msn=7)) == (True, False)
+    folder.close()
+    forget("b3")
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setattr("socket.gethostname", lambda: "another")
+        assert not is_held("b3")
+
+
+def tail_of(*segments: LiveSegment) -> list[TailSegment]:
+    return [
+        TailSegment(
+            name, segment.msn, 0, segment.duration_s, segment.is_discontinuous, segment.starts_at,
+            segment.inits[name], segment.data[name],
+        )
+        for segment in segments
+        for name in NAMES
+    ]  # fmt: skip
+
+
+@pytest.fixture
+def tail(monkeypatch: pytest.MonkeyPatch) -> list[TailSegment]:
+    """Return the fake edge's tail, a list that tests fill."""
+    held: list[TailSegment] = []
+    monkeypatch.setattr(
+        recovery,
+        "read_tail",
+        lambda _broadcast, after_msn: [piece for piece in held if piece.msn > after_msn],
+    )
+    return held
+
+
+@pytest.mark.storage
+@pytest.mark.django_db
+def test_tail_is_stored_after_the_listed_segments(bucket: str, tail: list[TailSegment]) -> None:
+    broadcast = begin()
+    RecordingWriter(broadcast, RENDITIONS).write(RecordedSegment([live(0, is_discontinuous=True), live(1)]))
+    tail += tail_of(live(0, is_discontinuous=True), live(1), live(2), live(3, 0.4))
+
+    recovery.store_tail(broadcast)
+    recovery.store_tail(broadcast)
+
+    assert listed(broadcast) == [
+        '#EXT-X-MAP:URI="r0/1-1/init.mp4"',
+        "r0/1-1/0.m4s",
+        "r0/2-1/1.m4s",
+    ]
+    assert [job.segments for job in Job.objects.order_by("position")] == [[], [4.0], [2.4]]
+    assert stored(broadcast, "r1/2-1/1.m4s") == b"r1:2;r1:3;"
+
+
+@pytest.mark.redis
+@pytest.mark.storage
+@pytest.mark.django_db
+def test_spooled_segments_of_a_killed_ingest_are_stored_before_the_tail(
+    bucket: str, tail: list[TailSegment]
+) -> None:
+    broadcast = begin()
+    tail += tail_of(live(3, 4.0), live(4, 4.0))
+    left_on_disk(broadcast, *(live(msn, 4.0) for msn in range(4)))
+
+    recovery.store_left_behind()
+
+    broadcast.refresh_from_db()
+    assert (broadcast.recorded_msn, left_behind()) == (4, set())
+    assert [job.segments for job in Job.objects.order_by("position") if job.segments] == [[4.0] * 5]
+    assert stored(broadcast, "r1/1-1/2.m4s") == b"r1:2;"
+
+
+@pytest.mark.redis
+@pytest.mark.storage
+@pytest.mark.django_db
+def test_tail_is_spooled_during_a_storage_outage(
+    bucket: str, tail: list[TailSegment], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broadcast = begin()
+    tail += tail_of(live(0, 4.0), live(1, 4.0))
+    away = mock.Mock(side_effect=EndpointConnectionError(endpoint_url="s3"))
+    with monkeypatch.context() as outage:
+        outage.setattr(storage, "put_bytes", away)
+        assert not recovery.store_tail(broadcast)
+        assert not recovery.store_tail(broadcast)
+    tail.clear()
+
+    assert recovery.store_tail(broadcast)
+
+    broadcast.refresh_from_db()
+    assert (broadcast.recorded_msn, left_behind()) == (1, set())
+
+
+@pytest.mark.redis
+@pytest.mark.storage
+@pytest.mark.django_db
+def test_recording_is_completed_after_storing_spooled_segments(
+    bucket: str, tail: list[TailSegment], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broadcast = begin()
+    left_on_disk(broadcast, live(0, 4.0), live(1, 4.0))
+    long_ago = timezone.now() - timedelta(minutes=5)
+    Broadcast.objects.update(status="reconnecting", interrupted_at=long_ago, started_at=long_ago)
+    video = Video.objects.get(broadcast=broadcast)
+
+    with monkeypatch.context() as outage:
+        outage.setattr(
+            storage, "put_bytes", mock.Mock(side_effect=EndpointConnectionError(endpoint_url="s3"))
+        )
+        broadcasting.sweep()
+        broadcasting.complete_recording(broadcast)
+        video.refresh_from_db()
+        assert video.status == Video.Status.PROCESSING
+    Broadcast.objects.update(ended_at=long_ago)
+    broadcasting.sweep()
+
+    video.refresh_from_db()
+    assert (video.status, video.duration_s, left_behind()) == (Video.Status.READY, 8.0, set())
+
+
+@pytest.mark.redis
+@pytest.mark.storage
+@pytest.mark.django_db
+def test_segment_that_becomes_unreadable_does_not_stop_the_recovery(
+    bucket: str, tail: list[TailSegment], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broadcast = begin()
+    left_on_disk(broadcast, *(live(msn, 4.0) for msn in range(3)))
+    readable = StoredBytes.__getitem__
+
+    def read(data: StoredBytes, rendition: str) -> bytes:
+        if int(data.path.stem) != 1:
+            return readable(data, rendition)
+        raise Unreadable(data.path.name) from OSError(errno.EIO, "bad sector")
+
+    monkeypatch.setattr(StoredBytes, "__getitem__", read)
+
+    assert recovery.store_tail(broadcast)
+
+    broadcast.refresh_from_db()
+    assert (broadcast.recorded_msn, left_behind()) == (2, set())
+    assert [job.segments for job in Job.objects.order_by("position") if job.segments] == [[4.0], [4.0]]
+
+
+@pytest.mark.redis
+@pytest.mark.storage
+@pytest.mark.django_db
+def test_lock_that_runs_out_during_the_last_segment_is_no_error(
+    bucket: str, tail: list[TailSegment], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broadcast = begin()
+    tail += tail_of(live(0, 4.0))
+
+    def take_the_lock(*_arguments: object, **_named: object) -> None:
+        shared_client(settings.REDIS_URL).set(recovery.LOCK.format(broadcast=broadcast.public_id), "another")
+
+    monkeypatch.setattr(spool_module, "forget", take_the_lock)
+
+    assert recovery.store_tail(broadcast)
+
+
+@pytest.mark.redis
+@pytest.mark.storage
+@pytest.mark.django_db
+def test_recovery_without_its_lock_stops_before_the_next_segment(
+    bucket: str, tail: list[TailSegment], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broadcast = begin()
+    tail += tail_of(live(0, 4.0), live(1, 4.0))
+    put = storage.put_bytes
+
+    def lose_the_lock(key: str, data: bytes) -> None:
+        shared_client(settings.REDIS_URL).delete(recovery.LOCK.format(broadcast=broadcast.public_id))
+        put(key, data)
+
+    with monkeypatch.context() as slow:
+        slow.setattr(storage, "put_bytes", lose_the_lock)
+        assert not recovery.store_tail(broadcast)
+    broadcast.refresh_from_db()
+    assert broadcast.recorded_msn == 0
+
+    assert recovery.store_tail(broadcast)
+    broadcast.refresh_from_db()
+    assert broadcast.recorded_msn == 1
+
+
+@pytest.mark.redis
+@pytest.mark.django_db
+def test_broadcast_that_cannot_be_recovered_does_not_stop_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    broadcasts = [begin(), begin()]
+    for broadcast in broadcasts:
+        left_on_disk(broadcast, live(0))
+    recover = mock.Mock(side_effect=ValueError)
+    monkeypatch.setattr(recovery, "recover", recover)
+
+    recovery.store_left_behind()
+
+    assert recover.call_count == 2
+    for broadcast in broadcasts:
+        forget(broadcast.public_id)
+
+
+@pytest.mark.redis
+@pytest.mark.django_db
+@pytest.mark.parametrize("name", ["", "000000000003.partial", "000000000003.segment"])
+def test_folder_without_a_readable_segment_is_deleted(tail: list[TailSegment], name: str) -> None:
+    broadcast = begin()
+    folder = spool_module._root() / f"{broadcast.public_id}.killed"
+    folder.mkdir()
+    if name:
+        (folder / name).write_bytes(b"cut")
+
+    assert recovery.store_tail(broadcast)
+
+    assert not is_spooled(broadcast.public_id)
+
+
+@pytest.mark.redis
+@pytest.mark.django_db
+def test_spooled_segments_of_a_deleted_broadcast_are_deleted() -> None:
+    left_on_disk(BroadcastFactory.build(public_id="gone"), live(0))
+
+    recovery.store_left_behind()
+
+    assert left_behind() == set()
+
+
+@pytest.mark.storage
+@pytest.mark.django_db
+def test_segment_missing_in_one_rendition_is_left_out(bucket: str, tail: list[TailSegment]) -> None:
+    broadcast = begin()
+    tail += tail_of(live(0, 4.0), live(1))[:-1]
+
+    recovery.store_tail(broadcast)
+
+    assert [name for name in listed(broadcast) if not name.startswith("#")] == ["r0/1-1/0.m4s"]
+
+
+@pytest.mark.storage
+@pytest.mark.django_db
+def test_recovery_stores_only_segments_before_the_new_publishers(
+    bucket: str, tail: list[TailSegment]
+) -> None:
+    broadcast = begin()
+    tail += tail_of(live(0), live(1), live(2, is_discontinuous=True))
+
+    recovery.recover(broadcast, before_msn=2)
+
+    broadcast.refresh_from_db()
+    assert broadcast.recorded_msn == 1
+
+
+@pytest.mark.django_db
+def test_tail_of_unrecorded_broadcast_is_not_stored(tail: list[TailSegment]) -> None:
+    tail += tail_of(live(0))
+
+    recovery.store_tail(BroadcastFactory())
+
+    assert not Job.objects.exists()
+
+
+@pytest.mark.storage
+@pytest.mark.django_db(transaction=True)
+async def test_concurrent_recoveries_list_every_segment_once(bucket: str, tail: list[TailSegment]) -> None:
+    broadcast = await in_thread(begin)
+    tail += tail_of(*(live(msn) for msn in range(6)))
+
+    await asyncio.gather(*(in_thread(recovery.store_tail, broadcast) for _ in range(3)))
+
+    fresh = await in_thread(Broadcast.objects.get)
+    jobs = await in_thread(lambda: list(Job.objects.values_list("segments", flat=True)))
+    assert fresh.recorded_msn == 5
+    assert sum(sum(segments) for segments in jobs) == 12.0

@@ -1,0 +1,4 @@
+/** The live player alone, on someone else's page. */
+
+import "#live/stage";
+import "#player/live-player";

@@ -1,0 +1,3 @@
+/** The page on which one signs up. */
+
+import "#ui/sign-up-proof";

@@ -1,0 +1,149 @@
+"""Journeys of the live page and the live studio, on touch screens and after mistakes."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, expect
+
+from accounts.models import Decision
+from accounts.tests.factories import UserFactory
+from live import services
+from live.chat import room_moderation as chat_moderation
+from live.models import Stream
+from live.tests.publisher import publishing
+from videoplatform.tests.conftest import PATIENCE_MS
+from videoplatform.tests.sites import Site
+from videoplatform.tests.test_live_journeys import say, sign_in, somebody, streamer, wait_until_playing, watch
+
+__all__ = ["streamer"]  # a fixture
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.ffmpeg,
+    pytest.mark.redis,
+    pytest.mark.slow,
+    pytest.mark.storage,
+]
+
+
+def test_viewers_resume_after_a_broadcast_was_briefly_private(
+    chromium: Browser, live_site: Site, streamer: Stream
+) -> None:
+    key = services.rotate_stream_key(streamer)
+    sideways = chromium.new_context(
+        viewport={"width": 844, "height": 390}, has_touch=True, is_mobile=True, locale="en"
+    )
+    sideways.set_default_timeout(PATIENCE_MS)
+    with (
+        publishing(live_site.rtmp_url, key),
+        somebody(chromium, live_site, streamer.channel.owner) as studio,
+    ):
+        phone = sideways.new_page()
+        watch(phone, live_site, streamer)
+        wait_until_playing(phone)
+        stage = phone.locator("live-stage").bounding_box()
+        assert stage is not None
+        assert (stage["y"], stage["height"]) == (0, 390)
+
+        studio.goto(f"{live_site.url}/studio/live/")
+        visibility = studio.get_by_label("Visibility")
+        # Declining the confirmation changes nothing.
+        visibility.select_option("private")
+        studio.get_by_role("button", name="Keep public").click()
+        expect(visibility).to_have_value("public")
+        visibility.select_option("private")
+        studio.get_by_role("button", name="Make private").click()
+        expect(phone.get_by_text("This stream is now private")).to_be_visible()
+
+        visibility.select_option("public")
+        wait_until_playing(phone)
+    sideways.close()
+
+
+def test_new_stream_key_is_shown_after_reload_and_language_change(
+    chromium: Browser, live_site: Site, streamer: Stream
+) -> None:
+    context = chromium.new_context(viewport={"width": 1280, "height": 800}, locale="en")
+    context.set_default_timeout(PATIENCE_MS)
+    sign_in(context, live_site, streamer.channel.owner)
+    page = context.new_page()
+    page.goto(f"{live_site.url}/studio/live/")
+    page.get_by_role("button", name="Create stream key").click()
+    shown = page.get_by_label("Stream key", exact=True)
+    expect(shown).to_have_value(re.compile("^live_"))
+    expect(shown).to_be_in_viewport()
+    key = shown.input_value()
+    assert services.owner_of_key(key) == streamer
+
+    page.reload()
+    expect(page.get_by_label("Stream key", exact=True)).to_have_value(key)
+    page.get_by_role("button", name="Language and appearance").click()
+    page.get_by_role("button", name="简体中文").click()
+    expect(page.get_by_label("推流码", exact=True)).to_have_value(key)
+    assert services.owner_of_key(key) == streamer
+    context.close()
+
+
+def test_edits_and_moderation_reach_open_pages_at_once(
+    visitor: BrowserContext, chromium: Browser, live_site: Site, streamer: Stream
+) -> None:
+    moderator = UserFactory(username="moderator", is_superuser=True)
+    with (
+        somebody(chromium, live_site, UserFactory(username="alice")) as alice,
+        somebody(chromium, live_site, moderator) as mod,
+    ):
+        reader = visitor.new_page()
+        for page in (alice, mod, reader):
+            watch(page, live_site, streamer)
+            expect(page.locator("chat-room.is-open")).to_be_visible()
+
+        # Stacked marks are clipped to their line.
+        climbing = "z" + "\u0301" * 40
+        say(alice, climbing)
+        line = reader.get_by_role("log").locator(".chat-line", has_text=climbing)
+        expect(line).to_have_css("overflow", "clip")
+        # A page that shows the message is in the room and receives later events.
+        for page in (alice, mod):
+            expect(page.get_by_role("log").locator(".chat-line", has_text=climbing)).to_be_visible()
+
+        # An edited title reaches every open page at once.
+        services.edit_stream(streamer, title="Testing the wind", category="music")
+        expect(reader.get_by_role("heading", name="Testing the wind")).to_be_visible()
+        expect(reader.locator("[data-live-category]")).to_have_text("Music")
+
+        # A refused message starts no slow-mode wait.
+        chat_moderation.set_mode(stream=streamer, by=moderator, slow_s=120, emotes_only=True)
+        expect(alice.locator("[data-part=mode-slow_s]")).to_be_visible()
+        say(alice, "words")
+        expect(alice.get_by_role("alert").filter(has_text="emoji")).to_be_visible()
+        expect(alice.get_by_text("You can chat again in")).to_be_hidden()
+        chat_moderation.set_mode(stream=streamer, by=moderator, slow_s=0, emotes_only=False)
+        expect(alice.locator("[data-part=mode-slow_s]")).to_be_hidden()
+
+        # After a time-out or ban, the author may write as soon as a moderator lifts it.
+        box = alice.get_by_role("textbox", name="Message")
+        moderate_alice(mod, "Time out for 10 minutes")
+        expect(alice.get_by_role("log").get_by_text("Removed by a moderator").first).to_be_visible()
+        say(alice, "why?")
+        expect(alice.get_by_text("You can chat again in")).to_be_visible()
+        moderate_alice(mod, "Lift restriction")
+        expect(alice.get_by_text("You can chat again in")).to_be_hidden()
+        moderate_alice(mod, "Ban")
+        expect(box).to_be_disabled()
+        moderate_alice(mod, "Lift restriction")
+        expect(box).to_be_enabled()
+        expect(alice.locator("chat-room.is-open")).to_be_visible()
+        say(alice, "thank you")
+        expect(reader.get_by_role("log").get_by_text("thank you")).to_be_visible()
+    trail = Decision.objects.order_by("pk").values_list("action", flat=True)
+    assert [*trail] == ["time_out", "undo", "ban", "undo"]
+
+
+def moderate_alice(mod: Page, act: str) -> None:
+    """Choose an action from the menu of Alice's first message, which may be deleted already."""
+    line = mod.locator(".chat-line[data-username=alice]").first
+    line.hover()
+    line.get_by_role("button", name="Moderate alice").click()
+    mod.get_by_role("menuitem", name=act, exact=True).click()

@@ -1,0 +1,1 @@
+"""Demo videos: drawn by code, and uploaded through the services like everyone's."""

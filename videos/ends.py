@@ -1,0 +1,249 @@
+"""The outcomes of jobs: done, retried, put off or failed.
+
+Only errors of the media count as failures.  An error of storage, of the database or
+of the worker's machine puts the job off, longer each time and without a limit; the
+page shows the reason.  A claim that ends without a proven reason (a killed worker, an
+FFmpeg that blames a storage that answers) counts as a loss.  Losses have their own
+limit, so media that kills its workers fails as well.
+
+Rows that state one fact change in one transaction.  :mod:`videos.sweeping` completes
+work left half done between two transactions.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+from datetime import timedelta
+from time import monotonic, sleep
+
+from django.db import DatabaseError, connection, transaction
+from django.utils import timezone
+
+from common import disk, storage
+from videos import progress, queue
+from videos.models import Job, Video
+from videos.publishing import Encode, LeaseLost, measure, write_playlists
+from videos.transcoding.errors import (
+    DecodeFailed,
+    EncodeFailed,
+    HostTrouble,
+    SourceGone,
+    StorageFailed,
+    TranscodeError,
+)
+
+logger = logging.getLogger(__name__)
+
+RETRY_PAUSE_S = 5  # doubles with every failure
+FIRST_WAIT_S = 2.0  # doubles with every wait
+LONGEST_WAIT_S = 60.0
+# A worker keeps trying for this long to put a job off while the database does not answer.
+GIVE_BACK_S = 600.0
+GIVE_BACK_PAUSE_S = 2.0
+# Errors of the machine itself; any other OSError may be caused by the media.
+HOST_ERRNOS = frozenset(
+    {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO}
+)
+
+ERRORS = (TranscodeError, *storage.StorageError, OSError, DatabaseError)
+"""What a step may raise beside LeaseLost."""
+
+
+def note_playable(video_id: int) -> None:
+    """Mark a video playable, and date it, once every rendition has its first segment."""
+    video = Video.objects.get(pk=video_id)
+    if not video.is_playable and Encode.of(video).is_playable:
+        opened = Video.objects.filter(
+            pk=video_id, is_playable=False, status=Video.Status.PROCESSING, encode_key=video.encode_key
+        )
+        with transaction.atomic():
+            if opened.update(is_playable=True):
+                Video.objects.filter(pk=video_id).note_published()
+                logger.info("Video playable", extra={"video": video.public_id})
+    progress.announce(video)
+
+
+def finish(job: Job) -> None:
+    """Mark the job done, and complete the video if it was the last one.  Raises LeaseLost."""
+    finish_row(job)
+    note_playable(job.video_id)
+    complete(job.video_id)
+
+
+def finish_row(job: Job) -> None:
+    """Mark the job done and record its segments.  Raises LeaseLost."""
+    done = {
+        "status": Job.Status.DONE,
+        "finished_at": timezone.now(),
+        "lease_until": None,
+        "error_code": "",
+        "waits_for": "",
+        "waits": 0,
+    }
+    if not Job.objects.held(job).update(**done, segments=job.segments, bytes_stored=job.bytes_stored):
+        raise LeaseLost
+    job.status = Job.Status.DONE
+
+
+def complete(video_id: int) -> bool:
+    """Make a video ready once all its jobs are done; return False if it is not processing or work is left."""
+    video = Video.objects.select_related("channel__owner").get(pk=video_id)
+    if video.status != Video.Status.PROCESSING:
+        return False
+    encode = Encode.of(video)
+    if gap := encode.gap:
+        _redo(gap)
+        return False
+    unfinished = video.jobs.filter(encode_key=video.encode_key).exclude(status=Job.Status.DONE)
+    if not encode.is_complete or unfinished.exists():
+        return False
+    measure(encode)
+    write_playlists(encode)
+    with transaction.atomic():
+        if video.transition(Video.Status.READY, is_playable=True, duration_s=round(encode.duration_s, 3)):
+            Video.objects.filter(pk=video_id).note_published()
+            logger.info("Video ready", extra={"video": video.public_id, "renditions": len(encode.renditions)})
+            progress.tell_owner(video)
+    progress.announce(video)
+    return True
+
+
+def _redo(chunk: Job) -> None:
+    """Encode a chunk again that lacks frames although a later chunk has some."""
+    error = EncodeFailed(
+        f"chunk {chunk.position} holds {len(chunk.segments)} of {chunk.segment_count} segments"
+    )
+    with transaction.atomic():
+        seen = Job.objects.filter(pk=chunk.pk, status=Job.Status.DONE, attempt=chunk.attempt)
+        if seen.update(status=Job.Status.RUNNING, lease_until=None):
+            fail(chunk, error)
+
+
+def settle(job: Job, error: Exception) -> None:
+    """Record the outcome of a job after its step raised one of ``ERRORS``."""
+    try:
+        _settle(job, error)
+    except DatabaseError:
+        logger.warning("Job result kept in memory until the database answers", extra={"job": job.pk})
+        _give_back_later(job)
+
+
+def _settle(job: Job, error: Exception) -> None:
+    if isinstance(error, DatabaseError):
+        raise error
+    if isinstance(error, StorageFailed):
+        _after_unread_source(job, error)
+    elif storage.is_missing(error):
+        fail(job, SourceGone(str(error)))
+    elif isinstance(error, storage.StorageError):
+        put_off(job, Job.WaitsFor.STORAGE, error)
+    elif isinstance(error, HostTrouble):
+        put_off(job, Job.WaitsFor.HOST, error, is_proven=not disk.has_room())
+    elif isinstance(error, OSError):
+        put_off(job, Job.WaitsFor.HOST, error, is_proven=error.errno in HOST_ERRNOS)
+    elif isinstance(error, TranscodeError):
+        fail(job, error)
+    else:
+        raise TypeError(f"a step may not raise {type(error).__name__}") from error
+
+
+def _after_unread_source(job: Job, error: StorageFailed) -> None:
+    """Read the source to find out why FFmpeg could not, and settle the job."""
+    try:
+        storage.read_range(job.video.source_key, 0, 1)
+    except storage.StorageError as refused:
+        if storage.is_missing(refused):
+            fail(job, SourceGone(str(error)))
+        else:
+            put_off(job, Job.WaitsFor.STORAGE, error)
+    else:
+        put_off(job, Job.WaitsFor.STORAGE, error, is_proven=False)
+
+
+def put_off(job: Job, reason: Job.WaitsFor, error: Exception, *, is_proven: bool = True) -> None:
+    """Let the job wait for ``reason`` without counting a failure.
+
+    An error that is not proven to be the platform's counts as a loss.  The job fails
+    after ``queue.MAX_LOSSES`` losses.
+    """
+    losses = job.losses + (not is_proven)
+    if losses >= queue.MAX_LOSSES:
+        fail(job, GaveUp(f"{losses} attempts ended without a result: {error}"))
+        return
+    pause_s = min(FIRST_WAIT_S * 2 ** min(job.waits, 16), LONGEST_WAIT_S)
+    Job.objects.held(job).update(
+        status=Job.Status.WAITING,
+        not_before=timezone.now() + timedelta(seconds=pause_s),
+        waits_for=reason,
+        waits=min(job.waits + 1, 1000),
+        losses=losses,
+        lease_until=None,
+        error_code=getattr(error, "code", ""),
+        error_detail=f"{type(error).__name__}: {error}"[:2000],
+    )
+    progress.announce(job.video)
+
+
+class GaveUp(EncodeFailed):
+    """Too many attempts of the job ended without a result."""
+
+    retryable = False
+
+
+def _give_back_later(job: Job) -> None:
+    """Put the job off once the database answers again; after ``GIVE_BACK_S`` let its lease run out."""
+    deadline = monotonic() + GIVE_BACK_S
+    while monotonic() < deadline:
+        sleep(GIVE_BACK_PAUSE_S)
+        connection.close()
+        try:
+            put_off(job, Job.WaitsFor.DATABASE, DatabaseError("the database did not answer"))
+        except DatabaseError:
+            continue
+        return
+
+
+def fail(job: Job, error: TranscodeError) -> None:
+    """Queue the job for another attempt or give up; a dispensable job does not fail its video."""
+    why = {"error_code": error.code, "error_detail": str(error)[:2000], "lease_until": None, "waits_for": ""}
+    failures = job.failures + 1
+    held = Job.objects.held(job)
+    if error.retryable and failures < queue.MAX_FAILURES:
+        pause = timedelta(seconds=RETRY_PAUSE_S * 2**failures)
+        again = {"status": Job.Status.WAITING, "not_before": timezone.now() + pause, "failures": failures}
+        held.update(**why | again)
+        return
+    ended = why | {"failures": failures, "finished_at": timezone.now()}
+    if is_dispensable(job, error):
+        # No segments: a track that ends in the middle is worse than none.
+        if held.update(**ended, status=Job.Status.DONE, segments=[]):
+            note_playable(job.video_id)
+            complete(job.video_id)
+        return
+    with transaction.atomic():
+        if held.update(**ended, status=Job.Status.FAILED):
+            fail_video(job.video, error)
+
+
+def is_dispensable(job: Job, error: TranscodeError) -> bool:
+    """Return whether the video is complete without this job.
+
+    A poster is dispensable.  So is an audio track that cannot be decoded, if there is a
+    video track.  An audio track that can be decoded but not encoded is required.
+    """
+    if job.kind == Job.Kind.POSTER:
+        return True
+    return job.kind == Job.Kind.AUDIO and job.video.has_picture and isinstance(error, DecodeFailed)
+
+
+@transaction.atomic
+def fail_video(video: Video, error: TranscodeError) -> None:
+    """End the encode: record the error on the video, and let running workers lose their leases."""
+    unfinished = Job.objects.filter(video=video, encode_key=video.encode_key).exclude(status=Job.Status.DONE)
+    unfinished.update(status=Job.Status.FAILED, lease_until=None, waits_for="")
+    failed = {"failure_code": error.code, "failure_parameters": error.parameters, "is_playable": False}
+    if video.transition(Video.Status.FAILED, **failed):
+        progress.tell_owner(video)
+    logger.info("Video failed", extra={"video": video.public_id, "code": error.code})
+    transaction.on_commit(lambda: progress.announce(video))

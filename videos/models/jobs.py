@@ -1,0 +1,119 @@
+"""Jobs that make videos playable.
+
+SQL is the queue of record.  Every unit of work is a :class:`Job` row, claimed by a
+conditional UPDATE and fenced by its attempt.  Celery only wakes workers.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from videos.models.videos import Video
+
+
+class JobQuerySet(models.QuerySet["Job"]):
+    def claimable(self) -> JobQuerySet:
+        """Return the jobs that wait and are due, or that run under an expired lease."""
+        now = timezone.now()
+        return self.filter(
+            Q(status=Job.Status.WAITING, not_before__lte=now)
+            | Q(status=Job.Status.RUNNING, lease_until__lt=now)
+        )
+
+    def held(self, job: Job) -> JobQuerySet:
+        """Return the row of ``job`` if it still runs under this attempt; its lease may have expired."""
+        return self.filter(pk=job.pk, status=Job.Status.RUNNING, attempt=job.attempt)
+
+
+class Job(models.Model):
+    """One unit of work on a video: its plan, one chunk of video, one whole audio track or its poster."""
+
+    class Kind(models.TextChoices):
+        PLAN = "plan", _("Plan")
+        POSTER = "poster", _("Poster")
+        AUDIO = "audio", _("Audio")
+        VIDEO = "video", _("Video")
+
+    class Status(models.TextChoices):
+        WAITING = "waiting", _("Waiting")
+        RUNNING = "running", _("Running")
+        DONE = "done", _("Done")
+        FAILED = "failed", _("Failed")
+
+    class WaitsFor(models.TextChoices):
+        """The part of the platform that a job waits for, after an error that the media did not cause."""
+
+        STORAGE = "storage", _("Waiting for storage…")
+        HOST = "host", _("Waiting for a free encoder…")
+        DATABASE = "database", _("Waiting for the database…")
+
+    class Lane(models.IntegerChoices):
+        """The priority of a job: first makes a video playable and has its own workers, bulk completes it."""
+
+        FIRST = 0, _("priority")
+        BULK = 1, _("standard")
+
+    video = models.ForeignKey(Video, models.CASCADE, related_name="jobs")
+    encode_key = models.CharField(max_length=16)
+    kind = models.CharField(_("kind"), max_length=8, choices=Kind.choices)
+    position = models.PositiveIntegerField(
+        _("number"), default=0, help_text=_("number of the chunk or of the audio track")
+    )
+    lane = models.PositiveSmallIntegerField(choices=Lane.choices, default=Lane.BULK)
+    status = models.CharField(_("status"), max_length=8, choices=Status.choices, default=Status.WAITING)
+
+    first_segment = models.PositiveIntegerField(default=0)
+    segment_count = models.PositiveIntegerField(null=True, help_text="empty: until the source ends")
+    start_s = models.FloatField(default=0)
+    length_s = models.FloatField(default=0)
+
+    # Counts the claims and never decreases: it fences one worker against the next.
+    attempt = models.PositiveIntegerField(_("attempt"), default=0)
+    # Claims that failed because of the media, and claims that ended silently or without a proven reason.
+    failures = models.PositiveSmallIntegerField(_("failures"), default=0)
+    losses = models.PositiveSmallIntegerField(_("worker losses"), default=0)
+    # Errors of the platform count as neither: the job waits, longer each time.
+    waits_for = models.CharField(_("waits for"), max_length=8, choices=WaitsFor.choices, blank=True)
+    waits = models.PositiveSmallIntegerField(default=0)
+    not_before = models.DateTimeField(default=timezone.now)
+    lease_until = models.DateTimeField(null=True)
+    worker = models.CharField(_("worker"), max_length=100, blank=True)
+    claimed_at = models.DateTimeField(_("claimed"), null=True)
+    finished_at = models.DateTimeField(_("finished"), null=True)
+    error_code = models.CharField(_("error code"), max_length=32, blank=True)
+    error_detail = models.TextField(_("error"), blank=True)
+
+    # Durations (s) of this attempt's stored segments, in order; a chunk's are the
+    # same in every rung.
+    segments = models.JSONField(default=list)
+    bytes_stored = models.BigIntegerField(default=0)
+
+    objects = JobQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("job")
+        verbose_name_plural = _("jobs")
+        ordering = ["kind", "position"]
+        constraints = [
+            models.UniqueConstraint(fields=["video", "encode_key", "kind", "position"], name="job_once"),
+        ]
+        indexes = [
+            models.Index(fields=["status", "lane", "not_before"], name="job_queue"),
+            models.Index(fields=["claimed_at"], name="job_claimed"),
+            models.Index(fields=["video"], condition=~Q(status="done"), name="job_unfinished"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.video_id}: {self.kind} {self.position}"
+
+    def renew_lease(self, **fields: Any) -> bool:
+        """Extend the lease and update ``fields``; return False if this attempt has lost the lease."""
+        until = timezone.now() + timedelta(seconds=settings.ENCODE_LEASE_S)
+        return Job.objects.held(self).update(lease_until=until, **fields) == 1

@@ -1,0 +1,372 @@
+"""Videos, the search for them, and their folders in storage."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from django.contrib.contenttypes.fields import GenericRelation
+from django.db import models, transaction
+from django.db.models import Q, Value
+from django.db.models.functions import Now
+from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import Channel, User
+from comments.models import Comment, Danmaku
+from common import trigrams
+from common.words import composed, folded
+from videos import failures, leftovers
+from videos.models.ids import new_encode_key, new_public_id
+from videos.models.search import Folded, SearchedText
+from videos.models.topics import Category, Tag
+from videos.transcoding.source import SourceInfo
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AnonymousUser
+
+MAX_TITLE = 150  # characters
+MAX_DESCRIPTION = 5_000
+# Bounds of a search.
+MOST_WORDS = 8
+MOST_NAMED = 200
+MOST_FOUND = 1_000
+NEWEST_SEARCHED = 10_000
+
+
+class VideoQuerySet(models.QuerySet["Video"]):
+    def kept(self) -> VideoQuerySet:
+        """Exclude videos removed by moderators; owners no longer see those."""
+        return self.exclude(withheld=Video.Withheld.REMOVED)
+
+    def listed(self) -> VideoQuerySet:
+        """Return the public, playable videos, as shown on home, search and channel pages."""
+        return self.filter(
+            visibility=Video.Visibility.PUBLIC, is_playable=True, withheld="", channel__owner__is_active=True
+        ).exclude(status=Video.Status.FAILED)
+
+    def note_published(self) -> int:
+        """Set ``published_at`` of playable, non-private videos that have none; return their number."""
+        fresh = self.filter(published_at=None, is_playable=True).exclude(visibility=Video.Visibility.PRIVATE)
+        return fresh.update(published_at=Now())
+
+    def for_cards(self) -> VideoQuerySet:
+        """Join the channel and its owner, so that a list of cards takes one query."""
+        return self.select_related("channel__owner")
+
+    def tagged(self, name: str) -> VideoQuerySet:
+        """Return the videos with the tag ``name``, in any case.
+
+        The tag is looked up first, because the query planner knows how many videos
+        the tag with a given id has, but not the tag with a given name.
+        """
+        tags = list(Tag.objects.filter(name=folded(name)).values_list("pk", flat=True))
+        marked = Video.tags.through.objects.filter(tag_id__in=tags)
+        return self.filter(pk__in=marked.values("video_id"))
+
+    def matching(self, words: str) -> VideoQuerySet:
+        """Return the videos with every word in the title, the description, a tag or the channel's name.
+
+        The search covers the newest ``MOST_FOUND`` matches and, for each word,
+        ``MOST_NAMED`` channels and as many tags.  No index serves a word shorter than a
+        trigram, so it is searched in the titles of the newest ``NEWEST_SEARCHED`` videos
+        only.  Reading their descriptions would take twenty times as long.
+        """
+        asked = list(dict.fromkeys(composed(words).split()[:MOST_WORDS]))
+        texts = {word: _in_text(word) for word in asked}
+        names = {word: _named(word) for word in asked}
+        rows = self
+        if any(len(word) < trigrams.LEAST_LENGTH for word in asked):
+            # Without the joins of a list: they took most of the time, for rows that are not kept.
+            rows = _published().filter(published_at__gte=_oldest_searched())
+        rows = rows.alias(searched=SearchedText("title", "description"), searched_title=Folded("title"))
+        # Separate queries for texts and names, because no index serves an OR over several tables.
+        found = set(rows.filter(*texts.values())._newest_found())
+        for word in asked:
+            if names[word]:
+                others = (texts[other] | names[other] for other in asked if other != word)
+                found |= set(rows.filter(names[word], *others)._newest_found())
+        return self.filter(pk__in=found)
+
+    def _newest_found(self) -> models.QuerySet[Video, int]:
+        return self.order_by("-published_at", "-pk").values_list("pk", flat=True)[:MOST_FOUND]
+
+    def of_length(self, length: str) -> VideoQuerySet:
+        """Return the videos under 4 minutes (``short``), up to 20 (``medium``) or above (``long``)."""
+        bounds = {
+            "short": Q(duration_s__lt=240),
+            "medium": Q(duration_s__gte=240, duration_s__lte=1200),
+            "long": Q(duration_s__gt=1200),
+        }
+        return self.filter(bounds[length])
+
+
+def _in_text(word: str) -> Q:
+    """Return the condition that a video's text contains ``word``, or that its title does for a short word."""
+    field = "searched" if len(word) >= trigrams.LEAST_LENGTH else "searched_title"
+    return Q(**{f"{field}__contains": Folded(Value(word))})
+
+
+def _named(word: str) -> Q:
+    """Return the condition that a video's channel or tag has ``word`` in its name; empty if none has."""
+    condition = Q()
+    if channels := list(Channel.objects.matching(word).values_list("pk", flat=True)[:MOST_NAMED]):
+        condition |= Q(channel__in=channels)
+    tags = Tag.objects.filter(name__contains=folded(word)).values_list("pk", flat=True)
+    if found := list(tags[:MOST_NAMED]):
+        marked = Video.tags.through.objects.filter(tag_id__in=found).order_by("-video_id")
+        condition |= Q(pk__in=list(marked.values_list("video_id", flat=True)[:MOST_FOUND]))
+    return condition
+
+
+def _published() -> VideoQuerySet:
+    return Video.objects.filter(
+        visibility=Video.Visibility.PUBLIC, is_playable=True, published_at__isnull=False
+    )
+
+
+def _oldest_searched() -> datetime:
+    """Return the time of publication of the oldest video that short words are searched in."""
+    moments = _published().order_by("-published_at", "-pk").values_list("published_at", flat=True)
+    return moments[NEWEST_SEARCHED : NEWEST_SEARCHED + 1].first() or datetime.min.replace(tzinfo=UTC)
+
+
+class Video(models.Model):
+    class Status(models.TextChoices):
+        UPLOADING = "uploading", _("Uploading")
+        PROCESSING = "processing", _("Processing")
+        READY = "ready", _("Ready")
+        FAILED = "failed", _("Failed")
+
+    class Visibility(models.TextChoices):
+        PUBLIC = "public", _("Public")
+        UNLISTED = "unlisted", _("Unlisted")
+        PRIVATE = "private", _("Private")
+
+    class Withheld(models.TextChoices):
+        """The decision of moderators; the owner's ``visibility`` is kept and applies again after it."""
+
+        HIDDEN = "hidden", _("Hidden by moderators")
+        REMOVED = "removed", _("Removed by moderators")
+
+    class CommentsMode(models.TextChoices):
+        """The handling of new comments."""
+
+        OPEN = "open", _("Everyone can comment")
+        HELD = "held", _("Review comments before they appear")
+        CLOSED = "closed", _("Turn off comments")
+
+    class Failure(models.TextChoices):
+        """The reason of a failure: a code for programs, a sentence for the owner."""
+
+        EMPTY_FILE = "empty_file", _("The file is empty. Export it again and upload the new file.")
+        NOT_MEDIA = "not_media", _("This is not a supported video file. Export it as MP4 and try again.")
+        NO_STREAMS = (
+            "no_streams",
+            _("This file contains no video or audio. Export it as MP4 and try again."),
+        )
+        UNSUPPORTED_CODEC = (
+            "unsupported_codec",
+            _("The format of this file is not supported. Export it as MP4 (H.264) and try again."),
+        )
+        ENCRYPTED = "encrypted", _("This file is copy-protected. Upload an unprotected file.")
+        LIMITS_EXCEEDED = "limits_exceeded", _("This file is too large, too long or too complex.")
+        REFERENCES_OUTSIDE = (
+            "references_outside",
+            _("This file only links to other files. Upload the video itself."),
+        )
+        DECODE_FAILED = (
+            "decode_failed",
+            _("The video in this file is damaged. Export it again and try again."),
+        )
+        STORAGE_FAILED = (
+            "storage_failed",
+            _("The video could not be stored. Nothing is lost. Try again."),
+        )
+        ENCODE_FAILED = (
+            "encode_failed",
+            _("The video could not be converted. Nothing is lost. Try again."),
+        )
+
+    RETRYABLE = frozenset({Failure.STORAGE_FAILED, Failure.ENCODE_FAILED})
+
+    # The allowed changes of status; only ``transition`` makes them.
+    TRANSITIONS: dict[str, frozenset[str]] = {
+        Status.UPLOADING: frozenset({Status.PROCESSING}),
+        Status.PROCESSING: frozenset({Status.READY, Status.FAILED}),
+        Status.FAILED: frozenset({Status.PROCESSING}),
+        Status.READY: frozenset({Status.PROCESSING}),
+    }
+
+    public_id = models.CharField(
+        _("public ID"), max_length=16, unique=True, default=new_public_id, editable=False
+    )
+    channel = models.ForeignKey(Channel, models.CASCADE, related_name="videos", verbose_name=_("channel"))
+    title = models.CharField(_("title"), max_length=MAX_TITLE)
+    description = models.TextField(_("description"), max_length=MAX_DESCRIPTION, blank=True)
+    category = models.CharField(
+        _("category"), max_length=20, choices=Category.choices, default=Category.OTHER
+    )
+    tags = models.ManyToManyField(Tag, blank=True, related_name="videos", verbose_name=_("tags"))
+    visibility = models.CharField(
+        _("visibility"), max_length=12, choices=Visibility.choices, default=Visibility.PUBLIC
+    )
+    withheld = models.CharField(
+        _("withheld"), max_length=8, choices=Withheld.choices, blank=True, default="", editable=False
+    )
+    comments_mode = models.CharField(
+        _("comments"), max_length=8, choices=CommentsMode.choices, default=CommentsMode.OPEN
+    )
+    status = models.CharField(
+        _("status"), max_length=12, choices=Status.choices, default=Status.UPLOADING, editable=False
+    )
+    failure_code = models.CharField(
+        _("failure"), max_length=32, choices=Failure.choices, blank=True, editable=False
+    )
+    failure_parameters = models.JSONField(default=dict, blank=True, editable=False)  # see videos.failures
+
+    source_key = models.CharField(max_length=200, blank=True, editable=False)
+    source_filename = models.CharField(_("file name"), max_length=255, blank=True, editable=False)
+    source_size_bytes = models.BigIntegerField(_("file size (bytes)"), default=0, editable=False)
+    source_json = models.JSONField(null=True, editable=False)
+
+    # Names the objects of one encode, so that a second never overwrites the first.
+    encode_key = models.CharField(max_length=16, default=new_encode_key, editable=False)
+    is_playable = models.BooleanField(default=False, editable=False)
+    duration_s = models.FloatField(null=True, editable=False)
+    width_px = models.PositiveIntegerField(null=True, editable=False)
+    height_px = models.PositiveIntegerField(null=True, editable=False)
+    poster_key = models.CharField(max_length=200, blank=True, editable=False)
+
+    view_count = models.PositiveBigIntegerField(_("views"), default=0, editable=False)
+    like_count = models.PositiveIntegerField(_("likes"), default=0, editable=False)
+    created_at = models.DateTimeField(_("uploaded"), auto_now_add=True)
+    published_at = models.DateTimeField(_("published"), null=True, editable=False)
+
+    comments = GenericRelation(Comment, object_id_field="target_id", content_type_field="target_type")
+    danmaku = GenericRelation(Danmaku, object_id_field="target_id", content_type_field="target_type")
+
+    objects = VideoQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("video")
+        verbose_name_plural = _("videos")
+        ordering = ["-created_at", "-pk"]
+        indexes = [
+            models.Index(fields=["visibility", "is_playable", "-published_at", "-id"], name="video_listing"),
+            models.Index(fields=["visibility", "is_playable", "-view_count", "-id"], name="video_popular"),
+            models.Index(fields=["visibility", "is_playable", "-like_count", "-id"], name="video_liked"),
+            models.Index(fields=["channel", "-created_at", "-id"], name="video_of_channel"),
+            models.Index(fields=["-created_at", "-id"], name="video_created"),
+            models.Index(fields=["status", "-created_at", "-id"], name="video_status"),
+        ]
+
+    def __str__(self) -> str:
+        return self.title
+
+    def get_absolute_url(self) -> str:
+        return reverse("watch", args=[self.public_id])
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Save, and record the folder of a new video, so that its objects can always be found."""
+        is_new = self._state.adding
+        with transaction.atomic():
+            super().save(*args, **kwargs)
+            if is_new:
+                VideoFolder.objects.create(prefix=self.prefix, video=self)
+
+    @property
+    def source(self) -> SourceInfo | None:
+        return SourceInfo.from_json(self.source_json) if self.source_json else None
+
+    @property
+    def prefix(self) -> str:
+        """Return the prefix of all storage keys of this video."""
+        return f"videos/{self.public_id}/"
+
+    @property
+    def encode_prefix(self) -> str:
+        return f"{self.prefix}{self.encode_key}/"
+
+    @property
+    def is_recording(self) -> bool:
+        """Return whether the video was recorded from a broadcast, so that it has no source to encode."""
+        return not self.source_key and self.status != self.Status.UPLOADING
+
+    @property
+    def is_portrait(self) -> bool:
+        return bool(self.width_px and self.height_px and self.height_px > self.width_px)
+
+    @property
+    def has_picture(self) -> bool:
+        return bool(self.width_px)
+
+    @property
+    def can_retry(self) -> bool:
+        """Return whether another encode of the same source may succeed, because the platform failed."""
+        return self.status == self.Status.FAILED and self.failure_code in self.RETRYABLE
+
+    @property
+    def failure_sentence(self) -> str:
+        """Return the cause of the failure and the remedy, for the owner."""
+        if not self.failure_code:
+            return ""
+        return failures.sentence_of(self.failure_parameters) or str(self.Failure(self.failure_code).label)
+
+    @property
+    def left_out(self) -> list[tuple[str, str]]:
+        """Return code and sentence for each item of the source that the video lacks, for the owner."""
+        source = self.source if self.status != self.Status.FAILED else None
+        return [(left.code, leftovers.sentence_of(left)) for left in source.left_out] if source else []
+
+    @property
+    def comments_open(self) -> bool:
+        return self.comments_mode != self.CommentsMode.CLOSED
+
+    @property
+    def comments_held(self) -> bool:
+        """Return whether new comments are held until the channel's owner reviews them."""
+        return self.comments_mode == self.CommentsMode.HELD
+
+    def can_edit(self, user: User | AnonymousUser) -> bool:
+        return self.channel.is_owned_by(user)
+
+    def can_moderate(self, user: User | AnonymousUser) -> bool:
+        return self.can_edit(user) or (user.is_authenticated and user.is_moderator)
+
+    def can_watch(self, user: User | AnonymousUser) -> bool:
+        """Return whether ``user`` may watch; watch pages, playlists, sockets and the API ask this method."""
+        if user.is_authenticated and user.is_moderator:
+            return True
+        if self.can_edit(user):
+            return self.withheld != self.Withheld.REMOVED
+        is_there = self.status in (self.Status.PROCESSING, self.Status.READY) and not self.withheld
+        return is_there and self.visibility != self.Visibility.PRIVATE and self.channel.owner.is_active
+
+    def transition(self, status: str, **fields: Any) -> bool:
+        """Change the status if the row is still as it was read; return False otherwise.
+
+        Raises ValueError if ``TRANSITIONS`` does not allow the change.
+        """
+        if status not in self.TRANSITIONS[self.status]:
+            raise ValueError(f"{self.status} cannot become {status}")
+        moved = Video.objects.filter(pk=self.pk, status=self.status, encode_key=self.encode_key)
+        if not moved.update(status=status, **fields):
+            return False
+        for name, value in {"status": status, **fields}.items():
+            setattr(self, name, value)
+        return True
+
+
+class VideoFolder(models.Model):
+    """The storage prefix of a video; its row outlives the video's row.
+
+    After any deletion of the video, even by a cascade or by hand, this row stays with
+    ``video`` NULL, and the clean-up deletes the objects.
+    """
+
+    prefix = models.CharField(max_length=200)
+    video = models.OneToOneField(Video, models.SET_NULL, null=True, related_name="folder")
+
+    def __str__(self) -> str:
+        return self.prefix
