@@ -1,4 +1,4 @@
-"""Make the pictures of README and docs/tour.md anew.
+"""A script that makes the screenshots of README and docs/tour.md.
 
 With a platform running (``bin/run``) on an empty ``DATA_DIR``::
 
@@ -31,7 +31,7 @@ CHAT = (
 
 
 class Studio:
-    """Opens pages for demo people, in any size, language and light, and keeps what they show."""
+    """A browser that opens pages for demo people, in any size, language and colour scheme."""
 
     def __init__(self, browser: Browser, site: str, passwords: dict[str, str]) -> None:
         self.browser, self.site, self.passwords = browser, site, passwords
@@ -80,7 +80,7 @@ def keep(page: Page, name: str) -> None:
 
 
 def play_until(page: Page, seconds: float) -> None:
-    """Let it play from shortly before ``seconds``, so that what flies is in flight."""
+    """Play from shortly before ``seconds`` until then, so that danmaku are in flight."""
     begin = "([data, at]) => { const player = document.querySelector('[data-player]');"
     page.wait_for_function("() => document.querySelector('[data-player]')?.currentTime > 0.2")
     page.evaluate(f"{begin} player.currentTime = at; player.play() }}", ["", max(0.1, seconds - 4)])
@@ -92,8 +92,8 @@ def watching(studio: Studio, videos: dict[str, str]) -> None:
         keep(page, "home-light")
     with studio.page("/", locale="zh-CN", dark=True) as page:
         keep(page, "home-zh-dark")
-    with studio.page(videos["Into the Mandelbrot set"], who="lumi", dark=True) as page:
-        play_until(page, 11)
+    with studio.page(videos["Seven birds at dusk"], who="yun", dark=True) as page:
+        play_until(page, 8)
         keep(page, "watch-dark")
         page.get_by_role("heading", name="Comments").scroll_into_view_if_needed()
         page.mouse.wheel(0, 420)
@@ -103,7 +103,7 @@ def watching(studio: Studio, videos: dict[str, str]) -> None:
         page.get_by_role("link", name="Report").first.click()
         expect(page.get_by_role("dialog")).to_be_visible()
         keep(page, "report")
-    with studio.page(videos["Slow light"], size=PHONE, locale="zh-CN", dark=True) as page:
+    with studio.page(videos["月光海 · Moonlit sea"], size=PHONE, locale="zh-CN", dark=True) as page:
         play_until(page, 4)
         keep(page, "watch-phone")
     with studio.page("/@lumi/") as page:
@@ -115,7 +115,7 @@ def creating(studio: Studio, videos: dict[str, str]) -> None:
         keep(page, "upload")
     with studio.page("/studio/", who="lumi") as page:
         keep(page, "studio")
-    edit = videos["测试图 · Test picture with a clock"].replace("/watch/", "/studio/")
+    edit = videos["走马灯 · The lantern of running horses"].replace("/watch/", "/studio/")
     with studio.page(edit, who="lumi") as page:
         keep(page, "edit")
 
@@ -137,13 +137,13 @@ def live(studio: Studio) -> None:
         keep(benoit, "live")
         keep(mira, "live-phone-zh")
     with studio.page("/studio/live/", who="lumi") as page:
-        page.wait_for_timeout(6000)  # the health of a broadcast is asked for every few seconds
+        page.wait_for_timeout(6000)  # the page polls the health of the broadcast every few seconds
         keep(page, "studio-live")
 
 
 def moderating(studio: Studio) -> None:
     with studio.page("/admin/", who="mira") as page:
-        page.get_by_role("link", name="To the moderation desk").click()
+        page.get_by_role("link", name="Open moderation desk").click()
         page.wait_for_timeout(2500)
         keep(page, "desk")
     with studio.page("/admin/", who="admin", dark=True) as page:
