@@ -37,8 +37,8 @@ class WorkerLife(bootsteps.StartStopStep):
     def __init__(self, parent: Any, **kwargs: Any) -> None:
         super().__init__(parent, **kwargs)
         self.timers: list[Any] = []
-        # The pids of the pool: a worker that ends has killed them before it stops its
-        # steps.
+        # Every pid that the pool has had: a worker that ends kills its pool, and may
+        # replace it, before it stops its steps.
         self.pids: set[int] = set()
 
     def start(self, parent: Any) -> None:
@@ -63,7 +63,7 @@ class WorkerLife(bootsteps.StartStopStep):
 
     def beat(self, queues: list[str]) -> None:
         """Report the state of the machine, and send a pulse to each idle queue."""
-        self.pids = set(children())
+        self.pids |= set(children())
         try:
             heartbeat.show_host(queue.this_host(), machine_state(queues))
             for name in queues:

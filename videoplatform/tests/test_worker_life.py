@@ -6,20 +6,31 @@ import threading
 from unittest import mock
 
 import pytest
+from celery.worker import state
 
 from common import disk, heartbeat
 from videoplatform import workers
+from videos import queue
 from videos.transcoding import guard
 
 
-def test_worker_that_only_encodes_sweeps_its_work_folder(monkeypatch: pytest.MonkeyPatch) -> None:
-    swept = threading.Event()
-    monkeypatch.setattr(disk, "sweep_work_folder", swept.set)
+@pytest.fixture
+def worker(monkeypatch: pytest.MonkeyPatch) -> mock.MagicMock:
+    """Return a worker that consumes the encode queue, on a machine without Redis."""
+    monkeypatch.setattr(disk, "sweep_work_folder", mock.Mock())
     monkeypatch.setattr(guard, "missing", lambda: ())
     monkeypatch.setattr(heartbeat, "show_host", mock.Mock())
     monkeypatch.setattr(heartbeat, "may_pulse", lambda _queue: False)
     worker = mock.MagicMock()
     worker.app.amqp.queues.consume_from = {"encode": object()}
+    return worker
+
+
+def test_worker_that_only_encodes_sweeps_its_work_folder(
+    worker: mock.MagicMock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    swept = threading.Event()
+    monkeypatch.setattr(disk, "sweep_work_folder", swept.set)
     step = workers.WorkerLife(worker)
 
     step.start(worker)
@@ -27,3 +38,23 @@ def test_worker_that_only_encodes_sweeps_its_work_folder(monkeypatch: pytest.Mon
     assert swept.wait(10)
     again = mock.call(workers.SWEEP_FOLDER_EVERY_S, step.sweep_folder)
     assert again in worker.timer.call_repeatedly.call_args_list
+
+
+def test_worker_stopped_after_its_pool_was_replaced_gives_back_the_killed_jobs(
+    worker: mock.MagicMock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    give_back = mock.Mock(return_value=0)
+    monkeypatch.setattr(queue, "give_back", give_back)
+    monkeypatch.setattr(workers, "connection", mock.Mock())
+    step = workers.WorkerLife(worker)
+    monkeypatch.setattr(workers, "children", lambda: [11, 12])
+    step.start(worker)
+
+    # Celery kills the pool in its signal handler; a due timer and the pool's own
+    # replacement run before the steps stop.
+    monkeypatch.setattr(workers, "children", lambda: [13])
+    step.beat(["encode"])
+    monkeypatch.setattr(state, "should_terminate", 0)
+    step.stop(worker)
+
+    give_back.assert_called_once_with({11, 12, 13})
