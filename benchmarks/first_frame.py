@@ -12,7 +12,7 @@ import time
 from playwright.sync_api import Page, sync_playwright
 
 from benchmarks import baseline, harness
-from videoplatform.embedded.browser import find_browser
+from videoplatform.testing.browser import find_browser
 
 MOVES = "() => { const v = document.querySelector('[data-player] video'); return v && v.currentTime > 0.05 }"
 ROUNDS = 3

@@ -26,7 +26,7 @@ from pathlib import Path
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from benchmarks import harness, stamped
-from videoplatform.embedded.browser import find_browser
+from videoplatform.testing.browser import find_browser
 
 WARM_UP_S = 15
 PLAYS = "() => { const v = document.querySelector('video'); return v && v.currentTime > 0.5 && !v.paused }"

@@ -17,7 +17,7 @@ from pathlib import Path
 import httpx
 
 from benchmarks.harness import Platform, platform, say
-from videoplatform.embedded import postgres
+from videoplatform.testing import postgres
 
 AT_ONCE, REQUESTS = 150, 3_000
 

@@ -19,7 +19,7 @@ from typing import Any
 import django
 
 from benchmarks.harness import say
-from videoplatform.embedded import postgres
+from videoplatform.testing import postgres
 
 RUNS = 7
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from playwright.sync_api import Page, sync_playwright
 
 from docs.make_screenshots import FOLDER, Studio, play_until
-from videoplatform.embedded.browser import find_browser
+from videoplatform.testing.browser import find_browser
 from videos.transcoding.tools import ffmpeg_path
 
 SIZE = (1120, 700)

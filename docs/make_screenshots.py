@@ -18,7 +18,7 @@ from typing import Any
 
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from videoplatform.embedded.browser import find_browser
+from videoplatform.testing.browser import find_browser
 
 FOLDER = Path(__file__).parent / "screenshots"
 DESKTOP, PHONE = (1440, 900), (390, 844)

@@ -14,7 +14,7 @@ from live.rtmp import avc, flv
 from live.tests.doorkeeping import SOON_S, Doorkeeper
 from live.tests.rtmp_client import RtmpEncoder
 from videoplatform.embedded.failure import CannotStart
-from videoplatform.embedded.gstreamer import ensure_gstreamer
+from videoplatform.testing.gstreamer import ensure_gstreamer
 from videos.transcoding.tools import ffmpeg_path
 
 

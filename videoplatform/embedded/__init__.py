@@ -1,4 +1,4 @@
-"""The servers that ``bin/run`` starts if none is configured, and the command itself.
+"""The servers that ``bin/run`` starts if none is configured, and ``bin/run`` itself.
 
 ``environment`` reads and writes the environment; ``configuration`` decides which servers
 are ours to start; ``preparation`` builds the missing parts of a clone; ``processes`` lists

@@ -11,8 +11,8 @@ from django.conf import settings as django_settings
 from playwright.sync_api import Browser, BrowserContext, expect, sync_playwright
 
 from common.redis_clients import async_options
-from videoplatform.embedded.browser import ensure_browser, keep_usual_priority
 from videoplatform.embedded.npm import NODE_BIN
+from videoplatform.testing.browser import ensure_browser, keep_usual_priority
 from videoplatform.tests.valkey import Valkey, free_port
 
 # Journeys may wait for an encode on a busy machine, and pages for each other.

@@ -437,7 +437,7 @@ class Running:
         self.said: list[str] = []
         self.lines: Queue[str] = Queue()
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "videoplatform.embedded", "run"],
+            [sys.executable, "-m", "videoplatform.embedded"],
             cwd=settings.BASE_DIR,
             env=variables | own | {"DATA_DIR": str(data_dir), "DEMO": "0", "ENV_FILE": os.devnull},
             stdout=subprocess.PIPE,

@@ -72,7 +72,7 @@ LAYERS = {
         "bodies bucket caching celery channel_layer cors library_sentences limits logs middleware parsers",
         "admin_site api apps openapi_view pages schema sockets staticfiles tasks templatetags websockets",
         "asgi embedded health",
-        "management settings urls workers",
+        "management settings testing urls workers",
     ],
 }
 
@@ -219,6 +219,20 @@ def test_ingest_and_recording_are_known_from_above_only() -> None:
         if name.startswith(below)
         for target in imported_modules(name)
         if target.startswith("live.ingest.")
+    ]
+
+    assert offenders == []
+
+
+def test_site_imports_no_test_tool() -> None:
+    tools = {"videoplatform.testing", "pytest", "playwright", "hypothesis", "factory", "schemathesis"}
+
+    offenders = [
+        f"{name}: {target}"
+        for name in modules()
+        if not name.startswith("videoplatform.testing")
+        for target in imports(name)
+        if ".tests." in target or any(f"{target}.".startswith(f"{tool}.") for tool in tools)
     ]
 
     assert offenders == []

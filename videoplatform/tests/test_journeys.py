@@ -14,7 +14,7 @@ from playwright.sync_api import BrowserContext, Page, expect
 
 from accounts.models import User
 from accounts.tests.factories import PASSWORD
-from videoplatform.embedded import gstreamer
+from videoplatform.testing import gstreamer
 from videoplatform.tests.other_players import frames_by_ffmpeg, frames_by_gstreamer
 from videos.models import Video
 from videos.tests.clips import make_clip

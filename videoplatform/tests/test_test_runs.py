@@ -9,9 +9,10 @@ from django.contrib.auth.models import Group, Permission
 
 from accounts.models import User
 from accounts.tests.factories import UserFactory
-from videoplatform.embedded import browser, checks, npm, testing
+from videoplatform.embedded import npm
 from videoplatform.embedded.configuration import Configuration
-from videoplatform.embedded.postgres import PostgresServer
+from videoplatform.testing import browser, checks, suite
+from videoplatform.testing.postgres import PostgresServer
 from videoplatform.tests.databases import Tables
 
 SQLITE, POSTGRES = "sqlite:///db", "postgres://db"
@@ -27,7 +28,7 @@ def configuration(tmp_path: Path) -> Configuration:
 
 def runs(arguments: list[str], configuration: Configuration, url: str = "") -> list[tuple[str, list[str]]]:
     """Return the database and the arguments of each pytest run."""
-    chosen = testing.steps(arguments, configuration, PostgresServer(url))
+    chosen = suite.steps(arguments, configuration, PostgresServer(url))
     return [
         (one.environment["DATABASE_URL"], [*command[3:]]) for command, one in chosen if "pytest" in command
     ]
@@ -38,13 +39,13 @@ def test_whole_run_ends_with_every_test_on_sqlite(
 ) -> None:
     monkeypatch.setattr(browser, "find_browser", lambda: "/bin/chromium")
     assert runs([], configuration, POSTGRES) == [
-        (POSTGRES, [*testing.SIDE_BY_SIDE, "--only-sql"]),
-        (SQLITE, [*testing.WITH_JOURNEYS]),
+        (POSTGRES, [*suite.SIDE_BY_SIDE, "--only-sql"]),
+        (SQLITE, [*suite.WITH_JOURNEYS]),
     ]
 
 
 def test_quick_run_leaves_out_browsers_ffmpeg_and_slow_tests(configuration: Configuration) -> None:
-    expected = [*testing.SIDE_BY_SIDE, "-m", "not browser and not ffmpeg and not slow", "-x"]
+    expected = [*suite.SIDE_BY_SIDE, "-m", "not browser and not ffmpeg and not slow", "-x"]
     assert runs(["--quick", "-x"], configuration) == [(SQLITE, expected)]
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from videoplatform.embedded import wording
+from videoplatform.testing import wording
 
 PLAIN = '"""Reads frames."""\n\n\ndef size() -> int:\n    """Return the size in bytes."""\n    return 1\n'
 RIDDLE = '"""What is read."""\n'

@@ -5,7 +5,7 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
-from videoplatform.embedded.packages import ensure
+from videoplatform.testing.packages import ensure
 
 # GStreamer elements, each with its Debian package.
 ELEMENTS = {

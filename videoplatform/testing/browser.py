@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from videoplatform.embedded.failure import CannotStart
-from videoplatform.embedded.packages import ensure
+from videoplatform.testing.packages import ensure
 
 # Debian's Chromium decodes H.264 and AAC; Playwright's does not.
 NAMES = ("chromium", "google-chrome", "google-chrome-stable")

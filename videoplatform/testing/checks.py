@@ -37,7 +37,7 @@ def every_check(base_dir: Path) -> list[Check]:
         Check("migrations", python("manage.py", "makemigrations", "--check", "--dry-run")),
         Check("ruff check", python("-m", "ruff", "check", ".")),
         Check("ruff format", python("-m", "ruff", "format", "--check", ".")),
-        Check("wording", python("-m", "videoplatform.embedded.wording")),
+        Check("wording", python("-m", "videoplatform.testing.wording")),
         Check("djade", (djade, "--check", *map(str, sorted(templates)))),
     ]
 
@@ -91,7 +91,7 @@ def beside_us(base_dir: Path, log: Path) -> Callable[[], int]:
     """
     with log.open("w") as output:
         child = subprocess.Popen(
-            lineage.dying_with_us(python("-m", "videoplatform.embedded", "check")), cwd=base_dir,
+            lineage.dying_with_us(python("-m", "videoplatform.testing", "check")), cwd=base_dir,
             stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
         )  # fmt: skip
 

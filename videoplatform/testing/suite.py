@@ -18,17 +18,7 @@ from functools import partial
 from itertools import count
 from pathlib import Path
 
-from videoplatform.embedded import (
-    browser,
-    checks,
-    gstreamer,
-    lineage,
-    npm,
-    ports,
-    postgres,
-    preparation,
-    servers,
-)
+from videoplatform.embedded import lineage, npm, ports, preparation, servers
 from videoplatform.embedded.configuration import SEAWEEDFS_PORTS, Configuration, configure
 from videoplatform.embedded.digests import digest
 from videoplatform.embedded.failure import CannotStart
@@ -36,6 +26,7 @@ from videoplatform.embedded.processes import services
 from videoplatform.embedded.progress import Progress
 from videoplatform.embedded.run import ignore_signals, only_one, say
 from videoplatform.embedded.supervision import Supervisor
+from videoplatform.testing import browser, checks, gstreamer, postgres
 
 # The developer's configuration of the site must not affect the tests, except a PostgreSQL:
 # tests create their own databases on it.
@@ -268,7 +259,7 @@ def step(command: tuple[str, ...], configuration: Configuration) -> int:
     name = Path(command[0]).name if command[1] != "-m" else command[2]
     is_postgres = configuration.environment["DATABASE_URL"].startswith("postgres")
     say(f"--- {name} on PostgreSQL" if is_postgres else f"--- {name}")
-    environment = configuration.environment | {"PYTEST_PLUGINS": "videoplatform.embedded.pytest_services"}
+    environment = configuration.environment | {"PYTEST_PLUGINS": "videoplatform.testing.pytest_services"}
     done = subprocess.run(
         lineage.dying_with_us(command), cwd=configuration.base_dir, env=environment, check=False
     )
