@@ -13,7 +13,6 @@ from django.utils import timezone
 from django.utils.translation import get_language
 from drf_spectacular.utils import extend_schema
 from rest_framework import generics, serializers, status
-from rest_framework.exceptions import AuthenticationFailed, NotFound, PermissionDenied, Throttled
 from rest_framework.fields import get_error_detail
 from rest_framework.permissions import AllowAny, IsAuthenticated
 from rest_framework.request import Request
@@ -23,7 +22,6 @@ from rest_framework.views import APIView
 from accounts import moderation, notifications, services, sign_up, tokens
 from accounts.authentication import SCHEME, person_of
 from accounts.errors import (
-    AccountError,
     FollowsItself,
     NoSuchTarget,
     ProofInvalid,
@@ -41,12 +39,9 @@ from accounts.models.moderation import MAX_DETAIL
 from accounts.models.notifications import NotificationQuerySet
 from accounts.proof import LIFETIME_S, MAX_PROOF, Challenge
 from accounts.throttling import SignInAccountThrottle, SignInAddressThrottle
-from common.openapi import refusal
+from common.openapi import refusals
 from common.pagination import CursorPagination
 from common.throttling import ScopedThrottle
-
-REPORT_AGAIN_AFTER_S = 3600
-ATTEMPTS_AGAIN_AFTER_S = 300
 
 
 class RegisterSerializer(serializers.Serializer[Any]):
@@ -224,9 +219,7 @@ class RegisterView(EntranceView):
         request=RegisterSerializer,
         responses={
             201: RegisteredSerializer,
-            400: refusal(ProofInvalid.code),
-            403: refusal(ProofRequired.code, SignUpClosed.code),
-            429: refusal(TooManySignUps.code),
+            **refusals(ProofInvalid, ProofRequired, SignUpClosed, TooManySignUps),
         },
     )
     def post(self, request: Request) -> Response:
@@ -241,12 +234,6 @@ class RegisterView(EntranceView):
             user = services.sign_up(**form.validated_data, request=django_request(request))
         except DjangoValidationError as error:
             raise serializers.ValidationError(get_error_detail(error)) from error
-        except ProofInvalid as error:
-            raise serializers.ValidationError({"proof": [str(error)]}, error.code) from error
-        except TooManySignUps as error:
-            raise Throttled(wait=error.wait_s, detail=str(error), code=error.code) from error
-        except AccountError as error:
-            raise PermissionDenied(str(error), error.code) from error
         send_verification_email_for_user(django_request(request), user)
         _token, secret = tokens.create_token(user=user)
         return Response({"username": user.username, "token": secret}, status.HTTP_201_CREATED)
@@ -270,28 +257,22 @@ class TokenView(EntranceView):
         request=SignInSerializer,
         responses={
             200: TokenSerializer,
-            401: refusal(WrongCredentials.code, SecondFactorRequired.code, WrongCode.code),
-            429: refusal(TooManyAttempts.code),
+            **refusals(WrongCredentials, SecondFactorRequired, WrongCode, TooManyAttempts),
         },
     )
     def post(self, request: Request) -> Response:
         """Sign in with name or e-mail, password, and the code if a second factor is set."""
         form = SignInSerializer(data=request.data)
         form.is_valid(raise_exception=True)
-        try:
-            user = services.sign_in(
-                login=form.validated_data["username"],
-                password=form.validated_data["password"],
-                code=form.validated_data["code"],
-                request=django_request(request),
-            )
-            if not user.language:
-                services.remember_language(user=user, language=get_language())
-            _token, secret = tokens.create_token(user=user)
-        except TooManyAttempts as error:
-            raise Throttled(wait=ATTEMPTS_AGAIN_AFTER_S, detail=str(error), code=error.code) from error
-        except AccountError as error:
-            raise AuthenticationFailed(str(error), error.code) from error
+        user = services.sign_in(
+            login=form.validated_data["username"],
+            password=form.validated_data["password"],
+            code=form.validated_data["code"],
+            request=django_request(request),
+        )
+        if not user.language:
+            services.remember_language(user=user, language=get_language())
+        _token, secret = tokens.create_token(user=user)
         return Response({"token": secret})
 
 
@@ -326,13 +307,10 @@ class ChannelView(generics.RetrieveAPIView[Channel]):
 class FollowView(APIView):
     permission_classes = (IsAuthenticated,)
 
-    @extend_schema(request=None, responses={204: None, 400: refusal(FollowsItself.code)})
+    @extend_schema(request=None, responses={204: None, **refusals(FollowsItself)})
     def put(self, request: Request, username: str) -> Response:
         """Follow a channel; a second call does nothing."""
-        try:
-            services.follow(user=person_of(request), channel=self.channel(username))
-        except AccountError as error:
-            raise serializers.ValidationError(str(error), error.code) from error
+        services.follow(user=person_of(request), channel=self.channel(username))
         return Response(status=status.HTTP_204_NO_CONTENT)
 
     @extend_schema(request=None, responses={204: None})
@@ -345,10 +323,6 @@ class FollowView(APIView):
         return get_object_or_404(Channel.objects.public().named(username))
 
 
-class PaceExceeded(Throttled):
-    default_code = TooManyReports.code
-
-
 class ReportView(APIView):
     permission_classes = (IsAuthenticated,)
 
@@ -357,20 +331,14 @@ class ReportView(APIView):
         responses={
             200: ReportedSerializer,
             201: ReportedSerializer,
-            404: refusal(NoSuchTarget.code),
-            429: refusal(TooManyReports.code),
+            **refusals(NoSuchTarget, TooManyReports),
         },
     )
     def post(self, request: Request) -> Response:
         """Report something to the moderators; a second report returns the open one."""
         form = ReportSerializer(data=request.data)
         form.is_valid(raise_exception=True)
-        try:
-            report, is_new = moderation.report(by=person_of(request), **form.validated_data)
-        except NoSuchTarget as error:
-            raise NotFound(str(error)) from error
-        except TooManyReports as error:
-            raise PaceExceeded(wait=REPORT_AGAIN_AFTER_S, detail=str(error)) from error
+        report, is_new = moderation.report(by=person_of(request), **form.validated_data)
         code = status.HTTP_201_CREATED if is_new else status.HTTP_200_OK
         return Response(ReportedSerializer(report).data, code)
 

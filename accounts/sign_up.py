@@ -78,7 +78,7 @@ def admitted(request: HttpRequest, *, proof_given: str = "") -> Iterator[None]:
     hour = _charge("sign_up_hour", network, settings.SIGN_UP_PER_HOUR)
     wait_s = take(hour)
     if wait_s:
-        raise TooManySignUps(seconds_to_wait(wait_s))
+        raise TooManySignUps(retry_after_s=seconds_to_wait(wait_s))
     free = _charge("sign_up_free", network, settings.SIGN_UP_FREE_PER_HOUR)
     nonce, is_free = "", False
     try:

@@ -22,9 +22,10 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
 from accounts import moderation, notifications, services, sign_up, tokens
-from accounts.errors import AccountError, ProofInvalid, ProofRequired
+from accounts.errors import ProofInvalid, ProofRequired
 from accounts.forms import ProfileForm, ReportForm, SignUpForm, TokenForm
 from accounts.models import Channel, Notification, Report, User
+from common.errors import Refusal
 
 NOTIFICATIONS_PAGE_SIZE = 30
 NOTIFICATIONS_UNDER_BELL = 8
@@ -46,7 +47,7 @@ class SignUpView(SignupView):
             answer = super().form_valid(form)
         except (ProofRequired, ProofInvalid):
             form.add_error(None, _("Your browser must complete a short check first. Submit the form again."))
-        except AccountError as error:
+        except Refusal as error:
             form.add_error(None, str(error))
         except ValidationError as error:
             for field, problems in error.error_dict.items():
@@ -115,7 +116,7 @@ def follow(request: HttpRequest, username: str) -> HttpResponse:
     wants = request.POST.get("following") == "true"
     try:
         (services.follow if wants else services.unfollow)(user=request.user, channel=channel)
-    except AccountError as error:
+    except Refusal as error:
         messages.error(request, str(error))
         wants = False
     if "HX-Request" in request.headers:
@@ -189,7 +190,7 @@ def report(request: PersonRequest, kind: str, target_id: str) -> HttpResponse:
             _report, is_new = moderation.report(
                 by=request.user, target_type=kind, target_id=target_id, **asked
             )
-        except AccountError as error:
+        except Refusal as error:
             form.add_error(None, str(error))
         else:
             messages.success(request, REPORTED if is_new else REPORTED_BEFORE)

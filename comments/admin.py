@@ -10,12 +10,11 @@ from django.utils.translation import ngettext
 
 from accounts import moderation
 from accounts.admin.forms import BulkDecisionForm
-from accounts.errors import AccountError
 from accounts.models import Decision, Reason
 from comments import services
-from comments.errors import CommentError
 from comments.models import Comment, Danmaku
 from comments.moderation import kind_of
+from common.errors import Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -87,7 +86,7 @@ class SaidAdmin(admin.ModelAdmin[Any]):
             try:
                 act(said)
                 done += 1
-            except (AccountError, CommentError) as error:
+            except Refusal as error:
                 messages.warning(request, f"{said}: {error}")
         if done:
             messages.success(request, ngettext("%(n)d changed.", "%(n)d changed.", done) % {"n": done})

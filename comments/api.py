@@ -22,7 +22,6 @@ from comments.api_base import (
     BAD_TEXT,
     MAY_NOT_POST,
     TAKEN_AWAY_BEFORE,
-    CommentApiView,
     TargetView,
     found_target,
 )
@@ -197,7 +196,7 @@ def _seen(target: Target, request: Request) -> CommentQuerySet:
     return Comment.objects.of(target).seen_by(request.user, can_moderate=can_moderate)
 
 
-class OneCommentView(CommentApiView):
+class OneCommentView(APIView):
     """Base view of the comment at this address, if the requester may see it."""
 
     permission_classes: Any = (IsAuthenticated,)

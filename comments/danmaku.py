@@ -24,11 +24,11 @@ from django.db.models.functions import RowNumber
 from django.utils import timezone
 
 from accounts import moderation, sign_up
+from accounts.errors import EmailNotConfirmed
 from comments import changes, counters, spam
 from comments.changes import Change
 from comments.errors import (
     BadColor,
-    CommenterNotConfirmed,
     CommentsClosed,
     DanmakuClosed,
     MayNotSpeak,
@@ -104,7 +104,7 @@ def post(
     if not moderation.may_speak(author):
         raise MayNotSpeak
     if not sign_up.may_take_part(author):
-        raise CommenterNotConfirmed
+        raise EmailNotConfirmed
     latest_ms = LATEST_OFFSET_MS if length_ms is None else length_ms + END_SLACK_MS
     if not 0 <= offset_ms <= latest_ms:
         raise PastTheEnd

@@ -14,6 +14,7 @@ from rest_framework.exceptions import NotFound
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.renderers import JSONRenderer
 from rest_framework.response import Response
+from rest_framework.views import APIView
 
 from accounts.authentication import person_of
 from comments import danmaku, moderation
@@ -21,7 +22,6 @@ from comments.api_base import (
     BAD_TEXT,
     MAY_NOT_POST,
     TAKEN_AWAY_BEFORE,
-    CommentApiView,
     TargetView,
     found_target,
 )
@@ -176,7 +176,7 @@ class DanmakuView(TargetView):
         return Response(FlyingSerializer(flying).data, status.HTTP_201_CREATED)
 
 
-class OneDanmakuView(CommentApiView):
+class OneDanmakuView(APIView):
     permission_classes = (IsAuthenticated,)
 
     @extend_schema(responses={204: None, **TAKEN_AWAY_BEFORE})

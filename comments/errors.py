@@ -1,31 +1,13 @@
-"""Refusals of comments and danmaku: ``code`` for programs, the sentence for people."""
+"""Refusals of comments and danmaku."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from django.utils.translation import gettext_lazy as _
 
-from accounts.errors import EmailNotConfirmed
-
-if TYPE_CHECKING:
-    from django.utils.functional import Promise
+from common.errors import Refusal
 
 
-class CommentError(Exception):
-    """Base error; ``attr`` is the wrong field, ``retry_after_s`` the time to wait."""
-
-    code = "invalid"
-    status = 400
-    attr: str | None = None
-    retry_after_s: int | None = None
-    sentence: str | Promise = _("Something went wrong.")
-
-    def __str__(self) -> str:
-        return str(self.sentence)
-
-
-class TextError(CommentError):
+class TextError(Refusal):
     attr = "text"
 
 
@@ -38,8 +20,7 @@ class TextTooLong(TextError):
     code = "max_length"
 
     def __init__(self, most: int) -> None:
-        super().__init__()
-        self.sentence = _("Too long: use at most %(most)d characters.") % {"most": most}
+        super().__init__(_("Too long: use at most %(most)d characters.") % {"most": most})
 
 
 class ForbiddenCharacters(TextError):
@@ -47,25 +28,19 @@ class ForbiddenCharacters(TextError):
     sentence = _("Your text contains characters that cannot be displayed. Remove them and try again.")
 
 
-class NotAllowed(CommentError):
+class NotAllowed(Refusal):
     code = "permission_denied"
     status = 403
     sentence = _("You do not have permission to do this.")
 
 
-class CommenterNotConfirmed(CommentError):
-    code = EmailNotConfirmed.code
-    status = 403
-    sentence = EmailNotConfirmed.sentence
-
-
-class MayNotSpeak(CommentError):
+class MayNotSpeak(Refusal):
     code = "may_not_speak"
     status = 403
     sentence = _("You are currently not allowed to post. See your notifications for details.")
 
 
-class CommentsClosed(CommentError):
+class CommentsClosed(Refusal):
     code = "comments_closed"
     status = 403
     sentence = _("Comments are turned off.")
@@ -76,25 +51,25 @@ class DanmakuClosed(CommentsClosed):
     sentence = _("Danmaku is off because comments on this video are reviewed before they appear.")
 
 
-class NoSuchParent(CommentError):
+class NoSuchParent(Refusal):
     code = "does_not_exist"
     attr = "parent"
     sentence = _("The comment you replied to was deleted.")
 
 
-class PastTheEnd(CommentError):
+class PastTheEnd(Refusal):
     code = "max_value"
     attr = "offset_ms"
     sentence = _("This time is after the end of the video.")
 
 
-class BadColor(CommentError):
+class BadColor(Refusal):
     code = "invalid"
     attr = "color"
     sentence = _("Write the color as #rrggbb.")
 
 
-class OnlyRoots(CommentError):
+class OnlyRoots(Refusal):
     code = "not_a_root"
     status = 409
     sentence = _("Only comments can be pinned, not replies.")
@@ -115,11 +90,7 @@ class NoLinks(TextError):
     sentence = _("Danmaku cannot contain links. Post them in a comment.")
 
 
-class TooFast(CommentError):
+class TooFast(Refusal):
     code = "too_fast"
     status = 429
     sentence = _("You are posting too fast. Wait a moment and try again.")
-
-    def __init__(self, retry_after_s: int) -> None:
-        super().__init__()
-        self.retry_after_s = retry_after_s

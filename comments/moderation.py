@@ -96,8 +96,7 @@ def take_away(said: Comment | Danmaku, by: User) -> None:
     """Delete a text as its author; for texts of others, record the removal as a decision.
 
     If the creator of the target removes it, reports about it stay open for the site's
-    moderators.  Raise ``CommentError``, and for others' texts
-    ``accounts.errors.AccountError``.
+    moderators.
     """
     target: Any = said.target
     if not said.is_by(by) and not target.can_moderate(by):

@@ -13,11 +13,11 @@ from django.db.models.functions import Lower
 from django.utils import timezone
 
 from accounts import moderation, sign_up
+from accounts.errors import EmailNotConfirmed
 from accounts.models import User
 from comments import changes, counters, spam
 from comments.changes import Change
 from comments.errors import (
-    CommenterNotConfirmed,
     CommentsClosed,
     ForbiddenCharacters,
     MayNotSpeak,
@@ -47,7 +47,7 @@ def post(*, target: Target, author: User, text: str, parent: Comment | None = No
     if not moderation.may_speak(author):
         raise MayNotSpeak
     if not sign_up.may_take_part(author):
-        raise CommenterNotConfirmed
+        raise EmailNotConfirmed
     root = _root_for(parent, target) if parent else None
     words = cleaned(text, MAX_COMMENT)
     is_trusted = target.can_moderate(author)
@@ -122,7 +122,7 @@ def edit(*, comment: Comment, by: User, text: str) -> Comment:
     if not moderation.may_speak(by):
         raise MayNotSpeak
     if not sign_up.may_take_part(by):
-        raise CommenterNotConfirmed
+        raise EmailNotConfirmed
     words = cleaned(text, MAX_COMMENT)
     if words == comment.text:
         return comment

@@ -36,11 +36,11 @@ class Facts:
 
 
 def judge_comment(facts: Facts) -> SpamVerdict:
-    """Return the verdict on a comment; raise a ``CommentError`` if it is refused."""
+    """Return the verdict on a comment; raise a ``Refusal`` instead of the worst."""
     if facts.is_trusted:
         return SpamVerdict.PUBLISH
     if facts.recent > COMMENTS_A_WINDOW:
-        raise TooFast(WINDOW_S)
+        raise TooFast(retry_after_s=WINDOW_S)
     if facts.is_repeated:
         raise SaidBefore
     return judge_links(facts)
@@ -59,12 +59,12 @@ def judge_links(facts: Facts) -> SpamVerdict:
 
 
 def judge_danmaku(facts: Facts) -> None:
-    """Raise a ``CommentError`` if it is refused: danmaku is never held, as its moment would pass."""
+    """Raise a ``Refusal`` of a bad danmaku: none is held, as its moment would pass."""
     if facts.links:
         raise NoLinks
     if facts.is_trusted:
         return
     if facts.recent > DANMAKU_A_WINDOW:
-        raise TooFast(WINDOW_S)
+        raise TooFast(retry_after_s=WINDOW_S)
     if facts.is_repeated:
         raise SaidBefore

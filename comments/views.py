@@ -17,10 +17,10 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
-from accounts.errors import AccountError
 from comments import moderation, services
-from comments.errors import CommentError, NoSuchParent
+from comments.errors import NoSuchParent
 from comments.thread import Place, Thread
+from common.errors import Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -56,7 +56,7 @@ def _post(request: HttpRequest, thread: Thread) -> HttpResponse:
         if parent_id and parent is None:
             raise NoSuchParent
         posted = services.post(target=thread.target, author=request.user, text=text, parent=parent)
-    except CommentError as error:
+    except Refusal as error:
         return _composer(request, thread, parent=parent, text=text, error=str(error), status=UNPROCESSABLE)
     new = thread.one(posted.public_id)
     if new is None:
@@ -136,7 +136,7 @@ def _do(request: HttpRequest, thread: Thread, found: Comment) -> HttpResponse:
             services.edit(comment=found, by=request.user, text=text)
         else:
             ACTIONS[do](found, request.user)
-    except (CommentError, AccountError) as error:
+    except Refusal as error:
         if do == "edit":
             return _composer(request, thread, edited=found, text=text, error=str(error), status=UNPROCESSABLE)
         return _refused(request, thread, str(error))

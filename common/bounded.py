@@ -8,14 +8,17 @@ from contextlib import contextmanager
 from django.db import OperationalError, connection, transaction
 from django.utils.translation import gettext_lazy as _
 
+from common.errors import Refusal
+
 SEARCH_TIMEOUT_S = 2.0
 
 
-class TooSlow(Exception):
-    """Error of a query that exceeded its time limit."""
+class TooSlow(Refusal):
+    """Refusal of a query that exceeded its time limit."""
 
     code = "search_too_slow"
-    detail = _("This search takes too long. Use longer or fewer words.")
+    status = 503
+    sentence = _("This search takes too long. Use longer or fewer words.")
 
 
 @contextmanager

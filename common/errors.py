@@ -1,39 +1,39 @@
-"""Errors in the API's single shape, also for errors outside of views."""
+"""Root of all refusals: a code for programs and a sentence for people."""
 
 from __future__ import annotations
 
-from django.core.exceptions import BadRequest, RequestDataTooBig, SuspiciousOperation
+from typing import TYPE_CHECKING
+
 from django.utils.translation import gettext_lazy as _
-from drf_standardized_errors import handler
-from rest_framework import status
-from rest_framework.exceptions import APIException, ParseError
 
-from common import outages
+if TYPE_CHECKING:
+    from django.utils.functional import Promise
 
 
-class TooLarge(APIException):
-    status_code = status.HTTP_413_REQUEST_ENTITY_TOO_LARGE
-    default_code = "too_large"
-    default_detail = _("The request is too large.")
+class Refusal(Exception):
+    """Refusal of a request; pages show its sentence, ``common.api_errors`` turns it into the API's answer.
 
+    ``status`` is the HTTP status, ``attr`` the wrong field, and ``retry_after_s`` the
+    time after which the same request may succeed.
+    """
 
-class ServiceUnavailable(APIException):
-    """Error for a missing engine; ``wait`` (s) becomes ``Retry-After``."""
+    code = "invalid"
+    status = 400
+    sentence: str | Promise = _("Something went wrong.")
+    attr: str | None = None
+    retry_after_s: int | None = None
 
-    status_code = status.HTTP_503_SERVICE_UNAVAILABLE
-    default_code = outages.CODE
-    default_detail = outages.SENTENCE
-    wait = outages.RETRY_AFTER_S
+    def __init__(
+        self,
+        sentence: str | Promise | None = None,
+        *,
+        attr: str | None = None,
+        retry_after_s: int | None = None,
+    ) -> None:
+        super().__init__()
+        self.sentence = sentence or self.sentence
+        self.attr = attr or self.attr
+        self.retry_after_s = retry_after_s or self.retry_after_s
 
-
-class ExceptionHandler(handler.ExceptionHandler):
-    def convert_known_exceptions(self, exc: Exception) -> Exception:
-        """Convert client mistakes and outages; other errors stay failures of ours."""
-        if isinstance(exc, RequestDataTooBig):
-            return TooLarge()
-        if isinstance(exc, SuspiciousOperation | BadRequest):
-            return ParseError()
-        if outages.is_outage(exc):
-            return ServiceUnavailable()
-        known: Exception = super().convert_known_exceptions(exc)
-        return known
+    def __str__(self) -> str:
+        return str(self.sentence)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import Any, Protocol
+from typing import Any
 
 from drf_spectacular.utils import OpenApiResponse
 from drf_standardized_errors import openapi
 from rest_framework import serializers
 from rest_framework.permissions import SAFE_METHODS
+
+from common.errors import Refusal
 
 RETRY_AFTER = {
     "schema": {"type": "integer", "minimum": 0},
@@ -30,14 +32,7 @@ class ErrorsSerializer(serializers.Serializer[Any]):
     errors = ErrorSerializer(many=True)  # type: ignore[assignment]  # the contract's word
 
 
-class DocumentedError(Protocol):
-    """Error of an app with the API's code and status."""
-
-    code: str
-    status: int
-
-
-def refusals(*errors: type[DocumentedError]) -> dict[int, OpenApiResponse]:
+def refusals(*errors: type[Refusal]) -> dict[int, OpenApiResponse]:
     """Return responses for ``extend_schema``: each status of ``errors``, with their codes."""
     codes: defaultdict[int, list[str]] = defaultdict(list)
     for error in errors:

@@ -16,11 +16,11 @@ from django.utils.translation import ngettext
 
 from accounts.admin.ranked import Ranked
 from accounts.models import User
+from common.errors import Refusal
 from common.templatetags.human import clock
 from live import broadcasting, services
 from live.chat import room_moderation as chat
 from live.models import Broadcast, ChatMessage, ChatRestriction, Stream
-from videos.services.errors import ServiceError
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -190,8 +190,8 @@ class ChatRestrictionAdmin(NothingToAdd, admin.ModelAdmin[ChatRestriction]):
         """Lift the restriction through the chat, which tells the person and records a decision."""
         try:
             chat.unban(stream=obj.stream, by=cast(User, request.user), username=obj.user.username)
-        except ServiceError as error:
-            self.message_user(request, f"{obj.user}: {error.sentence}", messages.WARNING)
+        except Refusal as error:
+            self.message_user(request, f"{obj.user}: {error}", messages.WARNING)
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[ChatRestriction]) -> None:
         for restriction in queryset.select_related("stream__channel__owner", "user"):

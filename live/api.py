@@ -13,6 +13,7 @@ from rest_framework.exceptions import NotFound, PermissionDenied
 from rest_framework.permissions import AllowAny, IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.views import APIView
 
 from accounts.api import ChannelProfileSerializer, ChannelView
 from accounts.authentication import person_of
@@ -29,7 +30,7 @@ from live.errors import NotOnAir, StreamSuspended
 from live.ingest import turns
 from live.ingest.health import GOOD
 from live.models import Broadcast, ChatMessage, Stream
-from videos.api import AnswersServiceErrors, viewer_of
+from videos.api import viewer_of
 from videos.models import Category, Video
 from videos.serializers import ChannelSerializer
 
@@ -168,7 +169,7 @@ class LiveListView(generics.ListAPIView[Stream]):
         return self.get_paginated_response(shown.data)
 
 
-class StreamView(AnswersServiceErrors):
+class StreamView(APIView):
     """Base of views on the stream of ``username``; 404 for people who may not watch it."""
 
     permission_classes: Any = (IsAuthenticated,)

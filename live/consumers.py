@@ -18,6 +18,7 @@ from django.db import DatabaseError
 from django.utils import timezone, translation
 from redis.exceptions import RedisError
 
+from common.errors import Refusal
 from common.languages import language_of
 from live.chat import log, messages, room_moderation, rules, stored, threads, tickets
 from live.chat.client import Client, TokenBucket
@@ -27,7 +28,6 @@ from live.chat.messages import BadFrame
 from live.chat.room import BANNED, NO_SUCH_ROOM, TICKET_INVALID, TOO_SLOW, Room
 from live.chat.transports import Send, sink_for
 from videos.models import new_public_id
-from videos.services.errors import ServiceError
 
 logger = logging.getLogger(__name__)
 
@@ -189,9 +189,9 @@ class ChatSession:
             return
         try:
             await threads.moderating.run(room_moderation.act, self.client.visitor, self.room.stream_id, frame)
-        except ServiceError as error:
+        except Refusal as error:
             with translation.override(self.language):
-                self._refuse(error.code, detail=str(error.sentence))
+                self._refuse(error.code, detail=str(error))
         except DatabaseError as error:
             logger.warning("Chat not moderated", extra={"error": repr(error)})
             self._refuse("unavailable")

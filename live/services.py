@@ -10,6 +10,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts import sign_up
+from accounts.errors import EmailNotConfirmed
 from accounts.models import Channel
 from common.words import composed
 from live import broadcasting, stream_state
@@ -17,7 +18,6 @@ from live.chat import log as chat_log
 from live.errors import NotOnAir, StreamSuspended
 from live.models import Broadcast, Stream, recording_title
 from videos.models import MAX_TITLE, Video
-from videos.services.errors import CreatorNotConfirmed
 
 logger = logging.getLogger(__name__)
 
@@ -46,12 +46,12 @@ def digest_of(stream_key: str) -> str:
 def rotate_stream_key(stream: Stream) -> str:
     """Create and return a new key, and disconnect a publisher with the old one.
 
-    The key cannot be read again.  Raises StreamSuspended, CreatorNotConfirmed.
+    The key cannot be read again.  Raises StreamSuspended, EmailNotConfirmed.
     """
     if not stream.can_publish():
         raise StreamSuspended
     if not sign_up.may_take_part(stream.channel.owner):
-        raise CreatorNotConfirmed
+        raise EmailNotConfirmed
     key = KEY_PREFIX + secrets.token_urlsafe(20)
     _set_key(stream, digest_of(key))
     return key

@@ -16,6 +16,7 @@ from django.views.decorators.clickjacking import xframe_options_exempt
 from django.views.decorators.http import require_safe
 
 from accounts.models import Channel, Follow
+from common.errors import Refusal
 from live import services, stream_state
 from live.addresses import ingest_url
 from live.chat import tickets
@@ -26,7 +27,6 @@ from live.models import Broadcast, Stream
 from videos.listing import Listing
 from videos.models import Category, Video
 from videos.quoting import Quotable, poster_answer
-from videos.services.errors import ServiceError
 from videos.services.uploads import keeps_enough
 
 if TYPE_CHECKING:
@@ -199,8 +199,8 @@ def make_key(request: PersonRequest) -> HttpResponse:
     stream = services.stream_of(request.user.channel)
     try:
         stream_key = services.rotate_stream_key(stream)
-    except ServiceError as error:
-        messages.error(request, error.detail)
+    except Refusal as error:
+        messages.error(request, str(error))
         return redirect("studio-live")
     return _desk(request, stream, StreamForm(instance=stream), stream_key=stream_key)
 
@@ -224,8 +224,8 @@ def end(request: PersonRequest) -> HttpResponse:
         return render(request, "live/end.html", {"stream": stream})
     try:
         services.end_broadcast(stream)
-    except ServiceError as error:
-        messages.error(request, error.detail)
+    except Refusal as error:
+        messages.error(request, str(error))
     else:
         messages.success(request, _("The broadcast has ended."))
     return redirect("studio-live")

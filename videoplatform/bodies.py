@@ -8,8 +8,8 @@ from typing import Any
 from django.core.handlers.asgi import ASGIRequest
 from django.utils.translation import gettext_lazy as _
 
+from common.api_errors import TooLarge
 from common.error_pages import error_answer
-from common.errors import TooLarge
 
 # Captions are the largest upload that passes through Django (5 MiB, within a form).
 MAX_BODY_BYTES = 8 * 1024 * 1024

@@ -14,8 +14,8 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from common import assets
+from common.api_errors import TooLarge
 from common.error_pages import NOT_UNDERSTOOD, error_answer
-from common.errors import TooLarge
 from common.storage import public_origin
 
 MAX_PATH = 2048

@@ -64,7 +64,9 @@ def search(request: HttpRequest) -> HttpResponse:
             page = listing.page(Video.objects.listed().for_cards(), after)
             channels = _channels_matching(listing.words) if listing.words and not after else []
     except TooSlow as error:
-        return error_page(request, status=503, heading=_("The request took too long"), sentence=error.detail)
+        return error_page(
+            request, status=503, heading=_("The request took too long"), sentence=error.sentence
+        )
     return _list(request, "pages/search.html", {"listing": listing, "page": page, "channels": channels})
 
 

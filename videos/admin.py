@@ -13,13 +13,12 @@ from django.utils.translation import ngettext
 
 from accounts import moderation
 from accounts.admin.forms import BulkDecisionForm
-from accounts.errors import AccountError
 from accounts.models import Decision, User
 from accounts.models.moderation import MAX_TITLE as MAX_DECISION_TITLE
+from common.errors import Refusal
 from common.templatetags.human import clock
 from videos import progress, services
 from videos.models import Job, Video
-from videos.services.errors import ServiceError
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -172,7 +171,7 @@ class VideoAdmin(admin.ModelAdmin[Video]):
             try:
                 act(video)
                 done += 1
-            except (AccountError, ServiceError) as error:
+            except Refusal as error:
                 self.message_user(request, f"{video}: {error}", messages.WARNING)
         return done
 

@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.shortcuts import get_object_or_404
 from django_filters import rest_framework as filters
 from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
 from rest_framework import mixins, serializers, status, viewsets
 from rest_framework.decorators import action
-from rest_framework.exceptions import APIException, NotFound, PermissionDenied
+from rest_framework.exceptions import NotFound, PermissionDenied
 from rest_framework.permissions import AllowAny, IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from accounts.authentication import person_of
 from common.addresses import client_network
-from common.bounded import TooSlow, bounded
+from common.bounded import bounded
 from common.openapi import refusal, refusals
 from common.pagination import CursorPagination
 from common.rates import PARTS_A_UNIT, PRICES, numbers_price
-from common.refusals import refused
 from common.throttling import ScopedThrottle, SearchThrottle
 from videos import services
 from videos.models import Category, Upload, Video
@@ -44,7 +42,6 @@ from videos.services.errors import (
     NoRoomLeft,
     NotUploading,
     PartsMissing,
-    ServiceError,
     StorageFull,
     StorageUnavailable,
     TooManyUploads,
@@ -52,26 +49,7 @@ from videos.services.errors import (
     WrongSize,
 )
 
-if TYPE_CHECKING:
-    pass
-
-
 PARTS_SIGNED_AT_ONCE = 100
-RETRY_AFTER_S = 30
-
-
-def as_api_error(error: ServiceError) -> APIException:
-    """Return a service's error in the API's shape; a temporary one says when to retry."""
-    passes = error.status in {status.HTTP_429_TOO_MANY_REQUESTS, status.HTTP_503_SERVICE_UNAVAILABLE}
-    wait_s = RETRY_AFTER_S if passes else None
-    return refused(error.detail, code=error.code, status_code=error.status, attr=error.attr, wait_s=wait_s)
-
-
-class AnswersServiceErrors(APIView):
-    """Base of the endpoints that answer service errors as API errors."""
-
-    def handle_exception(self, exc: Exception) -> Response:
-        return super().handle_exception(as_api_error(exc) if isinstance(exc, ServiceError) else exc)
 
 
 class VideoFilter(filters.FilterSet):
@@ -120,7 +98,7 @@ class VideoPagination(CursorPagination):
     ),
     retrieve=extend_schema(responses=VideoSerializer),
 )
-class VideoViewSet(AnswersServiceErrors, mixins.ListModelMixin, viewsets.GenericViewSet[Video]):
+class VideoViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[Video]):
     """Public videos in lists, one video for viewers with access, and changes for its owner."""
 
     serializer_class = VideoSerializer
@@ -216,12 +194,8 @@ class VideoViewSet(AnswersServiceErrors, mixins.ListModelMixin, viewsets.Generic
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         if "q" not in request.query_params:
             return super().list(request, *args, **kwargs)
-        try:
-            with bounded():
-                return super().list(request, *args, **kwargs)
-        except TooSlow as error:
-            code, sentence = error.code, str(error.detail)
-            raise refused(sentence, code=code, status_code=status.HTTP_503_SERVICE_UNAVAILABLE) from error
+        with bounded():
+            return super().list(request, *args, **kwargs)
 
     def retrieve(self, request: Request, id: str) -> Response:  # noqa: A002 -- the contract's word
         return self._answer(self._watchable())

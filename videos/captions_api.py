@@ -12,12 +12,12 @@ from rest_framework.parsers import MultiPartParser
 from rest_framework.permissions import IsAuthenticated, IsAuthenticatedOrReadOnly
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.views import APIView
 
 from common.openapi import refusals
 from common.rates import PRICES
 from common.throttling import ScopedThrottle
 from videos import services
-from videos.api import AnswersServiceErrors
 from videos.models import Video
 from videos.serializers import CaptionSerializer
 from videos.services.errors import (
@@ -52,7 +52,7 @@ class CaptionPageSerializer(serializers.Serializer[Any]):
     previous = serializers.CharField(allow_null=True)
 
 
-class CaptionsView(AnswersServiceErrors):
+class CaptionsView(APIView):
     permission_classes = (IsAuthenticatedOrReadOnly,)
     parser_classes = (MultiPartParser,)
     throttle_scope = "captions"
@@ -94,7 +94,7 @@ class CaptionsView(AnswersServiceErrors):
         return Response(answer, status=status.HTTP_201_CREATED)
 
 
-class CaptionView(AnswersServiceErrors):
+class CaptionView(APIView):
     permission_classes = (IsAuthenticated,)
 
     @extend_schema(responses={204: None, **refusals(NoCaptions)})

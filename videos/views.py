@@ -17,12 +17,12 @@ from django.views.decorators.clickjacking import xframe_options_exempt
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.models import Channel, Follow
+from common.errors import Refusal
 from videos import progress, services
 from videos.forms import CaptionForm, VideoForm
 from videos.languages import canonical_tag
 from videos.models import CaptionTrack, Category, Like, Upload, Video
 from videos.quoting import Quotable, poster_answer
-from videos.services.errors import ServiceError
 
 if TYPE_CHECKING:
     from django.forms import BaseForm
@@ -183,8 +183,8 @@ def add_captions(request: PersonRequest, public_id: str) -> HttpResponse:
     if form.is_valid():
         try:
             track, skipped = form.apply(video)
-        except ServiceError as error:
-            form.add_error(error.attr, error.detail)
+        except Refusal as error:
+            form.add_error(error.attr, str(error))
         else:
             messages.success(request, added_sentence(track, skipped))
             return redirect("studio-edit", public_id)
@@ -208,8 +208,8 @@ def added_sentence(track: CaptionTrack, skipped: int) -> str:
 def remove_captions(request: PersonRequest, public_id: str, language: str) -> HttpResponse:
     try:
         services.remove_captions(_own(request, public_id), language=language)
-    except ServiceError as error:
-        messages.error(request, error.detail)
+    except Refusal as error:
+        messages.error(request, str(error))
     return redirect("studio-edit", public_id)
 
 
@@ -225,8 +225,8 @@ def delete(request: PersonRequest, public_id: str) -> HttpResponse:
             services.abort_upload(under_way)
         else:
             services.delete_video(video)
-    except ServiceError as error:
-        messages.error(request, error.detail)
+    except Refusal as error:
+        messages.error(request, str(error))
         return redirect("studio")
     messages.success(request, _("“%(title)s” was deleted.") % {"title": video.title})
     return redirect("studio")
@@ -238,8 +238,8 @@ def retry(request: PersonRequest, public_id: str) -> HttpResponse:
     video = _own(request, public_id)
     try:
         services.retry_video(video)
-    except ServiceError as error:
-        messages.error(request, error.detail)
+    except Refusal as error:
+        messages.error(request, str(error))
     else:
         messages.success(request, _("Retrying “%(title)s”.") % {"title": video.title})
     return redirect("studio")

@@ -29,12 +29,13 @@ from django.views.decorators.http import require_POST
 
 from accounts import moderation
 from accounts.admin.forms import BulkDecisionForm, DecisionForm
-from accounts.errors import AccountError, NotTheirs
+from accounts.errors import NotTheirs
 from accounts.models import Case, Decision, Reason, Report, Sanction, User
 from accounts.moderation import desk
 from accounts.moderation.decisions import ABOUT_PEOPLE, CONTENT_AFTER, offers
 from accounts.moderation.registry import Kind
 from accounts.ranks import check_reach, reaches
+from common.errors import Refusal
 from common.templatetags.human import ago
 
 if TYPE_CHECKING:
@@ -248,7 +249,7 @@ class CaseAdmin(admin.ModelAdmin[Case]):
             try:
                 moderation.decide(case, by=by, action=action, reason=reason, duration=duration)
                 decided += 1
-            except AccountError as error:
+            except Refusal as error:
                 self.message_user(request, f"{case}: {error}", messages.WARNING)
         said = ngettext("%(n)d case is decided.", "%(n)d cases are decided.", decided) % {"n": decided}
         self.message_user(request, said, messages.SUCCESS if decided else messages.WARNING)
@@ -309,7 +310,7 @@ class CaseAdmin(admin.ModelAdmin[Case]):
         case.version = form.cleaned_data["version"]
         try:
             decision = moderation.decide(case, by=user, **form.as_decision())
-        except AccountError as error:
+        except Refusal as error:
             messages.warning(request, str(error))
             return redirect(desk_url(case))
         said = DONE[decision.action] % {"title": case.title, "person": decision.person_name}
@@ -329,7 +330,7 @@ class CaseAdmin(admin.ModelAdmin[Case]):
         decision = get_object_or_404(case.decisions.select_related("person", "case__author"), pk=decision_id)
         try:
             moderation.undo(decision, by=cast(User, request.user))
-        except AccountError as error:
+        except Refusal as error:
             messages.warning(request, str(error))
         else:
             messages.success(request, _("Undone: “%(title)s” was restored.") % {"title": case.title})
@@ -455,7 +456,7 @@ def _obstacle(case: Case, kind: Kind | None, action: Decision.Action, *, by: Use
             return str(_("The account no longer exists."))
         try:
             check_reach(case.author, by=by)
-        except AccountError as error:
+        except Refusal as error:
             return str(error)
     if action != Action.LEAVE and not reaches(by, case.author):
         return str(NotTheirs())

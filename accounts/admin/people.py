@@ -22,10 +22,10 @@ from django.utils.translation import ngettext
 from accounts import access, moderation, services, sign_up, tokens
 from accounts.admin.forms import BulkDecisionForm
 from accounts.admin.ranked import Ranked
-from accounts.errors import AccountError
 from accounts.models import ApiToken, Channel, Decision, Follow, Sanction, User
 from accounts.services import Role
 from common.admin_base import SeenNotEdited
+from common.errors import Refusal
 from common.templatetags.human import in_utc
 
 if TYPE_CHECKING:
@@ -228,7 +228,7 @@ class UserAdmin(BaseUserAdmin[User]):
             try:
                 act(user)
                 done += 1
-            except AccountError as error:
+            except Refusal as error:
                 self.message_user(request, f"{user}: {error}", messages.WARNING)
         return done
 

@@ -11,9 +11,9 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from accounts import moderation
-from accounts.errors import AccountError
 from accounts.models import Decision, Report, Sanction, User
 from common.admin_base import OnlySeen
+from common.errors import Refusal
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -35,7 +35,7 @@ class TakesBack(OnlySeen):
             try:
                 moderation.undo(self.decision_of(row), by=cast(User, request.user))
                 done += 1
-            except AccountError as error:
+            except Refusal as error:
                 self.message_user(request, f"{row}: {error}", messages.WARNING)
         said = ngettext("%(n)d decision was undone.", "%(n)d decisions were undone.", done) % {"n": done}
         self.message_user(request, said, messages.SUCCESS if done else messages.WARNING)

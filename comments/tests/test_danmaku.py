@@ -11,9 +11,9 @@ import pytest
 from accounts.models import User
 from comments import danmaku
 from comments.danmaku import BUCKET_S, MOST_A_SECOND, Flying, thinned
-from comments.errors import CommentError
 from comments.models import Danmaku
 from comments.tests.factories import DanmakuFactory
+from common.errors import Refusal
 from videos.models import Video
 from videos.services import edit_video
 
@@ -29,7 +29,7 @@ def texts(video: Video, from_s: float = 0, to_s: float = BUCKET_S) -> list[str]:
 
 
 def code_of(act: Callable[[], Any]) -> str:
-    with pytest.raises(CommentError) as refused:
+    with pytest.raises(Refusal) as refused:
         act()
     return refused.value.code
 

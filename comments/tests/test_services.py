@@ -13,10 +13,10 @@ from accounts.models import Decision, User
 from accounts.moderation import decide_about
 from accounts.tests.factories import UserFactory
 from comments import danmaku, moderation, services, spam
-from comments.errors import CommentError
 from comments.models import MAX_COMMENT, Comment
 from comments.tests.conftest import long_ago
 from comments.tests.factories import CommentFactory, DanmakuFactory
+from common.errors import Refusal
 from videos.models import Video
 from videos.services import edit_video
 
@@ -25,7 +25,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.redis]
 
 def code_of(act: Callable[..., Any], **asked: Any) -> str:
     """Return the code of the error that ``act`` raises."""
-    with pytest.raises(CommentError) as refused:
+    with pytest.raises(Refusal) as refused:
         act(**asked)
     return refused.value.code
 

@@ -7,9 +7,9 @@ from datetime import timedelta
 import pytest
 
 from comments import spam
-from comments.errors import CommentError
 from comments.ranking import EPOCH, score
 from comments.spam import Facts, SpamVerdict, judge_comment, judge_danmaku
+from common.errors import Refusal
 
 OLD, NEW = timedelta(days=30), timedelta(hours=1)
 
@@ -39,7 +39,7 @@ def test_comment_is_published_or_held(facts: Facts, verdict: SpamVerdict) -> Non
     ],
 )
 def test_refused_comment_has_a_code_and_a_sentence(facts: Facts, code: str) -> None:
-    with pytest.raises(CommentError) as refused:
+    with pytest.raises(Refusal) as refused:
         judge_comment(facts)
 
     assert refused.value.code == code
@@ -55,7 +55,7 @@ def test_refused_comment_has_a_code_and_a_sentence(facts: Facts, code: str) -> N
     ],
 )
 def test_danmaku_is_refused_and_never_held(facts: Facts, code: str) -> None:
-    with pytest.raises(CommentError) as refused:
+    with pytest.raises(Refusal) as refused:
         judge_danmaku(facts)
 
     assert refused.value.code == code

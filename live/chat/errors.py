@@ -1,4 +1,4 @@
-"""Refusals of the chat, each with a code for programs and a sentence for people."""
+"""Refusals of the chat: the sentences of its socket, and those of moderators' requests."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
-from accounts.errors import AccountError
-from videos.services.errors import CreatorNotConfirmed, ServiceError
+from accounts.errors import EmailNotConfirmed
+from common.errors import Refusal
 
 SENTENCES: dict[str, Any] = {
     "bad_frame": _("Unknown message format."),
@@ -21,7 +21,7 @@ SENTENCES: dict[str, Any] = {
     "timed_out": _("You are timed out in this chat."),
     "barred": _("You are timed out in this chat."),
     "silenced": _("A site moderator has timed you out."),
-    "email_not_confirmed": CreatorNotConfirmed.sentence,
+    "email_not_confirmed": EmailNotConfirmed.sentence,
     "rate_limited": _("You are sending messages too fast. Wait a moment."),
     "slow_mode": _("Slow mode is on. Wait before sending another message."),
     "followers_only": _("Only followers of this channel can chat."),
@@ -31,30 +31,19 @@ SENTENCES: dict[str, Any] = {
 }
 
 
-class NotAllowedHere(ServiceError):
+class NotAllowedHere(Refusal):
     code = "forbidden"
     status = 403
     sentence = _("You do not have permission to do this.")
 
 
-class NoSuchMessage(ServiceError):
+class NoSuchMessage(Refusal):
     code = "not_found"
     status = 404
     sentence = _("This message was not found.")
 
 
-class NoSuchPerson(ServiceError):
+class NoSuchPerson(Refusal):
     code = "not_found"
     status = 404
     sentence = _("User not found.")
-
-
-class NotDecided(ServiceError):
-    """Refusal of a decision by the moderation rules, with the code and sentence of ``error``."""
-
-    status = 409
-
-    def __init__(self, error: AccountError) -> None:
-        super().__init__(str(error.sentence))
-        self.code = error.code
-        self.sentence = error.sentence  # type: ignore[assignment]

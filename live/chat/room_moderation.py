@@ -17,14 +17,14 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts import moderation as decisions
-from accounts.errors import AccountError, CannotTakeBack, InOtherHands, NotTheirs
+from accounts.errors import CannotTakeBack, InOtherHands, NotTheirs
 from accounts.models import Decision, User
 from accounts.models.moderation import MAX_TITLE
 from accounts.ranks import reaches
 from comments import authors, changes, danmaku
 from comments.changes import Change
 from live.chat import log, store
-from live.chat.errors import NoSuchMessage, NoSuchPerson, NotAllowedHere, NotDecided
+from live.chat.errors import NoSuchMessage, NoSuchPerson, NotAllowedHere
 from live.chat.messages import (
     MAX_SLOW_S,
     MAX_TIMEOUT_S,
@@ -39,7 +39,6 @@ from live.chat.stored import CLEARED_FOR, as_event, mode_of, person_behind
 from live.chat.tickets import Visitor
 from live.models import ChatMessage, ChatRestriction, Stream
 from videos.models import Video
-from videos.services.errors import ServiceError
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -53,7 +52,7 @@ MODES = ("slow_s", "followers_only", "emotes_only")
 
 
 def delete_message(*, stream: Stream, by: User, message_id: str) -> None:
-    """Remove a message by a decision.  Raises NotAllowed, NoSuchMessage, NotDecided.
+    """Remove a message by a decision.  Raises Refusal.
 
     If the streamer or the author removes it, reports about it stay open for the site's
     moderators; the same holds while another moderator has the case.
@@ -76,13 +75,11 @@ def delete_message(*, stream: Stream, by: User, message_id: str) -> None:
             decisions.act(KIND, message_id, by=by, action=Decision.Action.REMOVE)
     except InOtherHands:
         decisions.take_down(KIND, message_id, by=by)
-    except AccountError as error:
-        raise NotDecided(error) from error
 
 
 @transaction.atomic
 def _delete_unstored(stream: Stream, by: User, message_id: str) -> None:
-    """Remove a message that SQL refused to store.  Raises NotAllowed, NoSuchMessage."""
+    """Remove a message that SQL refused to store.  Raises NotAllowedHere, NoSuchMessage."""
     said = _said_in_log(stream, message_id)
     if said is None:
         raise NoSuchMessage
@@ -95,7 +92,7 @@ def _delete_unstored(stream: Stream, by: User, message_id: str) -> None:
 
 @transaction.atomic
 def take_away(*, message: ChatMessage, by: User) -> None:
-    """Carry out a decision: remove the message from the room and from replays.  Raises NotAllowed."""
+    """Carry out a decision: remove the message from the room and from replays.  Raises NotAllowedHere."""
     stream = message.stream
     _require_moderator(stream, by)
     messages = ChatMessage.objects.filter(pk=message.pk)
@@ -113,7 +110,7 @@ def _announce_deleted(stream: Stream, message_id: str, by: User) -> None:
 
 @transaction.atomic
 def restore_message(*, message: ChatMessage, by: User) -> None:
-    """Restore a message for present and future clients of the room.  Raises NotAllowed."""
+    """Restore a message for present and future clients of the room.  Raises NotAllowedHere."""
     stream = message.stream
     _require_moderator(stream, by)
     taken = ChatMessage.objects.filter(pk=message.pk).exclude(deleted_at=None)
@@ -193,7 +190,7 @@ def _said_in_log(stream: Stream, message_id: str) -> dict[str, Any] | None:
 
 
 def time_out(*, stream: Stream, by: User, username: str, seconds: int) -> None:
-    """Time a person out by a decision.  Raises NotAllowed, NoSuchPerson.
+    """Time a person out by a decision.  Raises NotAllowedHere, NoSuchPerson.
 
     A ban stays a ban, without another decision.
     """
@@ -203,7 +200,7 @@ def time_out(*, stream: Stream, by: User, username: str, seconds: int) -> None:
 
 
 def ban(*, stream: Stream, by: User, username: str) -> None:
-    """Ban a person by a decision, and close their sockets.  Raises NotAllowed, NoSuchPerson."""
+    """Ban a person by a decision, and close their sockets.  Raises NotAllowedHere, NoSuchPerson."""
     _silence(stream, by, username, None)
 
 
@@ -239,7 +236,7 @@ def unban(*, stream: Stream, by: User, username: str) -> Decision | None:
     """Lift a person's ban or time-out, and tell their open pages.
 
     Return the decision that undoes the restriction, or None if none was in force.
-    Raises NotAllowed, NoSuchPerson.
+    Raises NotAllowedHere, NoSuchPerson.
     """
     person = _person(stream, by, username)
     restrictions = ChatRestriction.objects.select_for_update(of=("self",)).select_related("decision")
@@ -265,7 +262,7 @@ def take_back(decision: Decision, by: User) -> Decision:
         raise CannotTakeBack
     try:
         line = unban(stream=restriction.stream, by=by, username=restriction.user.username)
-    except ServiceError as error:
+    except (NotAllowedHere, NoSuchPerson) as error:
         raise NotTheirs from error
     if line is None:
         raise CannotTakeBack
@@ -274,7 +271,7 @@ def take_back(decision: Decision, by: User) -> Decision:
 
 @transaction.atomic
 def set_mode(*, stream: Stream, by: User, **changes: int | bool) -> None:
-    """Change any of ``MODES``.  Raises NotAllowed."""
+    """Change any of ``MODES``.  Raises NotAllowedHere."""
     _require_moderator(stream, by)
     for name, value in changes.items():
         if name not in MODES or not 0 <= value <= MAX_SLOW_S:
@@ -287,7 +284,7 @@ def set_mode(*, stream: Stream, by: User, **changes: int | bool) -> None:
 
 
 def act(visitor: Visitor, stream_id: int, frame: ClientFrame) -> None:
-    """Execute a moderator's frame.  Raises ServiceError."""
+    """Execute a moderator's frame.  Raises Refusal."""
     by = person_behind(visitor)
     stream = Stream.objects.select_related("channel__owner").filter(pk=stream_id).first()
     if by is None or stream is None:
@@ -315,7 +312,7 @@ def _require_moderator(stream: Stream, by: User) -> None:
 def _person(stream: Stream, by: User, username: str) -> User:
     """Return the target of a moderator's act; refuse the owner, moderators and staff.
 
-    Raises NotAllowed, NoSuchPerson.
+    Raises NotAllowedHere, NoSuchPerson.
     """
     _require_moderator(stream, by)
     person = User.objects.filter(username__iexact=username).first()

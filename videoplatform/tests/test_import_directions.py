@@ -22,12 +22,12 @@ FRAMEWORKS = {"django", "rest_framework", "celery", "kombu", "channels", "redis"
 # Modules and packages of each app, lowest layer first.
 LAYERS = {
     "common": [
-        "addresses admin_base assets borrowed_words bounded context descriptors disk garbage holding",
-        "languages lookups models openapi pagination pool redis_clients refusals signing site",
+        "addresses admin_base assets borrowed_words bounded context descriptors disk errors garbage holding",
+        "languages lookups models openapi pagination pool redis_clients signing site",
         "sparse_log threads trigrams words",
         "admin_lists buckets error_pages heartbeat page_sockets sqlite storage wakeups",
         "deletion outages rates",
-        "admin errors tasks templatetags throttling",
+        "admin api_errors tasks templatetags throttling",
         "apps",
     ],
     "accounts": [

@@ -24,6 +24,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts import moderation, sign_up
+from accounts.errors import EmailNotConfirmed
 from accounts.models import Channel
 from common import storage
 from common.templatetags import human
@@ -42,7 +43,6 @@ from videos.models import (
 )
 from videos.services.editing import set_tags
 from videos.services.errors import (
-    CreatorNotConfirmed,
     EnoughForToday,
     MayNotUpload,
     NoRoomLeft,
@@ -116,7 +116,7 @@ def start_upload(
     if not moderation.may_speak(channel.owner):
         raise MayNotUpload
     if not sign_up.may_take_part(channel.owner):
-        raise CreatorNotConfirmed
+        raise EmailNotConfirmed
     if size_bytes > settings.MAX_UPLOAD_BYTES:
         raise UploadTooLarge(attr="size_bytes")
     _check_disk(size_bytes)

@@ -63,7 +63,7 @@ class Command(BaseCommand):
         try:
             key = services.rotate_stream_key(stream)
         except StreamSuspended as error:
-            raise CommandError(error.detail) from error
+            raise CommandError(str(error)) from error
         self.stdout.write(f"A new stream key for {user.username}. Watch at {stream.get_absolute_url()}")
         return key
 
