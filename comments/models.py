@@ -7,7 +7,6 @@ a moderator approves it), and each of these can be undone.
 
 from __future__ import annotations
 
-import secrets
 from typing import TYPE_CHECKING, Any
 
 from django.contrib.contenttypes.fields import GenericForeignKey
@@ -20,6 +19,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
+from common.ids import new_public_id
 
 if TYPE_CHECKING:
     from typing import Self
@@ -30,14 +30,6 @@ if TYPE_CHECKING:
 
 MAX_COMMENT = 2000
 MAX_DANMAKU = 100
-
-# No vowels and no look-alikes: an id is never a word and survives being read aloud.
-_ID_ALPHABET = "23456789bcdfghjkmnpqrstvwxzBCDFGHJKMNPQRSTVWXZ"
-
-
-def new_public_id() -> str:
-    """Return a random id of 11 characters (60 bits): opaque and not guessable."""
-    return "".join(secrets.choice(_ID_ALPHABET) for _ in range(11))
 
 
 def about(target: Target) -> dict[str, Any]:

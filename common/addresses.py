@@ -9,9 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from django.conf import settings
+
+if TYPE_CHECKING:
+    from rest_framework.request import Request
 
 # The smallest part of IPv6 that a provider gives to one customer (RFC 6177, 2).
 IPV6_PREFIX_BITS = 64
@@ -51,6 +54,13 @@ def client_address(source: HasMeta | Mapping[str, Any]) -> str:
 def client_network(source: HasMeta | Mapping[str, Any]) -> str:
     """Return the network of a request's or scope's client, as :func:`network_of` does."""
     return network_of(client_address(source))
+
+
+def requester_key(request: Request) -> str:
+    """Return the key of a requester for limits and counts: ``user-…``, or ``address-…`` if anonymous."""
+    if request.user and request.user.is_authenticated:
+        return f"user-{request.user.pk}"
+    return f"address-{client_network(request)}"
 
 
 @lru_cache(maxsize=4096)

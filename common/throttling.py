@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from rest_framework.throttling import BaseThrottle
 
-from common.addresses import client_network
+from common.addresses import client_network, requester_key
 from common.buckets import Charge, take
 from common.rates import RATES, ROWS_A_UNIT, body_price, numbers_price, search_price
 
@@ -30,9 +30,7 @@ class BucketThrottle(BaseThrottle):
 
     def who(self, request: Request, view: APIView) -> str | None:
         """Return the owner of the bucket: the account or the address; ``None`` exempts the request."""
-        if request.user and request.user.is_authenticated:
-            return f"user-{request.user.pk}"
-        return f"address-{client_network(request)}"
+        return requester_key(request)
 
     def price(self, request: Request, view: APIView) -> int:
         """Return the price of the request in units."""

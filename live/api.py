@@ -20,6 +20,7 @@ from accounts.authentication import person_of
 from accounts.errors import NotTheirs
 from accounts.models import Channel
 from accounts.ranks import reaches
+from common.addresses import requester_key
 from common.openapi import refusal, refusals
 from common.pagination import CursorPagination
 from common.throttling import ScopedThrottle
@@ -30,7 +31,6 @@ from live.errors import NotOnAir, StreamSuspended
 from live.ingest import turns
 from live.ingest.health import GOOD
 from live.models import Broadcast, ChatMessage, Stream
-from videos.api import viewer_of
 from videos.models import Category, Video
 from videos.serializers import ChannelSerializer
 
@@ -264,7 +264,7 @@ class HeartbeatView(StreamView):
         asked.is_valid(raise_exception=True)
         if services.current_broadcast(stream) is None:
             raise NotOnAir
-        session, count = viewers.heartbeat(stream, asked.validated_data["session"], viewer_of(request))
+        session, count = viewers.heartbeat(stream, asked.validated_data["session"], requester_key(request))
         return Response({"session": session, "viewer_count": count})
 
 

@@ -19,6 +19,7 @@ from django.utils import timezone, translation
 from redis.exceptions import RedisError
 
 from common.errors import Refusal
+from common.ids import new_public_id
 from common.languages import language_of
 from live.chat import log, messages, room_moderation, rules, stored, threads, tickets
 from live.chat.client import Client, TokenBucket
@@ -27,7 +28,6 @@ from live.chat.hub import Hub, HubUnavailable, NoSuchRoom, open_room
 from live.chat.messages import BadFrame
 from live.chat.room import BANNED, NO_SUCH_ROOM, TICKET_INVALID, TOO_SLOW, Room
 from live.chat.transports import Send, sink_for
-from videos.models import new_public_id
 
 logger = logging.getLogger(__name__)
 

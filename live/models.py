@@ -19,7 +19,8 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Channel, Decision, User
-from videos.models import Category, Video, new_public_id
+from common.ids import new_public_id
+from videos.models import Category, Video
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser

@@ -7,15 +7,14 @@ lost with Redis return with their next heartbeats.
 from __future__ import annotations
 
 import logging
-import secrets
 import time
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 import redis
 from django.conf import settings
-from django.core import signing
 
+from common.viewer_sessions import ViewerSessions
 from live.models import Broadcast, Stream
 from live.redis_connections import shared_client
 
@@ -28,7 +27,7 @@ SESSIONS_OF_ADDRESS = 30
 SESSION_LIFETIME_S = 24 * 3600
 PEAK_EVERY_S = 10
 CHATTERS_FOR_S = 20
-_signer = signing.TimestampSigner(salt="live.viewers")
+_sessions = ViewerSessions("live.viewers", SESSION_LIFETIME_S)
 
 # KEYS: viewers, sessions of this address.  ARGV: session, lifetime in ms, most sessions of an address.
 _COUNT = """
@@ -58,12 +57,12 @@ def chatters_key(stream_id: int) -> str:
     return f"live:chatters:{stream_id}"
 
 
-def heartbeat(stream: Stream, session: str | None, address: str) -> tuple[str, int]:
+def heartbeat(stream: Stream, session: str, address: str) -> tuple[str, int]:
     """Count a player; return the session for its next heartbeat and the number of viewers.
 
     ``address`` is ``user-…`` or ``address-…`` and limits the sessions counted from one source.
     """
-    session_id = _session_id(stream, session) or secrets.token_urlsafe(9)
+    session_id = _sessions.read(session, stream.pk)
     most = SESSIONS_OF_ACCOUNT if address.startswith("user-") else SESSIONS_OF_ADDRESS
     keys = [viewers_key(stream.pk), f"{viewers_key(stream.pk)}:{address}"]
     arguments: list[Any] = [
@@ -77,16 +76,7 @@ def heartbeat(stream: Stream, session: str | None, address: str) -> tuple[str, i
     except redis.RedisError:
         logger.warning("Viewer not counted: Redis does not answer", extra={"stream": stream.pk})
         count = 0
-    return _signer.sign(f"{stream.pk}:{session_id}"), count
-
-
-def _session_id(stream: Stream, session: str | None) -> str:
-    """Return the id in a session signed for this stream; empty for any other."""
-    try:
-        stream_id, _, session_id = _signer.unsign(session or "", max_age=SESSION_LIFETIME_S).partition(":")
-    except signing.BadSignature:
-        return ""
-    return session_id if stream_id == str(stream.pk) else ""
+    return _sessions.sign(session_id, stream.pk), count
 
 
 def _note_peak(stream: Stream, count: int) -> None:

@@ -15,7 +15,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.authentication import person_of
-from common.addresses import client_network
+from common.addresses import requester_key
 from common.bounded import bounded
 from common.openapi import refusal, refusals
 from common.pagination import CursorPagination
@@ -292,7 +292,7 @@ class VideoViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[Video]):
         asked = WatchingSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
         session = services.record_watching(
-            self._watchable(), viewer=viewer_of(request), **asked.validated_data
+            self._watchable(), viewer=requester_key(request), **asked.validated_data
         )
         return Response({"session": session})
 
@@ -301,10 +301,3 @@ def _count(request: Request, name: str) -> int:
     """Return the length of the list ``name`` in the body, or 1 if it is not a list."""
     named = request.data.get(name) if isinstance(request.data, dict) else None
     return len(named) if isinstance(named, list) else 1
-
-
-def viewer_of(request: Request) -> str:
-    """Return the viewer's key for counting: ``user-ID``, or ``address-…`` if not signed in."""
-    if request.user.is_authenticated:
-        return f"user-{request.user.pk}"
-    return f"address-{client_network(request)}"

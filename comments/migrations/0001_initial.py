@@ -6,7 +6,7 @@ import django.utils.timezone
 from django.conf import settings
 from django.db import migrations, models
 
-import comments.models
+import common.ids
 
 
 class Migration(migrations.Migration):
@@ -30,7 +30,7 @@ class Migration(migrations.Migration):
                 (
                     "public_id",
                     models.CharField(
-                        default=comments.models.new_public_id, editable=False, max_length=16, unique=True
+                        default=common.ids.new_public_id, editable=False, max_length=16, unique=True
                     ),
                 ),
                 ("target_id", models.PositiveBigIntegerField(editable=False)),
@@ -149,7 +149,7 @@ class Migration(migrations.Migration):
                 (
                     "public_id",
                     models.CharField(
-                        default=comments.models.new_public_id, editable=False, max_length=16, unique=True
+                        default=common.ids.new_public_id, editable=False, max_length=16, unique=True
                     ),
                 ),
                 ("target_id", models.PositiveBigIntegerField(editable=False)),

@@ -4,7 +4,7 @@ import django.db.models.deletion
 from django.conf import settings
 from django.db import migrations, models
 
-import comments.models
+import common.ids
 
 
 class Migration(migrations.Migration):
@@ -42,7 +42,7 @@ class Migration(migrations.Migration):
             model_name="comment",
             name="public_id",
             field=models.CharField(
-                default=comments.models.new_public_id,
+                default=common.ids.new_public_id,
                 editable=False,
                 max_length=16,
                 unique=True,
@@ -65,7 +65,7 @@ class Migration(migrations.Migration):
             model_name="danmaku",
             name="public_id",
             field=models.CharField(
-                default=comments.models.new_public_id,
+                default=common.ids.new_public_id,
                 editable=False,
                 max_length=16,
                 unique=True,

@@ -7,10 +7,11 @@ from unittest import mock
 
 import pytest
 from channels.testing import WebsocketCommunicator
+from django.contrib.auth.models import AnonymousUser
 from django.test import RequestFactory, override_settings
 from rest_framework.test import APIClient
 
-from common.addresses import client_address, network_of
+from common.addresses import client_address, network_of, requester_key
 from videoplatform.asgi import application
 from videoplatform.embedded.processes import web_command
 
@@ -135,3 +136,11 @@ async def test_socket_behind_tls_is_open_only_to_pages_of_the_site(origin: str, 
 
     assert connected == is_open
     await socket.disconnect()
+
+
+def test_viewers_of_one_ipv6_network_are_counted_together(rf: RequestFactory) -> None:
+    asked: list[Any] = [rf.get("/", REMOTE_ADDR=f"2001:db8::{host}") for host in (1, 2)]
+    for request in asked:
+        request.user = AnonymousUser()
+
+    assert [requester_key(request) for request in asked] == ["address-2001:db8::/64"] * 2

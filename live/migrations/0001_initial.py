@@ -4,8 +4,8 @@ import django.db.models.deletion
 from django.conf import settings
 from django.db import migrations, models
 
+import common.ids
 import live.models
-import videos.models
 
 
 class Migration(migrations.Migration):
@@ -114,7 +114,7 @@ class Migration(migrations.Migration):
                 (
                     "public_id",
                     models.CharField(
-                        default=videos.models.new_public_id, editable=False, max_length=16, unique=True
+                        default=common.ids.new_public_id, editable=False, max_length=16, unique=True
                     ),
                 ),
                 (

@@ -2,7 +2,7 @@
 
 from django.db import migrations, models
 
-import videos.models.ids
+import common.ids
 
 
 class Migration(migrations.Migration):
@@ -15,7 +15,7 @@ class Migration(migrations.Migration):
             model_name="broadcast",
             name="public_id",
             field=models.CharField(
-                default=videos.models.ids.new_public_id,
+                default=common.ids.new_public_id,
                 editable=False,
                 max_length=16,
                 unique=True,

@@ -9,9 +9,10 @@ import factory.django
 from django.utils import timezone
 
 from accounts.tests.factories import UserFactory
+from common.ids import new_public_id
 from live.models import Broadcast, ChatMessage, Stream
 from live.services import digest_of
-from videos.models import Video, new_public_id
+from videos.models import Video
 from videos.tests.factories import VideoFactory
 
 

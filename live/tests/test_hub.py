@@ -178,7 +178,7 @@ def quick_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_changed_viewer_count_is_published_to_the_room(stream: Stream, quick_rounds: None) -> None:
     async with chatting(stream) as reader:
         for count in (1, 2):
-            await sync_to_async(viewers.heartbeat)(stream, None, f"address-{count}")
+            await sync_to_async(viewers.heartbeat)(stream, "", f"address-{count}")
             assert await reader.hears_type("viewers") == {"type": "viewers", "count": count}
         await announce(stream, "live")
         await reader.hears_type("broadcast")
@@ -197,7 +197,7 @@ async def test_open_sockets_are_counted(stream: Stream, quick_rounds: None) -> N
     assert await sync_to_async(chatter_count)(stream) == 0
     async with chatting(stream) as reader, chatting(stream):
         # A round records the socket counts before it publishes the viewer count.
-        await sync_to_async(viewers.heartbeat)(stream, None, "address-1")
+        await sync_to_async(viewers.heartbeat)(stream, "", "address-1")
         await reader.hears_type("viewers")
         assert await sync_to_async(chatter_count)(stream) == 2
 

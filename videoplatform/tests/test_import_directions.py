@@ -23,8 +23,8 @@ FRAMEWORKS = {"django", "rest_framework", "celery", "kombu", "channels", "redis"
 LAYERS = {
     "common": [
         "addresses admin_base assets borrowed_words bounded context descriptors disk errors garbage holding",
-        "languages lookups models openapi pagination pool redis_clients signing site",
-        "sparse_log threads trigrams words",
+        "ids languages lookups models openapi pagination pool redis_clients signing site",
+        "sparse_log threads trigrams viewer_sessions words",
         "admin_lists buckets error_pages heartbeat page_sockets sqlite storage wakeups",
         "deletion outages rates",
         "admin api_errors tasks templatetags throttling",

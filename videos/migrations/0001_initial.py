@@ -6,6 +6,7 @@ import django.utils.timezone
 from django.conf import settings
 from django.db import migrations, models
 
+import common.ids
 import videos.models
 
 
@@ -56,7 +57,7 @@ class Migration(migrations.Migration):
                 (
                     "public_id",
                     models.CharField(
-                        default=videos.models.new_public_id, editable=False, max_length=16, unique=True
+                        default=common.ids.new_public_id, editable=False, max_length=16, unique=True
                     ),
                 ),
                 ("title", models.CharField(max_length=150, verbose_name="title")),

@@ -2,7 +2,7 @@
 
 from videos.models.captions import CaptionTrack
 from videos.models.finished import FinishedEncode
-from videos.models.ids import new_encode_key, new_public_id
+from videos.models.ids import new_encode_key
 from videos.models.jobs import Job, JobQuerySet
 from videos.models.likes import Like
 from videos.models.renditions import Rendition
@@ -30,5 +30,4 @@ __all__ = [
     "VideoFolder",
     "VideoQuerySet",
     "new_encode_key",
-    "new_public_id",
 ]

@@ -15,9 +15,10 @@ from django.utils.translation import gettext_lazy as _
 from accounts.models import Channel, User
 from comments.models import Comment, Danmaku
 from common import trigrams
+from common.ids import new_public_id
 from common.words import composed, folded
 from videos import failures, leftovers
-from videos.models.ids import new_encode_key, new_public_id
+from videos.models.ids import new_encode_key
 from videos.models.search import Folded, SearchedText
 from videos.models.topics import Category, Tag
 from videos.transcoding.source import SourceInfo

@@ -8,17 +8,16 @@ and grows no faster than the clock.
 
 from __future__ import annotations
 
-import secrets
 from time import time
 from typing import TYPE_CHECKING, Any
 
-from django.core import signing
 from django.core.cache import cache
 from django.db import transaction
 from django.db.models import F
 from django.urls import reverse
 
 from common.storage import media_url
+from common.viewer_sessions import ViewerSessions
 from videos.models import CaptionTrack, Like, Video
 
 if TYPE_CHECKING:
@@ -29,7 +28,7 @@ REPORT_SLACK_S = 5
 VIEW_AFTER_S = 30
 SESSION_TTL_S = 6 * 3600
 COUNT_AGAIN_AFTER_S = 3600  # the same viewer and the same video
-_signer = signing.TimestampSigner(salt="videos.watching")
+_sessions = ViewerSessions("videos.watching", SESSION_TTL_S)
 
 
 def playback(video: Video) -> dict[str, Any] | None:
@@ -58,7 +57,7 @@ def record_watching(video: Video, *, position_s: float, session: str = "", viewe
     ``viewer`` identifies an account or an address for counting.  An unchanged position
     adds no watched time; a changed one adds the time since the last report, up to a limit.
     """
-    session_id = _session_id(video, session) or secrets.token_urlsafe(12)
+    session_id = _sessions.read(session, video.public_id)
     watched_s = _add_watched(session_id, position_s)
     if (
         watched_s >= view_threshold_s(video)
@@ -66,20 +65,11 @@ def record_watching(video: Video, *, position_s: float, session: str = "", viewe
         and _is_first(f"viewed:{video.pk}:{viewer}", COUNT_AGAIN_AFTER_S)
     ):
         Video.objects.filter(pk=video.pk).update(view_count=F("view_count") + 1)
-    return _signer.sign(f"{video.public_id}:{session_id}")
+    return _sessions.sign(session_id, video.public_id)
 
 
 def view_threshold_s(video: Video) -> float:
     return min(VIEW_AFTER_S, (video.duration_s or VIEW_AFTER_S) / 2)
-
-
-def _session_id(video: Video, session: str) -> str:
-    """Return the id in a session token signed for this video, or an empty string for any other token."""
-    try:
-        public_id, _, session_id = _signer.unsign(session, max_age=SESSION_TTL_S).partition(":")
-    except signing.BadSignature:
-        return ""
-    return session_id if public_id == video.public_id else ""
 
 
 def _add_watched(session_id: str, position_s: float) -> float:

@@ -8,7 +8,8 @@ import factory
 from django.utils import timezone
 
 from accounts.tests.factories import UserFactory
-from videos.models import Job, Rendition, Video, new_public_id
+from common.ids import new_public_id
+from videos.models import Job, Rendition, Video
 
 
 class VideoFactory(factory.django.DjangoModelFactory[Video]):

@@ -9,8 +9,6 @@ from urllib.request import Request, urlopen
 
 import pytest
 from django.conf import settings
-from django.contrib.auth.models import AnonymousUser
-from django.test import RequestFactory
 from django.utils import timezone
 from rest_framework.test import APIClient
 
@@ -20,7 +18,6 @@ from accounts.tests.factories import UserFactory
 from common import deletion, storage
 from common.models import PendingDeletion
 from videos import pipeline
-from videos.api import viewer_of
 from videos.models import Job, Upload, UploadCharge, Video
 from videos.tests.factories import VideoFactory
 
@@ -484,11 +481,3 @@ def test_upload_with_too_many_parts_is_refused(api: APIClient, alice: User) -> N
 
     assert answer.status_code == 400
     assert answer.json()["errors"][0]["code"] == "max_length"
-
-
-def test_viewers_of_one_ipv6_network_are_counted_together(rf: RequestFactory) -> None:
-    asked: list[Any] = [rf.get("/", REMOTE_ADDR=f"2001:db8::{host}") for host in (1, 2)]
-    for request in asked:
-        request.user = AnonymousUser()
-
-    assert [viewer_of(request) for request in asked] == ["address-2001:db8::/64"] * 2
