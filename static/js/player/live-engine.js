@@ -120,7 +120,8 @@ export class LiveEngine extends Engine {
   }
 
   get isBehind() {
-    return this.isRecorded || isBehind(this);
+    if (this.isRecorded) return true;
+    return this.hls ? isBehind(this) : this.latency >= NATIVE_EDGE_S;
   }
 
   get buffered() {
@@ -313,7 +314,7 @@ export class LiveEngine extends Engine {
   /** Keep the position that the person chose; runs five times a second. */
   _pace() {
     const { video, hls } = this;
-    if (!hls && !this.isRecorded && !video.paused) this.isAtEdge ||= this.latency < NATIVE_EDGE_S;
+    if (!hls && !this.isRecorded && !video.paused) this.isAtEdge ||= Number.isFinite(this.latency) && !this.isBehind;
     // On the way to an earlier picture the playhead may stand at the edge for a moment.
     if (!hls || video.paused || video.seeking || this.wantedDate || this.isMoving) return;
     if (this.isRecorded) {

@@ -121,6 +121,14 @@ test("from the recording one returns to the live edge", () => {
   assert.deepEqual([video.sources, video.seeks, engine.isAtEdge], [[LIVE, DVR, LIVE], [7], true]);
 });
 
+test("browser's own hold back counts as live, a longer delay does not", () => {
+  const { video, engine } = goLive();
+  video.begin({ at: 80, seekableEnd: 88 });
+  const atHoldBack = engine.isBehind;
+  video.currentTime = 70;
+  assert.deepEqual([atHoldBack, engine.isBehind], [false, true]);
+});
+
 test("broadcast that failed is opened anew once for one error", (context) => {
   context.mock.timers.enable({ apis: ["setTimeout"] });
   globalThis.navigator ??= { onLine: true };
