@@ -20,7 +20,7 @@ report_decided  ``title``, ``upheld``
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -147,6 +147,13 @@ DECIDED: dict[str, Promise] = {
     "over": _("Your suspension has ended. Welcome back."),
 }
 
+_decided_about: dict[str, Mapping[str, Promise]] = {}
+
+
+def word_decisions(target_type: str, sentences: Mapping[str, Promise]) -> None:
+    """Set the sentences of decisions about a kind of content, by action; called in ``AppConfig.ready``."""
+    _decided_about[target_type] = sentences
+
 
 def sentence(notification: Notification) -> str:
     """Return a notification's sentence in the reader's language; times in it are marked as UTC."""
@@ -170,7 +177,9 @@ def _said(notification: Notification) -> tuple[Promise, dict[str, Any]]:
     if notification.kind == Kind.REPORT_DECIDED:
         template = UPHELD if data.get("upheld") else DISMISSED
     elif notification.kind == Kind.MODERATION:
-        template = DECIDED.get(_outcome(data), DECIDED["undo"])
+        outcome = _outcome(data)
+        of_its_kind = _decided_about.get(data.get("target_type", ""), {})
+        template = of_its_kind.get(outcome) or DECIDED.get(outcome, DECIDED["undo"])
     else:
         template = SENTENCES[notification.kind]
     until = data.get("until")

@@ -11,16 +11,18 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import mark_safe
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
 
+from accounts import moderation
 from accounts.admin.ranked import Ranked
 from accounts.models import User
 from common.errors import Refusal
 from common.templatetags.human import clock
-from live import broadcasting, services
+from live import services
 from live.chat import room_moderation as chat
 from live.models import Broadcast, ChatMessage, ChatRestriction, Stream
+from live.moderation import allow_live
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -59,21 +61,30 @@ class StreamAdmin(NothingToAdd, Ranked):
         reached = self.within_reach(request, streams)
         for stream in reached:
             services.revoke_stream_key(stream)
+            self.log_change(request, stream, gettext("Stream key revoked"))
         self._say(request, len(reached))
 
     @admin.action(description=_("Suspend and end the broadcast"), permissions=["change"])
     def suspend(self, request: HttpRequest, streams: QuerySet[Stream]) -> None:
-        reached = self.within_reach(request, streams)
-        for stream in reached:
-            services.suspend_stream(stream, is_suspended=True)
-        self._say(request, len(reached))
+        by, changed = cast(User, request.user), 0
+        for stream in self.within_reach(request, streams):
+            try:
+                moderation.act("stream", stream.username, by=by, action="hide")
+                changed += 1
+            except Refusal as error:
+                self.message_user(request, f"{stream}: {error}", messages.WARNING)
+        self._say(request, changed)
 
     @admin.action(description=_("Allow going live"), permissions=["change"])
     def restore(self, request: HttpRequest, streams: QuerySet[Stream]) -> None:
-        reached = self.within_reach(request, streams)
-        for stream in reached:
-            services.suspend_stream(stream, is_suspended=False)
-        self._say(request, len(reached))
+        by, changed = cast(User, request.user), 0
+        for stream in self.within_reach(request, streams):
+            try:
+                allow_live(stream, by=by)
+                changed += 1
+            except Refusal as error:
+                self.message_user(request, f"{stream}: {error}", messages.WARNING)
+        self._say(request, changed)
 
     def _say(self, request: HttpRequest, count: int) -> None:
         sentence = ngettext("%(n)d stream was changed.", "%(n)d streams were changed.", count)
@@ -138,8 +149,13 @@ class BroadcastAdmin(NothingToAdd, Ranked):
     @admin.action(description=_("End broadcast"), permissions=["end"])
     def end(self, request: HttpRequest, broadcasts: QuerySet[Broadcast]) -> None:
         running = broadcasts.running().select_related("stream__channel__owner")  # type: ignore[attr-defined]
-        reached = self.within_reach(request, running)
-        ended = sum(broadcasting.end(broadcast, Broadcast.Ending.SUSPENDED) for broadcast in reached)
+        by, ended = cast(User, request.user), 0
+        for broadcast in self.within_reach(request, running):
+            try:
+                moderation.act("broadcast", broadcast.public_id, by=by, action="remove")
+                ended += 1
+            except Refusal as error:
+                self.message_user(request, f"{broadcast}: {error}", messages.WARNING)
         sentence = ngettext("%(n)d broadcast was ended.", "%(n)d broadcasts were ended.", ended)
         self.message_user(request, sentence % {"n": ended}, messages.SUCCESS)
 

@@ -17,7 +17,7 @@ from rest_framework.views import APIView
 
 from accounts.api import ChannelProfileSerializer, ChannelView
 from accounts.authentication import person_of
-from accounts.errors import NotTheirs
+from accounts.errors import AlreadyDecided, InOtherHands, NotTheirs
 from accounts.models import Channel
 from accounts.ranks import reaches
 from common.addresses import requester_key
@@ -241,13 +241,14 @@ class StreamKeyView(StreamView):
 
 
 class EndView(StreamView):
-    @extend_schema(request=None, responses={204: None, **refusals(NotOnAir)})
+    @extend_schema(request=None, responses={204: None, **refusals(NotOnAir, AlreadyDecided, InOtherHands)})
     def post(self, request: Request, username: str) -> Response:
         """End the broadcast; the encoder is disconnected."""
         stream = self.moderated()
-        if not reaches(person_of(request), stream.channel.owner):
+        person = person_of(request)
+        if not reaches(person, stream.channel.owner):
             raise PermissionDenied(str(NotTheirs()))
-        services.end_broadcast(stream)
+        services.end_broadcast(stream, by=person)
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 

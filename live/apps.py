@@ -14,6 +14,7 @@ class LiveConfig(AppConfig):
 
         moderation.register_message()
         moderation.register_broadcast()
+        moderation.register_stream()
         moderation.register_charts()
         replay_chat.register()
         access.on_revoked(log.sign_out)

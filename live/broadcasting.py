@@ -291,15 +291,20 @@ def end(
         return False
     for name, value in fields.items():
         setattr(broadcast, name, value)
+    # A moderator's decision ends a broadcast in its own transaction.
+    transaction.on_commit(lambda: _carry_out_end(broadcast, is_stored=is_stored))
+    return True
+
+
+def _carry_out_end(broadcast: Broadcast, *, is_stored: bool) -> None:
     ingest_presence.tell_ingests(broadcast.public_id)
     control.end(broadcast.public_id)
     announce(broadcast)
     # An ingest with a publisher still stores its last seconds.
     is_heard = Broadcast.objects.filter(pk=broadcast.pk, heard_at__gt=_quiet_since()).exists()
-    if is_stored and (ending == Broadcast.Ending.UNPUBLISHED or not is_heard):
+    if is_stored and (broadcast.ending == Broadcast.Ending.UNPUBLISHED or not is_heard):
         complete_recording(broadcast)
-    logger.info("Broadcast ended", extra={"broadcast": broadcast.public_id, "ending": ending})
-    return True
+    logger.info("Broadcast ended", extra={"broadcast": broadcast.public_id, "ending": broadcast.ending})
 
 
 def complete_recording(broadcast: Broadcast) -> None:

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
-from accounts import charts, moderation
+from accounts import charts, moderation, notifications
 from accounts.charts import Counts, per_day
-from live import broadcasting
+from accounts.errors import CannotTakeBack
+from accounts.models import Channel
+from live import broadcasting, services
 from live.chat import room_moderation as chat
 from live.chat import store
-from live.models import Broadcast, ChatMessage
+from live.models import Broadcast, ChatMessage, Stream
 from videos.services.watching import playback
 
 if TYPE_CHECKING:
@@ -117,6 +119,57 @@ def register_broadcast() -> None:
             url=lambda broadcast: broadcast.stream.get_absolute_url(),
             remove=end_broadcast,
             context=player_of,
+        )
+    )
+
+
+def find_stream(username: str, asker: User) -> Stream | None:
+    streams = Stream.objects.select_related("channel__owner")
+    stream = streams.filter(channel__in=Channel.objects.named(username)).first()
+    return stream if stream and stream.can_watch(asker) else None
+
+
+def suspend_stream(stream: Stream, _by: User) -> None:
+    services.suspend_stream(stream, is_suspended=True)
+
+
+def restore_stream(stream: Stream, _by: User) -> None:
+    services.suspend_stream(stream, is_suspended=False)
+
+
+def allow_live(stream: Stream, *, by: User) -> None:
+    """Undo the decision that suspended ``stream``; a suspension without one is lifted.
+
+    Raises a Refusal.
+    """
+    try:
+        moderation.put_back("stream", stream.username, by=by)
+    except CannotTakeBack:
+        services.suspend_stream(stream, is_suspended=False)
+
+
+def register_stream() -> None:
+    """Register streams: hiding one forbids going live, and ends its broadcast."""
+    notifications.word_decisions(
+        "stream",
+        {
+            "hide": _("Moderators suspended your channel from going live: %(reason)s"),
+            "undo": _("Your channel may go live again."),
+        },
+    )
+    moderation.register(
+        moderation.Kind(
+            name="stream",
+            label=_("Live channel"),
+            preview="admin/previews/stream.html",
+            find=find_stream,
+            public_id=lambda stream: stream.username,
+            author=lambda stream: stream.channel.owner,
+            title=str,
+            text=lambda stream: str(stream.shown_title),
+            url=lambda stream: stream.get_absolute_url(),
+            hide=suspend_stream,
+            restore=restore_stream,
         )
     )
 

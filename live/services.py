@@ -9,9 +9,9 @@ import secrets
 from django.db import transaction
 from django.utils import timezone
 
-from accounts import sign_up
+from accounts import moderation, sign_up
 from accounts.errors import EmailNotConfirmed
-from accounts.models import Channel
+from accounts.models import Channel, User
 from common.words import composed
 from live import broadcasting, stream_state
 from live.chat import log as chat_log
@@ -113,10 +113,17 @@ def edit_stream(stream: Stream, **fields: object) -> Stream:
     return stream
 
 
-def end_broadcast(stream: Stream) -> None:
-    """End the stream's running broadcast.  Raises NotOnAir."""
+def end_broadcast(stream: Stream, *, by: User) -> None:
+    """End the stream's running broadcast, for its owner or as a moderator's decision.
+
+    Raises NotOnAir, or the refusal of the decision.
+    """
     broadcast = current_broadcast(stream)
-    if broadcast is None or not broadcasting.end(broadcast, Broadcast.Ending.STOPPED):
+    if broadcast is None:
+        raise NotOnAir
+    if not stream.is_owned_by(by):
+        moderation.act("broadcast", broadcast.public_id, by=by, action="remove")
+    elif not broadcasting.end(broadcast, Broadcast.Ending.STOPPED):
         raise NotOnAir
 
 

@@ -223,7 +223,7 @@ def end(request: PersonRequest) -> HttpResponse:
     if request.method != "POST":
         return render(request, "live/end.html", {"stream": stream})
     try:
-        services.end_broadcast(stream)
+        services.end_broadcast(stream, by=request.user)
     except Refusal as error:
         messages.error(request, str(error))
     else:

@@ -202,8 +202,8 @@ def test_revocation_removes_the_key() -> None:
     assert (answer.status_code, stream.key_digest) == (204, None)
 
 
-@pytest.mark.parametrize("who", ["owner", "moderator"])
-def test_broadcast_is_ended_once(who: str) -> None:
+@pytest.mark.parametrize(("who", "ending"), [("owner", "stopped"), ("moderator", "suspended")])
+def test_broadcast_is_ended_once(who: str, ending: str) -> None:
     stream = BroadcastFactory().stream
     client = signed_in(stream.channel.owner if who == "owner" else UserFactory(is_superuser=True))
 
@@ -211,7 +211,7 @@ def test_broadcast_is_ended_once(who: str) -> None:
 
     assert (first.status_code, second.status_code) == (204, 409)
     assert second.json()["errors"][0]["code"] == "not_on_air"
-    assert Broadcast.objects.get().ending == Broadcast.Ending.STOPPED
+    assert Broadcast.objects.get().ending == ending
 
 
 def test_heartbeats_count_a_viewer_once() -> None:

@@ -9,6 +9,7 @@ import pytest
 import redis
 from django.conf import settings as django_settings
 from django.utils import timezone
+from pytest_django import DjangoCaptureOnCommitCallbacks
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import OutOfMemoryError
 
@@ -157,7 +158,7 @@ def test_publisher_returning_after_unpublishing_continues_the_broadcast() -> Non
 def test_broadcast_ended_in_the_studio_stays_ended() -> None:
     stream = StreamFactory(record=False)
     broadcast = begin(stream, "first")
-    services.end_broadcast(stream)
+    services.end_broadcast(stream, by=stream.channel.owner)
 
     again = begin(stream, "second")
 
@@ -166,14 +167,19 @@ def test_broadcast_ended_in_the_studio_stays_ended() -> None:
 
 
 def test_ending_a_stream_off_air_is_refused() -> None:
+    stream = StreamFactory()
+
     with pytest.raises(NotOnAir):
-        services.end_broadcast(StreamFactory())
+        services.end_broadcast(stream, by=stream.channel.owner)
 
 
-def test_recording_without_a_frame_leaves_no_video() -> None:
+def test_recording_without_a_frame_leaves_no_video(
+    django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
+) -> None:
     broadcast = begin(StreamFactory())
 
-    broadcasting.release(broadcast.pk, "first", said_goodbye=True)
+    with django_capture_on_commit_callbacks(execute=True):
+        broadcasting.release(broadcast.pk, "first", said_goodbye=True)
 
     assert not Video.objects.exists()
 
@@ -203,7 +209,7 @@ def test_heartbeat_of_an_ingest_ends_a_wrong_interruption() -> None:
 
 def test_sweep_closes_open_recordings() -> None:
     broadcast = begin(StreamFactory())
-    services.end_broadcast(broadcast.stream)
+    services.end_broadcast(broadcast.stream, by=broadcast.stream.channel.owner)
     long_ago(broadcast, "ended_at", "heard_at")
 
     broadcasting.sweep()

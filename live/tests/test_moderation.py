@@ -6,16 +6,22 @@ import json
 import re
 from datetime import timedelta
 from typing import Any
+from unittest import mock
 
 import pytest
+from django.db import DatabaseError
 from django.test import Client
+from django.urls import reverse
 from django.utils import timezone
+from rest_framework.test import APIClient
 
-from accounts import charts, moderation
-from accounts.models import User
+from accounts import charts, moderation, notifications
+from accounts.models import Decision, Notification, User
 from accounts.tests.factories import UserFactory
 from live.chat import log, stored
+from live.edge import control
 from live.models import Broadcast, ChatMessage
+from live.moderation import allow_live
 from live.tests.factories import BroadcastFactory, ChatMessageFactory, StreamFactory
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.redis]
@@ -63,6 +69,68 @@ def test_ban_clears_the_last_days_messages_and_undoing_it_restores_them(moderato
     standing = ChatMessage.objects.filter(deleted_at=None)
     assert set(standing) == {old, first, last, other}
     assert taken not in standing
+
+
+def test_suspending_and_allowing_a_stream_leave_decisions_and_notify_the_streamer(moderator: User) -> None:
+    broadcast = BroadcastFactory()
+    stream = broadcast.stream
+    admin = Client()
+    admin.force_login(moderator)
+    page = reverse("admin:live_stream_changelist")
+
+    admin.post(page, {"action": "suspend", "_selected_action": str(stream.pk)})
+    stream.refresh_from_db()
+    suspended = stream.is_suspended
+    admin.post(page, {"action": "restore", "_selected_action": str(stream.pk)})
+    stream.refresh_from_db()
+
+    assert (suspended, stream.is_suspended) == (True, False)
+    broadcast.refresh_from_db()
+    assert broadcast.ending == Broadcast.Ending.SUSPENDED
+    decided = Decision.objects.order_by("pk").values_list("action", "moderator", "person")
+    owner = stream.channel.owner
+    assert list(decided) == [("hide", moderator.pk, owner.pk), ("undo", moderator.pk, owner.pk)]
+    told = [notifications.sentence(each) for each in Notification.objects.filter(person=owner).order_by("pk")]
+    assert told == [
+        "Moderators suspended your channel from going live: Other",
+        "Your channel may go live again.",
+    ]
+
+
+def test_stream_suspended_without_a_decision_is_allowed_again(moderator: User) -> None:
+    stream = StreamFactory(is_suspended=True)
+
+    allow_live(stream, by=moderator)
+
+    stream.refresh_from_db()
+    assert not stream.is_suspended
+
+
+def test_broadcast_ended_by_a_moderator_leaves_a_decision(moderator: User) -> None:
+    broadcast = BroadcastFactory()
+    client = APIClient()
+    client.force_authenticate(moderator)
+
+    answer = client.post(f"/api/v1/live/{broadcast.stream.username}/end/")
+
+    broadcast.refresh_from_db()
+    assert (answer.status_code, broadcast.ending) == (204, Broadcast.Ending.SUSPENDED)
+    assert Decision.objects.get(case__target_id=broadcast.public_id).action == "remove"
+
+
+def test_refused_decision_about_a_broadcast_leaves_it_running(
+    moderator: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broadcast = BroadcastFactory()
+    ended: list[str] = []
+    monkeypatch.setattr(control, "end", ended.append)
+    monkeypatch.setattr(notifications, "notify", mock.Mock(side_effect=DatabaseError))
+
+    with pytest.raises(DatabaseError):
+        moderation.act("broadcast", broadcast.public_id, by=moderator, action="remove")
+
+    broadcast.refresh_from_db()
+    assert (broadcast.status, ended) == (Broadcast.Status.LIVE, [])
 
 
 def test_desk_shows_the_messages_around_a_message() -> None:

@@ -159,7 +159,7 @@ def test_publisher_admitted_before_the_end_begins_no_new_broadcast() -> None:
     stream = StreamFactory(record=False)
     broadcasting.begin(stream, connection_id="one", source={})
     admitted_at = timezone.now()
-    services.end_broadcast(stream)
+    services.end_broadcast(stream, by=stream.channel.owner)
 
     with pytest.raises(MayNotPublish) as refused:
         broadcasting.begin(stream, connection_id="two", source={}, admitted_at=admitted_at)
