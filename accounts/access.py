@@ -2,7 +2,7 @@
 
 A person is signed in by a session, an API token, a chat ticket, or a socket that one of
 them has opened.  :func:`revoke` ends all of them.  It is called after a change of the
-password (:meth:`accounts.models.User.save`) or of the second factor (``accounts.factors``
+password (:meth:`accounts.models.User.save`) or of the second factor (``accounts.views.factors``
 and the admin), and if the account is locked (:func:`accounts.services.set_active`).
 
 ``User.access_version`` is part of each session's hash and of each chat ticket.  A session or

@@ -15,7 +15,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts.api import ChannelProfileSerializer, ChannelView
+from accounts.api.channels import ChannelProfileSerializer, ChannelSerializer, ChannelView
 from accounts.authentication import person_of
 from accounts.errors import AlreadyDecided, InOtherHands, NotTheirs
 from accounts.models import Channel
@@ -32,7 +32,6 @@ from live.ingest import turns
 from live.ingest.health import GOOD
 from live.models import Broadcast, ChatMessage, Stream
 from videos.models import Category, Video
-from videos.serializers import ChannelSerializer
 
 CHAT_PAGE = 50
 RIVAL = "rival_encoder"  # advice: another encoder has connected with the same key

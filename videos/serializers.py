@@ -11,21 +11,13 @@ from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from accounts.api.channels import ChannelSerializer
 from videos import progress, services
 from videos.models import Category, Like, Video
 from videos.transcoding.leftovers import CODES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-
-class ChannelSerializer(serializers.Serializer[Any]):
-    username = serializers.CharField()
-    display_name = serializers.CharField(source="name")
-    avatar_url = serializers.SerializerMethodField()
-
-    def get_avatar_url(self, channel: Any) -> str | None:
-        return channel.avatar.url if channel.avatar else None
 
 
 class FailureSerializer(serializers.Serializer[Any]):

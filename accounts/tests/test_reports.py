@@ -14,7 +14,7 @@ from rest_framework.test import APIClient
 from accounts.models import Report, User
 from accounts.tests.factories import UserFactory
 from accounts.tests.reportable import Note, Wall
-from accounts.views import REPORTED, REPORTED_BEFORE
+from accounts.views.reports import REPORTED, REPORTED_BEFORE
 
 pytestmark = [pytest.mark.django_db, pytest.mark.redis]
 

@@ -33,11 +33,11 @@ LAYERS = {
     "accounts": [
         "charts decoding errors names proof",
         "access avatars models",
-        "expiry factors figures mail notifications outbox ranks requests sign_up sweeps tokens",
+        "expiry figures mail notifications outbox ranks requests sign_up sweeps tokens",
         "services",
         "adapter moderation tasks",
         "admin api authentication consumers forms management templatetags throttling views",
-        "api_urls apps routing urls",
+        "apps routing urls",
     ],
     "comments": [
         "errors ranking targets text",

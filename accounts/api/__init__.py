@@ -1,0 +1,1 @@
+"""API of accounts, through the same services as the pages."""
