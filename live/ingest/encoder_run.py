@@ -7,11 +7,11 @@ import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from common.media.boxes import BrokenBoxes
 from live.ingest.alignment import Alignment, Made
 from live.ingest.encoder import Encoder, EncoderGone
 from live.ingest.frames import Frame
 from live.ingest.source import EncodePlan, Output, Source
-from live.llhls.boxes import BrokenBoxes
 from live.llhls.segments import Init, Packager, Part, SegmentEnd
 from live.rtmp import flv
 

@@ -10,7 +10,8 @@ import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from videos.transcoding.descriptors import audio_codec
+from common.media.boxes import BrokenBoxes, box_header, child, children, write_box
+from common.media.tracks import entry_codec, entry_size_px, handler, sample_entries, track_number
 
 # A keyframe of 2160p at 50 Mb/s takes about 1 MB; our outputs stay far below this bound.
 MAX_BOX_BYTES = 32 * 1024**2
@@ -20,10 +21,6 @@ MAX_RUN_SAMPLES = 10_000
 
 NOT_SYNC = 0x0001_0000
 """The sample flag of a picture that needs others."""
-
-
-class BrokenBoxes(ValueError):
-    """Error: the bytes are not the fragmented MP4 that FFmpeg was asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +88,7 @@ class FragmentReader:
 
     def _size_of_next(self) -> int | None:
         """Return the size of the first box including its header, None while the header is incomplete."""
-        header = _header(self._buffer)
+        header = box_header(self._buffer)
         if header is None:
             return None
         _name, start, size = header
@@ -120,8 +117,8 @@ def read_tracks(moov: bytes) -> tuple[Track, ...]:
     """Return the tracks of a ``moov`` box.  Raises BrokenBoxes."""
     try:
         content = _content(moov)
-        defaults = dict(_trex(box) for box in _find(_first(content, b"mvex"), b"trex"))
-        return tuple(_track(box, defaults) for box in _find(content, b"trak"))
+        defaults = dict(_trex(box) for box in children(child(content, b"mvex"), b"trex"))
+        return tuple(_track(box, defaults) for box in children(content, b"trak"))
     except (struct.error, IndexError) as error:
         raise BrokenBoxes("a moov that ends too early") from error
 
@@ -132,43 +129,32 @@ def _trex(box: bytes) -> tuple[int, tuple[int, int, int]]:
 
 
 def _track(trak: bytes, defaults: dict[int, tuple[int, int, int]]) -> Track:
-    tkhd, mdia = _first(trak, b"tkhd"), _first(trak, b"mdia")
-    number = struct.unpack_from(">I", tkhd, 20 if tkhd[0] else 12)[0]
-    mdhd = _first(mdia, b"mdhd")
-    entry_box = _first(_first(_first(mdia, b"minf"), b"stbl"), b"stsd")
-    name, entry = next(_boxes(entry_box[8:]), (b"", b""))
-    width_px, height_px = struct.unpack_from(">HH", entry, 24) if name == b"avc1" else (0, 0)
+    number = track_number(child(trak, b"tkhd"))
+    mdhd = child(trak, b"mdia", b"mdhd")
+    name, entry = next(sample_entries(trak), (b"", b""))
+    width_px, height_px = entry_size_px(entry) if name == b"avc1" else (0, 0)
     return Track(
         number=number,
-        kind=_first(mdia, b"hdlr")[8:12].decode("latin-1"),
+        kind=handler(trak),
         timescale=struct.unpack_from(">I", mdhd, 20 if mdhd[0] else 12)[0] or 1,
-        codecs=_codecs(name, entry),
+        codecs=entry_codec(name, entry),
         width_px=width_px,
         height_px=height_px,
         defaults=defaults.get(number, (0, 0, 0)),
     )
 
 
-def _codecs(name: bytes, entry: bytes) -> str:
-    if name == b"avc1":
-        # Profile, constraints and level, from the decoder configuration.
-        return f"avc1.{_first(entry[78:], b'avcC')[1:4].hex()}"
-    if name == b"mp4a":
-        return audio_codec(_first(entry[28:], b"esds")[4:])
-    return name.decode("latin-1")
-
-
 def read_samples(moof: bytes, mdat: bytes, tracks: dict[int, Track]) -> Iterator[Sample]:
     """Yield the samples of one fragment, track after track.  Raises BrokenBoxes."""
     try:
-        for traf in _find(_content(moof), b"traf"):
+        for traf in children(_content(moof), b"traf"):
             yield from _traf(traf, moof + mdat, tracks)
     except (struct.error, IndexError) as error:
         raise BrokenBoxes("a moof that ends too early") from error
 
 
 def _traf(traf: bytes, fragment: bytes, tracks: dict[int, Track]) -> Iterator[Sample]:
-    tfhd, tfdt = _first(traf, b"tfhd"), _first(traf, b"tfdt")
+    tfhd, tfdt = child(traf, b"tfhd"), child(traf, b"tfdt")
     flags, number = struct.unpack_from(">II", tfhd)
     track = tracks.get(number)
     if track is None or flags & 0x1:
@@ -181,7 +167,7 @@ def _traf(traf: bytes, fragment: bytes, tracks: dict[int, Track]) -> Iterator[Sa
             defaults[place] = struct.unpack_from(">I", tfhd, at)[0]
             at += 4
     time = struct.unpack_from(">Q" if tfdt[0] else ">I", tfdt, 4)[0]
-    for trun in _find(traf, b"trun"):
+    for trun in children(traf, b"trun"):
         for sample in _trun(trun, fragment, number, time, defaults):
             time = sample.end
             yield sample
@@ -215,42 +201,8 @@ def _trun(trun: bytes, fragment: bytes, track: int, time: int, defaults: list[in
         time, offset = time + duration, offset + size
 
 
-def _header(data: bytes | bytearray, at: int = 0) -> tuple[bytes, int, int] | None:
-    """Return name, header size and total size of the box at ``at``; None if the header is incomplete."""
-    if len(data) < at + 8:
-        return None
-    size, name = struct.unpack_from(">I4s", data, at)
-    if size != 1:
-        return name, 8, size
-    if len(data) < at + 16:
-        return None
-    return name, 16, struct.unpack_from(">Q", data, at + 8)[0]
-
-
-def _boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Yield name and content of each box."""
-    at = 0
-    while (header := _header(data, at)) is not None:
-        name, start, size = header
-        if size < start or at + size > len(data):
-            raise BrokenBoxes(f"{name!r} is longer than what holds it")
-        yield name, data[at + start : at + size]
-        at += size
-
-
-def _find(data: bytes, wanted: bytes) -> Iterator[bytes]:
-    return (content for name, content in _boxes(data) if name == wanted)
-
-
-def _first(data: bytes, wanted: bytes) -> bytes:
-    found = next(_find(data, wanted), None)
-    if found is None:
-        raise BrokenBoxes(f"no {wanted!r}")
-    return found
-
-
 def _content(box: bytes) -> bytes:
-    header = _header(box)
+    header = box_header(box)
     return box[header[1] :] if header else b""
 
 
@@ -264,12 +216,12 @@ def write_fragment(sequence: int, runs: Sequence[Sequence[Sample]]) -> bytes:
         offsets.append(at)
         at += sum(len(sample.data) for sample in run)
     data = (sample.data for run in runs for sample in run)
-    return _moof(sequence, runs, offsets) + _box(b"mdat", *data)
+    return _moof(sequence, runs, offsets) + write_box(b"mdat", *data)
 
 
 def _moof(sequence: int, runs: Sequence[Sequence[Sample]], offsets: Sequence[int]) -> bytes:
     trafs = (_write_traf(run, offset) for run, offset in zip(runs, offsets, strict=True))
-    return _box(b"moof", _box(b"mfhd", struct.pack(">II", 0, sequence)), *trafs)
+    return write_box(b"moof", write_box(b"mfhd", struct.pack(">II", 0, sequence)), *trafs)
 
 
 def _write_traf(run: Sequence[Sample], offset: int) -> bytes:
@@ -277,16 +229,11 @@ def _write_traf(run: Sequence[Sample], offset: int) -> bytes:
         struct.pack(">IIIi", sample.duration, len(sample.data), sample.flags, sample.composition_offset)
         for sample in run
     )
-    return _box(
+    return write_box(
         b"traf",
         # Data offsets count from the moof (default-base-is-moof).
-        _box(b"tfhd", struct.pack(">II", 0x020000, run[0].track)),
-        _box(b"tfdt", struct.pack(">IQ", 0x01000000, run[0].decode_time)),
+        write_box(b"tfhd", struct.pack(">II", 0x020000, run[0].track)),
+        write_box(b"tfdt", struct.pack(">IQ", 0x01000000, run[0].decode_time)),
         # Version 1: composition offsets are signed.  Every sample has every field.
-        _box(b"trun", struct.pack(">IIi", 0x01000F01, len(run), offset), samples),
+        write_box(b"trun", struct.pack(">IIi", 0x01000F01, len(run), offset), samples),
     )
-
-
-def _box(name: bytes, *content: bytes) -> bytes:
-    data = b"".join(content)
-    return struct.pack(">I4s", 8 + len(data), name) + data

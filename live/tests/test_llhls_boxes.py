@@ -7,32 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from live.llhls.boxes import NOT_SYNC, BrokenBoxes, FragmentReader, Movie, Sample, Track, write_fragment
+from common.media.boxes import BrokenBoxes
+from common.media.boxes import write_box as box
+from common.tests.movies import track
+from live.llhls.boxes import NOT_SYNC, FragmentReader, Movie, Sample, Track, write_fragment
 from live.tests.live_clips import FRAGMENTED, Published, ffmpeg, publish
 
-
-def box(name: bytes, *content: bytes) -> bytes:
-    data = b"".join(content)
-    return struct.pack(">I4s", 8 + len(data), name) + data
-
-
-MOOV = box(
-    b"moov",
-    box(
-        b"trak",
-        box(b"tkhd", struct.pack(">5I", 0, 0, 0, 1, 0)),
-        box(
-            b"mdia",
-            box(b"mdhd", struct.pack(">5I", 0, 0, 0, 16000, 0)),
-            box(b"hdlr", struct.pack(">II4s", 0, 0, b"vide")),
-            box(b"minf", box(b"stbl", box(b"stsd", bytes(8), box(
-                b"avc1", bytes(24), struct.pack(">HH", 1280, 720), bytes(50),
-                box(b"avcC", bytes([1, 0x64, 0, 0x1F, 0xFF])),
-            )))),
-        ),
-    ),
-    box(b"mvex", box(b"trex", struct.pack(">6I", 0, 1, 1, 512, 3, NOT_SYNC))),
-)  # fmt: skip
+MOOV = box(b"moov", track(1), box(b"mvex", box(b"trex", struct.pack(">6I", 0, 1, 1, 512, 3, NOT_SYNC))))
 
 samples = st.builds(
     Sample,

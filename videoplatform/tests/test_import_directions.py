@@ -15,15 +15,15 @@ BASE_DIR = Path(__file__).resolve().parents[2]
 APPS = ["common", "accounts", "comments", "videos", "live", "videoplatform"]
 # Plain Python about files, numbers and bytes.
 CORES = [
-    "videos.transcoding", "videos.hls", "live.rtmp", "live.llhls", "live.chat.messages", "live.bounds",
-    "live.frame_rates",
+    "common.media", "videos.transcoding", "videos.hls", "live.rtmp", "live.llhls", "live.chat.messages",
+    "live.bounds", "live.frame_rates",
 ]  # fmt: skip
 FRAMEWORKS = {"django", "rest_framework", "celery", "kombu", "channels", "redis", "boto3", "botocore"}
 # Modules and packages of each app, lowest layer first.
 LAYERS = {
     "common": [
         "addresses admin_base assets borrowed_words bounded context descriptors disk errors garbage holding",
-        "ids languages lookups models openapi pagination pool redis_clients signing site",
+        "ids languages lookups media models openapi pagination pool redis_clients signing site",
         "sparse_log threads trigrams viewer_sessions words",
         "admin_lists buckets error_pages heartbeat page_sockets sqlite storage wakeups",
         "deletion outages rates",

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from common.media.boxes import write_box
 from videos.tests.clips import make_clip
 from videos.tests.encoding import (
     encode_audio,
@@ -225,8 +226,6 @@ def test_init_segments_name_their_codec(clips: Path, tmp_path: Path) -> None:
     (rendition,) = encode_video(path, tmp_path, source=source, rungs=plan_ladder(source))
 
     assert codec_string(*rendition.inits).startswith("avc1.")
-    with pytest.raises(errors.EncodeFailed):
-        codec_string(b"not an init segment")
 
 
 def test_two_tracks_of_a_source_can_be_encoded_at_once(clips: Path, tmp_path: Path) -> None:
@@ -310,7 +309,7 @@ def stub(folder: Path, *, segments: list[tuple[bytes, float]], frames: int) -> l
     """Write these segments and return a program that reports ``frames`` encoded frames."""
     output = folder / "0"
     output.mkdir(parents=True)
-    (output / INIT_SEGMENT).write_bytes(box(b"ftyp") + box(b"moov"))
+    (output / INIT_SEGMENT).write_bytes(write_box(b"ftyp") + write_box(b"moov"))
     lines = []
     for number, (data, duration_s) in enumerate(segments):
         (output / f"{number}.m4s").write_bytes(data)
@@ -319,11 +318,8 @@ def stub(folder: Path, *, segments: list[tuple[bytes, float]], frames: int) -> l
     return ["printf", "frame=%s\\nout_time_us=1\\nprogress=end\\n", str(frames)]
 
 
-def box(kind: bytes, payload: bytes = b"payload") -> bytes:
-    return (8 + len(payload)).to_bytes(4) + kind + payload
-
-
-WHOLE = box(b"moof") + box(b"mdat")
+MOOF = write_box(b"moof", b"payload")
+WHOLE = MOOF + write_box(b"mdat", b"payload")
 
 
 @pytest.mark.parametrize(
@@ -332,7 +328,7 @@ WHOLE = box(b"moof") + box(b"mdat")
         ([(WHOLE, 4.0)], 200),
         ([], 100),
         ([(WHOLE[:-1], 4.0)], 100),
-        ([(box(b"moof"), 4.0)], 100),
+        ([(MOOF, 4.0)], 100),
         ([(b"", 4.0)], 100),
     ],
     ids=["segment missing", "nothing written", "segment cut", "frames cut off", "segment empty"],

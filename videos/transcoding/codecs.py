@@ -6,7 +6,9 @@ they are left out.
 
 from __future__ import annotations
 
-from .descriptors import audio_codec
+from common.media.boxes import BrokenBoxes, child
+from common.media.tracks import entry_codec, sample_entries
+
 from .errors import EncodeFailed
 
 VIDEO_CODECS = frozenset(
@@ -132,20 +134,18 @@ _DECODER_NAMES = frozenset(
 DECODER_WHITELIST = ",".join(sorted(VIDEO_CODECS | AUDIO_CODECS | _DECODER_NAMES))
 """For ``-codec_whitelist``, on everything that opens a source."""
 
+_OUTPUT_FORMATS = frozenset({b"avc1", b"mp4a"})
+
 
 def codec_string(init_segment: bytes) -> str:
     """Return the RFC 6381 name of an init segment's one track, e.g. ``avc1.640028`` or ``mp4a.40.2``.
 
     Raises EncodeFailed for a track that is neither H.264 nor AAC.
     """
-    at = init_segment.find(b"avcC")
-    if at > 0:
-        # configurationVersion, then profile, constraints and level (ISO/IEC 14496-15, 5.3.3.1).
-        return "avc1." + init_segment[at + 5 : at + 8].hex()
-    at = init_segment.find(b"esds")
-    if at > 0:
-        try:
-            return audio_codec(init_segment[at + 8 : at + 80])
-        except IndexError as error:
-            raise EncodeFailed("esds without AudioSpecificConfig") from error
-    raise EncodeFailed("init segment without avcC or esds")
+    try:
+        kind, entry = next(sample_entries(child(init_segment, b"moov", b"trak")), (b"", b""))
+        if kind in _OUTPUT_FORMATS:
+            return entry_codec(kind, entry)
+    except BrokenBoxes as error:
+        raise EncodeFailed(f"init segment: {error}") from error
+    raise EncodeFailed(f"init segment of {kind!r}")
