@@ -8,7 +8,8 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 
-from common.media.aac import audio_codec
+from common.media.aac import esds_codec
+from common.media.bits import BrokenConfiguration
 from common.media.boxes import BrokenBoxes, Buffer, boxes, child
 
 # Sizes of a sample entry before its own boxes (ISO/IEC 14496-12, 12.1.3 and 12.2.3).
@@ -50,7 +51,7 @@ def entry_codec(kind: bytes, entry: bytes) -> str:
         return f"avc1.{child(entry[_VISUAL_FIELDS:], b'avcC')[1:4].hex()}"
     if kind == b"mp4a":
         try:
-            return audio_codec(child(entry[_AUDIO_FIELDS:], b"esds")[4:])
-        except IndexError as error:
-            raise BrokenBoxes("an esds without AudioSpecificConfig") from error
+            return esds_codec(child(entry[_AUDIO_FIELDS:], b"esds")[4:])
+        except BrokenConfiguration as error:
+            raise BrokenBoxes(f"an esds with {error}") from error
     return kind.decode("latin-1")

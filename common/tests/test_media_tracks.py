@@ -44,7 +44,7 @@ def test_track_number_stands_behind_the_times_of_its_version(tkhd: bytes, number
         (avc1(), "avc1.64001f"),
         (mp4a("1190"), "mp4a.40.2"),
         (mp4a("2b920800"), "mp4a.40.5"),
-        (mp4a("f94620"), "mp4a.40.42"),  # 31, then 6 bits: xHE-AAC
+        (mp4a("f94640"), "mp4a.40.42"),  # 31, then 6 bits: xHE-AAC
         (write_box(b"av01", bytes(90)), "av01"),
     ],
 )

@@ -5,14 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from live.rtmp import flv
-
-_END_OF_SEQUENCE = 2
-_LEAST_AAC_HEADER = 4
+from live.rtmp.flv import MediaHeader
 
 
 class FlvTag(Protocol):
-    """FLV tag's body and its time in milliseconds, as in ``live.rtmp.session.MediaTag``."""
+    """FLV tag with the header of its payload, as ``live.rtmp.session.MediaTag``."""
 
     @property
     def kind(self) -> Literal["audio", "video"]: ...
@@ -20,6 +17,8 @@ class FlvTag(Protocol):
     def timestamp_ms(self) -> int: ...
     @property
     def payload(self) -> bytes: ...
+    @property
+    def header(self) -> MediaHeader: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,24 +45,14 @@ class Frame:
         return self.is_video and not self.is_header
 
 
-def read_frame(tag: FlvTag, arrived_at: float) -> Frame | None:
-    """Return the frame in a tag by its first bytes (Adobe's FLV, E.4); None if it carries no media."""
-    payload = tag.payload
-    if len(payload) < 2:
-        return None
-    is_header = flv.is_sequence_header(tag.kind, payload)
-    if tag.kind == "audio":
-        if is_header and len(payload) < _LEAST_AAC_HEADER:
-            return None
-        return Frame("audio", tag.timestamp_ms, payload, arrived_at, is_header=is_header)
-    if payload[0] & 0x0F != flv.AVC or len(payload) < 5 or payload[1] >= _END_OF_SEQUENCE:
-        return None
+def read_frame(tag: FlvTag, arrived_at: float) -> Frame:
+    """Return the frame, or the sequence header, in a tag."""
     return Frame(
-        "video",
+        tag.kind,
         tag.timestamp_ms,
-        payload,
+        tag.payload,
         arrived_at,
-        is_keyframe=flv.is_keyframe(payload),
-        is_header=is_header,
-        composition_ms=0 if is_header else int.from_bytes(payload[2:5], signed=True),
+        is_keyframe=tag.header.is_keyframe,
+        is_header=tag.header.is_config,
+        composition_ms=tag.header.composition_ms,
     )

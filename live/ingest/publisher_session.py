@@ -133,13 +133,12 @@ class PublisherSession:
         now, self._sent_at = time(), monotonic()
         if not self._allowance.take(len(tag.payload), self._sent_at):
             self.let_go(TOO_FAST.format(limit=settings.LIVE_MAX_BITRATE_BPS / 1_000_000))
-        if frame := read_frame(tag, now):
-            frame = self._clock.place(frame)
-            self.monitor.note(frame)
-            if dropped := self._inbox.put(frame):
-                self.monitor.note_dropped(dropped, now)
-            if self._inbox.skips_for_s(now) > KEYFRAME_WITHIN_S:
-                self.let_go(NO_KEYFRAME)
+        frame = self._clock.place(read_frame(tag, now))
+        self.monitor.note(frame)
+        if dropped := self._inbox.put(frame):
+            self.monitor.note_dropped(dropped, now)
+        if self._inbox.skips_for_s(now) > KEYFRAME_WITHIN_S:
+            self.let_go(NO_KEYFRAME)
 
     async def metadata(self, values: dict[str, Any]) -> None:
         self._probe.note_metadata(values)

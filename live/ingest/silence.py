@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from common.media.aac import AacConfig
 from live.ingest.frames import Frame
 from live.rtmp import flv
-from live.rtmp.flv import AacConfig
 
 # 48 kHz, two channels, AAC-LC.
 NO_SOUND = Frame("audio", 0, b"\xaf\x00\x11\x90", 0.0, is_header=True)

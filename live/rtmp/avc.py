@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 
-from live.rtmp.bits import Bits
+from common.media.bits import BitReader, BrokenConfiguration
 from live.rtmp.errors import ProtocolError
 
 MAX_SPS_BYTES = 512
@@ -61,7 +61,10 @@ def avc_config(payload: bytes) -> AvcConfig:
     sps = record[8 : 8 + size]
     if len(sps) < size or size < 4 or sps[0] & 0x1F != _SPS:
         raise ProtocolError("bad_avc_config")
-    picture = _read_sps(sps)
+    try:
+        picture = _read_sps(sps)
+    except BrokenConfiguration as error:
+        raise ProtocolError("bad_avc_config") from error
     return AvcConfig(
         codecs=f"avc1.{sps[1:4].hex()}",
         profile=sps[1],
@@ -105,7 +108,7 @@ class _Picture:
 
 def _read_sps(sps: bytes) -> _Picture:
     # 00 00 03 stands for 00 00, so that no start code can arise (7.4.1).
-    bits = Bits(sps[4:MAX_SPS_BYTES].replace(b"\0\0\x03", b"\0\0"))
+    bits = BitReader(sps[4:MAX_SPS_BYTES].replace(b"\0\0\x03", b"\0\0"))
     bits.golomb()  # seq_parameter_set_id
     chroma_format = _skip_high_profile(bits) if sps[1] in _HIGH_PROFILES else 1
     bits.golomb()  # log2_max_frame_num_minus4
@@ -125,14 +128,14 @@ def _read_sps(sps: bytes) -> _Picture:
         raise ProtocolError("bad_avc_config")
     shape, has_matrix = _SQUARE, False
     # Some sets lack their end.
-    with contextlib.suppress(ProtocolError):
+    with contextlib.suppress(BrokenConfiguration):
         if bits.take(1):  # the VUI (E.1.1)
             shape = _pixel_shape(bits)
             has_matrix = _has_matrix(bits)
     return _Picture(width, height, shape, may_be_interlaced=fields == 2, has_matrix=has_matrix)
 
 
-def _pixel_shape(bits: Bits) -> Fraction:
+def _pixel_shape(bits: BitReader) -> Fraction:
     """Return the sample aspect ratio, 1 if none is specified."""
     if not bits.take(1):
         return _SQUARE
@@ -143,7 +146,7 @@ def _pixel_shape(bits: Bits) -> Fraction:
     return Fraction(across, down) if across and down else _SQUARE
 
 
-def _has_matrix(bits: Bits) -> bool:
+def _has_matrix(bits: BitReader) -> bool:
     """Return whether the matrix is specified (table E-5), behind the sample aspect ratio."""
     if bits.take(1):  # overscan_info_present_flag
         bits.take(1)
@@ -156,7 +159,7 @@ def _has_matrix(bits: Bits) -> bool:
     return bits.take(8) != _UNSPECIFIED
 
 
-def _skip_high_profile(bits: Bits) -> int:
+def _skip_high_profile(bits: BitReader) -> int:
     """Skip the fields of high profiles; return the chroma format."""
     chroma_format = bits.golomb()
     if chroma_format == 3:
@@ -171,7 +174,7 @@ def _skip_high_profile(bits: Bits) -> int:
     return chroma_format
 
 
-def _skip_scaling_list(bits: Bits, size: int) -> None:
+def _skip_scaling_list(bits: BitReader, size: int) -> None:
     last = following = 8
     for _ in range(size):
         if following:
@@ -179,7 +182,7 @@ def _skip_scaling_list(bits: Bits, size: int) -> None:
         last = following or last
 
 
-def _skip_picture_order(bits: Bits) -> None:
+def _skip_picture_order(bits: BitReader) -> None:
     kind = bits.golomb()
     if kind == 0:
         bits.golomb()  # log2_max_pic_order_cnt_lsb_minus4

@@ -1,7 +1,6 @@
 """FLV: the content of media messages (Adobe's FLV 10.1, annex E), and the stream that FFmpeg reads.
 
-The audio configuration inside is that of ISO/IEC 14496-3; :mod:`live.rtmp.avc` reads
-that of H.264.
+:mod:`live.rtmp.avc` reads the configuration of H.264 inside, :mod:`common.media.aac` that of AAC.
 """
 
 from __future__ import annotations
@@ -10,7 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from live.rtmp.bits import Bits
+from common.media.aac import AacConfig, read_config
+from common.media.bits import BrokenConfiguration
 from live.rtmp.errors import ProtocolError
 
 AUDIO_TAG, VIDEO_TAG = 8, 9
@@ -20,6 +20,9 @@ AVC = 7
 AAC = 10
 COMMAND_FRAME = 5  # a frame type: an instruction to the player, without a frame
 _KEYFRAME = 1
+_END_OF_SEQUENCE = 2
+_VIDEO_HEADER = 5  # codec, packet type and composition time
+_LEAST_AAC_CONFIG = 4  # with the two bytes of FLV
 
 _PICTURES = {2: "Sorenson H.263", 3: "Screen Video", 4: "VP6", 5: "VP6", 6: "Screen Video", 12: "HEVC"}
 _SOUNDS = {0: "PCM", 1: "ADPCM", 2: "MP3", 3: "PCM", 11: "Speex", 14: "MP3"}
@@ -27,19 +30,6 @@ _FOUR_LETTERS = {
     b"hvc1": "HEVC", b"hev1": "HEVC", b"vvc1": "VVC", b"av01": "AV1", b"vp08": "VP8", b"vp09": "VP9",
     b"Opus": "Opus", b"fLaC": "FLAC", b"ac-3": "AC-3", b"ec-3": "E-AC-3", b".mp3": "MP3",
 }  # fmt: skip
-
-_WITH_SBR = {5, 29}
-_SAMPLE_RATES_HZ = (
-    96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000, 7_350,
-)  # fmt: skip
-
-
-# Main, LC, HE and HE version 2, which browsers play (14496-3, table 1.17).
-_PLAYED_OBJECT_TYPES = {1, 2, 5, 29}
-_UNPLAYED_NAMES = {3: "AAC-SSR", 4: "AAC-LTP", 23: "AAC-LD", 39: "AAC-ELD", 42: "xHE-AAC"}
-# By channelConfiguration (table 1.19).  With 0 the audio itself describes its channels;
-# browsers play neither that nor the layouts above 7.
-_CHANNELS = (0, 1, 2, 3, 4, 5, 6, 8)
 
 
 def file_header(*, has_audio: bool = True, has_video: bool = True) -> bytes:
@@ -55,20 +45,34 @@ def tag(kind: Literal["audio", "video"], timestamp_ms: int, payload: bytes) -> b
     return b"".join((header, bytes(3), payload, (size + 11).to_bytes(4)))
 
 
-def is_keyframe(payload: bytes) -> bool:
-    """Return whether a video payload is a keyframe."""
-    return payload[:1] == bytes([_KEYFRAME << 4 | AVC]) and payload[1:2] == b"\x01"
+@dataclass(frozen=True, slots=True)
+class MediaHeader:
+    """First bytes of a payload: a decoder configuration, or a frame.
+
+    ``composition_ms`` is the delay of a video frame from decoding to display.
+    """
+
+    is_config: bool
+    is_keyframe: bool = False
+    composition_ms: int = 0
 
 
-def is_sequence_header(kind: Literal["audio", "video"], payload: bytes) -> bool:
-    """Return whether a payload holds a decoder configuration instead of media."""
-    codec = payload[0] >> 4 == AAC if kind == "audio" else payload[0] & 0x8F == AVC
-    return codec and payload[1:2] == b"\0"
+def media_header(kind: Literal["audio", "video"], payload: bytes) -> MediaHeader | None:
+    """Return the header of H.264 or AAC (E.4.2.2, E.4.3.2); None if no configuration or frame follows.
 
-
-def is_empty_header(kind: Literal["audio", "video"], payload: bytes) -> bool:
-    """Return whether a payload is a sequence header without content, which some encoders send as a pause."""
-    return is_sequence_header(kind, payload) and len(payload) <= (2 if kind == "audio" else 5)
+    Some encoders send an empty configuration as a pause, or mark the end of the video track.
+    """
+    if kind == "audio":
+        if len(payload) < 2 or payload[0] >> 4 != AAC:
+            return None
+        is_config = not payload[1]
+        return None if is_config and len(payload) < _LEAST_AAC_CONFIG else MediaHeader(is_config)
+    if len(payload) < _VIDEO_HEADER or payload[0] & 0x8F != AVC or payload[1] >= _END_OF_SEQUENCE:
+        return None
+    if not payload[1]:
+        return MediaHeader(is_config=True) if len(payload) > _VIDEO_HEADER else None
+    composition_ms = int.from_bytes(payload[2:5], signed=True)
+    return MediaHeader(False, payload[0] >> 4 == _KEYFRAME, composition_ms)
 
 
 def codec_name(kind: Literal["audio", "video"], payload: bytes) -> str:
@@ -101,62 +105,9 @@ def tags_of_aggregate(payload: bytes) -> Iterator[tuple[int, int, bytes]]:
         at += _TAG_HEADER + size + _BACK_POINTER
 
 
-@dataclass(frozen=True, slots=True)
-class AacConfig:
-    codecs: str  # mp4a.40.2
-    sample_rate_hz: int
-    channels: int  # 0 if only the audio itself tells, or for a layout that browsers do not play
-    frame_samples: int = 1024
-
-
 def aac_config(payload: bytes) -> AacConfig:
     """Return the configuration in an audio sequence header.  Raises ProtocolError."""
-    bits = Bits(payload[2:])
-    object_type = _object_type(bits)
-    index = bits.take(4)
-    rate = bits.take(24) if index == 15 else _by_index(_SAMPLE_RATES_HZ, index)
-    if not _SAMPLE_RATES_HZ[-1] <= rate <= _SAMPLE_RATES_HZ[0]:
-        raise ProtocolError("bad_aac_config")
-    layout = bits.take(4)
-    channels = _CHANNELS[layout] if layout < len(_CHANNELS) else 0
-    return AacConfig(
-        codecs=f"mp4a.40.{object_type}",
-        sample_rate_hz=rate,
-        channels=channels,
-        frame_samples=_frame_samples(bits, object_type),
-    )
-
-
-def _frame_samples(bits: Bits, object_type: int) -> int:
-    """Return the samples in a frame at the header's rate, which with SBR is the core's."""
-    if object_type in _WITH_SBR:
-        if bits.take(4) == 15:
-            bits.take(24)
-        _object_type(bits)
-    return 960 if bits.take(1) else 1024
-
-
-def unplayable_aac(payload: bytes) -> str:
-    """Return a display name for AAC that browsers do not play; empty if they play it.
-
-    It is empty for an unreadable header, too.
-    """
     try:
-        config = aac_config(payload)
-    except ProtocolError:
-        return ""
-    object_type = int(config.codecs.rpartition(".")[2])
-    if object_type not in _PLAYED_OBJECT_TYPES:
-        return _UNPLAYED_NAMES.get(object_type, "an AAC profile that browsers do not support")
-    return "" if config.channels else "a channel layout that browsers do not support"
-
-
-def _object_type(bits: Bits) -> int:
-    object_type = bits.take(5)
-    return 32 + bits.take(6) if object_type == 31 else object_type
-
-
-def _by_index(table: tuple[int, ...], index: int) -> int:
-    if index >= len(table):
-        raise ProtocolError("bad_aac_config")
-    return table[index]
+        return read_config(payload[2:])
+    except BrokenConfiguration as error:
+        raise ProtocolError("bad_aac_config") from error

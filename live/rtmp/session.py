@@ -73,6 +73,7 @@ class MediaTag:
     kind: Literal["audio", "video"]
     timestamp_ms: int
     payload: bytes
+    header: flv.MediaHeader
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,19 +184,26 @@ class ServerSession:
             raise ProtocolError("media_before_publish")
         kind: Literal["audio", "video"] = "audio" if message.type_id == chunks.AUDIO else "video"
         payload = self._supported(kind, message.payload)
-        if payload is None or flv.is_empty_header(kind, payload):
+        header = flv.media_header(kind, payload) if payload else None
+        if payload is None or header is None:
             return None
-        if len(payload) > self._limits.max_config_bytes and flv.is_sequence_header(kind, payload):
+        if header.is_config:
+            self._check_config(kind, payload)
+        return MediaTag(kind, message.timestamp_ms, payload, header)
+
+    def _check_config(self, kind: Literal["audio", "video"], payload: bytes) -> None:
+        """Refuse a configuration that is too large, or AAC that browsers do not play."""
+        if len(payload) > self._limits.max_config_bytes:
             self.refuse_publish(REJECTED, "The configuration from your encoder is too large.")
             raise ProtocolError("config_too_large")
-        if kind == "audio" and flv.is_sequence_header(kind, payload):
-            self._check_sound(payload)
-        return MediaTag(kind, message.timestamp_ms, payload)
-
-    def _check_sound(self, payload: bytes) -> None:
-        if found := flv.unplayable_aac(payload):
-            self.refuse_publish(REJECTED, f"Your encoder sends {found}. Use AAC-LC in stereo.")
-            raise ProtocolError("unsupported_codec")
+        if kind == "audio":
+            try:
+                found = flv.aac_config(payload).unplayable_as
+            except ProtocolError:
+                return  # the probe refuses a configuration that cannot be read
+            if found:
+                self.refuse_publish(REJECTED, f"Your encoder sends {found}. Use AAC-LC in stereo.")
+                raise ProtocolError("unsupported_codec")
 
     def _supported(self, kind: Literal["audio", "video"], payload: bytes) -> bytes | None:
         """Return H.264 or AAC as FLV 10.1; None for a payload that is neither media nor configuration.

@@ -10,7 +10,7 @@ import socket
 import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -26,9 +26,10 @@ from live.ingest.server import RtmpServer
 from live.llhls.boxes import FragmentReader, Movie, Sample
 from live.llhls.playlist import Window
 from live.models import Broadcast, Stream
-from live.rtmp import avc
+from live.rtmp import avc, flv
 from live.rtmp.session import MediaTag
 from live.tests.factories import StreamFactory
+from live.tests.rtmp_client import media_tag
 from videos.models import Video
 from videos.tests import processes
 from videos.transcoding.tools import ffmpeg_path, ffprobe_path
@@ -362,19 +363,24 @@ def tags_of(
     argv.remove("-re")
     argv[-3:] = [*options, "-f", "flv", "pipe:1"]
     data = subprocess.run(argv, check=True, capture_output=True, timeout=60).stdout
+    return tags_in(data)
+
+
+def tags_in(flv_file: bytes) -> list[MediaTag]:
+    """Return the configurations and frames of an FLV file."""
     tags, at = [], 13
-    while at + 15 <= len(data):
-        kind, length = data[at], int.from_bytes(data[at + 1 : at + 4])
-        time_ms = int.from_bytes(data[at + 4 : at + 7]) | data[at + 7] << 24
-        payload = data[at + 11 : at + 11 + length]
-        if kind in NAMES_OF_TAGS:
-            tags.append(MediaTag(NAMES_OF_TAGS[kind], time_ms, payload))
+    while at + 15 <= len(flv_file):
+        kind, length = NAMES_OF_TAGS.get(flv_file[at]), int.from_bytes(flv_file[at + 1 : at + 4])
+        time_ms = int.from_bytes(flv_file[at + 4 : at + 7]) | flv_file[at + 7] << 24
+        payload = flv_file[at + 11 : at + 11 + length]
+        if kind and flv.media_header(kind, payload):
+            tags.append(media_tag(kind, time_ms, payload))
         at += 15 + length
     return tags
 
 
 def later(tags: list[MediaTag], ms: int) -> list[MediaTag]:
-    return [MediaTag(tag.kind, tag.timestamp_ms + ms, tag.payload) for tag in tags]
+    return [replace(tag, timestamp_ms=tag.timestamp_ms + ms) for tag in tags]
 
 
 async def send(session: PublisherSession, tags: list[MediaTag], *, faster: float = 2) -> None:

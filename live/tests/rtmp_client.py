@@ -10,9 +10,10 @@ import contextlib
 from collections.abc import Mapping
 from typing import Any, Literal, Self
 
-from live.rtmp import amf0, chunks
+from live.rtmp import amf0, chunks, flv
 from live.rtmp.chunks import ChunkReader, ChunkWriter, Message
 from live.rtmp.reader import Value
+from live.rtmp.session import MediaTag
 
 OBS_CHUNK_BYTES = 4096
 CONNECT_CHUNKS, PUBLISH_CHUNKS, MEDIA_CHUNKS = 3, 4, 4
@@ -45,6 +46,13 @@ def picture(size: int = 2000, *, is_keyframe: bool = False) -> bytes:
 def sound(size: int = 300) -> bytes:
     """Return an audio payload with an AAC tag header and zeros as data."""
     return bytes([0xAF, 1]) + bytes(size)
+
+
+def media_tag(kind: Literal["audio", "video"], timestamp_ms: int, payload: bytes) -> MediaTag:
+    """Return the event of a session for this payload of H.264 or AAC."""
+    header = flv.media_header(kind, payload)
+    assert header is not None
+    return MediaTag(kind, timestamp_ms, payload, header)
 
 
 class Speech:

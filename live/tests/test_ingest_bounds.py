@@ -29,12 +29,12 @@ from live.models import Broadcast, Stream
 from live.recording import assembler as assembler_module
 from live.recording.assembler import LiveSegment, RecordedSegment, SegmentAssembler
 from live.redis_connections import new_writer_client
-from live.rtmp.session import MediaTag, RtmpLimits
+from live.rtmp.session import RtmpLimits
 from live.tests import rtmp_client
 from live.tests.doorkeeping import Doorkeeper, listening
 from live.tests.edge_tools import RENDITIONS, SHAPE, written
 from live.tests.ingesting import FakePublisher
-from live.tests.rtmp_client import AAC_HEADER, AVC_HEADER, RtmpEncoder
+from live.tests.rtmp_client import AAC_HEADER, AVC_HEADER, RtmpEncoder, media_tag
 
 NAMES = ["r0"]
 
@@ -99,9 +99,9 @@ async def test_publisher_above_the_highest_bitrate_is_closed_with_a_reason(setti
     publisher = FakePublisher()
     session = PublisherSession(Stream(), publisher, registry)
 
-    await session.tag(MediaTag("video", 0, AVC_HEADER))
+    await session.tag(media_tag("video", 0, AVC_HEADER))
     for number in range(4):
-        await session.tag(MediaTag("video", 0, rtmp_client.picture(4_000_000, is_keyframe=number == 0)))
+        await session.tag(media_tag("video", 0, rtmp_client.picture(4_000_000, is_keyframe=number == 0)))
 
     assert publisher.closed_with[0] == TOO_FAST.format(limit=8)
     await registry.close(within_s=0)

@@ -187,10 +187,10 @@ async def test_missing_keyframe_after_a_drop_closes_the_publisher(
     session = PublisherSession(Stream(), publisher, registry)
 
     for _ in range(5):
-        await session.tag(MediaTag("video", 0, rtmp_client.picture()))
+        await session.tag(rtmp_client.media_tag("video", 0, rtmp_client.picture()))
     at_first = list(publisher.closed_with)
     now += KEYFRAME_WITHIN_S + 1
-    await session.tag(MediaTag("video", 0, rtmp_client.picture()))
+    await session.tag(rtmp_client.media_tag("video", 0, rtmp_client.picture()))
 
     assert (at_first, publisher.closed_with) == ([], [NO_KEYFRAME])
     await registry.close(within_s=0)

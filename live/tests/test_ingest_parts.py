@@ -16,8 +16,7 @@ from live.ingest.probe import SignalProbe, UnusableSignal
 from live.ingest.silence import NO_SOUND
 from live.ingest.timeline import MAX_RUN_MS, Timeline, TimelineVerdict
 from live.llhls.segments import Init, Part, SegmentEnd
-from live.rtmp.session import MediaTag
-from live.tests.rtmp_client import AAC_HEADER, AVC_HEADER
+from live.tests.rtmp_client import AAC_HEADER, AVC_HEADER, media_tag
 
 VIDEO_HEADER = Frame("video", 0, AVC_HEADER, 0.0, is_header=True)
 AUDIO_HEADER = Frame("audio", 0, AAC_HEADER, 0.0, is_header=True)
@@ -44,14 +43,9 @@ def sound(at_ms: int, size: int = 200) -> Frame:
 def test_tag_is_read_as_a_frame(
     kind: str, payload: bytes, is_keyframe: bool, is_header: bool, composition_ms: int
 ) -> None:
-    frame = read_frame(MediaTag(kind, 40, payload), 1.5)  # type: ignore[arg-type]
+    frame = read_frame(media_tag(kind, 40, payload), 1.5)  # type: ignore[arg-type]
 
     assert frame == Frame(kind, 40, payload, 1.5, is_keyframe, is_header, composition_ms)
-
-
-@pytest.mark.parametrize("payload", [b"", b"\x17", b"\x17\x02\x00\x00\x00", b"\x12\x01\x00\x00\x00data"])
-def test_empty_tag_is_ignored(payload: bytes) -> None:
-    assert read_frame(MediaTag("video", 0, payload), 0.0) is None
 
 
 async def test_inbox_returns_frames_in_order_and_then_the_end() -> None:

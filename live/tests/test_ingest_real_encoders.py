@@ -12,6 +12,7 @@ from live.ingest.server import RtmpServer
 from live.management.commands.publish_test import ffmpeg_args
 from live.rtmp import avc, flv
 from live.tests.doorkeeping import SOON_S, Doorkeeper
+from live.tests.ingesting import tags_in
 from live.tests.rtmp_client import RtmpEncoder
 from videoplatform.embedded.failure import CannotStart
 from videoplatform.testing.gstreamer import ensure_gstreamer
@@ -31,17 +32,9 @@ async def run(*argv: str) -> tuple[int | None, str]:
 
 
 def muxed(argv: list[str]) -> list[tuple[str, int]]:
-    """Return kind and time of every tag that FFmpeg muxes from the same arguments, without RTMP."""
+    """Return kind and time of the media that FFmpeg muxes from the same arguments, without RTMP."""
     made = subprocess.run([*argv[:-1], "-"], check=True, capture_output=True, timeout=SOON_S).stdout
-    found, at = [], 13
-    while at < len(made):
-        size = int.from_bytes(made[at + 1 : at + 4])
-        time = int.from_bytes(made[at + 4 : at + 7])
-        kind = {8: "audio", 9: "video"}.get(made[at])
-        if kind:
-            found.append((kind, time))
-        at += 15 + size
-    return found
+    return [(tag.kind, tag.timestamp_ms) for tag in tags_in(made)]
 
 
 @pytest.mark.ffmpeg
@@ -54,7 +47,7 @@ async def test_ffmpeg_publishes_all_muxed_tags(server: RtmpServer, door: Doorkee
     assert (code, stderr) == (0, "")
     assert await recorder.ending() is True
     assert [(tag.kind, tag.timestamp_ms) for tag in recorder.tags] == muxed(argv)
-    keyframes = [tag.timestamp_ms for tag in recorder.of("video") if flv.is_keyframe(tag.payload)]
+    keyframes = [tag.timestamp_ms for tag in recorder.of("video") if tag.header.is_keyframe]
     assert len(keyframes) == 3
     assert [later - former for former, later in pairwise(keyframes)] == [1000, 1000]
     config = avc.avc_config(recorder.of("video")[0].payload)
@@ -132,6 +125,6 @@ async def test_gstreamer_publishes(server: RtmpServer, door: Doorkeeper, sink: s
     assert await recorder.ending() is True
     pictures = [tag for tag in recorder.of("video") if tag.payload[1] == 1]
     assert len(pictures) == 60
-    assert sum(flv.is_keyframe(tag.payload) for tag in pictures) == 2
+    assert sum(tag.header.is_keyframe for tag in pictures) == 2
     assert avc.avc_config(recorder.of("video")[0].payload).width_px == 320
     assert len(recorder.of("audio")) > 80

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -191,7 +192,7 @@ async def test_small_steps_back_keep_the_timeline(bucket: str, tmp_path: Path) -
     tags = tags_of(seconds=6)
     pictures = [tag for tag in tags if tag.kind == "video"]
     late = {id(tag) for tag in pictures[91::30]}
-    stepping = [MediaTag(tag.kind, tag.timestamp_ms - 48 * (id(tag) in late), tag.payload) for tag in tags]
+    stepping = [replace(tag, timestamp_ms=tag.timestamp_ms - 48 * (id(tag) in late)) for tag in tags]
 
     replay = await play(tmp_path, stepping)
 

@@ -7,10 +7,10 @@ from itertools import pairwise
 
 import pytest
 
+from common.media.aac import AacConfig
 from live.ingest.frames import Frame
 from live.ingest.silence import NO_SOUND, SilenceFiller, silent_frame
 from live.rtmp import flv
-from live.rtmp.flv import AacConfig
 from videos.transcoding.tools import ffmpeg_path
 
 SOUND_MS = 64 / 3
@@ -92,7 +92,7 @@ def test_source_without_audio_header_gets_silence_with_each_frame() -> None:
 
     sounds_ms, pictures_ms = sounds_of(made), [frame.timestamp_ms for frame in made if frame.is_video]
     assert pictures_ms[-1] - sounds_ms[-1] <= 43
-    assert flv.aac_config(NO_SOUND.payload) == AacConfig("mp4a.40.2", 48_000, 2)
+    assert flv.aac_config(NO_SOUND.payload) == AacConfig(2, 48_000, 2)
 
 
 def test_audio_with_unknown_channels_is_unchanged() -> None:

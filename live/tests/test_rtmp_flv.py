@@ -1,25 +1,12 @@
+from typing import Any
+
 import pytest
 
+from common.media.aac import AacConfig
 from live.rtmp import flv
-from live.rtmp.flv import AacConfig
+from live.rtmp.errors import ProtocolError
+from live.rtmp.flv import MediaHeader
 from live.tests import rtmp_client
-
-
-@pytest.mark.parametrize(
-    ("header", "config"),
-    [
-        ("af00 1190", AacConfig("mp4a.40.2", 48_000, 2)),
-        ("af00 1588", AacConfig("mp4a.40.2", 8_000, 1)),
-        ("af00 2b92 0800", AacConfig("mp4a.40.5", 22_050, 2)),  # HE-AAC
-        ("af00 1780 5dc0 10", AacConfig("mp4a.40.2", 48_000, 2)),  # explicit sample rate
-        ("af00 11b0", AacConfig("mp4a.40.2", 48_000, 6)),  # 5.1
-        ("af00 11b8 56e500", AacConfig("mp4a.40.2", 48_000, 8)),  # 7.1
-        ("af00 1180 04c84400", AacConfig("mp4a.40.2", 48_000, 0)),  # 5.1, described in the audio
-        ("af00 11e0", AacConfig("mp4a.40.2", 48_000, 0)),  # 7.1 of another layout
-    ],
-)
-def test_aac_sequence_header_gives_the_audio_format(header: str, config: AacConfig) -> None:
-    assert flv.aac_config(bytes.fromhex(header)) == config
 
 
 def test_tag_is_written_in_flv_format() -> None:
@@ -34,12 +21,45 @@ def test_time_of_a_tag_wraps_after_32_bits() -> None:
     assert flv.tag("audio", 2**32 + 5, b"") == flv.tag("audio", 5, b"")
 
 
-def test_keyframes_and_sequence_headers_are_distinguished() -> None:
-    assert flv.is_keyframe(rtmp_client.picture(is_keyframe=True))
-    assert not flv.is_keyframe(rtmp_client.picture())
-    assert not flv.is_keyframe(rtmp_client.AVC_HEADER)
-    assert not flv.is_keyframe(b"")
-    assert flv.is_sequence_header("video", rtmp_client.AVC_HEADER)
-    assert flv.is_sequence_header("audio", rtmp_client.AAC_HEADER)
-    assert not flv.is_sequence_header("video", rtmp_client.picture())
-    assert not flv.is_sequence_header("audio", rtmp_client.sound())
+@pytest.mark.parametrize(
+    ("kind", "payload", "header"),
+    [
+        ("video", "17 00 000000 01", MediaHeader(is_config=True)),
+        ("video", "17 01 000042 ab", MediaHeader(False, True, 66)),
+        ("video", "17 01 000000", MediaHeader(False, True, 0)),
+        ("video", "27 01 ffffdf ab", MediaHeader(False, False, -33)),
+        ("audio", "af 00 1190", MediaHeader(is_config=True)),
+        ("audio", "af 01", MediaHeader(is_config=False)),
+        ("audio", "af 01 ab", MediaHeader(is_config=False)),
+    ],
+)
+def test_first_bytes_tell_configurations_keyframes_and_frames_apart(
+    kind: Any, payload: str, header: MediaHeader
+) -> None:
+    assert flv.media_header(kind, bytes.fromhex(payload)) == header
+
+
+@pytest.mark.parametrize(
+    ("kind", "payload"),
+    [
+        ("video", ""),
+        ("video", "17"),
+        ("video", "17 01 0000"),
+        ("video", "17 00 000000"),  # an empty configuration
+        ("video", "17 02 000000"),  # the end of the sequence
+        ("video", "12 01 000000 ab"),  # Sorenson H.263
+        ("video", "97 01 000000 ab"),  # Enhanced RTMP
+        ("audio", ""),
+        ("audio", "af"),
+        ("audio", "af 00 11"),
+        ("audio", "2f 01 ab"),  # MP3
+    ],
+)
+def test_payload_without_a_frame_or_a_configuration_has_no_header(kind: Any, payload: str) -> None:
+    assert flv.media_header(kind, bytes.fromhex(payload)) is None
+
+
+def test_audio_configuration_is_read_behind_two_bytes() -> None:
+    assert flv.aac_config(rtmp_client.AAC_HEADER) == AacConfig(2, 48_000, 2)
+    with pytest.raises(ProtocolError, match="bad_aac_config"):
+        flv.aac_config(rtmp_client.AAC_HEADER[:3])

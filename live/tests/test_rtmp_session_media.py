@@ -7,7 +7,7 @@ import pytest
 
 from live.rtmp import amf0, chunks
 from live.rtmp.chunks import Message
-from live.rtmp.session import MediaTag, Metadata, PublishRequested, RtmpLimits, Unpublished
+from live.rtmp.session import Metadata, PublishRequested, RtmpLimits, Unpublished
 from live.tests import rtmp_client
 from live.tests.rtmp_client import Speech
 from live.tests.rtmp_conversations import published, tags
@@ -143,7 +143,7 @@ def test_truncated_aggregate_is_refused(cut: int) -> None:
 def test_h264_and_aac_of_enhanced_rtmp_are_read(kind: Any, said: str, read: str) -> None:
     conversation = published(lambda speech: speech.media(kind, 40, bytes.fromhex(said)))
 
-    assert conversation.events[-1] == MediaTag(kind, 40, bytes.fromhex(read))
+    assert conversation.events[-1] == rtmp_client.media_tag(kind, 40, bytes.fromhex(read))
 
 
 @pytest.mark.parametrize(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from live.rtmp.errors import ProtocolError
+
+class BrokenConfiguration(ValueError):
+    """Error: a decoder configuration ends too early, or has a value that its format does not know."""
 
 
-class Bits:
-    """Bit reader for a configuration, most significant bit first."""
+class BitReader:
+    """Reader of a configuration, most significant bit first.  Its methods raise BrokenConfiguration."""
 
     def __init__(self, data: bytes) -> None:
         self._number = int.from_bytes(data)
@@ -15,7 +17,7 @@ class Bits:
     def take(self, count: int) -> int:
         self._left -= count
         if self._left < 0:
-            raise ProtocolError("config_incomplete")
+            raise BrokenConfiguration("ends too early")
         return self._number >> self._left & ((1 << count) - 1)
 
     def golomb(self) -> int:
@@ -24,7 +26,7 @@ class Bits:
         while not self.take(1):
             zeros += 1
             if zeros > 32:
-                raise ProtocolError("bad_avc_config")
+                raise BrokenConfiguration("a number of more than 32 bits")
         return (1 << zeros) - 1 + self.take(zeros)
 
     def signed_golomb(self) -> int:
