@@ -26,8 +26,8 @@ from live.forms import StreamForm
 from live.models import Broadcast, Stream
 from videos.listing import Listing
 from videos.models import Category, Video
-from videos.quoting import Quotable, poster_answer
 from videos.services.uploads import keeps_enough
+from videos.views.quoting import Quotable, poster_answer
 
 if TYPE_CHECKING:
     from accounts.requests import PersonRequest

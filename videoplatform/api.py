@@ -11,7 +11,7 @@ from live.api import LiveChannelView
 urlpatterns = [
     path("channels/<str:username>/", LiveChannelView.as_view(), name="api-channel"),
     path("", include("accounts.api.urls")),
-    path("", include("comments.api_urls")),
-    path("", include("videos.api_urls")),
+    path("", include("comments.api.urls")),
+    path("", include("videos.api.urls")),
     path("", include("live.api_urls")),
 ]

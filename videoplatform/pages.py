@@ -21,7 +21,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 
 import live.views
-import videos.views
+import videos.views.watching
 from accounts.models import Channel, Follow
 from common import outages
 from common.bounded import TooSlow, bounded
@@ -36,8 +36,8 @@ CHANNELS_FOUND = 3
 LIVE_IN_A_ROW = 8
 # The view that answers oEmbed for a page, by the URL name of the page.
 QUOTED: dict[str, Callable[..., HttpResponse]] = {
-    "watch": videos.views.oembed,
-    "embed": videos.views.oembed,
+    "watch": videos.views.watching.oembed,
+    "embed": videos.views.watching.oembed,
     "live": live.views.oembed,
     "live-embed": live.views.oembed,
 }

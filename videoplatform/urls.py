@@ -13,7 +13,7 @@ urlpatterns = [
     path("search/", pages.search, name="search"),
     path("oembed/", pages.oembed, name="oembed"),
     path("@<str:username>/", pages.channel, name="channel"),
-    path("videos/<str:public_id>/hls/<str:encode_key>/", include("videos.delivery")),
+    path("videos/<str:public_id>/hls/<str:encode_key>/", include("videos.views.delivery")),
     path("live-dvr/", include("live.recording.dvr")),
     path("", include("live.urls")),  # its studio/live/ must precede studio/<slug>/
     path("", include("videos.urls")),

@@ -12,8 +12,8 @@ from django.urls import path
 from django.views.decorators.http import require_safe
 
 from live.models import Broadcast
-from videos import delivery
 from videos.models import Video
+from videos.views import delivery
 
 
 def recording_of(request: HttpRequest, broadcast_id: str, access: str) -> Video:

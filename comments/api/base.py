@@ -1,4 +1,4 @@
-"""Shared parts of the comment and danmaku APIs: refusals and the lookup of the target."""
+"""Shared parts: refusals as the OpenAPI document lists them, and the lookup of the target."""
 
 from __future__ import annotations
 

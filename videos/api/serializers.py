@@ -1,4 +1,4 @@
-"""Shapes of videos and uploads in the API."""
+"""Shapes of videos and uploads."""
 
 from __future__ import annotations
 

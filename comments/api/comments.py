@@ -1,8 +1,4 @@
-"""API of comments.
-
-The app that owns a target subclasses :class:`CommentsView` for the target's list.
-A single comment is found by its own id.
-"""
+"""Comments: the list of a target, and each comment with its acts."""
 
 from __future__ import annotations
 
@@ -18,21 +14,8 @@ from rest_framework.views import APIView
 
 from accounts.authentication import person_of
 from comments import moderation, services
-from comments.api_base import (
-    BAD_TEXT,
-    MAY_NOT_POST,
-    TAKEN_AWAY_BEFORE,
-    TargetView,
-    found_target,
-)
-from comments.errors import (
-    CommentsClosed,
-    MayNotSpeak,
-    NoSuchParent,
-    NotAllowed,
-    OnlyRoots,
-    TooManyLinks,
-)
+from comments.api.base import BAD_TEXT, MAY_NOT_POST, TAKEN_AWAY_BEFORE, TargetView, found_target
+from comments.errors import CommentsClosed, MayNotSpeak, NoSuchParent, NotAllowed, OnlyRoots, TooManyLinks
 from comments.models import MAX_COMMENT, Comment, CommentQuerySet
 from comments.throttling import CommentThrottle
 from common.openapi import refusals

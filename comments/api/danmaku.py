@@ -1,4 +1,4 @@
-"""API of danmaku: windows of a target's time; the app that owns the target subclasses the views."""
+"""Danmaku: windows of a target's time, and each message."""
 
 from __future__ import annotations
 
@@ -18,13 +18,7 @@ from rest_framework.views import APIView
 
 from accounts.authentication import person_of
 from comments import danmaku, moderation
-from comments.api_base import (
-    BAD_TEXT,
-    MAY_NOT_POST,
-    TAKEN_AWAY_BEFORE,
-    TargetView,
-    found_target,
-)
+from comments.api.base import BAD_TEXT, MAY_NOT_POST, TAKEN_AWAY_BEFORE, TargetView, found_target
 from comments.errors import BadColor, DanmakuClosed, NoLinks, PastTheEnd
 from comments.models import MAX_DANMAKU, Danmaku
 from comments.throttling import DanmakuThrottle, ReaderThrottle

@@ -1,4 +1,4 @@
-"""Captions over the API: viewers with access read them, the owner of the video changes them."""
+"""Captions: viewers with access read them, the owner of the video changes them."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from common.openapi import refusals
 from common.rates import PRICES
 from common.throttling import ScopedThrottle
 from videos import services
+from videos.api.serializers import CaptionSerializer
 from videos.models import Video
-from videos.serializers import CaptionSerializer
 from videos.services.errors import (
     CaptionsBusy,
     CaptionsTooLarge,

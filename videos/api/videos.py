@@ -1,4 +1,4 @@
-"""Videos over the API: the same services and QuerySets as the pages."""
+"""Videos: lists, one video, its upload, likes and views."""
 
 from __future__ import annotations
 
@@ -22,8 +22,7 @@ from common.pagination import CursorPagination
 from common.rates import PARTS_A_UNIT, PRICES, numbers_price
 from common.throttling import ScopedThrottle, SearchThrottle
 from videos import services
-from videos.models import Category, Upload, Video
-from videos.serializers import (
+from videos.api.serializers import (
     CompleteSerializer,
     CreatedSerializer,
     NumbersSerializer,
@@ -35,6 +34,7 @@ from videos.serializers import (
     VideoSerializer,
     WatchingSerializer,
 )
+from videos.models import Category, Upload, Video
 from videos.services.errors import (
     CannotRetry,
     EnoughForToday,

@@ -3,9 +3,9 @@
 from django.urls import path
 from rest_framework.routers import DefaultRouter
 
-from videos.api import VideoViewSet
-from videos.captions_api import CaptionsView, CaptionView
-from videos.conversation import VideoCommentsView, VideoDanmakuView
+from videos.api.captions import CaptionsView, CaptionView
+from videos.api.conversation import VideoCommentsView, VideoDanmakuView
+from videos.api.videos import VideoViewSet
 
 router = DefaultRouter()
 router.include_root_view = False

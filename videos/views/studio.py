@@ -1,4 +1,4 @@
-"""Pages for watching, embedding and uploading, and the studio."""
+"""Pages for uploading, and the studio."""
 
 from __future__ import annotations
 
@@ -8,21 +8,17 @@ from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.urls import reverse
 from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
-from django.views.decorators.clickjacking import xframe_options_exempt
 from django.views.decorators.http import require_POST, require_safe
 
-from accounts.models import Channel, Follow
 from common.errors import Refusal
 from videos import progress, services
 from videos.forms import CaptionForm, VideoForm
 from videos.languages import canonical_tag
-from videos.models import CaptionTrack, Category, Like, Upload, Video
-from videos.quoting import Quotable, poster_answer
+from videos.models import CaptionTrack, Category, Upload, Video
 
 if TYPE_CHECKING:
     from django.forms import BaseForm
@@ -30,102 +26,7 @@ if TYPE_CHECKING:
     from accounts.requests import PersonRequest
 
 
-RELATED = 16
 STUDIO_PAGE_SIZE = 20
-
-
-@require_safe
-def watch(request: HttpRequest, public_id: str) -> HttpResponse:
-    """Show a video at any stage of its life, or answer 404 if the requester may not watch it."""
-    video = _watchable(request, public_id)
-    user = request.user
-    channel = Channel.objects.with_follower_count().select_related("owner").get(pk=video.channel_id)
-    quoted = quotable(video)
-    context = {
-        "video": video,
-        "playback": services.playback(video),
-        "channel": channel,
-        "tags": list(video.tags.all()),
-        "is_own": video.can_edit(user),
-        "is_liked": user.is_authenticated and Like.objects.filter(video=video, user=user).exists(),
-        "is_following": user.is_authenticated
-        and Follow.objects.filter(channel=channel, follower=user).exists(),
-        "percent": progress.percent(video),
-        "waiting": progress.waiting_sentence(video),
-        "related": related(video),
-        "page_url": request.build_absolute_uri(video.get_absolute_url()),
-        "embed_code": quoted.embed_code(request),
-        "poster_path": quoted.poster_path,
-    }
-    return render(request, "videos/watch.html", context)
-
-
-def _watchable(request: HttpRequest, public_id: str) -> Video:
-    video = get_object_or_404(Video.objects.for_cards(), public_id=public_id)
-    if not video.can_watch(request.user):
-        raise Http404
-    # Only owners and moderators may see an upload under way.
-    if video.status == Video.Status.UPLOADING and not video.can_moderate(request.user):
-        raise Http404
-    return video
-
-
-def related(video: Video) -> list[Video]:
-    """Return the next videos to watch: the newest of the same category, then the newest of the others."""
-    listed = Video.objects.listed().for_cards().exclude(pk=video.pk).order_by("-published_at", "-pk")
-    alike = list(listed.filter(category=video.category)[:RELATED])
-    others = listed.exclude(category=video.category)[: RELATED - len(alike)] if len(alike) < RELATED else []
-    return [*alike, *others]
-
-
-@require_safe
-@xframe_options_exempt
-def embed(request: HttpRequest, public_id: str) -> HttpResponse:
-    """Show the player alone, for other sites; it ignores the session and shows no private videos."""
-    video = _embeddable(public_id)
-    context = {
-        "video": video,
-        "playback": services.playback(video),
-        "autoplay": "autoplay" in request.GET,
-        "is_framed": True,
-    }
-    response = render(request, "videos/embed.html", context)
-    response._csp_replace = {"frame-ancestors": ["*"]}  # type: ignore[attr-defined]
-    return response
-
-
-def _embeddable(public_id: str) -> Video:
-    videos = Video.objects.for_cards().exclude(visibility=Video.Visibility.PRIVATE)
-    return get_object_or_404(
-        videos.filter(channel__owner__is_active=True, is_playable=True, withheld=""), public_id=public_id
-    )
-
-
-def quotable(video: Video) -> Quotable:
-    """Return the data of a video that other pages may show."""
-    has_poster = video.poster_key and video.visibility != Video.Visibility.PRIVATE
-    return Quotable(
-        title=video.title,
-        channel=video.channel,
-        embed_path=reverse("embed", args=[video.public_id]),
-        poster_path=reverse("video-poster", args=[video.public_id]) if has_poster else None,
-        width_px=video.width_px,
-        height_px=video.height_px,
-    )
-
-
-def oembed(request: HttpRequest, public_id: str) -> JsonResponse:
-    """Answer oEmbed for a watch page, or 404 if the video may not be embedded."""
-    return quotable(_embeddable(public_id)).oembed(request)
-
-
-@require_safe
-def poster(_request: HttpRequest, public_id: str) -> HttpResponse:
-    """Redirect to the poster of a video that may be embedded."""
-    video = _embeddable(public_id)
-    if not video.poster_key:
-        raise Http404
-    return poster_answer(video.poster_key)
 
 
 @login_required

@@ -1,0 +1,1 @@
+"""API of videos, on the same services and QuerySets as the pages."""

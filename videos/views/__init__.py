@@ -1,0 +1,1 @@
+"""Pages of videos, and the playlists of their players."""
