@@ -6,12 +6,12 @@ state.
 
 from django.urls import include, path
 
-from live.api import LiveChannelView
+from live.api.channels import LiveChannelView
 
 urlpatterns = [
     path("channels/<str:username>/", LiveChannelView.as_view(), name="api-channel"),
     path("", include("accounts.api.urls")),
     path("", include("comments.api.urls")),
     path("", include("videos.api.urls")),
-    path("", include("live.api_urls")),
+    path("", include("live.api.urls")),
 ]

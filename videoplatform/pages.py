@@ -20,7 +20,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 
-import live.views
+import live.views.watching
 import videos.views.watching
 from accounts.models import Channel, Follow
 from common import outages
@@ -28,7 +28,7 @@ from common.bounded import TooSlow, bounded
 from common.error_pages import API, NOT_UNDERSTOOD, error_answer, error_json, error_page
 from live import stream_state
 from live.models import Stream
-from live.views import live_now
+from live.views.watching import live_now
 from videos.listing import Listing
 from videos.models import Video
 
@@ -38,8 +38,8 @@ LIVE_IN_A_ROW = 8
 QUOTED: dict[str, Callable[..., HttpResponse]] = {
     "watch": videos.views.watching.oembed,
     "embed": videos.views.watching.oembed,
-    "live": live.views.oembed,
-    "live-embed": live.views.oembed,
+    "live": live.views.watching.oembed,
+    "live-embed": live.views.watching.oembed,
 }
 
 

@@ -14,7 +14,7 @@ urlpatterns = [
     path("oembed/", pages.oembed, name="oembed"),
     path("@<str:username>/", pages.channel, name="channel"),
     path("videos/<str:public_id>/hls/<str:encode_key>/", include("videos.views.delivery")),
-    path("live-dvr/", include("live.recording.dvr")),
+    path("live-dvr/", include("live.views.dvr")),
     path("", include("live.urls")),  # its studio/live/ must precede studio/<slug>/
     path("", include("videos.urls")),
     path("", include("accounts.urls")),

@@ -14,7 +14,7 @@ from django.utils import timezone
 from accounts.models import User
 from accounts.tests.factories import UserFactory
 from live import viewers
-from live.api import RIVAL
+from live.api.studio import RIVAL
 from live.ingest import health
 from live.models import Broadcast, Stream
 from live.services import digest_of, stream_of

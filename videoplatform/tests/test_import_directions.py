@@ -66,7 +66,7 @@ LAYERS = {
         "broadcasting",
         "ingest moderation services tasks",
         "admin api consumers forms management templatetags views",
-        "api_urls apps routing urls",
+        "apps routing urls",
     ],
     "videoplatform": [
         "bodies bucket caching celery channel_layer cors library_sentences limits logs middleware parsers",

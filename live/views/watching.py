@@ -1,46 +1,27 @@
-"""Pages: the live page, the list of live channels, and the studio."""
+"""Pages that play a stream: here, and in frames of other sites."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from django.contrib import messages
-from django.contrib.auth.decorators import login_required
 from django.contrib.auth.models import AnonymousUser
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponsePermanentRedirect
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
-from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.clickjacking import xframe_options_exempt
 from django.views.decorators.http import require_safe
 
 from accounts.models import Channel, Follow
-from common.errors import Refusal
 from live import services, stream_state
-from live.addresses import ingest_url
-from live.chat import tickets
-from live.chat.errors import SENTENCES
-from live.chat.messages import MAX_TEXT
-from live.forms import StreamForm
 from live.models import Broadcast, Stream
+from live.views.room import room_context
 from videos.listing import Listing
 from videos.models import Category, Video
-from videos.services.uploads import keeps_enough
 from videos.views.quoting import Quotable, poster_answer
-
-if TYPE_CHECKING:
-    from accounts.requests import PersonRequest
-
 
 LIVE_SHOWN = 120
 REPLAYS_SHOWN = 8
-BROADCASTS_SHOWN = 10
-SLOW_CHOICES_S = (3, 5, 10, 30, 60, 120)
-EMOJIS = (
-    *("😀", "😂", "🥹", "😍", "🤩", "😎", "🤔", "😅", "😭", "😱", "🥳", "🤯", "👍", "👎", "👏", "🙏"),
-    *("💪", "👀", "🔥", "✨", "🎉", "❤️", "💯", "🚀", "🎮", "🎵", "📷", "🍵", "🌙", "☀️", "🐱", "🐼"),
-)
 
 
 @require_safe
@@ -57,7 +38,7 @@ def live(request: HttpRequest, username: str) -> HttpResponse:
         return HttpResponsePermanentRedirect(stream.get_absolute_url())
     quoted = quotable(stream, services.current_broadcast(stream))
     context = {
-        **_room(request, stream),
+        **room_context(request, stream),
         "channel": channel,
         "embed_code": quoted.embed_code(request),
         "poster_path": quoted.poster_path,
@@ -124,22 +105,6 @@ def quotable(stream: Stream, broadcast: Broadcast | None) -> Quotable:
     )
 
 
-def _room(request: HttpRequest, stream: Stream) -> dict[str, Any]:
-    """Return the template context of the player and chat of ``stream``."""
-    user = request.user
-    return {
-        "stream": stream,
-        "state": stream_state.state(stream),
-        "ticket": tickets.issue(stream, user)[0] if user.is_authenticated else "",
-        "max_text": MAX_TEXT,
-        "chat_sentences": SENTENCES,
-        "slow_choices": SLOW_CHOICES_S,
-        "emojis": EMOJIS,
-        "is_own": stream.is_owned_by(user),
-        "can_moderate": stream.can_moderate(user),
-    }
-
-
 def _replays(stream: Stream) -> list[Video]:
     replays = Video.objects.listed().for_cards().filter(broadcast__stream=stream)
     return list(replays.order_by("-published_at", "-pk")[:REPLAYS_SHOWN])
@@ -159,73 +124,3 @@ def live_now(category: str = "") -> list[dict[str, Any]]:
         on_air = on_air.filter(category=category)
     states = stream_state.states(list(on_air.order_by("-pk")[:LIVE_SHOWN]))
     return sorted(states, key=lambda shown: shown["viewer_count"], reverse=True)
-
-
-@login_required
-def studio(request: PersonRequest) -> HttpResponse:
-    """Show the live studio, and save the stream's settings."""
-    stream = services.stream_of(request.user.channel)
-    form = StreamForm(request.POST or None, instance=stream)
-    if request.method == "POST" and form.is_valid():
-        form.apply()
-        messages.success(request, _("Changes saved."))
-        return redirect("studio-live")
-    return _desk(request, stream, form)
-
-
-def _desk(request: PersonRequest, stream: Stream, form: StreamForm, **more: Any) -> HttpResponse:
-    past = stream.broadcasts.exclude(status__in=[Broadcast.Status.LIVE, Broadcast.Status.RECONNECTING])
-    context = {
-        **_room(request, stream),
-        "channel": stream.channel,
-        "form": form,
-        "ingest_url": ingest_url(request.get_host()),
-        "is_storage_full": stream.record and keeps_enough(stream.channel),
-        "broadcasts": past.select_related("recording")[:BROADCASTS_SHOWN],
-        **more,
-    }
-    return render(request, "live/studio.html", context, status=422 if form.errors else 200)
-
-
-@login_required
-@never_cache
-def make_key(request: PersonRequest) -> HttpResponse:
-    """Create a key and show it once, for browsers without JavaScript.
-
-    The key itself is not stored, so a reload by GET, as after a change of language, shows the studio.
-    """
-    if request.method != "POST":
-        return redirect("studio-live")
-    stream = services.stream_of(request.user.channel)
-    try:
-        stream_key = services.rotate_stream_key(stream)
-    except Refusal as error:
-        messages.error(request, str(error))
-        return redirect("studio-live")
-    return _desk(request, stream, StreamForm(instance=stream), stream_key=stream_key)
-
-
-@login_required
-def revoke_key(request: PersonRequest) -> HttpResponse:
-    """Ask for confirmation, then revoke the stream key."""
-    stream = services.stream_of(request.user.channel)
-    if request.method != "POST":
-        return render(request, "live/revoke.html", {"stream": stream})
-    services.revoke_stream_key(stream)
-    messages.success(request, _("Stream key revoked. Create a new key to go live again."))
-    return redirect("studio-live")
-
-
-@login_required
-def end(request: PersonRequest) -> HttpResponse:
-    """Ask for confirmation, then end the broadcast."""
-    stream = services.stream_of(request.user.channel)
-    if request.method != "POST":
-        return render(request, "live/end.html", {"stream": stream})
-    try:
-        services.end_broadcast(stream, by=request.user)
-    except Refusal as error:
-        messages.error(request, str(error))
-    else:
-        messages.success(request, _("The broadcast has ended."))
-    return redirect("studio-live")

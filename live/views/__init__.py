@@ -1,0 +1,1 @@
+"""Pages of streams, and the playlists of their recordings."""
