@@ -8,8 +8,8 @@ class AccountsConfig(AppConfig):
 
     def ready(self) -> None:
         from accounts import figures, outbox, tasks
-        from accounts.moderation import kinds
+        from accounts.moderation import reportable
 
-        kinds.register_channel()
+        reportable.register_channel()
         figures.register_charts()
         outbox.outbox_wakeup.inject(tasks.work_outbox)

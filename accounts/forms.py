@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts import services
 from accounts.models import Channel, Reason, User
-from accounts.models.moderation import MAX_DETAIL
+from accounts.models.cases import MAX_DETAIL
 from accounts.models.tokens import MAX_NAME
 from accounts.proof import MAX_PROOF
 from accounts.sign_up import SignUpPolicy, policy

@@ -12,8 +12,8 @@ from accounts import moderation
 from accounts.admin.forms import BulkDecisionForm
 from accounts.models import Decision, Reason
 from comments import services
+from comments.decisions import kind_of
 from comments.models import Comment, Danmaku
-from comments.moderation import kind_of
 from common.errors import Refusal
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ class CommentsConfig(AppConfig):
     verbose_name = _("Comments")
 
     def ready(self) -> None:
-        from comments import moderation
+        from comments import reportable
 
-        moderation.register_comment()
-        moderation.register_danmaku()
+        reportable.register_comment()
+        reportable.register_danmaku()

@@ -17,7 +17,7 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
-from comments import moderation, services
+from comments import decisions, services
 from comments.errors import NoSuchParent
 from comments.thread import Place, Thread
 from common.errors import Refusal
@@ -144,7 +144,7 @@ def _do(request: HttpRequest, thread: Thread, found: Comment) -> HttpResponse:
 
 
 ACTIONS: dict[str, Callable[[Comment, User], None]] = {
-    "delete": moderation.take_away,
+    "delete": decisions.take_away,
     "like": lambda comment, user: services.like(comment=comment, user=user),
     "unlike": lambda comment, user: services.unlike(comment=comment, user=user),
     "pin": lambda comment, user: services.pin(comment=comment, by=user),
@@ -152,8 +152,8 @@ ACTIONS: dict[str, Callable[[Comment, User], None]] = {
     "heart": lambda comment, user: services.give_heart(comment=comment, by=user),
     "unheart": lambda comment, user: services.take_heart(comment=comment, by=user),
     "approve": lambda comment, user: services.approve(comment=comment, by=user),
-    "hide": moderation.hide,
-    "restore": moderation.put_back,
+    "hide": decisions.hide,
+    "restore": decisions.put_back,
 }
 
 

@@ -22,7 +22,7 @@ from common.templatetags.human import clock
 from live import services
 from live.chat import room_moderation as chat
 from live.models import Broadcast, ChatMessage, ChatRestriction, Stream
-from live.moderation import allow_live
+from live.services import allow_live
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet

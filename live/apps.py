@@ -8,13 +8,13 @@ class LiveConfig(AppConfig):
 
     def ready(self) -> None:
         from accounts import access
-        from live import moderation
+        from live import figures, reportable
         from live.chat import log
         from live.recording import replay_chat
 
-        moderation.register_message()
-        moderation.register_broadcast()
-        moderation.register_stream()
-        moderation.register_charts()
+        reportable.register_message()
+        reportable.register_broadcast()
+        reportable.register_stream()
+        figures.register_charts()
         replay_chat.register()
         access.on_revoked(log.sign_out)

@@ -10,7 +10,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts import moderation, sign_up
-from accounts.errors import EmailNotConfirmed
+from accounts.errors import CannotTakeBack, EmailNotConfirmed
 from accounts.models import Channel, User
 from common.words import composed
 from live import broadcasting, stream_state
@@ -134,3 +134,14 @@ def suspend_stream(stream: Stream, *, is_suspended: bool) -> None:
     transaction.on_commit(lambda: chat_log.state_changed(stream))
     if is_suspended and (broadcast := current_broadcast(stream)):
         broadcasting.end(broadcast, Broadcast.Ending.SUSPENDED)
+
+
+def allow_live(stream: Stream, *, by: User) -> None:
+    """Undo the decision that suspended ``stream``; a suspension without one is lifted.
+
+    Raises a Refusal.
+    """
+    try:
+        moderation.put_back("stream", stream.username, by=by)
+    except CannotTakeBack:
+        suspend_stream(stream, is_suspended=False)

@@ -14,7 +14,7 @@ from django.utils.translation import ngettext
 from accounts import moderation
 from accounts.admin.forms import BulkDecisionForm
 from accounts.models import Decision, User
-from accounts.models.moderation import MAX_TITLE as MAX_DECISION_TITLE
+from accounts.models.cases import MAX_TITLE as MAX_DECISION_TITLE
 from common.errors import Refusal
 from common.templatetags.human import clock
 from videos import progress, services

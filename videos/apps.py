@@ -7,8 +7,8 @@ class VideosConfig(AppConfig):
     verbose_name = _("Videos")
 
     def ready(self) -> None:
-        from videos import moderation, queue, tasks
+        from videos import figures, queue, reportable, tasks
 
-        moderation.register_video()
-        moderation.register_charts()
+        reportable.register_video()
+        figures.register_charts()
         queue.job_wakeup.inject(tasks.work)

@@ -11,7 +11,7 @@ from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Case, Decision, Reason
-from accounts.models.moderation import MAX_NOTE
+from accounts.models.decisions import MAX_NOTE
 from accounts.moderation.decisions import offers
 from accounts.moderation.registry import Kind
 

@@ -15,7 +15,7 @@ from accounts import moderation
 from accounts.authentication import person_of
 from accounts.errors import NoSuchTarget, TooManyReports
 from accounts.models import Reason, Report
-from accounts.models.moderation import MAX_DETAIL
+from accounts.models.cases import MAX_DETAIL
 from common.openapi import refusals
 
 

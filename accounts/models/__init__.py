@@ -1,7 +1,8 @@
-"""People, their API tokens, moderation, notifications, and stored work: one module each."""
+"""People, their API tokens, reports, decisions, sanctions, notifications, stored work: one module each."""
 
+from accounts.models.cases import Case, Reason, Report
+from accounts.models.decisions import Decision, NeverChanges
 from accounts.models.invitations import Invitation
-from accounts.models.moderation import Case, Decision, NeverChanges, Reason, Report, Sanction
 from accounts.models.notifications import Notification
 from accounts.models.people import (
     ADMINISTRATORS,
@@ -13,6 +14,7 @@ from accounts.models.people import (
     UserManager,
     validate_username,
 )
+from accounts.models.sanctions import Sanction
 from accounts.models.tokens import ApiToken
 from accounts.models.work import OutboxEntry, SweepFailure
 

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from accounts.errors import NoSuchTarget, TooManyReports
 from accounts.models import Case, Reason, Report, User
-from accounts.models.moderation import MAX_TEXT, MAX_TITLE
+from accounts.models.cases import MAX_TEXT, MAX_TITLE
 from accounts.moderation.registry import Kind, kind_named
 
 logger = logging.getLogger(__name__)

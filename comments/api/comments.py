@@ -13,7 +13,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.authentication import person_of
-from comments import moderation, services
+from comments import decisions, services
 from comments.api.base import BAD_TEXT, MAY_NOT_POST, TAKEN_AWAY_BEFORE, TargetView, found_target
 from comments.errors import CommentsClosed, MayNotSpeak, NoSuchParent, NotAllowed, OnlyRoots, TooManyLinks
 from comments.models import MAX_COMMENT, Comment, CommentQuerySet
@@ -219,7 +219,7 @@ class CommentView(OneCommentView):
     @extend_schema(responses={204: None, **TAKEN_AWAY_BEFORE})
     def delete(self, request: Request, id: str) -> Response:  # noqa: A002
         """Delete your own comment, or any comment that you may moderate."""
-        moderation.take_away(self.comment(), person_of(request))
+        decisions.take_away(self.comment(), person_of(request))
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 

@@ -17,7 +17,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.authentication import person_of
-from comments import danmaku, moderation
+from comments import danmaku, decisions
 from comments.api.base import BAD_TEXT, MAY_NOT_POST, TAKEN_AWAY_BEFORE, TargetView, found_target
 from comments.errors import BadColor, DanmakuClosed, NoLinks, PastTheEnd
 from comments.models import MAX_DANMAKU, Danmaku
@@ -182,5 +182,5 @@ class OneDanmakuView(APIView):
         if row is None:
             raise NotFound
         row.target = target
-        moderation.take_away(row, person_of(request))
+        decisions.take_away(row, person_of(request))
         return Response(status=status.HTTP_204_NO_CONTENT)

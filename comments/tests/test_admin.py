@@ -10,7 +10,7 @@ from django.urls import reverse
 
 from accounts.models import Decision, User
 from accounts.moderation import open_case
-from comments import moderation
+from comments import decisions
 from comments.models import Comment, Danmaku
 from comments.tests.factories import CommentFactory, DanmakuFactory
 from videos.models import Video
@@ -91,7 +91,7 @@ def test_desk_says_if_the_author_deleted_the_text(
 ) -> None:
     by_author, by_creator = make(target=video, text="first <b>"), make(target=video)
     for said, who in ((by_author, by_author.author), (by_creator, creator)):
-        moderation.take_away(said, who)
+        decisions.take_away(said, who)
 
     pages = []
     for said in (by_author, by_creator):

@@ -12,7 +12,7 @@ from django.contrib.auth.models import AnonymousUser
 from accounts.models import Decision, User
 from accounts.moderation import decide_about
 from accounts.tests.factories import UserFactory
-from comments import danmaku, moderation, services, spam
+from comments import danmaku, decisions, reportable, services, spam
 from comments.models import MAX_COMMENT, Comment
 from comments.tests.conftest import long_ago
 from comments.tests.factories import CommentFactory, DanmakuFactory
@@ -288,10 +288,10 @@ def test_moderator_s_deletion_is_a_decision_that_can_be_undone(
 ) -> None:
     said = factory(target=video, author=alice, text="rude")
 
-    moderation.take_away(said, moderator)
+    decisions.take_away(said, moderator)
     said.refresh_from_db()
     deleted = said.deleted_at
-    moderation.put_back(said, moderator)
+    decisions.put_back(said, moderator)
     said.refresh_from_db()
 
     assert deleted
@@ -320,14 +320,14 @@ def test_people_can_report_only_texts_they_can_read(
     )
     hidden = CommentFactory(target=video, is_hidden=True)
 
-    assert moderation.find_comment(comment.public_id, alice) == comment
-    assert moderation.find_danmaku(flying.public_id, alice) == flying
-    assert moderation.find_comment(hidden.public_id, alice) is None
-    assert moderation.find_comment(hidden.public_id, moderator) == hidden
-    assert moderation.context_of(flying)["about_url"] == f"/watch/{video.public_id}/?t=61"
+    assert reportable.find_comment(comment.public_id, alice) == comment
+    assert reportable.find_danmaku(flying.public_id, alice) == flying
+    assert reportable.find_comment(hidden.public_id, alice) is None
+    assert reportable.find_comment(hidden.public_id, moderator) == hidden
+    assert reportable.context_of(flying)["about_url"] == f"/watch/{video.public_id}/?t=61"
     Video.objects.update(visibility="private")
-    assert moderation.find_comment(comment.public_id, alice) is None
-    assert moderation.find_danmaku(flying.public_id, alice) is None
+    assert reportable.find_comment(comment.public_id, alice) is None
+    assert reportable.find_danmaku(flying.public_id, alice) is None
 
 
 def test_repeated_long_text_is_refused_everywhere_and_short_text_per_target(

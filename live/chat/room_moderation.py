@@ -19,7 +19,7 @@ from django.utils import timezone
 from accounts import moderation as decisions
 from accounts.errors import CannotTakeBack, InOtherHands, NotTheirs
 from accounts.models import Decision, User
-from accounts.models.moderation import MAX_TITLE
+from accounts.models.cases import MAX_TITLE
 from accounts.ranks import reaches
 from comments import authors, changes, danmaku
 from comments.changes import Change

@@ -11,8 +11,8 @@ from django.utils import timezone
 from accounts.tests.factories import UserFactory
 from comments.tests.test_changes import heard
 from live.models import Broadcast, ChatMessage
-from live.moderation import remove_message, restore_message
 from live.recording.replay_chat import MOST_LETTERS, chat_of
+from live.reportable import remove_message, restore_message
 from live.tests.factories import BroadcastFactory, ChatMessageFactory
 from videos.models import Video
 from videos.services import recordings

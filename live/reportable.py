@@ -1,16 +1,13 @@
-"""Moderation of broadcasts and chat messages, and the charts of both."""
+"""Chat messages, broadcasts and streams as content that people can report."""
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
-from accounts import charts, moderation, notifications
-from accounts.charts import Counts, per_day
-from accounts.errors import CannotTakeBack
+from accounts import moderation, notifications
 from accounts.models import Channel
 from live import broadcasting, services
 from live.chat import room_moderation as chat
@@ -137,17 +134,6 @@ def restore_stream(stream: Stream, _by: User) -> None:
     services.suspend_stream(stream, is_suspended=False)
 
 
-def allow_live(stream: Stream, *, by: User) -> None:
-    """Undo the decision that suspended ``stream``; a suspension without one is lifted.
-
-    Raises a Refusal.
-    """
-    try:
-        moderation.put_back("stream", stream.username, by=by)
-    except CannotTakeBack:
-        services.suspend_stream(stream, is_suspended=False)
-
-
 def register_stream() -> None:
     """Register streams: hiding one forbids going live, and ends its broadcast."""
     notifications.word_decisions(
@@ -170,36 +156,5 @@ def register_stream() -> None:
             url=lambda stream: stream.get_absolute_url(),
             hide=suspend_stream,
             restore=restore_stream,
-        )
-    )
-
-
-def _broadcasts(since: datetime) -> dict[str, Counts]:
-    return {"broadcasts": per_day(Broadcast.objects, "started_at", since)}
-
-
-def _messages(since: datetime) -> dict[str, Counts]:
-    return {"messages": per_day(ChatMessage.objects, "sent_at", since)}
-
-
-def register_charts() -> None:
-    charts.register(
-        charts.Chart(
-            name="live",
-            title=_("Live"),
-            question=_("Broadcasts per day"),
-            lines={"broadcasts": _("Broadcasts")},
-            permission="live.view_broadcast",
-            count=_broadcasts,
-        )
-    )
-    charts.register(
-        charts.Chart(
-            name="chat",
-            title=_("Chat"),
-            question=_("Chat messages per day"),
-            lines={"messages": _("Messages")},
-            permission="live.view_chatmessage",
-            count=_messages,
         )
     )

@@ -1,15 +1,12 @@
-"""Reports, cases, decisions and sanctions.
+"""Cases and reports.
 
 A *case* is everything reported about one target; its row is its place in the desk's
-queue and its lock.  A *decision* is one line of the audit trail and never changes:
-undoing one adds another line.  A *sanction* is a limit that a decision puts on a
-person, for some time or for good.
+queue and its lock.
 """
 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, NoReturn
 
 from django.db import models
 from django.db.models import F, Q
@@ -20,7 +17,6 @@ from accounts.models.people import User
 
 MAX_TITLE = 200
 MAX_TEXT = 5000
-MAX_NOTE = 500
 MAX_DETAIL = 1000
 
 
@@ -175,139 +171,3 @@ class Report(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_reason_display()}: {self.title}"
-
-
-class NeverChanges(TypeError):
-    """Error raised if a line of the audit trail is changed or deleted."""
-
-
-class DecisionQuerySet(models.QuerySet["Decision"]):
-    def standing(self) -> DecisionQuerySet:
-        """Return the decisions that are not undone."""
-        return self.filter(undone_by=None).exclude(action=Decision.Action.UNDO)
-
-    def update(self, **_fields: Any) -> NoReturn:
-        raise NeverChanges
-
-    def delete(self) -> NoReturn:
-        raise NeverChanges
-
-    def bulk_update(self, *_args: Any, **_kwargs: Any) -> NoReturn:
-        raise NeverChanges
-
-
-class Decision(models.Model):
-    """Line of the audit trail: moderator, action, content, person and reason.
-
-    Names stand beside the keys, so that a line reads the same after an account is deleted.
-    """
-
-    class Action(models.TextChoices):
-        LEAVE = "leave", _("No action")
-        HIDE = "hide", _("Hide")
-        REMOVE = "remove", _("Remove")
-        TIME_OUT = "time_out", _("Time out")
-        SUSPEND = "suspend", _("Suspend")
-        BAN = "ban", _("Ban")
-        UNDO = "undo", _("Undo")
-
-    case = models.ForeignKey(
-        Case, models.PROTECT, null=True, related_name="decisions", verbose_name=_("case")
-    )
-    action = models.CharField(_("decision"), max_length=8, choices=Action.choices)
-    reason = models.CharField(_("reason"), max_length=16, choices=Reason.choices, blank=True)
-    note = models.CharField(_("note"), max_length=MAX_NOTE, blank=True)
-    until = models.DateTimeField(_("until"), null=True)
-    moderator = models.ForeignKey(
-        User, models.SET_NULL, null=True, related_name="decisions", verbose_name=_("moderator")
-    )
-    moderator_name = models.CharField(max_length=30)
-    person = models.ForeignKey(
-        User, models.SET_NULL, null=True, related_name="decisions_about", verbose_name=_("person")
-    )
-    person_name = models.CharField(max_length=30, blank=True)
-    # Owner of the chat to which a time-out or ban is limited; empty for the whole site.
-    room = models.CharField(_("chat of"), max_length=30, blank=True)
-    title = models.CharField(_("about"), max_length=MAX_TITLE, blank=True)
-    content_before = models.CharField(
-        _("previous content state"), max_length=8, choices=Case.Content.choices, blank=True
-    )
-    content_after = models.CharField(_("content"), max_length=8, choices=Case.Content.choices, blank=True)
-    report_count = models.PositiveIntegerField(_("reports"), default=0)
-    undoes = models.OneToOneField(
-        "self", models.PROTECT, null=True, related_name="undone_by", verbose_name=_("undoes")
-    )
-    created_at = models.DateTimeField(_("decided"), default=timezone.now)
-
-    objects = DecisionQuerySet.as_manager()
-
-    class Meta:
-        verbose_name = _("decision")
-        verbose_name_plural = _("decisions")
-        ordering = ["-created_at", "-pk"]
-        indexes = [
-            models.Index(fields=["person", "-created_at"], name="decision_about"),
-            models.Index(fields=["created_at"], name="decision_created"),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.get_action_display()}: {self.subject}"
-
-    def save(self, *args: Any, **kwargs: Any) -> None:
-        if not self._state.adding:
-            raise NeverChanges
-        super().save(*args, **kwargs)
-
-    def delete(self, *_args: Any, **_kwargs: Any) -> NoReturn:
-        raise NeverChanges
-
-    @property
-    def subject(self) -> str:
-        """Return the content's title, or else the person and the chat's owner."""
-        return self.title or " · ".join(filter(None, [self.person_name, self.room and f"@{self.room}"]))
-
-    @property
-    def changes_content(self) -> bool:
-        return self.content_before != self.content_after
-
-
-class SanctionQuerySet(models.QuerySet["Sanction"]):
-    def in_force(self, now: datetime | None = None) -> SanctionQuerySet:
-        return self.filter(Q(until=None) | Q(until__gt=now or timezone.now()), ended_at=None)
-
-    def lapsed(self, now: datetime | None = None) -> SanctionQuerySet:
-        """Return the sanctions that are past their end but not yet marked as ended."""
-        return self.filter(until__lte=now or timezone.now(), ended_at=None)
-
-    def that_lock_out(self) -> SanctionQuerySet:
-        return self.filter(kind__in=[Sanction.Kind.SUSPENSION, Sanction.Kind.BAN])
-
-
-class Sanction(models.Model):
-    """Limit on a person, and its end (``until`` empty: for good)."""
-
-    class Kind(models.TextChoices):
-        TIME_OUT = "time_out", _("Cannot post or upload")
-        SUSPENSION = "suspension", _("Cannot sign in")
-        BAN = "ban", _("Permanently banned")
-
-    person = models.ForeignKey(User, models.CASCADE, related_name="sanctions", verbose_name=_("person"))
-    kind = models.CharField(_("kind"), max_length=10, choices=Kind.choices)
-    decision = models.OneToOneField(Decision, models.PROTECT, related_name="sanction")
-    until = models.DateTimeField(_("until"), null=True)
-    created_at = models.DateTimeField(_("since"), default=timezone.now)
-    ended_at = models.DateTimeField(_("ended"), null=True)
-
-    objects = SanctionQuerySet.as_manager()
-
-    class Meta:
-        verbose_name = _("sanction")
-        verbose_name_plural = _("sanctions")
-        ordering = ["-created_at", "-pk"]
-        indexes = [
-            models.Index(fields=["person", "until"], condition=Q(ended_at=None), name="sanction_in_force"),
-            models.Index(fields=["until"], condition=Q(ended_at=None), name="sanction_lapsing"),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.person}: {self.get_kind_display()}"

@@ -1,4 +1,4 @@
-"""Channels as a kind of content that people can report."""
+"""Channels as content that people can report."""
 
 from __future__ import annotations
 

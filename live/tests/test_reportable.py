@@ -21,7 +21,7 @@ from accounts.tests.factories import UserFactory
 from live.chat import log, stored
 from live.edge import control
 from live.models import Broadcast, ChatMessage
-from live.moderation import allow_live
+from live.services import allow_live
 from live.tests.factories import BroadcastFactory, ChatMessageFactory, StreamFactory
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.redis]

@@ -1,16 +1,14 @@
-"""Moderation of videos: find, show at the desk, hide, remove, restore; and the charts of videos."""
+"""Videos as content that people can report: find, show at the desk, hide, remove, restore."""
 
 from __future__ import annotations
 
-from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from django.utils.translation import gettext_lazy as _
 
-from accounts import charts, moderation
-from accounts.charts import Counts, per_day
-from videos.models import Job, Video
+from accounts import moderation
+from videos.models import Video
 from videos.services.watching import playback
 
 if TYPE_CHECKING:
@@ -56,38 +54,5 @@ def register_video() -> None:
             remove=partial(withhold, state=Video.Withheld.REMOVED),
             restore=partial(withhold, state=""),
             context=context_of,
-        )
-    )
-
-
-def _uploads(since: datetime) -> dict[str, Counts]:
-    return {"uploads": per_day(Video.objects, "created_at", since)}
-
-
-def _encodes(since: datetime) -> dict[str, Counts]:
-    """Count jobs by the day of their last claim, which is indexed; a claimed job ends within hours."""
-    done, failed = (Job.objects.filter(status=status) for status in (Job.Status.DONE, Job.Status.FAILED))
-    return {"done": per_day(done, "claimed_at", since), "failed": per_day(failed, "claimed_at", since)}
-
-
-def register_charts() -> None:
-    charts.register(
-        charts.Chart(
-            name="uploads",
-            title=_("Uploads"),
-            question=_("Uploads per day"),
-            lines={"uploads": _("Videos")},
-            permission="videos.view_video",
-            count=_uploads,
-        )
-    )
-    charts.register(
-        charts.Chart(
-            name="encodes",
-            title=_("Encodes"),
-            question=_("Jobs per day"),
-            lines={"done": _("Jobs done"), "failed": _("Jobs failed")},
-            permission="videos.change_video",
-            count=_encodes,
         )
     )

@@ -1,0 +1,46 @@
+"""Charts of broadcasts and chats for the admin's first page."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from django.utils.translation import gettext_lazy as _
+
+from accounts import charts
+from accounts.charts import Counts, per_day
+from live.models import Broadcast, ChatMessage
+
+if TYPE_CHECKING:
+    pass
+
+
+def _broadcasts(since: datetime) -> dict[str, Counts]:
+    return {"broadcasts": per_day(Broadcast.objects, "started_at", since)}
+
+
+def _messages(since: datetime) -> dict[str, Counts]:
+    return {"messages": per_day(ChatMessage.objects, "sent_at", since)}
+
+
+def register_charts() -> None:
+    charts.register(
+        charts.Chart(
+            name="live",
+            title=_("Live"),
+            question=_("Broadcasts per day"),
+            lines={"broadcasts": _("Broadcasts")},
+            permission="live.view_broadcast",
+            count=_broadcasts,
+        )
+    )
+    charts.register(
+        charts.Chart(
+            name="chat",
+            title=_("Chat"),
+            question=_("Chat messages per day"),
+            lines={"messages": _("Messages")},
+            permission="live.view_chatmessage",
+            count=_messages,
+        )
+    )
