@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
-from comments import changes, danmaku
+from comments import changes
 from comments.changes import Change, TextKind
+from comments.danmaku import buckets
 from comments.models import Comment, Danmaku
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def switch_comments(author: User) -> None:
 def switch_danmaku(author: User) -> None:
     said = Danmaku.objects.filter(author=author, deleted_at=None, is_hidden=False)
     for target, ids in _by_target(said).items():
-        danmaku.forget(target)
+        buckets.forget(target)
         changes.tell_on_commit(target, TextKind.DANMAKU, ids, change_for(author))
 
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from accounts import moderation
 from accounts.models import Decision
-from comments import danmaku, services
+from comments import services
+from comments.danmaku import writing
 from comments.errors import NotAllowed
 from comments.models import Comment, Danmaku
 
@@ -31,7 +32,7 @@ def take_away(said: Comment | Danmaku, by: User) -> None:
         if isinstance(said, Comment):
             services.delete(comment=said, by=by)
         else:
-            danmaku.delete(danmaku=said, by=by)
+            writing.delete(danmaku=said, by=by)
     elif said.deleted_at is not None:
         return
     elif target.channel.is_owned_by(by):

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from accounts import moderation
 from accounts.models import User
-from comments import danmaku, services
+from comments import services
+from comments.danmaku import writing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -88,7 +89,7 @@ def talk(target: Target, title: str, people: Mapping[str, User]) -> None:
     for said in TALK.get(title, ()):
         author = people[said.author]
         if said.offset_ms is not None:
-            danmaku.post(
+            writing.post(
                 target=target, author=author, offset_ms=said.offset_ms, text=said.text, color=said.color
             )
             continue

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 from django.utils.translation import gettext_lazy as _
 
 from accounts import moderation
-from comments import authors, danmaku, services
+from comments import authors, services
+from comments.danmaku import writing
 from comments.models import Comment, Danmaku
 
 if TYPE_CHECKING:
@@ -76,9 +77,9 @@ def register_danmaku() -> None:
             title=lambda flying: flying.text[:80],
             text=lambda flying: flying.text,
             url=lambda flying: flying.get_absolute_url(),
-            hide=lambda flying, by: danmaku.hide(danmaku=flying, by=by),
-            remove=lambda flying, by: danmaku.delete(danmaku=flying, by=by),
-            restore=lambda flying, by: danmaku.restore(danmaku=flying, by=by),
+            hide=lambda flying, by: writing.hide(danmaku=flying, by=by),
+            remove=lambda flying, by: writing.delete(danmaku=flying, by=by),
+            restore=lambda flying, by: writing.restore(danmaku=flying, by=by),
             at=moment_of,
             context=context_of,
             author_switched=authors.switch_danmaku,

@@ -15,7 +15,7 @@ from django.utils import timezone
 from accounts import moderation, sign_up
 from accounts.errors import EmailNotConfirmed
 from accounts.models import User
-from comments import changes, counters, spam
+from comments import changes
 from comments.changes import Change
 from comments.errors import (
     CommentsClosed,
@@ -29,6 +29,7 @@ from comments.errors import (
 )
 from comments.models import MAX_COMMENT, Comment, CommentLike, about
 from comments.ranking import score
+from comments.spam import facts, rules
 from comments.telling import tell_of
 from comments.text import Unshowable, clean, link_count, mentioned
 
@@ -51,8 +52,8 @@ def post(*, target: Target, author: User, text: str, parent: Comment | None = No
     root = _root_for(parent, target) if parent else None
     words = cleaned(text, MAX_COMMENT)
     is_trusted = target.can_moderate(author)
-    verdict = spam.judge_comment(_facts(target, author, words, is_trusted=is_trusted))
-    is_held = verdict is spam.SpamVerdict.HOLD or (target.comments_held and not is_trusted)
+    verdict = rules.judge_comment(facts.of_comment(target, author, words, is_trusted=is_trusted))
+    is_held = verdict is rules.SpamVerdict.HOLD or (target.comments_held and not is_trusted)
     with transaction.atomic():
         comment = Comment.objects.create(
             **about(target),
@@ -76,18 +77,6 @@ def _root_for(parent: Comment, target: Target) -> Comment:
     if not is_here or not Comment.objects.spoken().filter(pk=parent.pk).exists():
         raise NoSuchParent
     return parent.root
-
-
-def _facts(target: Target, author: User, words: str, *, is_trusted: bool) -> spam.Facts:
-    return spam.Facts(
-        links=link_count(words),
-        account_age=timezone.now() - author.date_joined,
-        is_trusted=is_trusted,
-        recent=counters.recent("comment", author),
-        is_repeated=not is_trusted
-        and counters.is_repeated("comment", author, target, words, counters.REPEATED_COMMENT_S),
-        others=counters.others(author, words),
-    )
 
 
 def cleaned(text: str, most: int, clean: Callable[[str], str] = clean) -> str:
@@ -128,8 +117,8 @@ def edit(*, comment: Comment, by: User, text: str) -> Comment:
         return comment
     is_trusted = target.can_moderate(by)
     age = timezone.now() - by.date_joined
-    verdict = spam.judge_links(spam.Facts(link_count(words), age, is_trusted=is_trusted))
-    is_doubtful = verdict is spam.SpamVerdict.HOLD or (target.comments_held and not is_trusted)
+    verdict = rules.judge_links(rules.Facts(link_count(words), age, is_trusted=is_trusted))
+    is_doubtful = verdict is rules.SpamVerdict.HOLD or (target.comments_held and not is_trusted)
     comment.text, comment.mentions = words, existing_names(words)
     comment.edited_at = timezone.now()
     comment.is_held = comment.is_held or is_doubtful

@@ -17,8 +17,9 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.authentication import person_of
-from comments import danmaku, decisions
+from comments import decisions
 from comments.api.base import BAD_TEXT, MAY_NOT_POST, TAKEN_AWAY_BEFORE, TargetView, found_target
+from comments.danmaku import buckets, writing
 from comments.errors import BadColor, DanmakuClosed, NoLinks, PastTheEnd
 from comments.models import MAX_DANMAKU, Danmaku
 from comments.throttling import DanmakuThrottle, ReaderThrottle
@@ -50,7 +51,7 @@ class DanmakuPageSerializer(serializers.Serializer[Any]):
 
 
 class DanmakuPostSerializer(serializers.Serializer[Any]):
-    offset_ms = serializers.IntegerField(min_value=0, max_value=danmaku.LATEST_OFFSET_MS)
+    offset_ms = serializers.IntegerField(min_value=0, max_value=writing.LATEST_OFFSET_MS)
     text = serializers.CharField(
         max_length=4 * MAX_DANMAKU, allow_blank=True, help_text=f"{MAX_DANMAKU} characters at most"
     )
@@ -61,7 +62,7 @@ class DanmakuPostSerializer(serializers.Serializer[Any]):
 class WindowSerializer(serializers.Serializer[Any]):
     """Window in seconds; without an end it is as long as one response allows."""
 
-    from_s = serializers.FloatField(min_value=0, max_value=danmaku.LATEST_OFFSET_MS / 1000, default=0)
+    from_s = serializers.FloatField(min_value=0, max_value=writing.LATEST_OFFSET_MS / 1000, default=0)
     to_s = serializers.FloatField(min_value=0, required=False)
 
 
@@ -121,10 +122,10 @@ class DanmakuView(TargetView):
         asked = WindowSerializer(data=request.query_params)
         asked.is_valid(raise_exception=True)
         from_ms = round(asked.validated_data["from_s"] * 1000)
-        most_ms = from_ms + danmaku.MAX_WINDOW_S * 1000
+        most_ms = from_ms + buckets.MAX_WINDOW_S * 1000
         to_ms = min(most_ms, round(min(asked.validated_data.get("to_s", 1e9), 1e9) * 1000))
         page = {
-            "results": danmaku.between(target, from_ms, to_ms),
+            "results": buckets.between(target, from_ms, to_ms),
             "next": self._next(request, target, from_ms, to_ms),
             "previous": None,
         }
@@ -155,7 +156,7 @@ class DanmakuView(TargetView):
         target, person = self.target(), person_of(request)
         asked = DanmakuPostSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
-        posted = danmaku.post(
+        posted = writing.post(
             target=target, author=person, length_ms=self.length_ms(target), **asked.validated_data
         )
         flying = {

@@ -8,7 +8,8 @@ from django import template
 from django.template import Context
 from django.utils.safestring import SafeString, mark_safe
 
-from comments.danmaku import BUCKET_S, is_open
+from comments.danmaku.buckets import BUCKET_S
+from comments.danmaku.writing import is_open
 from comments.models import MAX_DANMAKU, Comment, Danmaku
 from comments.targets import Target
 from comments.text import to_html

@@ -11,8 +11,9 @@ from rest_framework.test import APIClient
 from accounts.models import Decision, Report, User
 from accounts.moderation import report, undo
 from accounts.tests.factories import UserFactory
-from comments import services, spam
+from comments import services
 from comments.models import Comment
+from comments.spam import rules
 from comments.tests.factories import CommentFactory, DanmakuFactory
 from videos.models import Video
 from videos.services import edit_video
@@ -211,14 +212,14 @@ def test_surrogate_is_refused(api: APIClient, video: Video) -> None:
 
 
 def test_closed_comments_and_exceeded_rate_have_their_codes(api: APIClient, video: Video) -> None:
-    for number in range(spam.COMMENTS_A_WINDOW):
+    for number in range(rules.COMMENTS_A_WINDOW):
         api.post(comments_of(video), {"text": f"number {number}"})
     hasty = api.post(comments_of(video), {"text": "one more"})
     edit_video(video, comments_mode="closed")
     closed = api.post(comments_of(video), {"text": "hm"})
 
     assert code(hasty) == (429, "too_fast")
-    assert hasty["Retry-After"] == str(spam.WINDOW_S)
+    assert hasty["Retry-After"] == str(rules.WINDOW_S)
     assert code(closed) == (403, "comments_closed")
 
 

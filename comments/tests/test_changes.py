@@ -14,8 +14,9 @@ from django.contrib.auth.models import AnonymousUser
 
 from accounts import moderation
 from accounts.models import Decision, User
-from comments import danmaku, services
+from comments import services
 from comments.consumers import ids_in
+from comments.danmaku import buckets, writing
 from comments.models import Comment, Danmaku
 from comments.tests.factories import CommentFactory, DanmakuFactory
 from videos.models import Video
@@ -73,9 +74,9 @@ async def test_danmaku_changes_are_announced_without_text(
     flying: Danmaku = await sync_to_async(DanmakuFactory)(target=video)
 
     told = [
-        *await heard(video, lambda: danmaku.delete(danmaku=flying, by=creator)),
-        *await heard(video, lambda: danmaku.restore(danmaku=flying, by=moderator)),
-        *await heard(video, lambda: danmaku.hide(danmaku=flying, by=moderator)),
+        *await heard(video, lambda: writing.delete(danmaku=flying, by=creator)),
+        *await heard(video, lambda: writing.restore(danmaku=flying, by=moderator)),
+        *await heard(video, lambda: writing.hide(danmaku=flying, by=moderator)),
     ]
 
     assert told == [
@@ -106,7 +107,7 @@ async def test_banned_author_s_texts_leave_open_pages_until_the_ban_is_undone(
         decisions.append(moderation.decide_about(alice, by=moderator, action="ban"))
 
     async def flies() -> set[str]:
-        found = await sync_to_async(danmaku.between)(video, 0, 30_000)
+        found = await sync_to_async(buckets.between)(video, 0, 30_000)
         return {one["id"] for one in found}
 
     told, seen = [], [await flies()]

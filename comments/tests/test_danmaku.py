@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from accounts.models import User
-from comments import danmaku
-from comments.danmaku import BUCKET_S, MOST_A_SECOND, Flying, thinned
+from comments.danmaku import buckets, writing
+from comments.danmaku.buckets import BUCKET_S, MOST_A_SECOND, Flying, thinned
 from comments.models import Danmaku
 from comments.tests.factories import DanmakuFactory
 from common.errors import Refusal
@@ -21,11 +21,11 @@ pytestmark = [pytest.mark.django_db, pytest.mark.redis]
 
 
 def post(video: Video, author: User, text: str = "哇", offset_ms: int = 1000, **more: Any) -> Danmaku:
-    return danmaku.post(target=video, author=author, offset_ms=offset_ms, text=text, **more)
+    return writing.post(target=video, author=author, offset_ms=offset_ms, text=text, **more)
 
 
 def texts(video: Video, from_s: float = 0, to_s: float = BUCKET_S) -> list[str]:
-    return [one["text"] for one in danmaku.between(video, int(from_s * 1000), int(to_s * 1000))]
+    return [one["text"] for one in buckets.between(video, int(from_s * 1000), int(to_s * 1000))]
 
 
 def code_of(act: Callable[[], Any]) -> str:
@@ -72,13 +72,13 @@ def test_deleted_or_hidden_danmaku_disappears_at_once_and_can_be_restored(
 ) -> None:
     mine, rude = post(video, alice, "mine"), post(video, alice, "rude")
     before = texts(video)
-    danmaku.delete(danmaku=mine, by=alice)
-    danmaku.hide(danmaku=rude, by=moderator)
+    writing.delete(danmaku=mine, by=alice)
+    writing.hide(danmaku=rude, by=moderator)
     gone = texts(video)
-    danmaku.restore(danmaku=rude, by=moderator)
+    writing.restore(danmaku=rude, by=moderator)
 
     assert (before, gone, texts(video)) == (["mine", "rude"], [], ["rude"])
-    assert code_of(lambda: danmaku.hide(danmaku=rude, by=creator)) == "permission_denied"
+    assert code_of(lambda: writing.hide(danmaku=rude, by=creator)) == "permission_denied"
 
 
 def test_crowded_second_keeps_the_newest_messages(video: Video, alice: User) -> None:
@@ -104,9 +104,9 @@ def test_buckets_are_read_with_one_query_then_from_the_cache(
         DanmakuFactory(target=video, author=alice, offset_ms=number * 40_000)
 
     with django_assert_num_queries(1):
-        danmaku.between(video, 0, 120_000)
+        buckets.between(video, 0, 120_000)
     with django_assert_num_queries(0):
-        danmaku.between(video, 30_000, 60_000)
+        buckets.between(video, 30_000, 60_000)
 
 
 def test_new_message_is_read_at_once_despite_the_cache(video: Video, alice: User) -> None:
@@ -125,9 +125,9 @@ def chat() -> Iterator[list[Flying]]:
     def provider(target: Any, from_ms: int, to_ms: int) -> Iterable[Flying]:
         return [one for one in said if from_ms <= one.offset_ms < to_ms]
 
-    danmaku.register(provider)
+    buckets.register(provider)
     yield said
-    danmaku._providers.remove(provider)
+    buckets._providers.remove(provider)
 
 
 def test_provider_s_messages_are_merged_by_moment(video: Video, alice: User, chat: list[Flying]) -> None:
@@ -135,7 +135,7 @@ def test_provider_s_messages_are_merged_by_moment(video: Video, alice: User, cha
     chat.append(Flying("m1", 1500, "chat", "scroll", "#ffffff", datetime(2026, 1, 1, tzinfo=UTC)))
     both = texts(video)
     chat.clear()
-    danmaku.forget(video)
+    buckets.forget(video)
 
     assert both == ["chat", "danmaku"]
     assert texts(video) == ["danmaku"]

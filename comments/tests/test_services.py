@@ -12,8 +12,10 @@ from django.contrib.auth.models import AnonymousUser
 from accounts.models import Decision, User
 from accounts.moderation import decide_about
 from accounts.tests.factories import UserFactory
-from comments import danmaku, decisions, reportable, services, spam
+from comments import decisions, reportable, services
+from comments.danmaku import writing
 from comments.models import MAX_COMMENT, Comment
+from comments.spam import rules
 from comments.tests.conftest import long_ago
 from comments.tests.factories import CommentFactory, DanmakuFactory
 from common.errors import Refusal
@@ -279,7 +281,7 @@ def test_timed_out_person_cannot_post_or_edit(video: Video, alice: User, moderat
 
     assert code_of(services.post, target=video, author=alice, text="hm") == "may_not_speak"
     assert code_of(services.edit, comment=said, by=alice, text="hm") == "may_not_speak"
-    assert code_of(danmaku.post, target=video, author=alice, text="hm", offset_ms=0) == "may_not_speak"
+    assert code_of(writing.post, target=video, author=alice, text="hm", offset_ms=0) == "may_not_speak"
 
 
 @pytest.mark.parametrize("factory", [CommentFactory, DanmakuFactory])
@@ -346,7 +348,7 @@ def test_repeated_long_text_is_refused_everywhere_and_short_text_per_target(
 
 
 def test_burst_is_refused_except_from_the_creator(video: Video, alice: User, creator: User) -> None:
-    for number in range(spam.COMMENTS_A_WINDOW):
+    for number in range(rules.COMMENTS_A_WINDOW):
         services.post(target=video, author=alice, text=f"number {number}")
         services.post(target=video, author=creator, text="thanks")
 
@@ -357,7 +359,7 @@ def test_burst_is_refused_except_from_the_creator(video: Video, alice: User, cre
 def test_without_rate_limits_nothing_is_counted(video: Video, alice: User, settings: Any) -> None:
     settings.RATE_LIMITS = False
 
-    for _ in range(spam.COMMENTS_A_WINDOW + 2):
+    for _ in range(rules.COMMENTS_A_WINDOW + 2):
         services.post(target=video, author=alice, text="again")
 
 
@@ -365,10 +367,10 @@ def test_same_text_by_many_accounts_is_held(video: Video) -> None:
     text = "The very same words from every one of these people"
     held = [
         services.post(target=video, author=UserFactory(**long_ago()), text=text).is_held
-        for _ in range(spam.CHORUS + 1)
+        for _ in range(rules.CHORUS + 1)
     ]
 
-    assert held == [False] * spam.CHORUS + [True]
+    assert held == [False] * rules.CHORUS + [True]
 
 
 def test_link_by_a_new_account_is_held_in_posts_and_edits(video: Video) -> None:

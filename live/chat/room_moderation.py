@@ -21,8 +21,9 @@ from accounts.errors import CannotTakeBack, InOtherHands, NotTheirs
 from accounts.models import Decision, User
 from accounts.models.cases import MAX_TITLE
 from accounts.ranks import reaches
-from comments import authors, changes, danmaku
+from comments import authors, changes
 from comments.changes import Change
+from comments.danmaku import buckets
 from live.chat import log, store
 from live.chat.errors import NoSuchMessage, NoSuchPerson, NotAllowedHere
 from live.chat.messages import (
@@ -159,7 +160,7 @@ def switch_author(author: User) -> None:
 def _refresh_replays(messages: QuerySet[ChatMessage], change: Change) -> None:
     """Refresh the danmaku of the replays that show ``messages``, also on pages that play one now."""
     for video in Video.objects.filter(broadcast__in=messages.values("broadcast")):
-        danmaku.forget(video)
+        buckets.forget(video)
         said = messages.filter(broadcast__recording=video).order_by("-seq")
         ids = list(said.values_list("public_id", flat=True)[: changes.MOST_AT_ONCE])
         changes.tell_on_commit(video, changes.TextKind.DANMAKU, ids, change)

@@ -12,8 +12,8 @@ from typing import Any
 
 from django.db.models.functions import Length
 
-from comments import danmaku
-from comments.danmaku import Flying
+from comments.danmaku import buckets
+from comments.danmaku.buckets import Flying
 from comments.text import link_count
 from live.models import ChatMessage
 from videos.models import Video
@@ -59,4 +59,4 @@ def _said_in(video: Video, stretch: Stretch, start_ms: float, end_ms: float) -> 
 
 
 def register() -> None:
-    danmaku.register(chat_of)
+    buckets.register(chat_of)

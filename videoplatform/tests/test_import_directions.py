@@ -41,8 +41,8 @@ LAYERS = {
     ],
     "comments": [
         "errors ranking targets text",
-        "models spam",
-        "changes counters telling thread",
+        "models",
+        "changes spam telling thread",
         "danmaku services",
         "authors",
         "decisions reportable",

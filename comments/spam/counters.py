@@ -1,4 +1,4 @@
-"""Counters of posts and repetitions in the cache, on which :mod:`comments.spam` decides.
+"""Counters of posts and repetitions in the cache, on which :mod:`comments.spam.rules` decides.
 
 Nothing is counted if rate limits are switched off.
 """
@@ -12,7 +12,7 @@ from django.conf import settings
 from django.core.cache import cache
 
 from comments.models import about
-from comments.spam import WINDOW_S
+from comments.spam.rules import WINDOW_S
 from comments.text import gist
 
 if TYPE_CHECKING:
