@@ -9,11 +9,12 @@ from collections.abc import Sequence
 
 from live.ingest.source import EncodePlan, Output
 from videos.transcoding import colour
-from videos.transcoding.sandbox import ENCODE_ADDRESS_SPACE_BYTES, clean_environment, sandboxed, scrub
+from videos.transcoding.processes import scrub, start_on_loop
+from videos.transcoding.sandbox import ENCODE_ADDRESS_SPACE_BYTES, ENCODE_FILE_BYTES, ProcessLimits
 from videos.transcoding.tools import ffmpeg_path
 
 # A broadcast has no maximum duration, so the limit on CPU time must never end it.
-_ENDLESS_CPU_S = 10**9
+_LIMITS = ProcessLimits(ENCODE_ADDRESS_SPACE_BYTES, cpu_s=10**9, file_bytes=ENCODE_FILE_BYTES)
 _KEPT_STDERR_BYTES = 8192
 _READ_BUFFER_BYTES = 256 * 1024
 _MAX_THREADS = 4
@@ -97,14 +98,7 @@ class Encoder:
         writing = [write for _, write in pairs]
         try:
             argv = encoder_args(plan, writing, preset=preset)
-            process = await asyncio.create_subprocess_exec(
-                *sandboxed(argv, address_space_bytes=ENCODE_ADDRESS_SPACE_BYTES, cpu_s=_ENDLESS_CPU_S),
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.DEVNULL,
-                stderr=asyncio.subprocess.PIPE,
-                pass_fds=writing,
-                env=clean_environment(),
-            )
+            process = await start_on_loop(argv, _LIMITS, stdout=asyncio.subprocess.DEVNULL, pass_fds=writing)
         except BaseException:
             for read, _ in pairs:
                 os.close(read)

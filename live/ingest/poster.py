@@ -11,8 +11,9 @@ from django.db import DatabaseError, connection
 from common import deletion, storage
 from live.models import Broadcast
 from live.recording.assembler import RecordedSegment
+from videos.transcoding.errors import LimitsExceeded
 from videos.transcoding.ffmpeg import POSTER_LONG_SIDE_PX
-from videos.transcoding.sandbox import PROBE_ADDRESS_SPACE_BYTES, clean_environment, sandboxed, scrub
+from videos.transcoding.processes import run_piped
 from videos.transcoding.tools import ffmpeg_path
 
 logger = logging.getLogger(__name__)
@@ -41,28 +42,14 @@ def poster_args() -> list[str]:
 
 async def draw(segment: bytes) -> bytes | None:
     """Return the first frame of an init segment and its media as JPEG; None if that fails."""
-    process = await asyncio.create_subprocess_exec(
-        *sandboxed(poster_args(), address_space_bytes=PROBE_ADDRESS_SPACE_BYTES, cpu_s=TIMEOUT_S),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        env=clean_environment(),
-    )
     try:
-        async with asyncio.timeout(TIMEOUT_S):
-            picture, complaints = await process.communicate(segment)
-    except TimeoutError:
-        logger.warning("Poster took too long")
+        done = await run_piped(poster_args(), segment, timeout_s=TIMEOUT_S, max_stdout_bytes=MAX_POSTER_BYTES)
+    except LimitsExceeded as error:
+        logger.warning("Poster not made", extra={"reason": str(error)})
         return None
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-    if not picture or len(picture) > MAX_POSTER_BYTES:
-        said = scrub(complaints.decode("utf-8", "replace"))[:MAX_COMPLAINT_CHARS]
-        logger.warning("Poster not made", extra={"reason": said})
-        return None
-    return picture
+    if not done.stdout:
+        logger.warning("Poster not made", extra={"reason": done.stderr[:MAX_COMPLAINT_CHARS]})
+    return done.stdout or None
 
 
 class PosterMaker:

@@ -226,6 +226,24 @@ def test_ingest_and_recording_are_known_from_above_only() -> None:
     assert offenders == []
 
 
+def test_processes_of_videos_and_live_are_started_in_one_module() -> None:
+    ways = {
+        *(f"subprocess.{name}" for name in ("Popen", "run", "call", "check_call", "check_output")),
+        *(f"asyncio.{name}" for name in ("create_subprocess_exec", "create_subprocess_shell")),
+    }
+
+    found = {
+        name
+        for name in modules()
+        if name.startswith(("videos.", "live."))
+        for node in ast.walk(tree_of(name))
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in ways
+    }
+
+    # The second is a person's own encoder, which no upload or broadcast reaches.
+    assert found == {"videos.transcoding.processes", "live.management.commands.publish_test"}
+
+
 def test_site_imports_no_test_tool() -> None:
     tools = {"videoplatform.testing", "pytest", "playwright", "hypothesis", "factory", "schemathesis"}
 

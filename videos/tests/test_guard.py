@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from videos.transcoding import guard
-from videos.transcoding.sandbox import clean_environment, run_short, sandboxed
+from videos.transcoding.processes import run_short
+from videos.transcoding.sandbox import ProcessLimits, clean_environment, probing, sandboxed
 
 needs_landlock = pytest.mark.skipif(bool(guard.missing()), reason="this kernel lacks a part of the guard")
 
@@ -108,9 +109,8 @@ def test_file_larger_than_the_bound_ends_the_program(tmp_path: Path) -> None:
         "import signal; signal.signal(signal.SIGXFSZ, signal.SIG_DFL);"
         f" open({str(path)!r}, 'wb').write(bytes(1001))"
     )
-    argv = sandboxed(
-        [sys.executable, "-c", code], address_space_bytes=2**32, cpu_s=30, writes=[tmp_path], file_bytes=1000
-    )
+    limits = ProcessLimits(address_space_bytes=2**32, cpu_s=30, file_bytes=1000)
+    argv = sandboxed([sys.executable, "-c", code], limits, writes=[tmp_path])
 
     finished = subprocess.run(argv, env=clean_environment(), check=False)
 
@@ -120,7 +120,7 @@ def test_file_larger_than_the_bound_ends_the_program(tmp_path: Path) -> None:
 
 def test_guard_of_an_ended_parent_starts_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.getpid", lambda: 1)
-    argv = sandboxed(["echo", "started"], address_space_bytes=2**32, cpu_s=30)
+    argv = sandboxed(["echo", "started"], probing(30))
 
     finished = subprocess.run(argv, capture_output=True, text=True, check=False)
 

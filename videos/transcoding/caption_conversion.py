@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from . import captions
-from .sandbox import run_short
+from .processes import run_short
 
 # Concurrent conversions of one web process, and the longest wait of a request.
 CONVERSIONS_AT_ONCE: Final = 2

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .inputs import probe_input_args
-from .sandbox import run_short
+from .processes import run_short
 from .tools import ffprobe_path
 
 # Two fields of one frame may be two packets, and some codecs hide their first ones.

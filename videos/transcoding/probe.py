@@ -22,8 +22,8 @@ from .inputs import input_args, probe_input_args
 from .leftovers import LeftOut, left_out_of, missing_end
 from .limits import DEFAULT_LIMITS, SourceLimits
 from .packets import StreamPackets, measure
+from .processes import STORAGE_TROUBLE, Finished, open_process, run_short
 from .restarts import Restarts
-from .sandbox import STORAGE_TROUBLE, Finished, open_process, run_short
 from .sniff import sniff
 from .source import DISCONTINUOUS, SourceInfo
 from .streams import Chosen, Timing, choose_streams, describe, number, rows

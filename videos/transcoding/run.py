@@ -16,15 +16,8 @@ from pathlib import Path
 
 from .errors import DecodeFailed, EncodeFailed, FFmpegFailed, HostTrouble, StorageFailed
 from .mp4 import box_kinds
-from .sandbox import (
-    DISK_TROUBLE,
-    ENCODE_ADDRESS_SPACE_BYTES,
-    STORAGE_TROUBLE,
-    clean_environment,
-    run_short,
-    sandboxed,
-    scrub,
-)
+from .processes import DISK_TROUBLE, STORAGE_TROUBLE, last_lines, run_short, scrub, start
+from .sandbox import encoding
 
 INIT_SEGMENT = "init.mp4"
 """Name of the init segment in each output directory."""
@@ -208,18 +201,7 @@ class _Encoder:
         self, argv: Sequence[str], workdir: Path, outputs: Sequence[Path], timeout_s: float, stall_s: float
     ) -> None:
         self._timeout_s, self._stall_s = timeout_s, stall_s
-        # Encoding uses all cores at once; the clock on the wall is the real limit.
-        cpu_s = int(timeout_s * (os.cpu_count() or 1)) + 1
-        self._popen = subprocess.Popen(
-            sandboxed(
-                argv, address_space_bytes=ENCODE_ADDRESS_SPACE_BYTES, cpu_s=cpu_s, writes=[workdir, *outputs]
-            ),
-            cwd=workdir,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env=clean_environment(),
-        )
+        self._popen = start(argv, encoding(timeout_s), writes=[workdir, *outputs], cwd=workdir)
         self._progress = _Progress()
         self._complaints = b""
         self._elapsed_s = self._standing_s = 0.0
@@ -275,7 +257,7 @@ class _Encoder:
                 raise StorageFailed(complaints[-500:])
             if DISK_TROUBLE.search(complaints):
                 raise HostTrouble(complaints[-500:])
-            tail = "\n".join(complaints.splitlines()[-12:])
+            tail = last_lines(self._complaints)
             if self._popen.returncode == _TOO_MUCH_DAMAGE:
                 # Another try would not decode it either.
                 raise DecodeFailed(f"most of it does not decode: {tail}")
