@@ -56,7 +56,8 @@ def _found(rows: QuerySet[Any], path: list[str], word: str) -> list[Any]:
         keys = _found(related._default_manager.all(), further, word)
         # By key, or PostgreSQL reads a table from its end until a page is full.
         return _newest(rows.filter(**{f"{name}__in": keys})) if keys else []
-    if not trigrams.is_indexed(model, name) and _is_unique_text(model, name):
+    field = model._meta.get_field(name)
+    if not trigrams.is_indexed(model, name) and isinstance(field, CharField) and field.unique:
         return _newest(rows.filter(**{name: word}))
     found = rows.filter(**{f"{name}__icontains": word})
     if not trigrams.is_indexed(model, name) and isinstance(model._meta.pk, AutoField):
@@ -67,11 +68,6 @@ def _found(rows: QuerySet[Any], path: list[str], word: str) -> list[Any]:
 
 def _newest(rows: QuerySet[Any]) -> list[Any]:
     return list(rows.order_by("-pk").values_list("pk", flat=True)[:MOST_FOUND])
-
-
-def _is_unique_text(model: type[Model], name: str) -> bool:
-    field = model._meta.get_field(name)
-    return isinstance(field, CharField) and field.unique
 
 
 def register() -> None:

@@ -45,9 +45,7 @@ def _fresh_own_modules() -> dict[str, str]:
     }
 
 
-@lru_cache(maxsize=1)
-def _cached_own_modules() -> dict[str, str]:
-    return _fresh_own_modules()
+_cached_own_modules = cache(_fresh_own_modules)
 
 
 def preloads(entry: str) -> tuple[str, ...]:
@@ -75,9 +73,7 @@ def _fresh_preloads(entry: str) -> tuple[str, ...]:
     return tuple(found)
 
 
-@cache
-def _cached_preloads(entry: str) -> tuple[str, ...]:
-    return _fresh_preloads(entry)
+_cached_preloads = cache(_fresh_preloads)
 
 
 def import_map() -> str:
@@ -96,9 +92,7 @@ def _fresh_import_map() -> str:
     return json.dumps({"imports": urls}, separators=(",", ":")).replace("<", "\\u003c")
 
 
-@lru_cache(maxsize=1)
-def _cached_import_map() -> str:
-    return _fresh_import_map()
+_cached_import_map = cache(_fresh_import_map)
 
 
 @lru_cache(maxsize=1)

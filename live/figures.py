@@ -2,25 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 from django.utils.translation import gettext_lazy as _
 
 from accounts import charts
-from accounts.charts import Counts, per_day
+from accounts.charts import per_day
 from live.models import Broadcast, ChatMessage
 
 if TYPE_CHECKING:
     pass
-
-
-def _broadcasts(since: datetime) -> dict[str, Counts]:
-    return {"broadcasts": per_day(Broadcast.objects, "started_at", since)}
-
-
-def _messages(since: datetime) -> dict[str, Counts]:
-    return {"messages": per_day(ChatMessage.objects, "sent_at", since)}
 
 
 def register_charts() -> None:
@@ -31,7 +22,7 @@ def register_charts() -> None:
             question=_("Broadcasts per day"),
             lines={"broadcasts": _("Broadcasts")},
             permission="live.view_broadcast",
-            count=_broadcasts,
+            count=lambda since: {"broadcasts": per_day(Broadcast.objects, "started_at", since)},
         )
     )
     charts.register(
@@ -41,6 +32,6 @@ def register_charts() -> None:
             question=_("Chat messages per day"),
             lines={"messages": _("Messages")},
             permission="live.view_chatmessage",
-            count=_messages,
+            count=lambda since: {"messages": per_day(ChatMessage.objects, "sent_at", since)},
         )
     )

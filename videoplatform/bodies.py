@@ -27,7 +27,8 @@ class BoundedBodies:
         self.application = application
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        if _claimed(scope) > MAX_BODY_BYTES:
+        length = dict(scope["headers"]).get(b"content-length", b"0")
+        if length.isdigit() and int(length[:18]) > MAX_BODY_BYTES:
             await _refuse(scope, send)
             return
         received = 0
@@ -42,11 +43,6 @@ class BoundedBodies:
         await self.application(scope, bounded, send)
         if received > MAX_BODY_BYTES:
             await _refuse(scope, send)
-
-
-def _claimed(scope: Any) -> int:
-    length = dict(scope["headers"]).get(b"content-length", b"0")
-    return int(length[:18]) if length.isdigit() else 0
 
 
 async def _refuse(scope: Any, send: Any) -> None:

@@ -62,7 +62,11 @@ def search(request: HttpRequest) -> HttpResponse:
     try:
         with bounded():
             page = listing.page(Video.objects.listed().for_cards(), after)
-            channels = _channels_matching(listing.words) if listing.words and not after else []
+            channels: list[Channel] = []
+            if listing.words and not after:
+                found = Channel.objects.public().matching(listing.words).select_related("owner")
+                ranked = found.with_follower_count().order_by(F("follower_count").desc(), "pk")
+                channels = list(ranked[:CHANNELS_FOUND])
     except TooSlow as error:
         return error_page(
             request, status=503, heading=_("The request took too long"), sentence=error.sentence
@@ -83,11 +87,6 @@ def oembed(request: HttpRequest) -> HttpResponse:
     response: HttpResponse = QUOTED[match.url_name](request, **match.kwargs)
     response["Access-Control-Allow-Origin"] = "*"
     return response
-
-
-def _channels_matching(words: str) -> list[Channel]:
-    found = Channel.objects.public().matching(words).select_related("owner")
-    return list(found.with_follower_count().order_by(F("follower_count").desc(), "pk")[:CHANNELS_FOUND])
 
 
 @require_safe

@@ -143,7 +143,8 @@ class Hub:
                 state = await threads.reading.run(stored.find_room, name)
                 if state is None:
                     raise NoSuchRoom
-                return await self._enter(Room(state, self._on_gap, self._on_reload))
+                opened = Room(state, self._on_gap, lambda room: self._keep(self._reload_one(room)))
+                return await self._enter(opened)
         except (RedisError, OSError, DatabaseError, TimeoutError) as error:
             logger.warning("Chat room not opened", extra={"room": name, "error": repr(error)})
             raise HubUnavailable from error
@@ -318,9 +319,6 @@ class Hub:
         ):
             if is_teller and count != room.viewer_count:
                 await log.append(self.client, room.stream_id, {"type": "viewers", "count": count})
-
-    def _on_reload(self, room: Room) -> None:
-        self._keep(self._reload_one(room))
 
     async def _reload_one(self, room: Room) -> None:
         try:

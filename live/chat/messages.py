@@ -122,27 +122,6 @@ def _read_say(said: dict[str, Any]) -> Say:
     return Say(text, nonce)
 
 
-def _read_resume(said: dict[str, Any]) -> Resume:
-    return Resume(_whole(said.get("after"), 0, MAX_SEQ))
-
-
-def _read_delete(said: dict[str, Any]) -> Delete:
-    return Delete(_name(said.get("id"), MAX_ID))
-
-
-def _read_timeout(said: dict[str, Any]) -> TimeOut:
-    seconds = _whole(said.get("seconds"), 1, MAX_TIMEOUT_S)
-    return TimeOut(_name(said.get("username"), MAX_NAME), seconds)
-
-
-def _read_ban(said: dict[str, Any]) -> Ban:
-    return Ban(_name(said.get("username"), MAX_NAME))
-
-
-def _read_unban(said: dict[str, Any]) -> Unban:
-    return Unban(_name(said.get("username"), MAX_NAME))
-
-
 def _read_mode(said: dict[str, Any]) -> SetMode:
     changes: dict[str, int | bool] = {}
     if "slow_s" in said:
@@ -159,11 +138,13 @@ def _read_mode(said: dict[str, Any]) -> SetMode:
 
 _READERS: dict[str, Callable[[dict[str, Any]], ClientFrame]] = {
     "say": _read_say,
-    "resume": _read_resume,
-    "delete": _read_delete,
-    "timeout": _read_timeout,
-    "ban": _read_ban,
-    "unban": _read_unban,
+    "resume": lambda said: Resume(_whole(said.get("after"), 0, MAX_SEQ)),
+    "delete": lambda said: Delete(_name(said.get("id"), MAX_ID)),
+    "timeout": lambda said: TimeOut(
+        _name(said.get("username"), MAX_NAME), _whole(said.get("seconds"), 1, MAX_TIMEOUT_S)
+    ),
+    "ban": lambda said: Ban(_name(said.get("username"), MAX_NAME)),
+    "unban": lambda said: Unban(_name(said.get("username"), MAX_NAME)),
     "mode": _read_mode,
 }
 

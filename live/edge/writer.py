@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from redis.asyncio import Redis
@@ -20,7 +20,7 @@ from redis.exceptions import OutOfMemoryError, RedisError
 
 from live.edge import keys
 from live.edge.keys import EdgeMeta, EdgeNotice
-from live.llhls.playlist import ListedPart, ListedSegment, RenditionInfo, Window
+from live.llhls.playlist import ListedPart, RenditionInfo, Window
 from live.llhls.segments import Init, Part, SegmentEnd, Shape
 
 logger = logging.getLogger(__name__)
@@ -116,8 +116,9 @@ class EdgeWriter:
         _before, fields = await _run(redis, broadcast_id, generation, _Commands())
         held = EdgeMeta.from_hash(fields)
         shape = held.shape if held else shape
+        texts = {name: await redis.get(keys.window_key(broadcast_id, name)) for name in renditions}
         windows = {
-            name: await _window(redis, broadcast_id, name) or Window.empty(shape) for name in renditions
+            name: Window.from_json(text) if text else Window.empty(shape) for name, text in texts.items()
         }
         infos = held.infos if held else {}
         meta = EdgeMeta(access, shape, tuple(renditions), infos)
@@ -326,8 +327,9 @@ class EdgeWriter:
             for rendition, epoch in self._inits:
                 commands.add("EXPIRE", keys.init_key(name, rendition, epoch), keys.KEPT_S)
         if unsaved.is_away:
-            for rendition, segment in self._listed():
-                commands.add("EXPIRE", keys.segment_key(name, rendition, segment.msn), AWAY_KEPT_S)
+            for rendition, window in self._windows.items():
+                for segment in window.segments:
+                    commands.add("EXPIRE", keys.segment_key(name, rendition, segment.msn), AWAY_KEPT_S)
         is_meta_changed = bool(unsaved.meta or unsaved.meta_if_missing)
         commands.add("PUBLISH", keys.channel(name), EdgeNotice(windows, is_meta_changed).encode())
 
@@ -360,9 +362,6 @@ class EdgeWriter:
         )
         self._unsaved = everything.joined(self._unsaved)
         self._changed.set()
-
-    def _listed(self) -> Iterator[tuple[str, ListedSegment]]:
-        return ((name, segment) for name, window in self._windows.items() for segment in window.segments)
 
 
 class _Commands:
@@ -417,11 +416,6 @@ class _Unsaved:
             refreshes_inits=self.refreshes_inits or later.refreshes_inits,
             is_away=self.is_away or later.is_away,
         )
-
-
-async def _window(redis: Redis, broadcast: str, rendition: str) -> Window | None:
-    text = await redis.get(keys.window_key(broadcast, rendition))
-    return Window.from_json(text) if text else None
 
 
 def _aligned(

@@ -247,7 +247,9 @@ class BroadcastSession:
                 if again is not None:
                     self._again.extendleft(reversed([*again, *due]))
                     return RunOutcome.CHANGED
-                if self._belongs(shown):
+                # Audio of a new configuration waits for the keyframe at which the new run begins.
+                waits = shown.kind == "audio" and self._is_new_sound
+                if not shown.is_header and not waits:
                     self._keep(shown)
                     for piece in silence.around(shown):
                         await run.write(piece)
@@ -279,12 +281,6 @@ class BroadcastSession:
                 self._must_encode = True
                 return [*(self._gop or []), frame]
         return None
-
-    def _belongs(self, frame: Frame) -> bool:
-        if frame.is_header:
-            return False
-        # Audio of a new configuration waits for the keyframe at which the new run begins.
-        return not (frame.kind == "audio" and self._is_new_sound)
 
     def _note_header(self, frame: Frame) -> bool:
         """Store a sequence header; return True if it changes the video.  Raises UnusableSignal."""

@@ -83,11 +83,13 @@ class SignalProbe:
         pictures = [frame for frame in self.frames if frame.is_picture]
         picture = picture_config(self.headers["video"])
         sound = sound_codecs(self.headers.setdefault("audio", NO_SOUND))
+        keyframes = pairwise(frame.timestamp_ms for frame in pictures if frame.is_keyframe)
+        longest_gop_ms = max((after - before for before, after in keyframes), default=0)
         return Source(
             codecs=f"{picture.codecs},{sound}",
             **shape_of(picture),
             frame_rate=self._frame_rate(pictures),
-            keyframe_interval_s=self._keyframe_interval_s(pictures),
+            keyframe_interval_s=longest_gop_ms / 1000 or None,  # unknown if there is only one
             has_b_frames=any(frame.composition_ms > 0 for frame in pictures),
             has_audio=self.headers["audio"] is not NO_SOUND,
             video_bitrate_bps=max(self._bitrate_bps("video"), self._announced_bps("videodatarate")),
@@ -117,11 +119,6 @@ class SignalProbe:
         if span_ms <= 0:
             return announced or 30.0
         return usual_rate((len(pictures) - 1) * 1000 / span_ms, announced)
-
-    def _keyframe_interval_s(self, pictures: list[Frame]) -> float | None:
-        """Return the longest interval between keyframes, None if there is only one."""
-        times = [frame.timestamp_ms for frame in pictures if frame.is_keyframe]
-        return max((b - a for a, b in pairwise(times)), default=0) / 1000 or None
 
     def _bitrate_bps(self, kind: str) -> int:
         size_bytes = sum(len(frame.payload) for frame in self.frames if frame.kind == kind)

@@ -183,7 +183,11 @@ class Packager:
         at = picture.decode_time
         ends = picture.is_sync and self._segment_s(at) >= self._shape.min_segment_s - SLACK_S
         if self._pictures and (
-            ends or (self._is_long_enough(at) and (picture.is_sync or not self._fits_with(picture)))
+            ends
+            or (
+                self._is_long_enough(at)
+                and (picture.is_sync or not self._fits(self._with_duration(picture).end))
+            )
         ):
             yield self._part(at)
         if ends:
@@ -197,9 +201,6 @@ class Packager:
 
     def _is_long_enough(self, end: int) -> bool:
         return self._is_full() or self._part_s(end) >= MIN_PART * self._shape.part_target_s
-
-    def _fits_with(self, picture: Sample) -> bool:
-        return self._fits(self._with_duration(picture).end)
 
     def _fits(self, end: int) -> bool:
         return not self._is_full() and self._part_s(end) <= self._shape.part_target_s + TOLERANCE_S

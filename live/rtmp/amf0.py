@@ -144,20 +144,12 @@ def _encoded(value: Value) -> bytes:
     if isinstance(value, int | float):
         return bytes([Amf0Marker.NUMBER]) + _double.pack(value)
     if isinstance(value, str):
-        return _encoded_text(value)
+        text = value.encode()
+        is_long = len(text) > 0xFFFF
+        marker = Amf0Marker.LONG_STRING if is_long else Amf0Marker.STRING
+        return bytes([marker]) + len(text).to_bytes(4 if is_long else 2) + text
     if isinstance(value, Mapping):
-        properties = b"".join(_name(name) + _encoded(item) for name, item in value.items())
+        named = ((name.encode(), _encoded(item)) for name, item in value.items())
+        properties = b"".join(len(name).to_bytes(2) + name + item for name, item in named)
         return bytes([Amf0Marker.OBJECT]) + properties + _END
     return bytes([Amf0Marker.STRICT_ARRAY]) + len(value).to_bytes(4) + b"".join(map(_encoded, value))
-
-
-def _encoded_text(text: str) -> bytes:
-    raw = text.encode()
-    if len(raw) > 0xFFFF:
-        return bytes([Amf0Marker.LONG_STRING]) + len(raw).to_bytes(4) + raw
-    return bytes([Amf0Marker.STRING]) + len(raw).to_bytes(2) + raw
-
-
-def _name(name: str) -> bytes:
-    raw = name.encode()
-    return len(raw).to_bytes(2) + raw

@@ -89,7 +89,9 @@ class ChunkReader:
             if not self._take_payload(stream):
                 break
             if len(stream.payload) == stream.length:
-                message = self._complete(stream)
+                payload = bytes(stream.payload)
+                self._forget_payload(stream)
+                message = Message(stream.type_id, stream.stream_id, stream.timestamp_ms, payload)
                 if not self._obey(message):
                     return message
         del self._buffer[: self._at]
@@ -169,11 +171,6 @@ class ChunkReader:
             return False
         self._current = None
         return True
-
-    def _complete(self, stream: _ChunkStream) -> Message:
-        message = Message(stream.type_id, stream.stream_id, stream.timestamp_ms, bytes(stream.payload))
-        self._forget_payload(stream)
-        return message
 
     def _forget_payload(self, stream: _ChunkStream) -> None:
         self._unfinished_bytes -= len(stream.payload)

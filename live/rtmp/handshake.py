@@ -29,7 +29,10 @@ class Handshake:
         if received and received[0] != VERSION:
             raise ProtocolError("not_rtmp")
         if not self._answered and len(received) > PACKET_BYTES:
-            answer = self._answer()
+            self._answered = True
+            c1 = received[1 : 1 + PACKET_BYTES]
+            s1 = bytes(8) + os.urandom(PACKET_BYTES - 8)  # our time and version: zero
+            answer = bytes([VERSION]) + s1 + c1  # S2 repeats C1
         if len(received) < 1 + 2 * PACKET_BYTES:
             return answer, b""
         # C2 should repeat S1; several encoders send something else, so it is not checked.
@@ -37,9 +40,3 @@ class Handshake:
         rest = bytes(received[1 + 2 * PACKET_BYTES :])
         received.clear()
         return answer, rest
-
-    def _answer(self) -> bytes:
-        self._answered = True
-        c1 = self._received[1 : 1 + PACKET_BYTES]
-        s1 = bytes(8) + os.urandom(PACKET_BYTES - 8)  # our time and version: zero
-        return bytes([VERSION]) + s1 + c1  # S2 repeats C1

@@ -168,16 +168,12 @@ class ServerSession:
             for number, part in enumerate(_parts_of(message)):
                 if number >= self._limits.max_aggregate_parts:
                     raise ProtocolError("too_many_messages")
-                event = self._event(part)
+                is_media = part.type_id in (chunks.AUDIO, chunks.VIDEO)
+                event = self._media(part) if is_media else self._other(part)
                 if event is not None:
                     yield event
                 if isinstance(event, Unpublished):
                     return
-
-    def _event(self, message: Message) -> Event | None:
-        if message.type_id in (chunks.AUDIO, chunks.VIDEO):
-            return self._media(message)
-        return self._other(message)
 
     def _media(self, message: Message) -> Event | None:
         if self.state is not State.PUBLISHING:

@@ -136,8 +136,13 @@ def poster_args(source: SourceInfo, url: str, path: Path) -> list[str] | None:
     """
     if source.video is None and source.cover_index is None:
         return None
+    seek = []
+    if source.video:
+        # Past title cards and black beginnings: a tenth into the video, at most 30 s.
+        at_s = min(source.video.duration_s / 10, 30) if source.is_seekable else 0
+        seek = ["-ss", f"{at_s:.3f}"]
     return [
-        *_start(2), *(_poster_seek(source) if source.video else []), *_input(source, url),
+        *_start(2), *seek, *_input(source, url),
         "-filter_complex", _poster_graph(source),
         "-map", "[poster]", "-frames:v", "1", "-map_metadata", "-1",
         # A plain JPEG stream: the image muxer would read patterns into the name.
@@ -314,12 +319,6 @@ def _fmp4(output: Path, *, first_segment: int) -> list[str]:
         "-hls_fmp4_init_filename", "init.mp4",
         "-hls_segment_filename", str(output / "%d.m4s"), str(output / "index.m3u8"),
     ]  # fmt: skip
-
-
-def _poster_seek(source: SourceInfo) -> list[str]:
-    """Return the seek past title cards and black beginnings: a tenth into the video, at most 30 s."""
-    at_s = min(_picture(source).duration_s / 10, 30) if source.is_seekable else 0
-    return ["-ss", f"{at_s:.3f}"]
 
 
 def _poster_graph(source: SourceInfo) -> str:

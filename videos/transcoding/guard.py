@@ -97,15 +97,12 @@ def apply(policy: SandboxPolicy) -> None:
         raise ProcessLookupError("the parent has ended")
     _demand(libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
     for name, most in policy["limits"].items():
-        _lower(getattr(resource, f"RLIMIT_{name}"), most)
+        limit = getattr(resource, f"RLIMIT_{name}")
+        _soft, hard = resource.getrlimit(limit)
+        most = most if hard == resource.RLIM_INFINITY else min(most, hard)
+        resource.setrlimit(limit, (most, most))
     if version := abi():
         _restrict(policy, version)
-
-
-def _lower(limit: int, most: int) -> None:
-    _soft, hard = resource.getrlimit(limit)
-    most = most if hard == resource.RLIM_INFINITY else min(most, hard)
-    resource.setrlimit(limit, (most, most))
 
 
 def _restrict(policy: SandboxPolicy, version: int) -> None:

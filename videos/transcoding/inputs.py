@@ -14,6 +14,9 @@ def input_args(url: str, container: str) -> list[str]:
 
 def probe_input_args(url: str, container: str) -> list[str]:
     """Return the same options for ffprobe, without the decoder list: it must name refused codecs, too."""
+    protocols = "file"
+    if is_remote(url):
+        protocols = "https,tls,tcp,http" if url.startswith("https://") else "http,tcp"
     return [
         # Our own sniffing chose the demuxer; FFmpeg's guess might be a playlist.
         "-f", container,
@@ -22,18 +25,13 @@ def probe_input_args(url: str, container: str) -> list[str]:
         # A new program map may renumber the streams in the middle; FFmpeg continues the old ones.
         *(["-merge_pmt_versions", "1"] if container == "mpegts" else []),
         # Nothing the file names is fetched or read, only the file itself.
-        "-protocol_whitelist", _protocols(url),
+        "-protocol_whitelist", protocols,
         # For streams that appear late in a TS; equal bounds in every call keep the indexes equal.
         "-probesize", "20M", "-analyzeduration", "20M",
         *_network_args(url),
-        "-i", _address(url),
+        # A path may begin with a dash or look like another protocol ("concat:a|b").
+        "-i", url if is_remote(url) else f"file:{url}",
     ]  # fmt: skip
-
-
-def _protocols(url: str) -> str:
-    if url.startswith("https://"):
-        return "https,tls,tcp,http"
-    return "http,tcp" if is_remote(url) else "file"
 
 
 def _network_args(url: str) -> list[str]:
@@ -45,8 +43,3 @@ def _network_args(url: str) -> list[str]:
         # Long encodes outlive connections, and the storage closes that of a paused FFmpeg.
         "-reconnect", "1", "-reconnect_on_network_error", "1", "-reconnect_delay_max", "8",
     ]  # fmt: skip
-
-
-def _address(url: str) -> str:
-    # A path may begin with a dash or look like another protocol ("concat:a|b").
-    return url if is_remote(url) else f"file:{url}"

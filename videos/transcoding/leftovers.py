@@ -11,6 +11,7 @@ CODES = ("audio_tracks", "video_tracks", "programmes", "subtitles", "attachments
 _ANNOUNCING = frozenset({"mov", "matroska", "avi", "asf", "flv"})
 # Headers round, and the last packets of tracks end apart.
 _MISSING_END_S = 3.0
+_NAMED = 5  # codecs of one kind
 _MISSING_END_SHARE = 0.02
 
 _Json = dict[str, Any]
@@ -39,7 +40,11 @@ def left_out_of(streams: Sequence[_Json], used: Iterable[int], own: Iterable[int
     for stream in streams:
         if stream.get("index") not in taken and (code := _code(stream, at_home)):
             kinds.setdefault(code, []).append(stream)
-    return tuple(LeftOut(code, len(found), _names(found)) for code, found in kinds.items())
+    left_out = []
+    for code, found in kinds.items():
+        names = (str(stream.get("codec_name") or stream.get("codec_tag_string") or "?") for stream in found)
+        left_out.append(LeftOut(code, len(found), tuple(dict.fromkeys(names))[:_NAMED]))
+    return tuple(left_out)
 
 
 def missing_end(container: str, *, announced_s: float, found_s: float) -> tuple[LeftOut, ...]:
@@ -59,8 +64,3 @@ def _code(stream: _Json, own: set[int]) -> str:
         return "programmes"
     names = {"subtitle": "subtitles", "attachment": "attachments"}
     return names.get(kind, f"{kind}_tracks" if kind in {"audio", "video"} else "")
-
-
-def _names(streams: Sequence[_Json]) -> tuple[str, ...]:
-    names = (str(stream.get("codec_name") or stream.get("codec_tag_string") or "?") for stream in streams)
-    return tuple(dict.fromkeys(names))[:5]

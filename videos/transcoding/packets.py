@@ -56,16 +56,12 @@ class StreamPackets:
             self.times_s.append(time_s)
         self._stretch_s.append(time_s)
         if len(self._stretch_s) == _STRETCH:
-            self._end_stretch()
+            if not self.busiest_s or _span_s(self._stretch_s) < _span_s(self.busiest_s):
+                self.busiest_s = self._stretch_s
+            self._stretch_s = []
         if is_key:
             self.key_gap_s = max(self.key_gap_s, time_s - (self.last_key_s or self.first_s))
             self.last_key_s = time_s
-
-    def _end_stretch(self) -> None:
-        """Keep the stretch's times if it is the densest so far."""
-        if not self.busiest_s or _span_s(self._stretch_s) < _span_s(self.busiest_s):
-            self.busiest_s = self._stretch_s
-        self._stretch_s = []
 
     @property
     def presented_end_s(self) -> float:

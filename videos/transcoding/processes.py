@@ -149,7 +149,9 @@ class SandboxedProcess:
         exit_code = self._popen.wait()
         if self.timed_out:
             raise LimitsExceeded("took too long to read", limit="reading_time")
-        return Finished(exit_code, stdout, last_lines(_tail(self._complaints)))
+        size = os.fstat(self._complaints).st_size
+        end = os.pread(self._complaints, _KEPT_STDERR_BYTES, max(0, size - _KEPT_STDERR_BYTES))
+        return Finished(exit_code, stdout, last_lines(end))
 
     def kill(self) -> None:
         """Kill the program if it still runs."""
@@ -251,9 +253,3 @@ def last_lines(complaints: bytes) -> str:
     """Return the last lines of a program's stderr, scrubbed."""
     lines = complaints.decode("utf-8", "replace").splitlines()[-_KEPT_STDERR_LINES:]
     return scrub("\n".join(lines))
-
-
-def _tail(descriptor: int) -> bytes:
-    """Return the end of a file of any length."""
-    size = os.fstat(descriptor).st_size
-    return os.pread(descriptor, _KEPT_STDERR_BYTES, max(0, size - _KEPT_STDERR_BYTES))

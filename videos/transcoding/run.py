@@ -139,9 +139,13 @@ class _Shelf:
         if changed_at_ns != self._seen_at_ns:
             self._seen_at_ns = changed_at_ns
             entries = _ENTRY.findall(playlist.read_text())
-            segments = [self._segment(name, duration) for duration, name in entries]
-            # FFmpeg writes one empty segment if a chunk lies behind the source's end.
-            listed = [segment for segment in segments if segment.duration_s > 0]
+            files = [(self._directory / Path(name).name, float(duration_s)) for duration_s, name in entries]
+            listed = [
+                FinishedSegment(self._index, int(path.stem), path, duration_s)
+                for path, duration_s in files
+                # FFmpeg writes one empty segment if a chunk lies behind the source's end.
+                if duration_s > 0
+            ]
             # A playlist that shrinks was cut by a full disk.
             if len(listed) >= len(self._listed):
                 self._listed = listed
@@ -173,10 +177,6 @@ class _Shelf:
         files = sorted(self._directory.glob("*.m4s*"), key=lambda path: int(path.name.partition(".")[0]))
         taken = {segment.path.name for segment in self._listed[: self.taken]}
         return sum(_size_bytes(path) for path in files[:-1] if path.name not in taken)
-
-    def _segment(self, name: str, duration: str) -> FinishedSegment:
-        path = self._directory / Path(name).name
-        return FinishedSegment(self._index, int(path.stem), path, float(duration))
 
 
 def _take(shelves: Sequence[_Shelf]) -> Generator[FinishedSegment, None, None]:
