@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from django.utils.translation import gettext_lazy as _
 
 from accounts import charts
 from accounts.charts import per_day
 from live.models import Broadcast, ChatMessage
-
-if TYPE_CHECKING:
-    pass
 
 
 def register_charts() -> None:
