@@ -29,6 +29,7 @@ _MOST_FRAMES = 4096
 
 # Worst first; the first code that applies and is not harmless becomes the verdict.
 CODES = (
+    "storage_full",  # the recording ended at the channel's storage limit, the broadcast goes on
     "recording_lost",  # storage did not answer for so long that the recording has a gap
     "encoder_failing",  # our FFmpeg dies repeatedly
     "no_signal",  # connected, but nothing arrives
@@ -82,7 +83,7 @@ class HealthMonitor:
         self.dropped_frames = 0
         self.backlog_s = 0.0
         self.is_failing = False
-        self.waits_for_storage = self.has_lost_recording = False
+        self.waits_for_storage = self.has_lost_recording = self.is_storage_full = False
         self.width_px = self.height_px = 0
         self.obstacles: frozenset[str] = frozenset()  # see Source.obstacles
         self._seen: deque[_Seen] = deque(maxlen=_MOST_FRAMES)
@@ -150,6 +151,7 @@ class HealthMonitor:
         facts = {
             "encoder_failing": self.is_failing,
             "recording_lost": self.has_lost_recording,
+            "storage_full": self.is_storage_full,
             "storage_waits": self.waits_for_storage,
         }
         if code in facts or code in self.obstacles:

@@ -301,10 +301,9 @@ class PublisherSession:
     async def _note_health(self, broadcast: Broadcast) -> None:
         self.monitor.backlog_s = self._inbox.span_s
         if self.on_air and (recorder := self.on_air.recorder):
-            self.monitor.waits_for_storage, self.monitor.has_lost_recording = (
-                recorder.is_waiting,
-                recorder.has_lost,
-            )
+            self.monitor.waits_for_storage = recorder.is_waiting
+            self.monitor.has_lost_recording = recorder.has_lost
+            self.monitor.is_storage_full = recorder.is_full
         health = self.monitor.report(time()).to_json()
         await self._say(ingest_presence.note_health, broadcast.public_id, health)
 

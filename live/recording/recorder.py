@@ -46,6 +46,7 @@ class Recorder:
     ) -> None:
         self.is_waiting = False  # storage does not answer
         self.has_lost = False
+        self.is_full = False  # the channel reached its storage limit, so the recording has ended
         self._is_given_up = False
         self._open_writer = open_writer
         self._executor = executor
@@ -156,7 +157,7 @@ class Recorder:
                 await self._has_news.wait()
         except RecordingClosed as closed:
             self.is_waiting = False
-            self.has_lost = self.has_lost or isinstance(closed, StorageLimitReached)
+            self.is_full = isinstance(closed, StorageLimitReached)
             self._waiting.clear()
             logger.info("Recording closed or claimed by another ingest")
 

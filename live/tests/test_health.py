@@ -132,6 +132,13 @@ def test_obstacles_to_copying_are_advice_without_changing_the_verdict() -> None:
     assert (report.verdict, report.advice) == ("good", ("open_gops", "interlaced", "anamorphic"))
 
 
+def test_recording_stopped_at_the_storage_limit_is_the_verdict() -> None:
+    monitor, now = watch(6)
+    monitor.is_storage_full = True
+
+    assert (monitor.report(now).verdict, monitor.report(now).advice) == ("storage_full", ("storage_full",))
+
+
 def test_every_advice_has_a_sentence() -> None:
     page = (settings.BASE_DIR / "templates/live/includes/health.html").read_text()
 

@@ -139,14 +139,14 @@ def test_recording_stops_at_the_storage_limit_before_its_next_job(
 
 
 @pytest.mark.django_db(transaction=True)
-async def test_recorder_reports_the_loss_at_the_storage_limit(executor: Executor) -> None:
+async def test_recorder_reports_that_it_stopped_at_the_storage_limit(executor: Executor) -> None:
     writer = mock.Mock()
     writer.write.side_effect = StorageLimitReached
     recorder = recorder_of(writer, executor)
     recorder.add(RecordedSegment([live(0)]))
 
     assert await recorder.drain(10)
-    assert recorder.has_lost
+    assert (recorder.is_full, recorder.has_lost) == (True, False)
 
 
 @pytest.mark.storage
