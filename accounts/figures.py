@@ -2,23 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from django.utils.translation import gettext_lazy as _
 
-from accounts.charts import Chart, Counts, per_day, register
+from accounts.charts import Chart, per_day, register
 from accounts.models import Decision, Report, User
-
-
-def _reports(since: datetime) -> dict[str, Counts]:
-    return {
-        "reports": per_day(Report.objects, "created_at", since),
-        "decisions": per_day(Decision.objects, "created_at", since),
-    }
-
-
-def _people(since: datetime) -> dict[str, Counts]:
-    return {"people": per_day(User.objects, "date_joined", since)}
 
 
 def register_charts() -> None:
@@ -29,7 +16,10 @@ def register_charts() -> None:
             question=_("Reports and decisions per day"),
             lines={"reports": _("Reports"), "decisions": _("Decisions")},
             permission="accounts.view_report",
-            count=_reports,
+            count=lambda since: {
+                "reports": per_day(Report.objects, "created_at", since),
+                "decisions": per_day(Decision.objects, "created_at", since),
+            },
         )
     )
     register(
@@ -39,6 +29,6 @@ def register_charts() -> None:
             question=_("New accounts per day"),
             lines={"people": _("Accounts")},
             permission="accounts.add_user",
-            count=_people,
+            count=lambda since: {"people": per_day(User.objects, "date_joined", since)},
         )
     )

@@ -104,7 +104,10 @@ class ProfileForm(forms.ModelForm[Channel]):
     def apply(self) -> bool:
         """Change the channel; return false, with the error at its field, if the picture is refused."""
         try:
-            self._apply_picture()
+            if self.cleaned_data["picture"]:
+                services.set_avatar(channel=self.instance, file=self.cleaned_data["picture"].file)
+            elif self.cleaned_data.get("remove_picture"):
+                services.set_avatar(channel=self.instance, file=None)
         except ValidationError as error:
             self.add_error("picture", error)
             return False
@@ -114,12 +117,6 @@ class ProfileForm(forms.ModelForm[Channel]):
             bio=self.cleaned_data["bio"],
         )
         return True
-
-    def _apply_picture(self) -> None:
-        if self.cleaned_data["picture"]:
-            services.set_avatar(channel=self.instance, file=self.cleaned_data["picture"].file)
-        elif self.cleaned_data.get("remove_picture"):
-            services.set_avatar(channel=self.instance, file=None)
 
 
 class TokenForm(forms.Form):

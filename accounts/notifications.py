@@ -182,11 +182,12 @@ def _said(notification: Notification) -> tuple[Promise, dict[str, Any]]:
         template = of_its_kind.get(outcome) or DECIDED.get(outcome, DECIDED["undo"])
     else:
         template = SENTENCES[notification.kind]
+    reason = data.get("reason") if data.get("reason") in Reason.values else Reason.OTHER
     until = data.get("until")
     return template, {
         "name": data.get("name", ""),
         "title": data.get("title", ""),
-        "reason": _reason(data.get("reason")),
+        "reason": str(Reason(reason).label),
         "until": datetime.fromisoformat(until) if until else None,
     }
 
@@ -201,10 +202,6 @@ def detail(notification: Notification) -> str:
     """Return the second line: the comment's text, or the moderator's note."""
     said = (notification.data.get(name) for name in ("text", "note"))
     return str(next(filter(None, said), ""))
-
-
-def _reason(value: str | None) -> str:
-    return str(Reason(value).label) if value in Reason.values else str(Reason.OTHER.label)
 
 
 def _make_room(person_id: int) -> None:

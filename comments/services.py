@@ -162,7 +162,7 @@ def pin(*, comment: Comment, by: User) -> None:
     if comment.parent_id:
         raise OnlyRoots
     # Concurrent pins wait for each other here: only one comment can be pinned.
-    _lock(target)
+    type(target)._default_manager.select_for_update().filter(pk=target.pk).first()
     Comment.objects.of(target).filter(is_pinned=True).update(is_pinned=False)
     _change(comment, is_pinned=True)
 
@@ -188,10 +188,6 @@ def _creator_only(comment: Comment, by: User) -> None:
     is_silent = comment.deleted_at or comment.is_hidden or comment.is_held
     if is_silent or not target.channel.is_owned_by(by):
         raise NotAllowed
-
-
-def _lock(target: Any) -> None:
-    type(target)._default_manager.select_for_update().filter(pk=target.pk).first()
 
 
 def approve(*, comment: Comment, by: User) -> None:

@@ -203,15 +203,11 @@ def keep_alive(broadcast_pk: int, connection_id: str, *, key_digest: str | None)
         mine.update(status=Broadcast.Status.LIVE, interrupted_at=None)
         broadcast.status = Broadcast.Status.LIVE
         announce(broadcast)
-    _correct_edge(broadcast)
-    return Standing.GOOD
-
-
-def _correct_edge(broadcast: Broadcast) -> None:
     try:
         control.correct_access(broadcast.public_id, broadcast.access)
     except RedisError:
         logger.warning("Edge not checked: Redis does not answer", extra={"broadcast": broadcast.public_id})
+    return Standing.GOOD
 
 
 def interrupt(broadcast_pk: int, connection_id: str) -> bool:
@@ -321,16 +317,11 @@ def complete_recording(broadcast: Broadcast) -> None:
         recordings.finish_recording(
             recording, visibility=broadcast.stream.visibility, poster_key=broadcast.poster_key
         )
-        _announce_replay(broadcast)
+        replay = stream_state.replay_of(broadcast.stream)
+        if replay["replay_broadcast_id"] == broadcast.public_id:  # for pages that showed the end
+            transaction.on_commit(lambda: chat_log.announce(broadcast.stream, {"type": "stream", **replay}))
     else:
         _delete_poster(broadcast)
-
-
-def _announce_replay(broadcast: Broadcast) -> None:
-    """Publish the replay to the chat room, for pages that showed the end."""
-    replay = stream_state.replay_of(broadcast.stream)
-    if replay["replay_broadcast_id"] == broadcast.public_id:
-        transaction.on_commit(lambda: chat_log.announce(broadcast.stream, {"type": "stream", **replay}))
 
 
 @transaction.atomic

@@ -72,18 +72,14 @@ def heartbeat(stream: Stream, session: str, address: str) -> tuple[str, int]:
     ]
     try:
         count = int(str(shared_client().register_script(_COUNT)(keys, arguments)))
-        _note_peak(stream, count)
+        # A session outlives the pause, so no peak is missed.
+        if shared_client().set(f"live:peak:{stream.pk}", 1, nx=True, ex=PEAK_EVERY_S):
+            higher = Broadcast.objects.running().filter(stream=stream, peak_viewer_count__lt=count)
+            higher.update(peak_viewer_count=count)
     except redis.RedisError:
         logger.warning("Viewer not counted: Redis does not answer", extra={"stream": stream.pk})
         count = 0
     return _sessions.sign(session_id, stream.pk), count
-
-
-def _note_peak(stream: Stream, count: int) -> None:
-    """Update the broadcast's peak, at most every ``PEAK_EVERY_S``: a session outlives that interval."""
-    if shared_client().set(f"live:peak:{stream.pk}", 1, nx=True, ex=PEAK_EVERY_S):
-        higher = Broadcast.objects.running().filter(stream=stream, peak_viewer_count__lt=count)
-        higher.update(peak_viewer_count=count)
 
 
 def viewer_count(stream: Stream) -> int:

@@ -275,7 +275,10 @@ async def hosts() -> dict[str, dict[str, Any]]:
     """Return the state of each worker machine that reported within the last minute, by name."""
     async with open_redis() as client:
         found = await client.hgetall(heartbeat.HOSTS_KEY)
-        states = {_text(name): json.loads(state) for name, state in found.items()}
+        states = {
+            name.decode() if isinstance(name, bytes) else name: json.loads(state)
+            for name, state in found.items()
+        }
         fresh = {
             name: state
             for name, state in sorted(states.items())
@@ -284,10 +287,6 @@ async def hosts() -> dict[str, dict[str, Any]]:
         if silent := set(states) - set(fresh):
             await client.hdel(heartbeat.HOSTS_KEY, *silent)
     return fresh
-
-
-def _text(value: str | bytes) -> str:
-    return value.decode() if isinstance(value, bytes) else value
 
 
 async def disks() -> str:

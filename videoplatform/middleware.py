@@ -67,7 +67,8 @@ def refusal(request: HttpRequest) -> HttpResponseBase | None:
     if has_null or len(request.path) > MAX_PATH:
         return _refused(request, 400, "bad_address", _("The link is invalid."))
     length = request.META.get("CONTENT_LENGTH") or "0"
-    if request.content_type == "application/json" and not _is_at_most(length):
+    fits = length.isdecimal() and int(length[:12]) <= (settings.DATA_UPLOAD_MAX_MEMORY_SIZE or 0)
+    if request.content_type == "application/json" and not fits:
         return _refused(request, 413, TooLarge.default_code, TooLarge.default_detail)
     if request.encoding and codecs.lookup(request.encoding).name not in TEXT_ENCODINGS:
         return _refused(request, 415, "unsupported_encoding", _("Send text as UTF-8."))
@@ -76,10 +77,6 @@ def refusal(request: HttpRequest) -> HttpResponseBase | None:
 
 def _refused(request: HttpRequest, status: int, code: str, sentence: str | Promise) -> HttpResponse:
     return error_answer(request, status=status, code=code, heading=NOT_UNDERSTOOD, sentence=sentence)
-
-
-def _is_at_most(length: str) -> bool:
-    return length.isdecimal() and int(length[:12]) <= (settings.DATA_UPLOAD_MAX_MEMORY_SIZE or 0)
 
 
 @sync_and_async_middleware

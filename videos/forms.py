@@ -63,7 +63,9 @@ class VideoForm(forms.ModelForm[Video]):
 class CaptionForm(forms.Form):
     language = forms.ChoiceField(
         label=_("Language"),
-        choices=lambda: sorted(((tag, language_name(tag)) for tag in USUAL), key=_by_name),
+        choices=lambda: sorted(
+            ((tag, language_name(tag)) for tag in USUAL), key=lambda choice: choice[1].casefold()
+        ),
     )
     file = forms.FileField(
         label=_("File"),
@@ -79,7 +81,3 @@ class CaptionForm(forms.Form):
     def apply(self, video: Video) -> tuple[CaptionTrack, int]:
         """Add the captions through their service."""
         return services.add_captions(video, **self.cleaned_data)
-
-
-def _by_name(choice: tuple[str, str]) -> str:
-    return choice[1].casefold()

@@ -140,6 +140,7 @@ def _rungs(video: Video, source: SourceInfo, ladder: Sequence[Rung]) -> Iterator
 
 def _tracks(video: Video, source: SourceInfo) -> Iterator[Rendition]:
     for position, track in enumerate(source.audio):
+        tag = spoken_tag(track.language)
         yield Rendition(
             video=video,
             encode_key=video.encode_key,
@@ -149,16 +150,10 @@ def _tracks(video: Video, source: SourceInfo) -> Iterator[Rendition]:
             bitrate_bps=audio_bitrate_bps(track),
             channels=min(track.channels, 2),
             language=track.language[:16],
-            label=_track_label(source, position),
+            # In the player's menu: its title, its language's own name, or its number.
+            label=(track.title or (language_name(tag) if tag else "") or f"Audio {position + 1}")[:90],
             is_default=track.is_default,
         )
-
-
-def _track_label(source: SourceInfo, position: int) -> str:
-    """Return a track's label in the player's menu: its title, its language's own name, or its number."""
-    track = source.audio[position]
-    tag = spoken_tag(track.language)
-    return (track.title or (language_name(tag) if tag else "") or f"Audio {position + 1}")[:90]
 
 
 def _job(video: Video, kind: Job.Kind, **fields: object) -> Job:

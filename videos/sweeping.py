@@ -17,7 +17,7 @@ no job at all, source in storage      plans it anew
 from __future__ import annotations
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef
 
 from accounts import sweeps
 from videos import ends, publishing, queue
@@ -31,7 +31,9 @@ MEASURED_AT_ONCE = 100
 
 def sweep() -> None:
     """Take over the work of dead processes, and wake workers for waiting jobs."""
-    sweeps.each("give up jobs", _lost_jobs(), _give_up, at_most=AT_ONCE)
+    lost = Job.objects.claimable().filter(status=Job.Status.RUNNING, losses__gte=queue.MAX_LOSSES)
+    lost = lost.select_related("video__channel__owner").order_by("pk")
+    sweeps.each("give up jobs", lost, _give_up, at_most=AT_ONCE)
     for lane in Job.Lane:
         queue.wake(lane, Job.objects.claimable().filter(lane=lane)[:AT_ONCE].count())
     processing = Video.objects.filter(status=Video.Status.PROCESSING).order_by("pk")
@@ -56,11 +58,6 @@ def _measure(video: Video) -> None:
     encode = publishing.Encode.of(video)
     publishing.measure(encode)
     publishing.write_multivariant_playlist(encode)
-
-
-def _lost_jobs() -> QuerySet[Job]:
-    lost = Job.objects.claimable().filter(status=Job.Status.RUNNING, losses__gte=queue.MAX_LOSSES)
-    return lost.select_related("video__channel__owner").order_by("pk")
 
 
 def _give_up(job: Job) -> None:

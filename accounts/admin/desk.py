@@ -352,6 +352,7 @@ class CaseAdmin(admin.ModelAdmin[Case]):
         kind = moderation.kind_named(case.target_type)
         target = kind.find(case.target_id, user) if kind else None
         reports = reports_of(case)
+        moment = kind.at(target) if kind and target is not None else None
         holder = case.holder()
         context = {
             **self.admin_site.each_context(request),
@@ -365,7 +366,7 @@ class CaseAdmin(admin.ModelAdmin[Case]):
             "url": kind.url(target) if kind and target is not None else "",
             "reports": reports,
             "reasons": [_counted(*pair) for pair in reasons_of([case])[case.pk]],
-            "offset_s": next((r.offset_s for r in reports if r.offset_s is not None), _moment(kind, target)),
+            "offset_s": next((r.offset_s for r in reports if r.offset_s is not None), moment),
             "was_edited": edited(kind, target, reports),
             "decisions": case.decisions.select_related("moderator", "undone_by")[:HISTORY_SHOWN],
             "standing": case.decisions.standing().first(),
@@ -409,10 +410,6 @@ def preview_of(kind: Kind | None, target: Any) -> dict[str, Any] | None:
     return {"target": target, "text": kind.text(target), **kind.context(target)}
 
 
-def _moment(kind: Kind | None, target: Any) -> float | None:
-    return kind.at(target) if kind and target is not None else None
-
-
 def edited(kind: Kind | None, target: Any, reports: Sequence[Report]) -> bool:
     """Return whether the text has changed since the newest report."""
     if kind is None or target is None or not reports:
@@ -425,19 +422,15 @@ def author_of(case: Case) -> dict[str, Any] | None:
     if case.author is None:
         return None
     decisions = Decision.objects.filter(person=case.author).standing()
+    counted = decisions.filter(room="").order_by().values_list("action").annotate(count=Count("pk"))
+    counts: dict[str, int] = dict(counted)
     return {
         "user": case.author,
         "decisions": decisions.exclude(action=Action.LEAVE).select_related("case")[:HISTORY_SHOWN],
-        "counts": _actions_counted(decisions.filter(room="")),
+        "counts": [(str(action.label), counts[action]) for action, _help in ACTIONS if action in counts],
         "sanctions": Sanction.objects.in_force().filter(person=case.author)[:HISTORY_SHOWN],
         "open_cases": Case.objects.open().filter(author=case.author).exclude(pk=case.pk).count(),
     }
-
-
-def _actions_counted(decisions: QuerySet[Decision]) -> list[tuple[str, int]]:
-    counted = decisions.order_by().values_list("action").annotate(count=Count("pk"))
-    counts: dict[str, int] = dict(counted)
-    return [(str(action.label), counts[action]) for action, _help in ACTIONS if action in counts]
 
 
 def options(case: Case, kind: Kind | None, *, by: User) -> list[Option]:

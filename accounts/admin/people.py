@@ -108,7 +108,10 @@ class UserAdmin(BaseUserAdmin[User]):
     @admin.display(description=_("restrictions"))
     def forbidden(self, user: User) -> str:
         in_force = Sanction.objects.in_force().filter(person=user)
-        said = [f"{sanction.get_kind_display()} ({_until(sanction)})" for sanction in in_force]
+        said = []
+        for sanction in in_force:
+            until = in_utc(sanction.until) if sanction.until else _("permanently")
+            said.append(f"{sanction.get_kind_display()} ({until})")
         return ", ".join(said) or "–"
 
     def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
@@ -231,12 +234,6 @@ class UserAdmin(BaseUserAdmin[User]):
             except Refusal as error:
                 self.message_user(request, f"{user}: {error}", messages.WARNING)
         return done
-
-
-def _until(sanction: Sanction) -> str:
-    if sanction.until is None:
-        return str(_("permanently"))
-    return in_utc(sanction.until)
 
 
 @admin.register(Channel)

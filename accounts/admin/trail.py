@@ -64,7 +64,8 @@ class DecisionAdmin(TakesBack):
     @admin.display(description=_("about"), ordering="title")
     def about(self, decision: Decision) -> str:
         if decision.case_id is None:
-            return decision.title or _room_of(decision)
+            room = _("chat of @%(name)s") % {"name": decision.room} if decision.room else ""
+            return decision.title or room
         url = reverse("admin:accounts_case_change", args=[decision.case_id])
         return format_html('<a href="{}">{}</a>', url, decision.title)
 
@@ -79,10 +80,6 @@ class DecisionAdmin(TakesBack):
     @admin.display(description=_("undone"), boolean=True)
     def is_undone(self, decision: Decision) -> bool:
         return hasattr(decision, "undone_by")
-
-
-def _room_of(decision: Decision) -> str:
-    return _("chat of @%(name)s") % {"name": decision.room} if decision.room else ""
 
 
 @admin.register(Sanction)

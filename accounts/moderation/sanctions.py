@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 from django.db import transaction
+from django.db.models import F
 from django.utils import timezone
 
 from accounts import notifications, services, sweeps
@@ -33,14 +33,8 @@ def may_speak(user: User | AnonymousUser) -> bool:
 
 def silence(user: User) -> Sanction | None:
     """Return the sanction that silences ``user`` longest, or ``None``."""
-    in_force = list(Sanction.objects.in_force().filter(person=user))
-    for_good = [sanction for sanction in in_force if sanction.until is None]
-    return for_good[0] if for_good else max(in_force, key=_until, default=None)
-
-
-def _until(sanction: Sanction) -> datetime:
-    assert sanction.until is not None  # noqa: S101 -- for mypy: those without an end were taken out
-    return sanction.until
+    in_force = Sanction.objects.in_force().filter(person=user)
+    return in_force.order_by(F("until").desc(nulls_first=True)).first()
 
 
 def impose(decision: Decision, *, person: User, by: User) -> Sanction:

@@ -19,7 +19,10 @@ def follow(request: HttpRequest, username: str) -> HttpResponse:
     """Follow or unfollow, then return to the page, or return the new button for htmx."""
     channel = get_object_or_404(Channel.objects.public().select_related("owner").named(username))
     if not isinstance(request.user, User):
-        return _sign_in_first(request, channel)
+        to_sign_in = redirect_to_login(_back(request, channel))
+        if "HX-Request" in request.headers:
+            return HttpResponse(status=204, headers={"HX-Redirect": to_sign_in.url})
+        return to_sign_in
     wants = request.POST.get("following") == "true"
     try:
         (services.follow if wants else services.unfollow)(user=request.user, channel=channel)
@@ -30,13 +33,6 @@ def follow(request: HttpRequest, username: str) -> HttpResponse:
         context = {"channel": channel, "is_following": wants, "next": _back(request, channel)}
         return render(request, "includes/follow_button.html", context)
     return redirect(_back(request, channel))
-
-
-def _sign_in_first(request: HttpRequest, channel: Channel) -> HttpResponse:
-    to_sign_in = redirect_to_login(_back(request, channel))
-    if "HX-Request" in request.headers:
-        return HttpResponse(status=204, headers={"HX-Redirect": to_sign_in.url})
-    return to_sign_in
 
 
 def _back(request: HttpRequest, channel: Channel) -> str:

@@ -112,12 +112,8 @@ def thinned(flying: Iterable[Flying], most: int) -> list[Flying]:
     seconds: dict[int, list[Flying]] = defaultdict(list)
     for one in flying:
         seconds[one.offset_ms // 1000].append(one)
-    kept = (one for said in seconds.values() for one in sorted(said, key=_age)[-most:])
+    kept = (one for said in seconds.values() for one in sorted(said, key=lambda one: one.created_at)[-most:])
     return sorted(kept, key=lambda one: (one.offset_ms, one.created_at, one.id))
-
-
-def _age(one: Flying) -> datetime:
-    return one.created_at
 
 
 def forget(target: Target) -> None:

@@ -39,7 +39,7 @@ def is_repeated(kind: str, author: User, target: Target, text: str, within_s: in
     """
     if not settings.RATE_LIMITS:
         return False
-    place = "anywhere" if is_long(text) else _place(target)
+    place = "anywhere" if is_long(text) else "{target_type.pk}.{target_id}".format(**about(target))
     return not cache.add(f"said:{kind}:{author.pk}:{place}:{_digest(text)}", 1, within_s)
 
 
@@ -64,10 +64,6 @@ def _increased(key: str, ttl_s: int) -> int:
         return int(cache.incr(key))
     except ValueError:  # the window ended in between
         return 1
-
-
-def _place(target: Target) -> str:
-    return "{target_type.pk}.{target_id}".format(**about(target))
 
 
 def _digest(text: str) -> str:

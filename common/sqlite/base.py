@@ -11,10 +11,6 @@ from common.words import folded
 CASELESS = frozenset({"icontains", "istartswith", "iendswith"})
 
 
-def _folded(value: Any) -> Any:
-    return folded(value) if isinstance(value, str) else value
-
-
 class DatabaseOperations(operations.DatabaseOperations):
     def lookup_cast(self, lookup_type: str, internal_type: str | None = None) -> str:
         """Return the SQL for the column of a lookup, folded for case-insensitive lookups."""
@@ -41,5 +37,10 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
         connection = super().get_new_connection(conn_params)
-        connection.create_function("FOLDED", 1, _folded, deterministic=True)
+        connection.create_function(
+            "FOLDED",
+            1,
+            lambda value: folded(value) if isinstance(value, str) else value,
+            deterministic=True,
+        )
         return connection

@@ -18,6 +18,7 @@ from redis.exceptions import RedisError
 
 from common.addresses import client_network
 from common.buckets import Charge, LocalBuckets
+from common.content_coding import accepts_gzip
 from common.holding import Holding
 from common.rates import RATES
 from live.edge import keys
@@ -142,7 +143,8 @@ class EdgeOrigin:
     async def _playlist(self, request: _Request, name: str, scope: Message) -> MediaResponse:
         if name == "multivariant":
             return await self._multivariant(request)
-        is_compressed = _accepts_gzip(scope)
+        accepted = b",".join(value for name, value in scope["headers"] if name == b"accept-encoding")
+        is_compressed = accepts_gzip(accepted.decode("latin-1"))
         window = request.window(name)
         try:
             directives = parse(scope["query_string"].decode("latin-1"))
@@ -314,12 +316,6 @@ def _has_part(window: Window, msn: int, number: int) -> bool:
         return msn < window.next_msn
     is_remembered = bool(segment.parts)
     return number < len(segment.parts) if is_remembered else True
-
-
-def _accepts_gzip(scope: Message) -> bool:
-    accepted = b",".join(value for name, value in scope["headers"] if name == b"accept-encoding")
-    codings = [coding.replace(b" ", b"").partition(b";") for coding in accepted.split(b",")]
-    return any(name == b"gzip" and weight != b"q=0" for name, _semicolon, weight in codings)
 
 
 def _playlist_answer(body: bytes, *headers: tuple[bytes, bytes]) -> MediaResponse:

@@ -37,6 +37,7 @@ def live(request: HttpRequest, username: str) -> HttpResponse:
     if channel.username != username:
         return HttpResponsePermanentRedirect(stream.get_absolute_url())
     quoted = quotable(stream, services.current_broadcast(stream))
+    replays = Video.objects.listed().for_cards().filter(broadcast__stream=stream)
     context = {
         **room_context(request, stream),
         "channel": channel,
@@ -44,7 +45,7 @@ def live(request: HttpRequest, username: str) -> HttpResponse:
         "poster_path": quoted.poster_path,
         "is_following": user.is_authenticated
         and Follow.objects.filter(channel=channel, follower=user).exists(),
-        "replays": _replays(stream),
+        "replays": list(replays.order_by("-published_at", "-pk")[:REPLAYS_SHOWN]),
         "categories": Category.choices,
         "page_url": request.build_absolute_uri(stream.get_absolute_url()),
     }
@@ -103,11 +104,6 @@ def quotable(stream: Stream, broadcast: Broadcast | None) -> Quotable:
         width_px=source.get("width_px"),
         height_px=source.get("height_px"),
     )
-
-
-def _replays(stream: Stream) -> list[Video]:
-    replays = Video.objects.listed().for_cards().filter(broadcast__stream=stream)
-    return list(replays.order_by("-published_at", "-pk")[:REPLAYS_SHOWN])
 
 
 @require_safe

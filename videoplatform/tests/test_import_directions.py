@@ -22,9 +22,9 @@ FRAMEWORKS = {"django", "rest_framework", "celery", "kombu", "channels", "redis"
 # Modules and packages of each app, lowest layer first.
 LAYERS = {
     "common": [
-        "addresses admin_base assets borrowed_words bounded context descriptors disk errors garbage holding",
-        "ids languages lookups media models openapi pagination pool redis_clients signing site",
-        "sparse_log threads trigrams viewer_sessions words",
+        "addresses admin_base assets borrowed_words bounded content_coding context descriptors disk errors",
+        "garbage holding ids languages lookups media models openapi pagination pool redis_clients signing",
+        "site sparse_log threads trigrams viewer_sessions words",
         "admin_lists buckets error_pages heartbeat page_sockets sqlite storage wakeups",
         "deletion outages rates",
         "admin api_errors tasks templatetags throttling",

@@ -122,12 +122,9 @@ class VideoSerializer(serializers.ModelSerializer[Video]):
         """Return the answer for ``video``; ``ask`` is called once for all videos of a page."""
         known: dict[int, Any] = self._cache.setdefault(name, {})
         if video.pk not in known:
-            known.update(ask(self._page(video)))
+            page = getattr(self.parent, "instance", None)
+            known.update(ask(list(page) if isinstance(page, list | QuerySet) else [video]))
         return known.get(video.pk, 0)
-
-    def _page(self, video: Video) -> list[Video]:
-        page = getattr(self.parent, "instance", None)
-        return list(page) if isinstance(page, list | QuerySet) else [video]
 
     def _liked(self, videos: list[Video]) -> dict[int, bool]:
         request = self.context.get("request")

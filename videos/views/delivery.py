@@ -25,6 +25,7 @@ from rest_framework.request import Request
 
 from accounts.authentication import ApiTokenAuthentication
 from common import signing, storage
+from common.content_coding import accepts_gzip
 from videos.models import Job, Video
 from videos.publishing import Encode, NothingPublished, media_playlist, multivariant_playlist
 from videos.rendered import Rendered, playlists
@@ -164,7 +165,7 @@ def _answer(
         state,
         render,
         is_delta=request.GET.get("_HLS_skip") in {"YES", "v2"},
-        is_compressed=_accepts_gzip(request),
+        is_compressed=accepts_gzip(request.headers.get("Accept-Encoding", "")),
         max_age_s=max_age_s,
     )
     known = {etag.removeprefix("W/") for etag in parse_etags(request.headers.get("If-None-Match", ""))}
@@ -183,11 +184,6 @@ def _answer(
         # Players on any site may play videos that anyone may watch, or that their token opens.
         response["Access-Control-Allow-Origin"] = "*"
     return response
-
-
-def _accepts_gzip(request: HttpRequest) -> bool:
-    codings = [coding.replace(" ", "") for coding in request.headers.get("Accept-Encoding", "").split(",")]
-    return any(coding.partition(";")[0] == "gzip" and not coding.endswith("q=0") for coding in codings)
 
 
 urlpatterns = [
