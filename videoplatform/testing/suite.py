@@ -111,7 +111,7 @@ def configure_tests(base_dir: Path, cleanup: ExitStack) -> Configuration:
         os.environ.pop(f"{name}_FILE", None)
     data_dir = free_data_dir(base_dir, cleanup)
     os.environ |= {"ENV_FILE": os.devnull, "DATA_DIR": str(data_dir), "TEST_SERVICES": "1"}
-    for leftover in ("valkey", "seaweedfs"):
+    for leftover in ("valkey", "seaweedfs", "spool", "work"):
         shutil.rmtree(data_dir / leftover, ignore_errors=True)
     names = ("PORT", "RTMP_PORT", "S3_PORT", "REDIS_PORT")
     chosen = ports.kept(data_dir / "ports.json", (*names, *SEAWEEDFS_PORTS))
