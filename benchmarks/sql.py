@@ -44,6 +44,7 @@ def questions() -> dict[str, Callable[[], object]]:
     """Return the queries of pages, the API, the admin and the workers, by name."""
     from django.contrib import admin
     from django.contrib.auth.models import AnonymousUser
+    from django.db.models import Count
     from django.test import RequestFactory
 
     from accounts.models import Channel, User
@@ -53,7 +54,10 @@ def questions() -> dict[str, Callable[[], object]]:
     from videos import queue
     from videos.listing import Listing
     from videos.models import Job, Video
+    from videos.publishing import Encode
+    from videos.services.uploads import kept_bytes
 
+    (busiest_channel,) = Channel.objects.annotate(count=Count("videos")).order_by("-count")[:1]
     busiest = Place(Video.objects.get(pk=1), "", "")
 
     def thread() -> Thread:
@@ -75,6 +79,8 @@ def questions() -> dict[str, Callable[[], object]]:
         "comments, newest": lambda: thread().page("newest"),
         "comments, how many": lambda: thread().count,
         "claim a job": lambda: queue._fairest([Job.Lane.FIRST, Job.Lane.BULK]),
+        "bytes of a channel": lambda: kept_bytes(busiest_channel),
+        "playlist": lambda: Encode.of(Video.objects.get(pk=500)),
         "jobs that wait": lambda: Job.objects.claimable()[:20].count(),
     }
     for ordering in ("-published_at", "-views", "-likes"):

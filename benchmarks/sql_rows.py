@@ -20,7 +20,7 @@ from django.db.models import FloatField, IntegerField
 from accounts.models import ApiToken, Case, Channel, Decision, Follow, Notification, Report, User
 from comments.models import Comment, CommentLike, Danmaku
 from live.models import Broadcast, ChatMessage, Stream
-from videos.models import Job, Like, Rendition, Tag, Video
+from videos.models import Job, Like, Rendition, SegmentRun, Tag, Video
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,7 +32,7 @@ PEOPLE, VIDEOS, COMMENTS = int(200_000 * SHARE), int(100_000 * SHARE), int(1_000
 MESSAGES = LINKS = COMMENTS  # of chat and under the bell; half as many likes, follows, danmaku and tags
 TAGS, STREAMS, BROADCASTS = PEOPLE // 40, PEOPLE // 10, PEOPLE // 5
 CASES, REPORTS = PEOPLE // 10, PEOPLE // 2
-JOBS_PER_VIDEO, PHRASES = 6, 1_000
+JOBS_PER_VIDEO, RUNS_PER_VIDEO, PHRASES = 6, 4, 1_000
 SYLLABLES = (
     "ka lo mi ter an su vel dro pin hat or ze qui ban ux lem fy gor wes cha 直播 视频 弹幕 游戏 音乐".split()  # noqa: SIM905
 )
@@ -171,6 +171,14 @@ def videos() -> None:
         position="mod(n, 4)",
         name="'v' || mod(n, 4)", frame_rate="30",
     )  # fmt: skip
+    rows(
+        SegmentRun, RUNS_PER_VIDEO * VIDEOS,
+        video_id=f"1 + (n - 1) / {RUNS_PER_VIDEO}", encode_key=f"'k' || (1 + (n - 1) / {RUNS_PER_VIDEO})",
+        kind=f"CASE WHEN mod(n - 1, {RUNS_PER_VIDEO}) = 0 THEN 'audio' ELSE 'video' END",
+        position=f"greatest(0, mod(n - 1, {RUNS_PER_VIDEO}) - 1)", attempt="1", bytes_stored="1000000",
+        is_open=f"mod(1 + (n - 1) / {RUNS_PER_VIDEO}, 1000) = 3",
+        segments="(SELECT jsonb_agg(4.0 + mod(n + i, 7) / 100.0) FROM generate_series(1, 20) AS s(i))",
+    )  # fmt: skip
     video = f"1 + (n - 1) / {JOBS_PER_VIDEO}"
     unfinished = f"mod({video}, 1000) = 3 AND mod(n, 2) = 0"
     moment = ago(f"({VIDEOS} - {video}) * 5")
@@ -182,7 +190,8 @@ def videos() -> None:
         status=f"CASE WHEN {unfinished} THEN 'waiting' ELSE 'done' END",
         claimed_at=moment, finished_at=f"CASE WHEN NOT ({unfinished}) THEN {moment} END",
         length_s="80",
-        segments="(SELECT jsonb_agg(4.0 + mod(n + i, 7) / 100.0) FROM generate_series(1, 20) AS s(i))",
+        # After the plan and the poster, each job has a run.
+        run_id=f"CASE WHEN mod(n - 1, 6) >= 2 THEN ({video} - 1) * {RUNS_PER_VIDEO} + mod(n - 1, 6) - 1 END",
     )  # fmt: skip
 
 

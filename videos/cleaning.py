@@ -1,4 +1,4 @@
-"""Removal of abandoned uploads, folders of deleted videos and old charges, and folding of old jobs.
+"""Removal of abandoned uploads, folders of deleted videos, old charges and old jobs.
 
 Each row is handled in a transaction of its own, and one that raises does not stop the
 others (``accounts.sweeps``).
@@ -7,22 +7,24 @@ others (``accounts.sweeps``).
 from __future__ import annotations
 
 import logging
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from accounts import sweeps
+from accounts import charts, sweeps
 from common import deletion
-from videos import folding
-from videos.models import Upload, UploadCharge, Video, VideoFolder
+from videos.models import Job, JobQuerySet, Upload, UploadCharge, Video, VideoFolder
 
 logger = logging.getLogger(__name__)
 
 ROWS_AT_ONCE = 200
 COMPLETED_WITHIN = timedelta(days=30)  # even if storage is away or refuses for longer
 CHARGES_KEPT_FOR = timedelta(days=2)  # limits count one day
+JOBS_KEPT_FOR = timedelta(days=charts.DAYS + 5)  # the charts count jobs
+JOBS_AT_ONCE = 10_000
+ENDED = (Video.Status.READY, Video.Status.FAILED)
 
 
 @transaction.atomic
@@ -38,7 +40,7 @@ def clean_up() -> None:
     abandon_expired_uploads()
     delete_orphaned_folders()
     forget_old_charges()
-    folding.fold_old_jobs()
+    forget_old_jobs()
 
 
 def abandon_expired_uploads() -> None:
@@ -74,3 +76,26 @@ def _delete_folder(folder: VideoFolder) -> None:
 def forget_old_charges() -> None:
     """Delete charges that the daily limit no longer counts."""
     UploadCharge.objects.filter(created_at__lt=timezone.now() - CHARGES_KEPT_FOR).delete()
+
+
+def forget_old_jobs() -> None:
+    """Delete the old jobs of encodes that ended; their segments stay in the runs.
+
+    The queue keeps only the jobs of encodes that run or ended lately, so it stays small
+    however many videos there are.
+    """
+    before = timezone.now() - JOBS_KEPT_FOR
+    # One query for each index.
+    for jobs in (claimed_before(before), stopped_before(before)):
+        Job.objects.filter(pk__in=jobs.values("pk")[:JOBS_AT_ONCE]).delete()
+
+
+def claimed_before(before: datetime) -> JobQuerySet:
+    """Return the jobs of ended encodes that were claimed before ``before``, oldest first."""
+    return Job.objects.filter(claimed_at__lt=before, video__status__in=ENDED).order_by("claimed_at")
+
+
+def stopped_before(before: datetime) -> JobQuerySet:
+    """Return the jobs that were stopped before a worker claimed them."""
+    stopped = Job.objects.filter(status=Job.Status.FAILED, claimed_at=None, not_before__lt=before)
+    return stopped.filter(video__status__in=ENDED).order_by()

@@ -22,7 +22,7 @@ from django.utils import timezone
 
 from common import disk, storage
 from videos import progress, queue
-from videos.models import Job, Video
+from videos.models import Job, SegmentRun, Video
 from videos.publishing import Encode, LeaseLost, measure, write_playlists
 from videos.transcoding.errors import (
     DecodeFailed,
@@ -71,8 +71,9 @@ def finish(job: Job) -> None:
     complete(job.video_id)
 
 
+@transaction.atomic
 def finish_row(job: Job) -> None:
-    """Mark the job done and record its segments.  Raises LeaseLost."""
+    """Mark the job done and close its run.  Raises LeaseLost."""
     done = {
         "status": Job.Status.DONE,
         "finished_at": timezone.now(),
@@ -81,13 +82,17 @@ def finish_row(job: Job) -> None:
         "waits_for": "",
         "waits": 0,
     }
-    if not Job.objects.held(job).update(**done, segments=job.segments, bytes_stored=job.bytes_stored):
+    if not Job.objects.held(job).update(**done):
         raise LeaseLost
+    SegmentRun.objects.filter(job=job).update(is_open=False)
     job.status = Job.Status.DONE
 
 
 def complete(video_id: int) -> bool:
-    """Make a video ready once all its jobs are done; return False if it is not processing or work is left."""
+    """Make a video ready once no run is open and all jobs are done.
+
+    Return False if it is not processing or work is left.
+    """
     video = Video.objects.select_related("channel__owner").get(pk=video_id)
     if video.status != Video.Status.PROCESSING:
         return False
@@ -101,6 +106,10 @@ def complete(video_id: int) -> bool:
     measure(encode)
     write_playlists(encode)
     with transaction.atomic():
+        locked = Video.objects.select_for_update().filter(pk=video.pk)
+        # A broadcast may have opened another run since the encode was read.
+        if not locked.exists() or SegmentRun.objects.of(video).filter(is_open=True).exists():
+            return False
         if video.transition(Video.Status.READY, is_playable=True, duration_s=round(encode.duration_s, 3)):
             Video.objects.filter(pk=video_id).note_published()
             logger.info("Video ready", extra={"video": video.public_id, "renditions": len(encode.renditions)})
@@ -109,15 +118,14 @@ def complete(video_id: int) -> bool:
     return True
 
 
-def _redo(chunk: Job) -> None:
+@transaction.atomic
+def _redo(run: SegmentRun) -> None:
     """Encode a chunk again that lacks frames although a later chunk has some."""
-    error = EncodeFailed(
-        f"chunk {chunk.position} holds {len(chunk.segments)} of {chunk.segment_count} segments"
-    )
-    with transaction.atomic():
-        seen = Job.objects.filter(pk=chunk.pk, status=Job.Status.DONE, attempt=chunk.attempt)
-        if seen.update(status=Job.Status.RUNNING, lease_until=None):
-            fail(chunk, error)
+    error = EncodeFailed(f"chunk {run.position} holds {len(run.segments)} of {run.segment_count} segments")
+    seen = Job.objects.filter(run=run, status=Job.Status.DONE, attempt=run.attempt)
+    if seen.update(status=Job.Status.RUNNING, lease_until=None):
+        SegmentRun.objects.filter(pk=run.pk).update(is_open=True)
+        fail(Job.objects.select_related("video__channel__owner").get(run=run), error)
 
 
 def settle(job: Job, error: Exception) -> None:
@@ -216,8 +224,12 @@ def fail(job: Job, error: TranscodeError) -> None:
         return
     ended = why | {"failures": failures, "finished_at": timezone.now()}
     if is_dispensable(job, error):
-        # No segments: a track that ends in the middle is worse than none.
-        if held.update(**ended, status=Job.Status.DONE, segments=[]):
+        with transaction.atomic():
+            is_over = held.update(**ended, status=Job.Status.DONE)
+            if is_over:
+                # No segments: a track that ends in the middle is worse than none.
+                SegmentRun.objects.filter(job=job).update(is_open=False, segments=[])
+        if is_over:
             note_playable(job.video_id)
             complete(job.video_id)
         return

@@ -21,7 +21,7 @@ from django.db import DatabaseError, connection, transaction
 from common import disk, heartbeat, storage
 from videos import ends, progress, queue
 from videos.languages import language_name, spoken_tag
-from videos.models import Job, Rendition, Video
+from videos.models import Job, Rendition, SegmentRun, Video
 from videos.publishing import LeaseLost, SegmentPublisher
 from videos.transcoding.chunks import ChunkPlan, plan_chunks
 from videos.transcoding.codecs import codec_string
@@ -113,6 +113,7 @@ def lay_out(job: Job, source: SourceInfo, ladder: Sequence[Rung], chunks: Sequen
         raise LeaseLost
     Rendition.objects.bulk_create([*_rungs(video, source, ladder), *_tracks(video, source)])
     planned = [*_chunk_jobs(video, chunks), *_audio_jobs(video, source)]
+    SegmentRun.objects.bulk_create(job.run for job in planned if job.run)
     if source.video or source.cover_index is not None:
         planned.append(_job(video, Job.Kind.POSTER, lane=Job.Lane.FIRST))
     Job.objects.bulk_create(planned)
@@ -160,6 +161,10 @@ def _job(video: Video, kind: Job.Kind, **fields: object) -> Job:
     return Job(video=video, encode_key=video.encode_key, kind=kind, **fields)
 
 
+def _run(video: Video, kind: Rendition.Kind, **fields: object) -> SegmentRun:
+    return SegmentRun(video=video, encode_key=video.encode_key, kind=kind, **fields)
+
+
 def _chunk_jobs(video: Video, chunks: Sequence[ChunkPlan]) -> Iterator[Job]:
     for chunk in chunks:
         yield _job(
@@ -167,8 +172,13 @@ def _chunk_jobs(video: Video, chunks: Sequence[ChunkPlan]) -> Iterator[Job]:
             Job.Kind.VIDEO,
             position=chunk.position,
             lane=Job.Lane.FIRST if chunk.position == 0 else Job.Lane.BULK,
-            first_segment=chunk.first_segment,
-            segment_count=chunk.segment_count,
+            run=_run(
+                video,
+                Rendition.Kind.VIDEO,
+                position=chunk.position,
+                first_segment=chunk.first_segment,
+                segment_count=chunk.segment_count,
+            ),
             start_s=chunk.start_s,
             length_s=chunk.length_s,
         )
@@ -176,17 +186,24 @@ def _chunk_jobs(video: Video, chunks: Sequence[ChunkPlan]) -> Iterator[Job]:
 
 def _audio_jobs(video: Video, source: SourceInfo) -> Iterator[Job]:
     for position, _ in enumerate(source.audio):
-        yield _job(video, Job.Kind.AUDIO, position=position, lane=Job.Lane.FIRST, length_s=source.duration_s)
+        yield _job(
+            video,
+            Job.Kind.AUDIO,
+            position=position,
+            lane=Job.Lane.FIRST,
+            run=_run(video, Rendition.Kind.AUDIO, position=position),
+            length_s=source.duration_s,
+        )
 
 
 def encode_chunk(job: Job) -> None:
     """Encode one chunk in every rung at once, publishing each segment as it is finished."""
-    source = _source(job)
+    source, run = _source(job), _run_of(job)
     rungs = list(job.video.renditions.filter(encode_key=job.encode_key, kind=Rendition.Kind.VIDEO))
     chunk = ChunkPlan(
         position=job.position,
-        first_segment=job.first_segment,
-        segment_count=job.segment_count,
+        first_segment=run.first_segment,
+        segment_count=run.segment_count,
         start_s=job.start_s,
         length_s=job.length_s,
     )
@@ -220,7 +237,7 @@ def make_poster(job: Job) -> None:
         with lease_kept(job):
             found = run_poster(_nicely(job, argv), path) if argv else None
         if found:
-            job.bytes_stored = storage.put_file(key, path)
+            storage.put_file(key, path)
             Video.objects.filter(pk=job.video_id, encode_key=job.encode_key).update(poster_key=key)
     ends.finish(job)
 
@@ -243,7 +260,8 @@ def _encode(
     frame_rate: Fraction | None = None,
 ) -> None:
     """Run FFmpeg and publish its finished segments.  Raises LeaseLost."""
-    publisher = SegmentPublisher(job, renditions, on_listed=lambda: ends.note_playable(job.video_id))
+    run = _run_of(job)
+    publisher = SegmentPublisher(job, run, renditions, on_listed=lambda: ends.note_playable(job.video_id))
     encode = run_encode(
         _nicely(job, argv),
         folder,
@@ -256,7 +274,7 @@ def _encode(
     with closing(encode):
         for segment in encode:
             init_path = segment.path.with_name(INIT_SEGMENT)
-            if segment.number == job.first_segment:
+            if segment.number == run.first_segment:
                 _check_codecs(renditions[segment.output_index], init_path)
             publisher.add(segment, init_path)
 
@@ -336,6 +354,12 @@ def _source(job: Job) -> SourceInfo:
     if source is None:
         raise LeaseLost  # the video was reset after this claim
     return source
+
+
+def _run_of(job: Job) -> SegmentRun:
+    if job.run is None:
+        raise ValueError(f"a {job.kind} stores no segments")
+    return job.run
 
 
 def _source_url(job: Job) -> str:

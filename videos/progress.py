@@ -73,8 +73,9 @@ def percents(videos: Iterable[Video]) -> dict[int, int]:
     known = {video.pk: 100 if video.status == Video.Status.READY else 0 for video in videos}
     jobs: dict[int, list[Job]] = {pk: [] for pk in busy}
     if busy:
-        for job in Job.objects.filter(video__in=busy, kind__in=WEIGHT).only(
-            "video_id", "encode_key", "kind", "length_s", "status", "segments", "attempt"
+        listed = Job.objects.filter(video__in=busy, kind__in=WEIGHT).select_related("run")
+        for job in listed.only(
+            "video_id", "encode_key", "kind", "length_s", "status", "attempt", "run__segments"
         ):
             if job.encode_key == busy[job.video_id].encode_key:
                 jobs[job.video_id].append(job)
@@ -135,5 +136,5 @@ def _percent(jobs: list[Job], in_hand: dict[str, float]) -> int:
 def _done_s(job: Job, in_hand: dict[str, float]) -> float:
     if job.status == Job.Status.DONE:
         return job.length_s
-    published_s = float(sum(job.segments))
+    published_s = job.run.duration_s if job.run else 0.0
     return min(job.length_s, max(published_s, in_hand.get(_cache_key(job), 0.0)))

@@ -3,14 +3,15 @@
 Objects of an encode::
 
     videos/<video>/source                                  the uploaded file
-    videos/<video>/<encode>/<rendition>/<job>-<attempt>/init.mp4
-    videos/<video>/<encode>/<rendition>/<job>-<attempt>/<segment>.m4s
+    videos/<video>/<encode>/<rendition>/<run>-<attempt>/init.mp4
+    videos/<video>/<encode>/<rendition>/<run>-<attempt>/<segment>.m4s
     videos/<video>/<encode>/<rendition>.m3u8               written when the encode is complete
     videos/<video>/<encode>/multivariant.m3u8
 
-The attempt is part of the key, so a worker that was thought dead cannot overwrite its
-successor's objects.  Players see a segment once its job's row lists it.  A row lists a
-segment after it is stored in every rung, so every object named in a playlist exists.
+``<run>`` is the position of a :class:`~videos.models.SegmentRun`.  The attempt is part of
+the key, so a worker that was thought dead cannot overwrite its successor's objects.
+Players see a segment once its run lists it.  A run lists a segment after it is stored
+in every rung, so every object named in a playlist exists.
 """
 
 from __future__ import annotations
@@ -22,12 +23,14 @@ from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from django.db import transaction
+
 from common import storage
 from videos.hls.bitrate import measured
 from videos.hls.media import MediaPlaylist, Segment
 from videos.hls.multivariant import AudioRendition, MultivariantPlaylist, Variant
 from videos.languages import spoken_tag
-from videos.models import FinishedEncode, Job, Rendition, Video
+from videos.models import Job, Rendition, SegmentRun, Video
 from videos.transcoding.chunks import SEGMENT_S
 
 if TYPE_CHECKING:
@@ -45,58 +48,49 @@ PEAK_FACTOR = (SEGMENT_S + 1) / SEGMENT_S * 1.02
 RECORDING_TARGET_DURATION_S = 8
 
 
-def jobs_of(video: Video) -> list[Job]:
-    """Return the jobs that fill the renditions of ``video``, in order; folded ones are unsaved rows."""
-    jobs = video.jobs.filter(encode_key=video.encode_key, kind__in=[Job.Kind.VIDEO, Job.Kind.AUDIO])
-    if found := list(jobs.order_by("kind", "position")):
-        return found
-    finished = FinishedEncode.objects.filter(video=video, encode_key=video.encode_key).first()
-    return finished.unfolded() if finished else []
-
-
 @dataclass(slots=True)
 class Encode:
-    """An encode as stored in SQL: its renditions, and the jobs that fill them."""
+    """An encode as stored in SQL: its renditions, and the runs of segments in them."""
 
     video: Video
     renditions: list[Rendition]
-    jobs: list[Job] = field(repr=False)
+    runs: list[SegmentRun] = field(repr=False)
 
     @classmethod
     def of(cls, video: Video) -> Encode:
-        """Read the current encode of ``video`` in two queries, or three if its jobs are folded."""
+        """Read the current encode of ``video`` in two queries."""
         return cls(
             video=video,
             renditions=list(
                 video.renditions.filter(encode_key=video.encode_key).order_by("kind", "position")
             ),
-            jobs=jobs_of(video),
+            runs=list(SegmentRun.objects.of(video)),
         )
 
     @property
-    def chunks(self) -> list[Job]:
-        return [job for job in self.jobs if job.kind == Job.Kind.VIDEO]
+    def chunks(self) -> list[SegmentRun]:
+        """Return the runs of video: one for each chunk of an upload, or for each writer of a recording."""
+        return [run for run in self.runs if run.kind == Rendition.Kind.VIDEO]
 
-    def track(self, position: int) -> Job:
-        return next(job for job in self.jobs if job.kind == Job.Kind.AUDIO and job.position == position)
+    def track(self, position: int) -> SegmentRun:
+        return next(run for run in self.runs if run.kind == Rendition.Kind.AUDIO and run.position == position)
 
     @property
     def is_complete(self) -> bool:
-        """Return whether all planned jobs are done and no chunk has a gap."""
-        return bool(self.jobs) and all(job.status == Job.Status.DONE for job in self.jobs) and not self.gap
+        """Return whether no run is open and no chunk has a gap."""
+        return bool(self.runs) and not any(run.is_open for run in self.runs) and not self.gap
 
     @property
-    def gap(self) -> Job | None:
+    def gap(self) -> SegmentRun | None:
         """Return the first chunk with too few segments although a later one has some, or None.
 
         A source may end earlier than its header says; then every later chunk is empty.
         """
-        ended: Job | None = None
+        ended: SegmentRun | None = None
         for chunk in self.chunks:
             if ended and chunk.segments:
                 return ended
-            is_done = chunk.status == Job.Status.DONE
-            if is_done and chunk.segment_count is not None and len(chunk.segments) < chunk.segment_count:
+            if chunk.is_short and not chunk.is_open:
                 ended = ended or chunk
         return None
 
@@ -135,7 +129,7 @@ class Encode:
         if rendition.kind == Rendition.Kind.AUDIO:
             placed = list(_place(rendition, [self.track(rendition.position)]))
             return _beginning_before(self._video_end_s, placed)
-        placed = list(_place(rendition, self.chunks, is_recording=self.video.is_recording))
+        placed = list(_place(rendition, self.chunks))
         sound_s = min(
             (_listened_s(self.track(track.position)) for track in self.tracks), default=float("inf")
         )
@@ -172,44 +166,42 @@ class Placed:
     taken_at: datetime | None = None
 
 
-def _place(rendition: Rendition, jobs: Sequence[Job], *, is_recording: bool = False) -> list[Placed]:
-    """Return the segments of consecutive jobs, up to the first gap.
+def _place(rendition: Rendition, runs: Sequence[SegmentRun]) -> list[Placed]:
+    """Return the segments of consecutive runs, up to the first gap.
 
-    Jobs of one timeline have the same init segment, byte for byte, so players need
-    only the first.  A job at 0 s begins a timeline.  An upload has one timeline; a
-    recording begins another after each interruption of its timestamps.
+    Runs of one timeline have the same init segment, byte for byte, so players need
+    only the first.  An upload has one timeline; a recording begins another after each
+    interruption of its timestamps.
     """
     placed: list[Placed] = []
     init_name = ""
-    for job in jobs:
-        folder = attempt_folder(rendition.name, job)
-        is_new = job.start_s == 0
-        if job.segments and (is_new or not init_name):
+    for run in runs:
+        folder = run.folder(rendition.name)
+        if run.segments and (run.is_discontinuous or not init_name):
             init_name = f"{folder}init.mp4"
-        for index, duration_s in enumerate(job.segments):
-            name = f"{folder}{job.first_segment + index}.m4s"
-            # The time of day matters only for recordings.
-            taken_at = job.claimed_at if is_recording and index == 0 else None
-            is_gap = is_new and bool(placed)
-            placed.append(Placed(name, init_name, duration_s, is_discontinuous=is_gap, taken_at=taken_at))
-            is_new = False
-        ended_early = job.segment_count is not None and len(job.segments) < job.segment_count
-        if job.status != Job.Status.DONE or ended_early:
+        is_gap = run.is_discontinuous and bool(placed)
+        for index, duration_s in enumerate(run.segments):
+            is_first = index == 0
+            placed.append(
+                Placed(
+                    f"{folder}{run.first_segment + index}.m4s",
+                    init_name,
+                    duration_s,
+                    is_discontinuous=is_gap and is_first,
+                    taken_at=run.began_at if is_first else None,
+                )
+            )
+        if run.is_open or run.is_short:
             break
     return placed
 
 
-def _listened_s(track: Job) -> float:
-    return float("inf") if track.status == Job.Status.DONE else sum(track.segments)
+def _listened_s(track: SegmentRun) -> float:
+    return track.duration_s if track.is_open else float("inf")
 
 
-def _is_silent(track: Job) -> bool:
-    return track.status == Job.Status.DONE and not track.segments
-
-
-def attempt_folder(rendition_name: str, job: Job) -> str:
-    """Return the folder of one attempt of a job in one rendition, relative to the encode's prefix."""
-    return f"{rendition_name}/{job.position}-{job.attempt}/"
+def _is_silent(track: SegmentRun) -> bool:
+    return not track.is_open and not track.segments
 
 
 class NothingPublished(Exception):
@@ -350,6 +342,7 @@ class SegmentPublisher:
     """The writer of one attempt's segments; it lists a number once every rendition has stored it."""
 
     job: Job
+    run: SegmentRun
     renditions: Sequence[Rendition]
     on_listed: Callable[[], None]
     waiting: dict[int, dict[int, float]] = field(default_factory=dict)
@@ -357,7 +350,7 @@ class SegmentPublisher:
 
     def key(self, output: int, name: str) -> str:
         rendition = self.renditions[output]
-        return f"{self.job.video.encode_prefix}{attempt_folder(rendition.name, self.job)}{name}"
+        return f"{self.job.video.encode_prefix}{self.run.folder(rendition.name)}{name}"
 
     def add(self, segment: FinishedSegment, init_path: Path) -> None:
         """Store a segment of one output and delete its file; list its number if no rendition lacks it.
@@ -368,22 +361,25 @@ class SegmentPublisher:
         if output not in self.has_init:
             storage.put_file(self.key(output, "init.mp4"), init_path)
             self.has_init.add(output)
-        self.job.bytes_stored += storage.put_file(self.key(output, f"{segment.number}.m4s"), segment.path)
+        self.run.bytes_stored += storage.put_file(self.key(output, f"{segment.number}.m4s"), segment.path)
         segment.path.unlink()
         self.waiting.setdefault(segment.number, {})[output] = segment.duration_s
         self._list_complete()
 
     def _list_complete(self) -> None:
-        listed_before = len(self.job.segments)
+        listed_before = len(self.run.segments)
         while len(self.waiting.get(self._next_number, ())) == len(self.renditions):
             durations = self.waiting.pop(self._next_number)
-            self.job.segments.append(round(max(durations.values()), 6))
-        if len(self.job.segments) > listed_before:
-            published = {"segments": self.job.segments, "bytes_stored": self.job.bytes_stored}
-            if not self.job.renew_lease(**published, waits_for="", waits=0):
-                raise LeaseLost
+            self.run.segments.append(round(max(durations.values()), 6))
+        if len(self.run.segments) > listed_before:
+            listed = {"segments": self.run.segments, "bytes_stored": self.run.bytes_stored}
+            with transaction.atomic():
+                # The first update locks the job, so no other attempt begins before the second.
+                is_held = self.job.renew_lease(waits_for="", waits=0)
+                if not is_held or not SegmentRun.objects.held(self.run).update(**listed):
+                    raise LeaseLost
             self.on_listed()
 
     @property
     def _next_number(self) -> int:
-        return self.job.first_segment + len(self.job.segments)
+        return self.run.first_segment + len(self.run.segments)

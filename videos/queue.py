@@ -14,6 +14,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
 from django.conf import settings
+from django.db import transaction
 from django.db.models import Case, Count, IntegerField, Max, Value, When
 from django.utils import timezone
 
@@ -79,7 +80,10 @@ def claim(lanes: Sequence[Job.Lane], worker: str = "") -> Job | None:
 
 
 def take(job: Job, worker: str) -> bool:
-    """Start the next attempt of ``job``; return False if another worker did since the row was read."""
+    """Start the next attempt of ``job`` with an empty run.
+
+    Return False if another worker did since the row was read.
+    """
     now = timezone.now()
     taken = {
         "status": Job.Status.RUNNING,
@@ -89,12 +93,12 @@ def take(job: Job, worker: str) -> bool:
         "lease_until": now + timedelta(seconds=settings.ENCODE_LEASE_S),
         "claimed_at": now,
         "worker": worker,
-        # An attempt publishes under its own name and begins without segments.
-        "segments": [],
-        "bytes_stored": 0,
     }
-    if not Job.objects.claimable().filter(pk=job.pk, attempt=job.attempt).update(**taken):
-        return False
+    with transaction.atomic():
+        if not Job.objects.claimable().filter(pk=job.pk, attempt=job.attempt).update(**taken):
+            return False
+        if job.run:
+            job.run.begin(job.attempt + 1)
     for name, value in taken.items():
         setattr(job, name, value)
     return True
@@ -134,7 +138,7 @@ def _fairest(lanes: Sequence[Job.Lane]) -> Job | None:
     if not waiting_videos:
         return None
     jobs = waiting.filter(video_id=_least_served(waiting_videos)).annotate(turn=FIRST_TO_LAST)
-    return jobs.select_related("video__channel__owner").order_by("turn", "position").first()
+    return jobs.select_related("video__channel__owner", "run").order_by("turn", "position").first()
 
 
 def _least_served(videos: set[int]) -> int:

@@ -8,7 +8,7 @@ state found                           action of the sweep
 ===================================== =============================================
 job running, its lease over           claimable again; too many losses fail it
 job waiting, no worker told           wakes workers
-every job done, video not ready       completes it
+all runs closed, video not ready      completes it
 a job failed, video not failed        fails the video with the job's reason
 no job at all, source in storage      plans it anew
 ===================================== =============================================
@@ -21,7 +21,7 @@ from django.db.models import Exists, OuterRef
 
 from accounts import sweeps
 from videos import ends, publishing, queue
-from videos.models import Job, Rendition, Video
+from videos.models import Job, Rendition, SegmentRun, Video
 from videos.transcoding.errors import EncodeFailed, error_for
 
 AT_ONCE = 20
@@ -32,7 +32,7 @@ MEASURED_AT_ONCE = 100
 def sweep() -> None:
     """Take over the work of dead processes, and wake workers for waiting jobs."""
     lost = Job.objects.claimable().filter(status=Job.Status.RUNNING, losses__gte=queue.MAX_LOSSES)
-    lost = lost.select_related("video__channel__owner").order_by("pk")
+    lost = lost.select_related("video__channel__owner", "run").order_by("pk")
     sweeps.each("give up jobs", lost, _give_up, at_most=AT_ONCE)
     for lane in Job.Lane:
         queue.wake(lane, Job.objects.claimable().filter(lane=lane)[:AT_ONCE].count())
@@ -41,7 +41,8 @@ def sweep() -> None:
     has_jobs, is_failed = Exists(jobs), Exists(jobs.filter(status=Job.Status.FAILED))
     is_busy = Exists(jobs.exclude(status=Job.Status.DONE))
     sweeps.each("fail videos", processing.filter(is_failed), _fail_with_job, at_most=AT_ONCE)
-    done = processing.filter(has_jobs).exclude(is_busy)
+    runs = SegmentRun.objects.filter(video=OuterRef("pk"), encode_key=OuterRef("encode_key"))
+    done = processing.filter(Exists(runs)).exclude(Exists(runs.filter(is_open=True))).exclude(is_busy)
     sweeps.each("complete videos", done, lambda video: ends.complete(video.pk), at_most=AT_ONCE)
     unplanned = processing.exclude(has_jobs).exclude(source_key="")
     sweeps.each("plan videos", unplanned, _plan_anew, at_most=AT_ONCE)

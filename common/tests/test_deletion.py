@@ -200,12 +200,12 @@ def test_failed_encode_leaves_nothing_once_its_video_is_deleted(bucket: str) -> 
 def test_recording_deleted_during_its_broadcast_leaves_nothing(bucket: str) -> None:
     channel = UserFactory().channel
     video = recordings.start_recording(channel=channel, title="Live", category="other", visibility="public")
-    job = recordings.open_job(video, is_continuous=False, began_at=timezone.now())
-    put(recordings.segment_key(job, "720p", 0))
+    run = recordings.open_run(video, is_continuous=False, began_at=timezone.now())
+    put(recordings.segment_key(run, "720p", 0))
 
     services.delete_video(video)
     deletion.delete_pending()
-    put(recordings.segment_key(job, "720p", 1))  # the ingest did not know of the deletion yet
+    put(recordings.segment_key(run, "720p", 1))  # the ingest did not know of the deletion yet
     finish_deletions()
 
     assert list(storage.keys_under("")) == []

@@ -42,7 +42,7 @@ from live.recording import recovery
 from live.recording.recorder import Recorder
 from live.recording.spool import Spool
 from live.recording.writer import RecordingWriter
-from videos.models import Job
+from videos.models import SegmentRun
 from videos.services.recordings import RecordedRendition
 
 logger = logging.getLogger(__name__)
@@ -355,9 +355,9 @@ class BroadcastSession:
     def _look_up(self) -> tuple[str, int, int]:
         """Return the broadcast's access, and the first segment and epoch numbers that it has not recorded."""
         control.reopen(self._broadcast.public_id)
-        # Each recorded epoch has a job of its own.
+        # Each recorded epoch has a run of its own.
         recording_id = self._broadcast.recording_id
-        epochs = Job.objects.filter(video=recording_id).count() if recording_id else 0
+        epochs = SegmentRun.objects.filter(video=recording_id).count() if recording_id else 0
         fresh = self._fresh()
         return fresh.access, fresh.recorded_msn + 1, epochs
 

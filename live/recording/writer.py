@@ -7,14 +7,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from django.db import transaction
+from django.db import DatabaseError, transaction
 from django.db.models import Q
 
 from common import storage
 from live.models import Broadcast
 from live.recording.assembler import RecordedSegment
 from live.recording.description import TELLING_S, described, measured_bps
-from videos.models import Job, Video
+from videos.models import SegmentRun, Video
 from videos.services import recordings
 from videos.services.recordings import RecordedRendition, RecordingClosed
 from videos.services.uploads import keeps_enough
@@ -22,7 +22,7 @@ from videos.services.uploads import keeps_enough
 logger = logging.getLogger(__name__)
 
 # The list in SQL is rewritten for every segment, so after 20 minutes another begins.
-SEGMENTS_PER_JOB = 300
+SEGMENTS_PER_RUN = 300
 # Attempts of a writer while others write the same recording.
 LOOKS = 3
 
@@ -35,7 +35,7 @@ class RecordingWriter:
     """Synchronous writer that stores and lists recorded segments of one broadcast.
 
     Two writers may be active at once: an ingest, and a recovery that takes it for dead.
-    Each writes to jobs of its own, and ``recorded_msn`` changes only from the number
+    Each writes to runs of its own, and ``recorded_msn`` changes only from the number
     that the writer has seen.  On a conflict, the one that ``gives_way`` stops, and
     the other continues after it.
     """
@@ -49,7 +49,8 @@ class RecordingWriter:
         self._video: Video = broadcast.recording
         self._renditions = renditions
         self._listed_msn = broadcast.recorded_msn
-        self._job: Job | None = None
+        self._run: SegmentRun | None = None
+        self._opened_for_msn = -1
         self._has_init = False
         self._gives_way = gives_way
         self._peaks: dict[str, int] = {}
@@ -76,30 +77,38 @@ class RecordingWriter:
         raise RecordingClosed
 
     def _write(self, joined: RecordedSegment) -> None:
-        job = self._job_for(joined)
+        run = self._run_for(joined)
         if not self._has_init:
             for name, data in joined.segments[0].inits.items():
-                storage.put_bytes(recordings.init_key(job, name), data)
+                storage.put_bytes(recordings.init_key(run, name), data)
             self._has_init = True
         sizes_bytes = {}
         for rendition in self._renditions:
-            key = recordings.segment_key(job, rendition.name, len(job.segments))
+            key = recordings.segment_key(run, rendition.name, len(run.segments))
             data = joined.data(rendition.name)
             storage.put_bytes(key, data)
             sizes_bytes[rendition.name] = len(data)
         peaks = self._new_peaks(sizes_bytes, joined.duration_s)
-        learned = self._described(joined, job, peaks)
+        learned = self._described(joined, run, peaks)
+        try:
+            self._list(joined, run, learned)
+        except DatabaseError:
+            # The segment is listed or not; another run begins behind either.
+            self._run = None
+            raise
+        self._listed_msn = joined.last_msn
+        self._peaks |= peaks
+
+    def _list(self, joined: RecordedSegment, run: SegmentRun, learned: list[RecordedRendition]) -> None:
         with transaction.atomic():
             seen = Broadcast.objects.filter(pk=self._broadcast_pk, recorded_msn=self._listed_msn)
             if not self._gives_way:
                 seen = seen.filter(self._before_any_newer(joined))
             if not seen.update(recorded_msn=joined.last_msn):
                 raise RecordingClosed
-            recordings.append_segment(job, duration_s=joined.duration_s, size_bytes=joined.size_bytes)
+            recordings.append_segment(run, duration_s=joined.duration_s, size_bytes=joined.size_bytes)
             if learned:
                 recordings.note_renditions(self._video, learned)
-        self._listed_msn = joined.last_msn
-        self._peaks |= peaks
 
     def _new_peaks(self, sizes_bytes: Mapping[str, int], duration_s: float) -> dict[str, int]:
         """Return the bitrates above all earlier ones; a short segment is no measure."""
@@ -109,10 +118,10 @@ class RecordingWriter:
         return {name: bps for name, bps in measured.items() if bps > self._peaks.get(name, 0)}
 
     def _described(
-        self, joined: RecordedSegment, job: Job, peaks: Mapping[str, int]
+        self, joined: RecordedSegment, run: SegmentRun, peaks: Mapping[str, int]
     ) -> list[RecordedRendition]:
-        """Return changed descriptions of renditions: of a new run, and for higher bitrates."""
-        if job.segments and not peaks:
+        """Return changed descriptions of renditions: for the first segment of a run and higher bitrates."""
+        if run.segments and not peaks:
             return []
         is_first = self._listed_msn < 0
         return [
@@ -129,25 +138,26 @@ class RecordingWriter:
         is_ours = Q(connection_id=self._connection_id)
         return is_ours | Q(first_msn=None) | Q(first_msn__gt=joined.last_msn)
 
-    def _job_for(self, joined: RecordedSegment) -> Job:
-        """Return the job for ``joined``: a new one for a new timeline, after a gap, or after a full one.
+    def _run_for(self, joined: RecordedSegment) -> SegmentRun:
+        """Return the run for ``joined``: a new one for a new timeline, after a gap, or after a full one.
 
         Raises StorageLimitReached instead of a further one for a channel that keeps enough.
         """
         follows = joined.first_msn == self._listed_msn + 1 and not joined.segments[0].is_discontinuous
-        is_unused = self._job is not None and not self._job.segments
-        if self._job and (is_unused or follows) and len(self._job.segments) < SEGMENTS_PER_JOB:
-            return self._job
-        if self._job and not self._gives_way and keeps_enough(self._video.channel):
+        is_repeated = joined.first_msn == self._opened_for_msn
+        if self._run and (is_repeated or follows) and len(self._run.segments) < SEGMENTS_PER_RUN:
+            return self._run
+        if self._run and not self._gives_way and keeps_enough(self._video.channel):
             raise StorageLimitReached
         began_at = datetime.fromtimestamp(joined.segments[0].starts_at, tz=UTC)
-        self._job = recordings.open_job(self._video, is_continuous=follows, began_at=began_at)
+        self._run = recordings.open_run(self._video, is_continuous=follows, began_at=began_at)
+        self._opened_for_msn = joined.first_msn
         self._has_init = False
-        return self._job
+        return self._run
 
     def _look_again(self) -> None:
         """Continue after another writer's segments.  Raises RecordingClosed if the broadcast is not ours."""
-        self._job = None
+        self._run = None
         ours = Broadcast.objects.filter(pk=self._broadcast_pk, connection_id=self._connection_id)
         listed_msn = ours.values_list("recorded_msn", flat=True).first()
         if listed_msn is None:

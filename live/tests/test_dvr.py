@@ -25,9 +25,9 @@ def recorded(*, segments: int = 2, visibility: str = "public") -> Broadcast:
         channel=broadcast.stream.channel, title="Live", category="gaming", visibility=visibility
     )
     recordings.note_renditions(video, [R0])
-    job = recordings.open_job(video, is_continuous=False, began_at=BEGAN_AT)
+    run = recordings.open_run(video, is_continuous=False, began_at=BEGAN_AT)
     for _ in range(segments):
-        recordings.append_segment(job, duration_s=4.0, size_bytes=1)
+        recordings.append_segment(run, duration_s=4.0, size_bytes=1)
     broadcast.recording = video
     broadcast.save()
     return broadcast

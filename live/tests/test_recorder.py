@@ -12,17 +12,19 @@ from unittest import mock
 
 import pytest
 from botocore.exceptions import EndpointConnectionError
+from django.db import OperationalError
 
 from live.models import Broadcast
 from live.recording import recorder as recorder_module
 from live.recording import writer as writer_module
 from live.recording.assembler import LiveSegment, RecordedSegment, SegmentAssembler, join
 from live.recording.recorder import Recorder
-from live.recording.spool import Spool, forget, is_spooled, left_behind, leftovers
+from live.recording.spool import Spool, Unreadable, forget, is_spooled, left_behind, leftovers
 from live.recording.writer import RecordingWriter, StorageLimitReached
 from live.tests.recording import NAMES, RENDITIONS, begin, listed, live, stored
-from videos.models import Job, Video
+from videos.models import SegmentRun, Video
 from videos.publishing import Encode, multivariant_playlist
+from videos.services import recordings
 from videos.services.recordings import RecordingClosed
 
 
@@ -102,8 +104,8 @@ def test_stored_segments_are_listed(bucket: str) -> None:
 
 @pytest.mark.storage
 @pytest.mark.django_db
-def test_long_list_is_continued_in_a_new_job(bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(writer_module, "SEGMENTS_PER_JOB", 2)
+def test_long_list_is_continued_in_a_new_run(bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writer_module, "SEGMENTS_PER_RUN", 2)
     broadcast = begin()
     writer = RecordingWriter(broadcast, RENDITIONS)
 
@@ -122,10 +124,10 @@ def test_long_list_is_continued_in_a_new_job(bucket: str, monkeypatch: pytest.Mo
 
 @pytest.mark.storage
 @pytest.mark.django_db
-def test_recording_stops_at_the_storage_limit_before_its_next_job(
+def test_recording_stops_at_the_storage_limit_before_its_next_run(
     bucket: str, monkeypatch: pytest.MonkeyPatch, settings: Any
 ) -> None:
-    monkeypatch.setattr(writer_module, "SEGMENTS_PER_JOB", 2)
+    monkeypatch.setattr(writer_module, "SEGMENTS_PER_RUN", 2)
     settings.MAX_BYTES_KEPT_PER_PERSON = 1
     writer = RecordingWriter(begin(), RENDITIONS)
     joined = list(join(live(msn, 4.0, is_discontinuous=msn == 0) for msn in range(3)))
@@ -135,7 +137,7 @@ def test_recording_stops_at_the_storage_limit_before_its_next_job(
     with pytest.raises(StorageLimitReached):
         writer.write(joined[2])
 
-    assert [job.segments for job in Job.objects.order_by("position") if job.segments] == [[4.0, 4.0]]
+    assert [run.segments for run in SegmentRun.objects.order_by("position") if run.segments] == [[4.0, 4.0]]
 
 
 @pytest.mark.django_db(transaction=True)
@@ -187,6 +189,49 @@ def test_concurrent_writers_list_every_segment_once(bucket: str) -> None:
     assert stored(broadcast, "r0/3-1/1.m4s") == b"r0:2;"
     assert stored(broadcast, "r0/4-1/2.m4s") == b"r0:3;"
     assert not any("DISCONTINUITY" in line for line in listed(broadcast))
+
+
+@pytest.mark.storage
+@pytest.mark.django_db
+def test_segment_whose_listing_was_rolled_back_is_listed_once(
+    bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broadcast = begin()
+    writer = RecordingWriter(broadcast, RENDITIONS)
+    append = recordings.append_segment
+
+    def append_without_commit(*arguments: Any, **named: Any) -> None:
+        append(*arguments, **named)
+        raise OperationalError
+
+    writer.write(RecordedSegment([live(0, is_discontinuous=True), live(1)]))
+    joined = RecordedSegment([live(2), live(3)])
+    with monkeypatch.context() as outage:
+        outage.setattr(recordings, "append_segment", append_without_commit)
+        with pytest.raises(OperationalError):
+            writer.write(joined)
+
+    writer.write(joined)
+
+    assert listed(broadcast) == ['#EXT-X-MAP:URI="r0/1-1/init.mp4"', "r0/1-1/0.m4s", "r0/2-1/1.m4s"]
+
+
+@pytest.mark.storage
+@pytest.mark.django_db
+def test_segment_after_an_unreadable_one_begins_a_timeline(bucket: str) -> None:
+    broadcast = begin()
+    writer = RecordingWriter(broadcast, RENDITIONS)
+    writer.write(RecordedSegment([live(0, 4.0, is_discontinuous=True)]))
+    unreadable = mock.MagicMock()
+    unreadable.__getitem__.side_effect = Unreadable("1")
+    lost = replace(live(1, 4.0, is_discontinuous=True), data=unreadable)
+    with pytest.raises(Unreadable):
+        writer.write(RecordedSegment([lost]))
+
+    writer.write(RecordedSegment([live(2, 4.0)]))
+
+    began_at = [run.began_at.timestamp() for run in SegmentRun.objects.exclude(segments=[]) if run.began_at]
+    assert began_at == [1_700_000_000.0, 1_700_000_004.0]
 
 
 @pytest.mark.storage

@@ -37,7 +37,7 @@ from live.recording.spool import (
 from live.recording.writer import RecordingWriter
 from live.tests.factories import BroadcastFactory
 from live.tests.recording import NAMES, RENDITIONS, begin, listed, live, stored
-from videos.models import Job, Video
+from videos.models import SegmentRun, Video
 
 
 def test_spool_without_disk_space_refuses_segments(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -175,7 +175,7 @@ def test_tail_is_stored_after_the_listed_segments(bucket: str, tail: list[TailSe
         "r0/1-1/0.m4s",
         "r0/2-1/1.m4s",
     ]
-    assert [job.segments for job in Job.objects.order_by("position")] == [[], [4.0], [2.4]]
+    assert [run.segments for run in SegmentRun.objects.order_by("position")] == [[], [4.0], [2.4]]
     assert stored(broadcast, "r1/2-1/1.m4s") == b"r1:2;r1:3;"
 
 
@@ -193,7 +193,7 @@ def test_spooled_segments_of_a_killed_ingest_are_stored_before_the_tail(
 
     broadcast.refresh_from_db()
     assert (broadcast.recorded_msn, left_behind()) == (4, set())
-    assert [job.segments for job in Job.objects.order_by("position") if job.segments] == [[4.0] * 5]
+    assert [run.segments for run in SegmentRun.objects.order_by("position") if run.segments] == [[4.0] * 5]
     assert stored(broadcast, "r1/1-1/2.m4s") == b"r1:2;"
 
 
@@ -266,7 +266,7 @@ def test_segment_that_becomes_unreadable_does_not_stop_the_recovery(
 
     broadcast.refresh_from_db()
     assert (broadcast.recorded_msn, left_behind()) == (2, set())
-    assert [job.segments for job in Job.objects.order_by("position") if job.segments] == [[4.0], [4.0]]
+    assert [run.segments for run in SegmentRun.objects.order_by("position") if run.segments] == [[4.0], [4.0]]
 
 
 @pytest.mark.redis
@@ -383,7 +383,7 @@ def test_tail_of_unrecorded_broadcast_is_not_stored(tail: list[TailSegment]) -> 
 
     recovery.store_tail(BroadcastFactory())
 
-    assert not Job.objects.exists()
+    assert not SegmentRun.objects.exists()
 
 
 @pytest.mark.storage
@@ -395,6 +395,6 @@ async def test_concurrent_recoveries_list_every_segment_once(bucket: str, tail: 
     await asyncio.gather(*(in_thread(recovery.store_tail, broadcast) for _ in range(3)))
 
     fresh = await in_thread(Broadcast.objects.get)
-    jobs = await in_thread(lambda: list(Job.objects.values_list("segments", flat=True)))
+    runs = await in_thread(lambda: list(SegmentRun.objects.values_list("segments", flat=True)))
     assert fresh.recorded_msn == 5
-    assert sum(sum(segments) for segments in jobs) == 12.0
+    assert sum(sum(segments) for segments in runs) == 12.0

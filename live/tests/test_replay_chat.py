@@ -38,9 +38,9 @@ def broadcast(began_at: datetime) -> Broadcast:
     )
     recordings.note_renditions(video, [R0])
     for later_s in (0, 28):
-        job = recordings.open_job(video, is_continuous=False, began_at=began_at + timedelta(seconds=later_s))
+        run = recordings.open_run(video, is_continuous=False, began_at=began_at + timedelta(seconds=later_s))
         for _ in range(2):
-            recordings.append_segment(job, duration_s=4.0, size_bytes=1)
+            recordings.append_segment(run, duration_s=4.0, size_bytes=1)
     made.recording = video
     made.save()
     return made

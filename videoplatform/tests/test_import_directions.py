@@ -52,7 +52,7 @@ LAYERS = {
     "videos": [
         "failures hls languages leftovers rendered transcoding",
         "models",
-        "conversation figures folding listing progress publishing queue",
+        "conversation figures listing progress publishing queue",
         "cleaning ends",
         "pipeline services sweeping",
         "reportable tasks",

@@ -296,4 +296,4 @@ def stored_s(stream: Stream) -> float:
     """Return the seconds of segments that are in the bucket and listed."""
     recording = broadcast_of(stream).recording
     assert recording is not None
-    return float(sum(sum(job.segments) for job in recording.jobs.all()))
+    return float(sum(run.duration_s for run in recording.runs.all()))

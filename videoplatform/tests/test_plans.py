@@ -24,7 +24,7 @@ from comments.tests.factories import CommentFactory, DanmakuFactory
 from comments.thread import Place, Thread
 from live.models import Broadcast, ChatMessage
 from live.tests.factories import ChatMessageFactory
-from videos import folding, queue, sweeping
+from videos import cleaning, queue, sweeping
 from videos.listing import Listing
 from videos.models import Job, Tag, Video
 from videos.tests.factories import VideoFactory
@@ -182,15 +182,15 @@ def test_rare_comments_have_their_own_index(query: dict[str, bool], index: str, 
 
 def test_sweep_does_not_scan_jobs_or_videos(plans: Any) -> None:
     found = "\n".join(plans(sweeping.sweep))
-    assert "Seq Scan on videos_job" not in found
-    assert "Seq Scan on videos_video" not in found
+    for table in ("videos_job", "videos_video", "videos_segmentrun"):
+        assert f"Seq Scan on {table}" not in found
 
 
 @pytest.mark.parametrize(
-    ("videos", "index"), [(folding.with_old_jobs, "job_claimed"), (folding.stopped_long_ago, "videos_job")]
+    ("jobs", "index"), [(cleaning.claimed_before, "job_claimed"), (cleaning.stopped_before, "videos_job")]
 )
-def test_folding_reads_old_jobs_from_an_index(videos: Any, index: str, plans: Any) -> None:
-    (plan,) = plans(lambda: list(videos(timezone.now() - folding.FOLDED_AFTER)[:1000]))
+def test_clean_up_reads_old_jobs_from_an_index(jobs: Any, index: str, plans: Any) -> None:
+    (plan,) = plans(lambda: list(jobs(timezone.now() - cleaning.JOBS_KEPT_FOR)[:1000]))
     assert index in plan
     assert "Seq Scan" not in plan
 

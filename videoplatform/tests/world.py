@@ -179,8 +179,8 @@ def _recording(owner: User) -> Video:
         channel=owner.channel, title="Live", category="other", visibility="public"
     )
     recordings.note_renditions(video, [RECORDED])
-    job = recordings.open_job(video, is_continuous=False, began_at=timezone.now())
-    recordings.append_segment(job, duration_s=4.0, size_bytes=1)
+    run = recordings.open_run(video, is_continuous=False, began_at=timezone.now())
+    recordings.append_segment(run, duration_s=4.0, size_bytes=1)
     return video
 
 

@@ -1,12 +1,12 @@
-"""Videos, their uploads, renditions, captions and likes, and the jobs of the queue: one module each."""
+"""Videos, their uploads, renditions, segment runs, captions and likes, and the jobs: one module each."""
 
 from videos.models.captions import CaptionTrack
-from videos.models.finished import FinishedEncode
 from videos.models.ids import new_encode_key
 from videos.models.jobs import Job, JobQuerySet
 from videos.models.likes import Like
 from videos.models.renditions import Rendition
 from videos.models.search import Folded, SearchedText
+from videos.models.segment_runs import SegmentRun, SegmentRunQuerySet
 from videos.models.topics import Category, Tag
 from videos.models.uploads import Upload, UploadCharge
 from videos.models.videos import MAX_DESCRIPTION, MAX_TITLE, Video, VideoFolder, VideoQuerySet
@@ -16,13 +16,14 @@ __all__ = [
     "MAX_TITLE",
     "CaptionTrack",
     "Category",
-    "FinishedEncode",
     "Folded",
     "Job",
     "JobQuerySet",
     "Like",
     "Rendition",
     "SearchedText",
+    "SegmentRun",
+    "SegmentRunQuerySet",
     "Tag",
     "Upload",
     "UploadCharge",

@@ -1,7 +1,8 @@
 """Jobs that make videos playable.
 
 SQL is the queue of record.  Every unit of work is a :class:`Job` row, claimed by a
-conditional UPDATE and fenced by its attempt.  Celery only wakes workers.
+conditional UPDATE and fenced by its attempt.  Celery only wakes workers.  The segments
+that a job stores are in its :class:`~videos.models.SegmentRun`.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from videos.models.segment_runs import SegmentRun
 from videos.models.videos import Video
 
 
@@ -69,8 +71,8 @@ class Job(models.Model):
     lane = models.PositiveSmallIntegerField(choices=Lane.choices, default=Lane.BULK)
     status = models.CharField(_("status"), max_length=8, choices=Status.choices, default=Status.WAITING)
 
-    first_segment = models.PositiveIntegerField(default=0)
-    segment_count = models.PositiveIntegerField(null=True, help_text="empty: until the source ends")
+    # The segments that a chunk or an audio track stores; a plan and a poster have none.
+    run = models.OneToOneField(SegmentRun, models.CASCADE, null=True, related_name="job")
     start_s = models.FloatField(default=0)
     length_s = models.FloatField(default=0)
 
@@ -89,11 +91,6 @@ class Job(models.Model):
     finished_at = models.DateTimeField(_("finished"), null=True)
     error_code = models.CharField(_("error code"), max_length=32, blank=True)
     error_detail = models.TextField(_("error"), blank=True)
-
-    # Durations (s) of this attempt's stored segments, in order; a chunk's are the
-    # same in every rung.
-    segments = models.JSONField(default=list)
-    bytes_stored = models.BigIntegerField(default=0)
 
     objects = JobQuerySet.as_manager()
 

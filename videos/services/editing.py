@@ -11,7 +11,7 @@ from common import deletion
 from common.words import composed, folded
 from videos import ends, progress, queue
 from videos.cleaning import delete_with_objects
-from videos.models import MAX_DESCRIPTION, MAX_TITLE, FinishedEncode, Job, Tag, Video, new_encode_key
+from videos.models import MAX_DESCRIPTION, MAX_TITLE, Job, Tag, Video, new_encode_key
 from videos.services.errors import CannotCancel, CannotRetry
 from videos.transcoding.errors import EncodeStopped
 
@@ -80,7 +80,7 @@ def retry_video(video: Video) -> Video:
     if video.status != Video.Status.FAILED or not video.transition(Video.Status.PROCESSING, **fresh):
         raise CannotRetry
     video.jobs.all().delete()
-    FinishedEncode.objects.filter(video=video).delete()
+    video.runs.all().delete()
     video.renditions.all().delete()
     deletion.delete_later(old_prefix)
     Job.objects.create(video=video, encode_key=video.encode_key, kind=Job.Kind.PLAN, lane=Job.Lane.FIRST)

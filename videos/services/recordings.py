@@ -1,12 +1,9 @@
 """Recordings: videos filled by a running broadcast with segments that are already encoded.
 
-The rows are those of any encode.  An unfinished recording always has one running
-job, so the video does not count as complete.  The job has no lease, so no worker
-claims it.  Each writer opens its own job, which closes the previous one.  Two
-writers therefore never write under the same name, and a writer that was thought
-dead lists nothing more.  A job with ``start_s`` 0 begins a new timeline with its
-own init segment; any other job continues the previous one.  ``claimed_at`` is the
-time of a job's first frame.
+A recording has segment runs and no jobs.  An unfinished recording always has one open
+run, so the video does not count as complete.  Each writer opens its own run, which
+closes the previous one.  Two writers therefore never write under the same name, and a
+writer that was thought dead lists nothing more.
 """
 
 from __future__ import annotations
@@ -15,15 +12,14 @@ import logging
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from typing import Any
 
 from django.db import transaction
-from django.utils import timezone
 
 from accounts.models import Channel
 from common import storage
 from videos import ends
-from videos.models import Job, JobQuerySet, Rendition, Video
-from videos.publishing import attempt_folder, jobs_of
+from videos.models import Rendition, SegmentRun, SegmentRunQuerySet, Video
 from videos.services.editing import delete_video
 
 logger = logging.getLogger(__name__)
@@ -57,7 +53,7 @@ def start_recording(*, channel: Channel, title: str, category: str, visibility: 
         visibility=visibility,
         status=Video.Status.PROCESSING,
     )
-    _add_job(video, position=0)
+    _add_run(video)
     return video
 
 
@@ -114,8 +110,8 @@ def _object_type(codec: str) -> int:
 
 
 @transaction.atomic
-def open_job(video: Video, *, is_continuous: bool, began_at: datetime) -> Job:
-    """Open a job that only the caller fills, and close the previous one.
+def open_run(video: Video, *, is_continuous: bool, began_at: datetime) -> SegmentRun:
+    """Open a run that only the caller fills, and close the previous one.
 
     ``began_at`` is the time of its first frame; ``is_continuous`` means that its
     timestamps continue those of the last listed segment.  Raises RecordingClosed.
@@ -125,48 +121,50 @@ def open_job(video: Video, *, is_continuous: bool, began_at: datetime) -> Job:
     )
     if not running.exists():
         raise RecordingClosed
-    jobs = _jobs(video)
-    last = jobs.order_by("-position").first()
-    filled = jobs.exclude(segments=[]).order_by("-position").first()
-    _close(jobs)
-    return _add_job(
+    runs = SegmentRun.objects.of(video)
+    filled = runs.exclude(segments=[]).last()
+    _close(runs)
+    return _add_run(
         video,
-        position=last.position + 1 if last else 0,
         first_segment=filled.first_segment + len(filled.segments) if filled else 0,
-        start_s=filled.start_s + sum(filled.segments) if filled and is_continuous else 0,
-        claimed_at=began_at,
+        is_discontinuous=filled is None or not is_continuous,
+        began_at=began_at,
     )
 
 
-def segment_key(job: Job, rendition_name: str, index: int) -> str:
-    """Return the storage key of a job's segment ``index`` (the number in the name counts across jobs)."""
-    return f"{_folder(job, rendition_name)}{job.first_segment + index}.m4s"
+def segment_key(run: SegmentRun, rendition_name: str, index: int) -> str:
+    """Return the storage key of a run's segment ``index`` (the number in the name counts across runs)."""
+    return f"{_folder(run, rendition_name)}{run.first_segment + index}.m4s"
 
 
-def init_key(job: Job, rendition_name: str) -> str:
-    return f"{_folder(job, rendition_name)}init.mp4"
+def init_key(run: SegmentRun, rendition_name: str) -> str:
+    return f"{_folder(run, rendition_name)}init.mp4"
 
 
-def append_segment(job: Job, *, duration_s: float, size_bytes: int) -> None:
-    """List a job's next segment, already stored in every rendition.  Raises RecordingClosed."""
-    segments = [*job.segments, round(duration_s, 6)]
-    bytes_stored = job.bytes_stored + size_bytes
-    if not Job.objects.held(job).update(segments=segments, bytes_stored=bytes_stored):
+def append_segment(run: SegmentRun, *, duration_s: float, size_bytes: int) -> None:
+    """List a run's next segment, already stored in every rendition.  Raises RecordingClosed."""
+    segments = [*run.segments, round(duration_s, 6)]
+    bytes_stored = run.bytes_stored + size_bytes
+    if not SegmentRun.objects.held(run).update(segments=segments, bytes_stored=bytes_stored):
         raise RecordingClosed
-    job.segments, job.bytes_stored = segments, bytes_stored
+    run.segments, run.bytes_stored = segments, bytes_stored
 
 
 @transaction.atomic
 def reopen_recording(video: Video) -> None:
     """Reopen a finished recording, because its broadcast goes on.
 
-    Its measured bitrates are dropped: what follows may exceed them.
+    Its measured bitrates are dropped: later segments may exceed them.
     """
-    if video.status == Video.Status.READY and video.transition(Video.Status.PROCESSING, is_playable=False):
+    found = Video.objects.select_for_update().filter(pk=video.pk, encode_key=video.encode_key).first()
+    if found is None:
+        return
+    if found.status == Video.Status.READY and found.transition(Video.Status.PROCESSING, is_playable=False):
         renditions = Rendition.objects.filter(video=video, encode_key=video.encode_key)
         renditions.update(peak_bps=None, average_bps=None)
-        last = _jobs(video).order_by("-position").first()
-        _add_job(video, position=last.position + 1 if last else 0)
+    # Its runs are closed even if storage has not let it become ready.
+    if not SegmentRun.objects.of(video).filter(is_open=True).exists():
+        _add_run(video)
 
 
 def finish_recording(video: Video, *, visibility: str, poster_key: str = "") -> None:
@@ -180,9 +178,9 @@ def finish_recording(video: Video, *, visibility: str, poster_key: str = "") -> 
         )
         if not found.exists():
             return
-        jobs = _jobs(video)
-        _close(jobs)
-        if not jobs.exclude(segments=[]).exists():
+        runs = SegmentRun.objects.of(video)
+        _close(runs)
+        if not runs.exclude(segments=[]).exists():
             delete_video(video)
             return
         found.update(visibility=visibility, poster_key=poster_key)
@@ -204,44 +202,29 @@ class Stretch:
 def stretches(video: Video) -> list[Stretch]:
     """Return the stretches of a recording in order; they map times to positions and back."""
     found, start_s = [], 0.0
-    for job in jobs_of(video):
-        if not job.segments:
-            continue
-        end_s = start_s + sum(job.segments)
-        if job.claimed_at:
-            found.append(Stretch(job.claimed_at, start_s, end_s))
+    for run in SegmentRun.objects.of(video):
+        end_s = start_s + run.duration_s
+        if run.segments and run.began_at:
+            found.append(Stretch(run.began_at, start_s, end_s))
         start_s = end_s
     return found
 
 
-def _jobs(video: Video) -> JobQuerySet:
-    return Job.objects.filter(video=video, encode_key=video.encode_key, kind=Job.Kind.VIDEO)
+def _close(runs: SegmentRunQuerySet) -> None:
+    runs.filter(is_open=True).update(is_open=False)
 
 
-def _close(jobs: JobQuerySet) -> None:
-    jobs.filter(status=Job.Status.RUNNING).update(status=Job.Status.DONE, finished_at=timezone.now())
-
-
-def _add_job(
-    video: Video,
-    *,
-    position: int,
-    first_segment: int = 0,
-    start_s: float = 0,
-    claimed_at: datetime | None = None,
-) -> Job:
-    return Job.objects.create(
+def _add_run(video: Video, **fields: Any) -> SegmentRun:
+    last = SegmentRun.objects.of(video).last()
+    return SegmentRun.objects.create(
         video=video,
         encode_key=video.encode_key,
-        kind=Job.Kind.VIDEO,
-        position=position,
-        status=Job.Status.RUNNING,
+        kind=Rendition.Kind.VIDEO,
+        position=last.position + 1 if last else 0,
         attempt=ONLY_ATTEMPT,
-        first_segment=first_segment,
-        start_s=start_s,
-        claimed_at=claimed_at,
+        **fields,
     )
 
 
-def _folder(job: Job, rendition_name: str) -> str:
-    return f"{job.video.encode_prefix}{attempt_folder(rendition_name, job)}"
+def _folder(run: SegmentRun, rendition_name: str) -> str:
+    return f"{run.video.encode_prefix}{run.folder(rendition_name)}"

@@ -35,8 +35,8 @@ from videos.models import (
     MAX_DESCRIPTION,
     MAX_TITLE,
     Category,
-    FinishedEncode,
     Job,
+    SegmentRun,
     Upload,
     UploadCharge,
     Video,
@@ -221,8 +221,7 @@ def keeps_enough(channel: Channel) -> bool:
 def kept_bytes(channel: Channel) -> int:
     """Return the bytes of a channel's sources, open uploads and encoded videos."""
     sources = _total(Video.objects.filter(channel=channel), "source_size_bytes")
-    folded = _total(FinishedEncode.objects.filter(video__channel=channel), "bytes_stored")
-    return sources + folded + _total(Job.objects.filter(video__channel=channel), "bytes_stored")
+    return sources + _total(SegmentRun.objects.filter(video__channel=channel), "bytes_stored")
 
 
 def _total(rows: QuerySet[Any], field: str) -> int:

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from accounts.tests.factories import UserFactory
 from common.ids import new_public_id
-from videos.models import Job, Rendition, Video
+from videos.models import Job, Rendition, SegmentRun, Video
 
 
 class VideoFactory(factory.django.DjangoModelFactory[Video]):
@@ -74,11 +74,16 @@ def make_encode(video: Video, status: str = Job.Status.DONE) -> None:
             status=status,
             attempt=int(done),
             lane=Job.Lane.BULK if position else Job.Lane.FIRST,
-            first_segment=position,
-            segment_count=1,
             start_s=4.0 * position,
             length_s=4.0,
-            segments=[4.0] if done else [],
+            run=make_run(
+                video,
+                "video",
+                [4.0] if done else [],
+                position=position,
+                first_segment=position,
+                segment_count=1,
+            ),
         )
     Job.objects.create(
         **common,
@@ -87,5 +92,18 @@ def make_encode(video: Video, status: str = Job.Status.DONE) -> None:
         attempt=int(done),
         lane=Job.Lane.FIRST,
         length_s=8.0,
-        segments=[4.010667, 3.989333] if done else [],
+        run=make_run(video, "audio", [4.010667, 3.989333] if done else []),
+    )
+
+
+def make_run(video: Video, kind: str, segments: list[float], **fields: Any) -> SegmentRun:
+    """Create a run: closed and of the first attempt if it has segments, otherwise as it was planned."""
+    return SegmentRun.objects.create(
+        video=video,
+        encode_key=video.encode_key,
+        kind=kind,
+        attempt=int(bool(segments)),
+        is_open=not segments,
+        segments=segments,
+        **fields,
     )

@@ -16,7 +16,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from accounts.tests.factories import UserFactory
 from common import storage
-from videos.models import Job, Video
+from videos.models import SegmentRun, Video
 from videos.rendered import Rendered, RenderedPlaylists
 from videos.services import recordings
 from videos.services.recordings import RecordedRendition
@@ -52,16 +52,16 @@ def address(video: Video, name: str = "720p") -> str:
     return f"/videos/{video.public_id}/hls/{video.encode_key}/{name}.m3u8"
 
 
-def recording(*, segments: int) -> tuple[Video, Job]:
+def recording(*, segments: int) -> tuple[Video, SegmentRun]:
     video = recordings.start_recording(
         channel=UserFactory().channel, title="Live", category="gaming", visibility="public"
     )
     recordings.note_renditions(video, [RecordedRendition("r0", 640, 360, 30.0, 800_000, "avc1.64001e")])
-    job = recordings.open_job(video, is_continuous=False, began_at=BEGAN_AT)
+    run = recordings.open_run(video, is_continuous=False, began_at=BEGAN_AT)
     for _ in range(segments):
-        recordings.append_segment(job, duration_s=4.0, size_bytes=1)
+        recordings.append_segment(run, duration_s=4.0, size_bytes=1)
     Video.objects.filter(pk=video.pk).update(is_playable=True)
-    return Video.objects.get(pk=video.pk), job
+    return Video.objects.get(pk=video.pk), run
 
 
 def urls(text: str) -> list[str]:
@@ -122,12 +122,12 @@ def test_urls_change_with_the_signing_window(client: Client, clock: dict[str, da
 def test_growing_recording_keeps_its_urls_and_signs_new_segments_only(
     client: Client, clock: dict[str, datetime], signed: list[str]
 ) -> None:
-    video, job = recording(segments=3600)  # four hours
+    video, run = recording(segments=3600)  # four hours
     clock["now"] += timedelta(hours=4)
     first = client.get(address(video, "r0")).content.decode()
     signed.clear()
     clock["now"] += timedelta(seconds=4)
-    recordings.append_segment(job, duration_s=4.0, size_bytes=1)
+    recordings.append_segment(run, duration_s=4.0, size_bytes=1)
     second = client.get(address(video, "r0")).content.decode()
 
     assert urls(second)[:-1] == urls(first)
@@ -137,7 +137,7 @@ def test_growing_recording_keeps_its_urls_and_signs_new_segments_only(
 def test_urls_of_a_recording_outlive_the_longest_broadcast(
     client: Client, clock: dict[str, datetime]
 ) -> None:
-    video, _job = recording(segments=2)
+    video, _run = recording(segments=2)
     windows = set()
     for hours in range(13):
         clock["now"] = video.created_at + timedelta(hours=hours)
@@ -149,7 +149,7 @@ def test_urls_of_a_recording_outlive_the_longest_broadcast(
 
 
 def test_growing_recording_is_answered_with_a_delta_on_request(client: Client) -> None:
-    video, _job = recording(segments=100)
+    video, _run = recording(segments=100)
     whole = client.get(address(video, "r0")).content.decode()
     delta = client.get(address(video, "r0"), {"_HLS_skip": "YES"}).content.decode()
 
@@ -158,11 +158,11 @@ def test_growing_recording_is_answered_with_a_delta_on_request(client: Client) -
 
 
 def test_stored_segment_is_listed_at_once(client: Client) -> None:
-    video, job = recording(segments=1)
+    video, run = recording(segments=1)
     counts = []
     for _ in range(3):
         counts.append(len(urls(client.get(address(video, "r0")).content.decode())))
-        recordings.append_segment(job, duration_s=4.0, size_bytes=1)
+        recordings.append_segment(run, duration_s=4.0, size_bytes=1)
 
     assert counts == [1, 2, 3]
 

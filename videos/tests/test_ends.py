@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from accounts.models import Notification, SweepFailure
 from videos import ends, pipeline, progress, queue, sweeping
-from videos.models import Job, Video
+from videos.models import Job, SegmentRun, Video
 from videos.publishing import Encode, write_playlists
 from videos.services import retry_video
 from videos.tests.factories import VideoFactory, make_encode
@@ -206,18 +206,21 @@ def test_encode_survives_a_short_database_outage() -> None:
 def test_gap_before_later_frames_is_encoded_again() -> None:
     video = processing_video(Job.Status.DONE)
     first = Job.objects.get(kind="video", position=0)
-    Job.objects.filter(pk=first.pk).update(segments=[])
+    SegmentRun.objects.filter(job=first).update(segments=[])
 
     assert not ends.complete(video.pk)
 
     first.refresh_from_db()
     video.refresh_from_db()
     assert (first.status, first.failures, video.status) == ("waiting", 1, "processing")
+    assert first.run is not None
+    assert first.run.is_open
 
 
 def test_gap_after_all_attempts_fails_the_video() -> None:
     video = processing_video(Job.Status.DONE)
-    Job.objects.filter(kind="video", position=0).update(segments=[], failures=queue.MAX_FAILURES - 1)
+    Job.objects.filter(kind="video", position=0).update(failures=queue.MAX_FAILURES - 1)
+    SegmentRun.objects.filter(kind="video", position=0).update(segments=[])
 
     sweeping.sweep()
 
@@ -229,7 +232,7 @@ def test_gap_after_all_attempts_fails_the_video() -> None:
 @pytest.mark.usefixtures("bucket")
 def test_missing_segments_at_the_end_of_the_source_are_no_gap() -> None:
     video = processing_video(Job.Status.DONE)
-    Job.objects.filter(kind="video", position=1).update(segments=[], segment_count=3)
+    SegmentRun.objects.filter(kind="video", position=1).update(segments=[], segment_count=3)
 
     assert ends.complete(video.pk)
     assert Encode.of(video).gap is None
@@ -291,7 +294,8 @@ def after_the_sweep() -> list[tuple[str, bool]]:
 
 def claim_last(kind: str) -> Job:
     """Claim the first job of ``kind`` after marking all others as done."""
-    Job.objects.exclude(kind=kind, position=0).update(status=Job.Status.DONE, segments=[4.0])
+    Job.objects.exclude(kind=kind, position=0).update(status=Job.Status.DONE)
+    SegmentRun.objects.exclude(kind=kind, position=0).update(is_open=False, segments=[4.0])
     job = queue.claim(list(Job.Lane))
     assert job is not None
     assert job.kind == kind
@@ -301,7 +305,7 @@ def claim_last(kind: str) -> Job:
 def _finish() -> Callable[[], object]:
     processing_video()
     job = claim_last("video")
-    job.segments = [4.0]
+    SegmentRun.objects.filter(job=job).update(segments=[4.0])
     return lambda: ends.finish(job)
 
 
@@ -331,7 +335,7 @@ def _put_off() -> Callable[[], object]:
 
 def _redo_a_gap() -> Callable[[], object]:
     video = processing_video(Job.Status.DONE)
-    Job.objects.filter(video=video, kind="video", position=0).update(segments=[])
+    SegmentRun.objects.filter(video=video, kind="video", position=0).update(segments=[])
     return lambda: ends.complete(video.pk)
 
 
@@ -420,6 +424,7 @@ def test_sweep_completes_videos_behind_many_incompletable_ones(monkeypatch: pyte
     for _ in range(3):
         video = processing_video(Job.Status.DONE)
         video.jobs.all().delete()
+        video.runs.all().delete()
         Video.objects.filter(pk=video.pk).update(source_key="")
     good = processing_video(Job.Status.DONE)
 

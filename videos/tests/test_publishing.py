@@ -1,10 +1,12 @@
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from django.utils import timezone
 
 from common import storage
-from videos import sweeping
-from videos.models import Job, Rendition, Video
+from videos import queue, sweeping
+from videos.models import Job, Rendition, SegmentRun, Video
 from videos.publishing import (
     PEAK_FACTOR,
     Encode,
@@ -27,6 +29,13 @@ def encode_of(video: Video) -> Encode:
 
 def rendition(encode: Encode, name: str) -> Rendition:
     return next(r for r in encode.renditions if r.name == name)
+
+
+def running(kind: str, position: int = 0) -> tuple[Job, SegmentRun]:
+    """Return a job that a worker runs, and its run, which is empty."""
+    SegmentRun.objects.filter(kind=kind, position=position).update(is_open=True, segments=[])
+    Job.objects.filter(kind=kind, position=position).update(status=Job.Status.RUNNING)
+    return Job.objects.get(kind=kind, position=position), SegmentRun.objects.get(kind=kind, position=position)
 
 
 def lengths(encode: Encode, name: str) -> list[float]:
@@ -140,14 +149,14 @@ def test_recording_does_not_declare_closed_captions_none() -> None:
 
 def test_playlist_ends_before_the_first_gap() -> None:
     video = VideoFactory(status=Video.Status.PROCESSING)
-    Job.objects.filter(kind="video", position=0).update(status=Job.Status.RUNNING, segments=[])
+    SegmentRun.objects.filter(kind="video", position=0).update(is_open=True, segments=[])
 
     assert lengths(encode_of(video), "720p") == []
 
 
 def test_video_playlist_is_no_longer_than_the_audio() -> None:
     video = VideoFactory(status=Video.Status.PROCESSING)
-    Job.objects.filter(kind="audio").update(status=Job.Status.RUNNING, segments=[4.010667])
+    SegmentRun.objects.filter(kind="audio").update(is_open=True, segments=[4.010667])
 
     encode = encode_of(video)
 
@@ -157,14 +166,14 @@ def test_video_playlist_is_no_longer_than_the_audio() -> None:
 
 def test_encode_without_a_first_segment_of_each_rendition_is_not_playable() -> None:
     video = VideoFactory(status=Video.Status.PROCESSING)
-    Job.objects.filter(kind="audio").update(status=Job.Status.RUNNING, segments=[])
+    SegmentRun.objects.filter(kind="audio").update(is_open=True, segments=[])
 
     assert not encode_of(video).is_playable
 
 
 def test_audio_track_without_segments_is_left_out() -> None:
     video = VideoFactory()
-    Job.objects.filter(kind="audio").update(segments=[])
+    SegmentRun.objects.filter(kind="audio").update(segments=[])
 
     encode = encode_of(video)
 
@@ -174,7 +183,7 @@ def test_audio_track_without_segments_is_left_out() -> None:
 
 def test_playlist_ends_after_a_short_chunk() -> None:
     video = VideoFactory()
-    Job.objects.filter(kind="video", position=0).update(segment_count=3)
+    SegmentRun.objects.filter(kind="video", position=0).update(segment_count=3)
 
     assert lengths(encode_of(video), "720p") == [4.0]
 
@@ -189,10 +198,9 @@ def test_target_duration_is_longer_at_one_frame_per_second() -> None:
 @pytest.mark.storage
 def test_segment_is_listed_after_every_rung_has_it(bucket: str, tmp_path: Path) -> None:
     video = VideoFactory(status=Video.Status.PROCESSING)
-    Job.objects.filter(kind="video", position=1).update(status=Job.Status.RUNNING, segments=[])
-    job = Job.objects.get(kind="video", position=1)
+    job, run = running("video", position=1)
     rungs = list(video.renditions.filter(kind="video"))
-    publisher = SegmentPublisher(job, rungs, on_listed=lambda: None)
+    publisher = SegmentPublisher(job, run, rungs, on_listed=lambda: None)
     init = tmp_path / "init.mp4"
     init.write_bytes(b"init")
 
@@ -201,23 +209,30 @@ def test_segment_is_listed_after_every_rung_has_it(bucket: str, tmp_path: Path) 
         path = tmp_path / f"{output}-{number}.m4s"
         path.write_bytes(b"segment")
         publisher.add(FinishedSegment(output, number, path, 4.0), init)
-        listed.append(Job.objects.get(pk=job.pk).segments)
+        listed.append(SegmentRun.objects.get(pk=run.pk).segments)
 
     assert listed == [[], [], [4.0], [4.0, 4.0]]
     assert not list(tmp_path.glob("*.m4s"))
 
 
 @pytest.mark.storage
-def test_attempt_with_a_lost_lease_lists_no_segment(bucket: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("lost", ["claimed", "failed", "closed"])
+def test_attempt_with_a_lost_lease_lists_no_segment(bucket: str, tmp_path: Path, lost: str) -> None:
     video = VideoFactory(status=Video.Status.PROCESSING)
-    Job.objects.filter(kind="audio").update(status=Job.Status.RUNNING, segments=[])
-    late = Job.objects.get(kind="audio")
-    Job.objects.filter(pk=late.pk).update(attempt=2)
-    publisher = SegmentPublisher(late, list(video.renditions.filter(kind="audio")), on_listed=lambda: None)
+    late, run = running("audio")
+    if lost == "claimed":
+        Job.objects.filter(pk=late.pk).update(lease_until=timezone.now() - timedelta(seconds=1))
+        assert queue.take(Job.objects.get(pk=late.pk), "another:1")
+    elif lost == "failed":
+        Job.objects.filter(pk=late.pk).update(status=Job.Status.FAILED)
+    else:
+        SegmentRun.objects.filter(pk=run.pk).update(is_open=False)
+    tracks = list(video.renditions.filter(kind="audio"))
+    publisher = SegmentPublisher(late, run, tracks, on_listed=lambda: None)
     for name in ("init.mp4", "0.m4s"):
         (tmp_path / name).write_bytes(b"bytes")
 
     with pytest.raises(LeaseLost):
         publisher.add(FinishedSegment(0, 0, tmp_path / "0.m4s", 4.0), tmp_path / "init.mp4")
 
-    assert Job.objects.get(pk=late.pk).segments == []
+    assert SegmentRun.objects.get(pk=run.pk).segments == []

@@ -5,7 +5,8 @@ import pytest
 from django.utils import timezone
 
 from videos import queue
-from videos.models import Job, Video
+from videos.models import Job, SegmentRun, Video
+from videos.services import recordings
 from videos.tests.factories import VideoFactory, make_encode
 
 pytestmark = pytest.mark.django_db
@@ -44,15 +45,18 @@ def test_job_is_claimed_once() -> None:
     assert not queue.take(again, "b:2")
 
 
-def test_claim_starts_a_new_attempt_with_a_lease_and_no_segments() -> None:
+def test_claim_starts_a_new_attempt_with_a_lease_and_an_empty_run() -> None:
     waiting_video()
-    Job.objects.update(segments=[4.0])
+    SegmentRun.objects.update(segments=[4.0], bytes_stored=9, is_open=False)
 
     job = queue.claim([FIRST], "a:1")
 
     assert job is not None
+    assert job.run is not None
+    for row in (job.run, SegmentRun.objects.get(pk=job.run.pk)):
+        assert (row.attempt, row.segments, row.bytes_stored, row.is_open) == (1, [], 0, True)
     job.refresh_from_db()
-    assert (job.status, job.attempt, job.segments, job.worker) == (Job.Status.RUNNING, 1, [], "a:1")
+    assert (job.status, job.attempt, job.worker) == (Job.Status.RUNNING, 1, "a:1")
     assert job.lease_until is not None
     assert job.lease_until > timezone.now()
 
@@ -139,10 +143,23 @@ def test_long_audio_jobs_leave_a_first_slot_free_on_a_host() -> None:
     assert queue.claim([FIRST], here) is not None
 
 
+def test_streamer_with_a_running_broadcast_is_served_before_a_recent_uploader() -> None:
+    uploader, streamer = waiting_video(), waiting_video()
+    Job.objects.filter(video=uploader, kind=Job.Kind.AUDIO).update(
+        status=Job.Status.DONE, claimed_at=timezone.now() - timedelta(minutes=1)
+    )
+    recording = recordings.start_recording(
+        channel=streamer.channel, title="Live", category="gaming", visibility="public"
+    )
+    recordings.open_run(recording, is_continuous=False, began_at=timezone.now())
+
+    assert claim_done(FIRST).video == streamer
+
+
 @pytest.mark.parametrize("videos", [1, 3])
 def test_query_count_of_a_claim_is_constant(videos: int, django_assert_max_num_queries: Any) -> None:
     for _ in range(videos):
         film(chunks=6)
 
-    with django_assert_max_num_queries(9):
+    with django_assert_max_num_queries(12):  # two of them the savepoint around the claim
         queue.claim([FIRST, BULK])

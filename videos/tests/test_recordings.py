@@ -6,8 +6,8 @@ from django.test import override_settings
 from accounts.tests.factories import UserFactory
 from common import storage
 from common.models import PendingDeletion
-from videos import queue, sweeping
-from videos.models import Job, Rendition, Video
+from videos import cleaning, ends, queue, sweeping
+from videos.models import Job, Rendition, SegmentRun, Video
 from videos.publishing import PEAK_FACTOR, Encode, media_playlist, multivariant_playlist
 from videos.services import recordings
 from videos.services.recordings import RecordedRendition, RecordingClosed
@@ -28,11 +28,11 @@ def new_recording() -> Video:
     return Video.objects.get(pk=video.pk)
 
 
-def record(video: Video, *durations_s: float, is_continuous: bool = False) -> Job:
-    job = recordings.open_job(video, is_continuous=is_continuous, began_at=BEGAN_AT)
+def record(video: Video, *durations_s: float, is_continuous: bool = False) -> SegmentRun:
+    run = recordings.open_run(video, is_continuous=is_continuous, began_at=BEGAN_AT)
     for duration_s in durations_s:
-        recordings.append_segment(job, duration_s=duration_s, size_bytes=100)
-    return job
+        recordings.append_segment(run, duration_s=duration_s, size_bytes=100)
+    return run
 
 
 def playlist(video: Video, name: str = "r0") -> str:
@@ -134,7 +134,7 @@ def test_replaced_recorder_cannot_append_segments() -> None:
     with pytest.raises(RecordingClosed):
         recordings.append_segment(late, duration_s=4.0, size_bytes=100)
 
-    assert [job.segments for job in Job.objects.order_by("position")] == [[], [4.0], [4.0]]
+    assert [run.segments for run in SegmentRun.objects.order_by("position")] == [[], [4.0], [4.0]]
 
 
 def test_running_recording_is_neither_claimed_nor_swept() -> None:
@@ -176,7 +176,7 @@ def test_finished_recording_becomes_a_ready_video(bucket: str) -> None:
     assert playlist(video).endswith("r0/1-1/1.m4s\n#EXT-X-ENDLIST\n")
     assert storage.size_of(f"{video.encode_prefix}r1.m3u8") is not None
     with pytest.raises(RecordingClosed):
-        recordings.open_job(video, is_continuous=True, began_at=BEGAN_AT)
+        recordings.open_run(video, is_continuous=True, began_at=BEGAN_AT)
 
 
 def test_recording_has_video_and_audio_in_one_rendition() -> None:
@@ -233,6 +233,50 @@ def test_reopened_recording_continues_after_its_last_segment(bucket: str) -> Non
         '#EXT-X-MAP:URI="r0/3-1/init.mp4"',
         TAKEN,
         "#EXTINF:5,",
+        "r0/3-1/1.m4s",
+    ]
+
+
+def test_recording_reopened_before_it_was_ready_is_not_completed_by_the_sweep() -> None:
+    video = new_recording()
+    record(video, 4.0)
+    with override_settings(S3_ENDPOINT_URL="http://127.0.0.1:9"):
+        recordings.finish_recording(video, visibility="public")
+
+    recordings.reopen_recording(Video.objects.get(pk=video.pk))
+    sweeping.sweep()
+    record(video, 5.0)
+
+    assert Video.objects.get(pk=video.pk).status == Video.Status.PROCESSING
+    assert playlist(video).endswith("r0/3-1/1.m4s\n")
+
+
+@pytest.mark.storage
+def test_recording_reopened_during_its_completion_does_not_become_ready(
+    bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    video = new_recording()
+    record(video, 4.0)
+    monkeypatch.setattr(ends, "write_playlists", lambda _encode: recordings.reopen_recording(video))
+
+    recordings.finish_recording(video, visibility="public")
+
+    assert Video.objects.get(pk=video.pk).status == Video.Status.PROCESSING
+
+
+@pytest.mark.storage
+def test_recording_reopened_long_after_its_end_keeps_its_segments(bucket: str) -> None:
+    video = new_recording()
+    record(video, 4.0)
+    recordings.finish_recording(video, visibility="public")
+    Video.objects.filter(pk=video.pk).update(created_at=BEGAN_AT)
+    cleaning.clean_up()
+
+    recordings.reopen_recording(Video.objects.get(pk=video.pk))
+    record(video, 5.0)
+
+    assert [line for line in playlist(video).splitlines() if line.endswith(".m4s")] == [
+        "r0/1-1/0.m4s",
         "r0/3-1/1.m4s",
     ]
 

@@ -10,6 +10,7 @@ from django.contrib.auth.models import AnonymousUser
 from django.core.cache import cache
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 from rest_framework.test import APIClient
 
 from accounts import charts, moderation, services
@@ -19,6 +20,7 @@ from accounts.services import Role
 from accounts.tests.factories import UserFactory
 from videos import ends
 from videos.models import Job, Video
+from videos.services import recordings
 from videos.tests.factories import VideoFactory
 from videos.transcoding.errors import EncodeFailed
 
@@ -143,6 +145,20 @@ def test_owner_is_notified_once_of_a_ready_video(bucket: str) -> None:
         ends.complete(video.pk)
 
     assert told(video) == ["“Lamps” is ready to watch"]
+
+
+def test_chart_of_encodes_counts_no_recordings() -> None:
+    cache.clear()
+    recording = recordings.start_recording(
+        channel=UserFactory().channel, title="Live", category="gaming", visibility="public"
+    )
+    for _ in range(2):
+        run = recordings.open_run(recording, is_continuous=False, began_at=timezone.now())
+        recordings.append_segment(run, duration_s=4.0, size_bytes=1)
+
+    drawn = charts.read(lambda permission: permission == "videos.change_video")
+
+    assert [sum(line["counts"]) for line in drawn["charts"][0]["lines"]] == [0, 0]
 
 
 @pytest.mark.parametrize("count", [1, 3])

@@ -22,7 +22,7 @@ from accounts.models import Channel, User
 from accounts.tests.factories import UserFactory
 from common import deletion, storage
 from videos import cleaning, services
-from videos.models import Job, Upload, UploadCharge, Video
+from videos.models import Job, SegmentRun, Upload, UploadCharge, Video
 from videos.services.errors import (
     NoRoomLeft,
     NotUploading,
@@ -208,7 +208,7 @@ def test_old_charges_are_deleted(channel: Channel) -> None:
 def test_upload_above_the_kept_bytes_limit_is_refused(bucket: str, channel: Channel, settings: Any) -> None:
     settings.MAX_BYTES_KEPT_PER_PERSON = 10 * 1024
     video = VideoFactory(channel=channel, source_size_bytes=4 * 1024)
-    Job.objects.filter(video=video, kind=Job.Kind.AUDIO).update(bytes_stored=5 * 1024)
+    SegmentRun.objects.filter(video=video, kind="audio").update(bytes_stored=5 * 1024)
 
     begin(channel, size_bytes=1024)
     begin(UserFactory().channel, size_bytes=2048)

@@ -86,7 +86,7 @@ def is_ready(video: Video) -> bool:
 
 
 def is_encoding() -> bool:
-    return Job.objects.filter(kind="video", status=Job.Status.RUNNING).exclude(segments=[]).exists()
+    return Job.objects.filter(kind="video", status=Job.Status.RUNNING).exclude(run__segments=[]).exists()
 
 
 def test_encode_of_a_killed_worker_is_completed_by_the_next(start_worker: StartWorker, clips: Path) -> None:
@@ -177,7 +177,7 @@ def test_stopped_worker_returns_its_job_without_a_loss(start_worker: StartWorker
     upload(make_clip("landscape", clips, seconds=70, size="640x360"))
     worker = start_worker(REMAP_SIGTERM="SIGQUIT")
     wait_until(is_encoding)
-    encoded = Job.objects.filter(kind="video", status=Job.Status.RUNNING).exclude(segments=[]).get()
+    encoded = Job.objects.filter(kind="video", status=Job.Status.RUNNING).exclude(run__segments=[]).get()
 
     worker.terminate()
     worker.wait(timeout=DEADLINE_S)

@@ -26,7 +26,7 @@ from rest_framework.request import Request
 from accounts.authentication import ApiTokenAuthentication
 from common import signing, storage
 from common.content_coding import accepts_gzip
-from videos.models import Job, Video
+from videos.models import SegmentRun, Video
 from videos.publishing import Encode, NothingPublished, media_playlist, multivariant_playlist
 from videos.rendered import Rendered, playlists
 
@@ -145,9 +145,9 @@ def _state(video: Video) -> object:
     """Return a value that changes with every change of an encode's playlists, using one query."""
     if video.status == Video.Status.READY:
         return COMPLETE
-    jobs = video.jobs.filter(encode_key=video.encode_key, kind__in=[Job.Kind.VIDEO, Job.Kind.AUDIO])
-    done = Count("pk", filter=Q(status=Job.Status.DONE))
-    return tuple(jobs.aggregate(Count("pk"), Sum("attempt"), Sum("bytes_stored"), done=done).values())
+    runs = SegmentRun.objects.of(video)
+    still_open = Count("pk", filter=Q(is_open=True))
+    return tuple(runs.aggregate(Count("pk"), Sum("attempt"), Sum("bytes_stored"), open=still_open).values())
 
 
 def _answer(
