@@ -177,7 +177,9 @@ def _said(notification: Notification) -> tuple[Promise, dict[str, Any]]:
     if notification.kind == Kind.REPORT_DECIDED:
         template = UPHELD if data.get("upheld") else DISMISSED
     elif notification.kind == Kind.MODERATION:
-        outcome = _outcome(data)
+        outcome = str(data.get("action", ""))
+        if outcome == "undo" and not data.get("title"):
+            outcome = "forgiven"
         of_its_kind = _decided_about.get(data.get("target_type", ""), {})
         template = of_its_kind.get(outcome) or DECIDED.get(outcome, DECIDED["undo"])
     else:
@@ -190,12 +192,6 @@ def _said(notification: Notification) -> tuple[Promise, dict[str, Any]]:
         "reason": str(Reason(reason).label),
         "until": datetime.fromisoformat(until) if until else None,
     }
-
-
-def _outcome(data: dict[str, Any]) -> str:
-    """Return the action; an undone decision without a title is ``forgiven``."""
-    action = str(data.get("action", ""))
-    return "forgiven" if action == "undo" and not data.get("title") else action
 
 
 def detail(notification: Notification) -> str:

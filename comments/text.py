@@ -108,7 +108,10 @@ def to_html(text: str, mentions: Collection[str] = ()) -> str:
 def _pieces(text: str, known: Mapping[str, str]) -> Iterator[str]:
     at = 0
     for match in _URL.finditer(text):
-        url = _without_closing(match[0])
+        url = match[0]
+        # The punctuation that ends the sentence around a URL is not part of it.
+        while url[-1] in ".,;:!?'*_~" or (url[-1] in ")]" and _is_unopened(url)):
+            url = url[:-1]
         yield from _words(text[at : match.start()], known)
         yield _link(url)
         at = match.start() + len(url)
@@ -150,13 +153,6 @@ def _link(url: str) -> str:
         return escape(url)
     safe = escape(url)
     return f'<a href="{safe}" rel="nofollow ugc noopener" target="_blank">{safe}</a>'
-
-
-def _without_closing(url: str) -> str:
-    """Return ``url`` without the punctuation that ends the sentence around it."""
-    while url[-1] in ".,;:!?'*_~" or (url[-1] in ")]" and _is_unopened(url)):
-        url = url[:-1]
-    return url
 
 
 def _is_unopened(url: str) -> bool:

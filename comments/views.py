@@ -139,7 +139,10 @@ def _do(request: HttpRequest, thread: Thread, found: Comment) -> HttpResponse:
     except Refusal as error:
         if do == "edit":
             return _composer(request, thread, edited=found, text=text, error=str(error), status=UNPROCESSABLE)
-        return _refused(request, thread, str(error))
+        if not is_htmx(request):
+            messages.error(request, str(error))
+            return redirect(_page(thread.place, "comments"))
+        return HttpResponse(status=204, headers={"HX-Trigger": json.dumps({"toast": str(error)})})
     return _done(request, thread, found, do)
 
 
@@ -172,13 +175,6 @@ def _done(request: HttpRequest, thread: Thread, found: Comment, do: str) -> Http
     if do in {"like", "unlike"}:
         return _fragment(request, "comments/includes/like.html", thread.context(comment=now))
     return _fragment(request, "comments/changed.html", thread.context(comment=now))
-
-
-def _refused(request: HttpRequest, thread: Thread, sentence: str) -> HttpResponse:
-    if not is_htmx(request):
-        messages.error(request, sentence)
-        return redirect(_page(thread.place, "comments"))
-    return HttpResponse(status=204, headers={"HX-Trigger": json.dumps({"toast": sentence})})
 
 
 def is_htmx(request: HttpRequest) -> bool:

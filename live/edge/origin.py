@@ -105,7 +105,9 @@ class EdgeOrigin:
         network = client_network(scope)
         player = _Player(receive, network)
         try:
-            answer = self._refusal(network) or await self._answer(scope, player)
+            charge = Charge("live_media", network, RATES["live_media"])
+            is_too_much = self._has_limits and self._buckets.take((charge,)) > 0
+            answer = TOO_MANY if is_too_much else await self._answer(scope, player)
         except PlayerGone:
             return
         finally:
@@ -114,12 +116,6 @@ class EdgeOrigin:
 
     async def aclose(self) -> None:
         await self._following.aclose()
-
-    def _refusal(self, network: str) -> MediaResponse | None:
-        if not self._has_limits:
-            return None
-        wait_us = self._buckets.take((Charge("live_media", network, RATES["live_media"]),))
-        return TOO_MANY if wait_us else None
 
     async def _answer(self, scope: Message, player: _Player) -> MediaResponse:
         if scope["method"] == "OPTIONS":

@@ -93,7 +93,10 @@ class PosterMaker:
         ours = Broadcast.objects.filter(pk=self._broadcast_pk, connection_id=self._connection_id)
         try:
             if broadcast := ours.select_related("recording").first():
-                old_key, key = broadcast.poster_key, f"{_folder(broadcast)}{name}"
+                recording = broadcast.recording
+                # The recording's folder, with which the poster is deleted, or one of the broadcast.
+                folder = recording.encode_prefix if recording else f"live/{broadcast.public_id}/"
+                old_key, key = broadcast.poster_key, f"{folder}{name}"
                 storage.put_bytes(key, picture)
                 ours.update(poster_key=key)
                 if old_key not in ("", key):
@@ -102,8 +105,3 @@ class PosterMaker:
             logger.warning("Poster not saved", extra={"reason": type(error).__name__})
         finally:
             connection.close()  # the connection of this thread
-
-
-def _folder(broadcast: Broadcast) -> str:
-    """Return the recording's folder, with which the poster is deleted, or one of the broadcast."""
-    return broadcast.recording.encode_prefix if broadcast.recording else f"live/{broadcast.public_id}/"

@@ -379,7 +379,8 @@ class LowLatencyPlaylist:
             if segment.epoch != epoch:
                 epoch = segment.epoch
                 yield tag("EXT-X-MAP", [("URI", quoted(f"{self.name}/init-{epoch}.mp4"))])
-            yield f"#EXT-X-PROGRAM-DATE-TIME:{_date_time(segment.starts_at)}"
+            starts_at = datetime.fromtimestamp(segment.starts_at, UTC).replace(tzinfo=None)
+            yield f"#EXT-X-PROGRAM-DATE-TIME:{starts_at.isoformat(timespec='milliseconds')}Z"
             if segment.msn in with_parts:
                 yield from self._parts(segment)
             if segment.duration_s is not None:
@@ -434,7 +435,3 @@ def render_multivariant(renditions: Mapping[str, RenditionInfo]) -> str:
         for name, info in renditions.items()
     ]
     return MultivariantPlaylist(tuple(variants)).render()
-
-
-def _date_time(at: float) -> str:
-    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
