@@ -42,6 +42,17 @@ VIDEO_TAG_HEADER = bytes.fromhex("17 01 000000")
 NAMES_OF_TAGS: dict[int, Literal["audio", "video"]] = {8: "audio", 9: "video"}
 
 
+# Marks of a file whose tests broadcast in real time, through every engine.
+IN_REAL_TIME = [
+    pytest.mark.slow,
+    pytest.mark.ffmpeg,
+    pytest.mark.redis,
+    pytest.mark.storage,
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.usefixtures("one_rung_below"),
+]
+
+
 @pytest.fixture
 def one_rung_below(settings: Any) -> None:
     """Encode one rung below the source, as fast as possible."""
@@ -320,6 +331,25 @@ async def replay_of(video: Video, folder: Path) -> Replay:
 
     await asyncio.to_thread(fetch)
     return Replay(folder)
+
+
+async def replay_of_publishing(folder: Path, **shape: Any) -> Replay:
+    """Let an encoder publish until it ends, and return the replay; ``shape`` is that of ``publishing``."""
+    await make_stream()
+    async with ingesting() as ingest, publishing(ingest.url, **shape) as encoder:
+        await encoder.wait()
+        return await replay_of(await ready_video(), folder)
+
+
+async def replay_of_tags(folder: Path, *runs: list[MediaTag]) -> Replay:
+    """Send ``runs`` of tags as one publisher, each behind the other, and return the replay."""
+    await make_stream()
+    async with ingesting() as ingest:
+        session = await ingest.admit(FakePublisher())
+        for tags in runs:
+            await send(session, tags)
+        await session.closed(said_goodbye=True)
+        return await replay_of(await ready_video(), folder)
 
 
 def durations(replay: Replay, name: str = "r0") -> list[float]:

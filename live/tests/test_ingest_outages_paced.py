@@ -25,6 +25,7 @@ from live.recording import recorder as recorder_module
 from live.recording import recovery
 from live.tests.edge_tools import Line
 from live.tests.ingesting import (
+    IN_REAL_TIME,
     FakePublisher,
     broadcast_in,
     ingest_process,
@@ -44,14 +45,7 @@ from live.tests.ingesting import (
     window_of,
 )
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.ffmpeg,
-    pytest.mark.redis,
-    pytest.mark.storage,
-    pytest.mark.django_db(transaction=True),
-    pytest.mark.usefixtures("one_rung_below"),
-]
+pytestmark = IN_REAL_TIME
 
 
 async def test_killed_ffmpeg_is_restarted(bucket: str, tmp_path: Path) -> None:

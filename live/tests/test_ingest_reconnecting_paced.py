@@ -15,6 +15,7 @@ from live.models import Broadcast
 from live.tests.edge_tools import fetched, serving
 from live.tests.hls_checker import faults
 from live.tests.ingesting import (
+    IN_REAL_TIME,
     FakePublisher,
     broadcast_in,
     ingesting,
@@ -30,14 +31,7 @@ from live.tests.ingesting import (
     window_of,
 )
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.ffmpeg,
-    pytest.mark.redis,
-    pytest.mark.storage,
-    pytest.mark.django_db(transaction=True),
-    pytest.mark.usefixtures("one_rung_below"),
-]
+pytestmark = IN_REAL_TIME
 
 
 async def test_killed_publisher_continues_its_broadcast_on_return(bucket: str, tmp_path: Path) -> None:

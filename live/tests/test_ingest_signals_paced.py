@@ -12,10 +12,9 @@ from live import ingest_presence
 from live.ingest import publisher_session as session_module
 from live.ingest.publisher_session import in_thread
 from live.models import Broadcast
-from live.rtmp.session import MediaTag
 from live.tests.ingesting import (
+    IN_REAL_TIME,
     FakePublisher,
-    Replay,
     broadcast_in,
     durations,
     ingesting,
@@ -25,7 +24,8 @@ from live.tests.ingesting import (
     ready_video,
     recorded,
     replay_of,
-    send,
+    replay_of_publishing,
+    replay_of_tags,
     tags_of,
     timelines,
     until,
@@ -33,30 +33,18 @@ from live.tests.ingesting import (
 )
 from videos.models import Rendition, Video
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.ffmpeg,
-    pytest.mark.redis,
-    pytest.mark.storage,
-    pytest.mark.django_db(transaction=True),
-    pytest.mark.usefixtures("one_rung_below"),
-]
+pytestmark = IN_REAL_TIME
 
 
 async def test_recording_has_every_frame_of_the_broadcast(bucket: str, tmp_path: Path) -> None:
-    await make_stream()
+    replay = await replay_of_publishing(tmp_path, seconds=8)
 
-    async with ingesting() as ingest, publishing(ingest.url, seconds=8) as encoder:
-        await encoder.wait()
-        video = await ready_video()
-
-    replay = await replay_of(video, tmp_path)
     assert replay.names == ["r0", "r1"]
     assert [replay.size(name) for name in replay.names] == [(640, 360), (320, 180)]
     assert [replay.decoded_pictures(name) for name in replay.names] == [240, 240]
     assert [round(sum(durations(replay, name)), 1) for name in replay.names] == [8.0, 8.0]
     assert timelines(replay) == 1
-    broadcast = await broadcast_in("ended")
+    broadcast, video = await broadcast_in("ended"), await ready_video()
     assert broadcast.ending == Broadcast.Ending.UNPUBLISHED
     assert [rendition["name"] for rendition in broadcast.renditions_json] == ["r0", "r1"]
     assert (broadcast.source_json or {})["frame_rate"] == 30.0
@@ -102,13 +90,8 @@ async def test_source_with_b_frames_is_copied_completely(bucket: str, tmp_path: 
 
 
 async def test_source_with_rare_keyframes_is_encoded(bucket: str, tmp_path: Path) -> None:
-    await make_stream()
+    replay = await replay_of_publishing(tmp_path, seconds=7, gop=300)
 
-    async with ingesting() as ingest, publishing(ingest.url, seconds=7, gop=300) as encoder:
-        await encoder.wait()
-        video = await ready_video()
-
-    replay = await replay_of(video, tmp_path)
     assert [replay.decoded_pictures(name) for name in replay.names] == [210, 210]
     broadcast = await broadcast_in("ended")
     window = window_of(broadcast)
@@ -116,35 +99,17 @@ async def test_source_with_rare_keyframes_is_encoded(bucket: str, tmp_path: Path
 
 
 async def test_portrait_source_without_audio_gets_silence(bucket: str, tmp_path: Path) -> None:
-    await make_stream()
+    replay = await replay_of_publishing(tmp_path, seconds=5, size="360x640", has_sound=False)
 
-    async with (
-        ingesting() as ingest,
-        publishing(ingest.url, seconds=5, size="360x640", has_sound=False) as encoder,
-    ):
-        await encoder.wait()
-        video = await ready_video()
-
-    replay = await replay_of(video, tmp_path)
     assert [replay.size(name) for name in replay.names] == [(360, 640), (180, 320)]
     assert [replay.decoded_pictures(name) for name in replay.names] == [150, 150]
     assert replay.has_sound()
 
 
-async def play(bucket_folder: Path, tags: list[MediaTag]) -> Replay:
-    """Broadcast ``tags`` and return the replay."""
-    await make_stream()
-    async with ingesting() as ingest:
-        session = await ingest.admit(FakePublisher())
-        await send(session, tags)
-        await session.closed(said_goodbye=True)
-        return await replay_of(await ready_video(), bucket_folder)
-
-
 async def test_changed_frame_size_begins_a_new_timeline(bucket: str, tmp_path: Path) -> None:
     tags = [*tags_of(seconds=2), *later(tags_of(seconds=2, size="640x360"), 2000)]
 
-    replay = await play(tmp_path, tags)
+    replay = await replay_of_tags(tmp_path, tags)
 
     assert timelines(replay) == 2
     assert replay.decoded_pictures() == 120
@@ -161,7 +126,7 @@ async def test_intermittent_audio_is_filled_with_silence(bucket: str, tmp_path: 
     blind = [tag for tag in tags_of(seconds=6) if tag.kind == "audio" or not 1500 < tag.timestamp_ms < 4500]
 
     tags = [*silent, *later(sounding, 3000), *later(silent, 6000), *later(blind, 9000)]
-    replay = await play(tmp_path, tags)
+    replay = await replay_of_tags(tmp_path, tags)
 
     # The publisher's audio has another configuration than our silence, so a new timeline
     # begins at a keyframe.
@@ -172,16 +137,9 @@ async def test_intermittent_audio_is_filled_with_silence(bucket: str, tmp_path: 
 
 
 async def test_jumping_clock_continues_the_timeline(bucket: str, tmp_path: Path) -> None:
-    tags = tags_of(seconds=2)
     after = later(tags_of(seconds=2), 4_000_000)
 
-    await make_stream()
-    async with ingesting() as ingest:
-        session = await ingest.admit(FakePublisher())
-        await send(session, tags)
-        await send(session, after)
-        await session.closed(said_goodbye=True)
-        replay = await replay_of(await ready_video(), tmp_path)
+    replay = await replay_of_tags(tmp_path, tags_of(seconds=2), after)
 
     assert timelines(replay) == 1
     assert replay.decoded_pictures() == 120
@@ -194,7 +152,7 @@ async def test_small_steps_back_keep_the_timeline(bucket: str, tmp_path: Path) -
     late = {id(tag) for tag in pictures[91::30]}
     stepping = [replace(tag, timestamp_ms=tag.timestamp_ms - 48 * (id(tag) in late)) for tag in tags]
 
-    replay = await play(tmp_path, stepping)
+    replay = await replay_of_tags(tmp_path, stepping)
 
     assert timelines(replay) == 1
     assert replay.decoded_pictures() == 180
@@ -203,7 +161,7 @@ async def test_small_steps_back_keep_the_timeline(bucket: str, tmp_path: Path) -
 async def test_source_is_encoded_once_its_keyframes_become_rare(bucket: str, tmp_path: Path) -> None:
     tags = [*tags_of(seconds=2), *later(tags_of("-g", "300", seconds=5), 2000)]
 
-    replay = await play(tmp_path, tags)
+    replay = await replay_of_tags(tmp_path, tags)
 
     assert timelines(replay) == 2
     # The long GOP is encoded from its beginning.
@@ -219,7 +177,7 @@ async def test_anamorphic_fields_in_open_gops_become_plain_frames(bucket: str, t
         *OPEN_GOPS, *fields, "-flags", "+ilme+ildct", "-tune", "animation", seconds=6, size="320x240"
     )
 
-    replay = await play(tmp_path, tags)
+    replay = await replay_of_tags(tmp_path, tags)
 
     assert timelines(replay) == 1
     assert [replay.size(name) for name in replay.names] == [(456, 240), (342, 180)]
@@ -231,7 +189,7 @@ async def test_anamorphic_fields_in_open_gops_become_plain_frames(bucket: str, t
 async def test_source_is_encoded_once_viewers_cannot_join_at_a_keyframe(bucket: str, tmp_path: Path) -> None:
     open_gops = tags_of(*OPEN_GOPS, "-tune", "animation", seconds=4)
 
-    replay = await play(tmp_path, [*tags_of(seconds=2), *later(open_gops, 2000)])
+    replay = await replay_of_tags(tmp_path, [*tags_of(seconds=2), *later(open_gops, 2000)])
 
     assert timelines(replay) == 3  # copied, copied up to the open GOP, encoded
     assert replay.decoded_pictures() >= 180 - 3  # the frames before an open GOP's keyframe
