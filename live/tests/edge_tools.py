@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from socket import socket
 from urllib.parse import urlsplit
 
@@ -23,6 +24,9 @@ SHAPE = Shape(part_target_s=0.2, target_duration_s=1)
 RENDITIONS = ["r0", "r1"]
 PARTS = 5  # a segment
 MULTIVARIANT = "multivariant.m3u8"
+# Held while segment 0 is the last one.
+NEXT_PART = "r0.m3u8?_HLS_msn=1&_HLS_part=0"
+NOTHING_PUBLISHED = "/live-media/nobody/open/r0.m3u8"
 
 
 @asynccontextmanager
@@ -165,6 +169,37 @@ async def until_waiting(origin: EdgeOrigin, count: int) -> None:
     async with asyncio.timeout(10):
         while origin.waiting != count:  # noqa: ASYNC110  the origin has no reason to tell
             await asyncio.sleep(0.005)
+
+
+@dataclass(frozen=True, slots=True)
+class HeldRequest:
+    """Request that an origin holds, with its broadcast and its client."""
+
+    broadcast: FakeBroadcast
+    origin: EdgeOrigin
+    client: httpx.AsyncClient
+    request: asyncio.Task[httpx.Response]
+
+
+@asynccontextmanager
+async def holding(name: str = NEXT_PART, *, origin: EdgeOrigin | None = None) -> AsyncIterator[HeldRequest]:
+    """Yield a held request for ``name`` of a broadcast whose only segment is 0."""
+    origin = origin or EdgeOrigin(settings.REDIS_URL)
+    async with written() as broadcast, serving(origin) as client:
+        await broadcast.add_segments(0)
+        request = asyncio.create_task(client.get(f"{broadcast.path}{name}"))
+        await until_waiting(origin, 1)
+        yield HeldRequest(broadcast, origin, client, request)
+
+
+def listed(response: httpx.Response) -> list[str]:
+    """Return the URIs of segments and parts."""
+    lines = response.text.splitlines()
+    return [
+        line if not line.startswith("#") else line.split('URI="')[1].split('"')[0]
+        for line in lines
+        if line and (not line.startswith("#") or line.startswith("#EXT-X-PART:"))
+    ]
 
 
 async def fetched(client: httpx.AsyncClient, path: str) -> dict[str, bytes]:

@@ -1,4 +1,4 @@
-"""Tests of unreadable notices, windows and hashes: they affect nothing else."""
+"""The reader of the live edge: bounds, shared queries, and unreadable notices that affect nothing else."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from live.edge import keys
 from live.edge import reader as module
 from live.edge.keys import EdgeMeta
 from live.edge.origin import EdgeOrigin
-from live.edge.reader import EdgeReader
+from live.edge.reader import EdgeReader, EdgeUnavailable
 from live.llhls.playlist import Window
 from live.llhls.segments import Shape
+from live.redis_connections import new_writer_client
 from live.tests.edge_tools import SHAPE, serving, until_waiting, written
 
 pytestmark = pytest.mark.redis
@@ -109,3 +110,50 @@ def test_unknown_fields_of_a_newer_version_are_ignored() -> None:
     read = EdgeMeta.from_hash(held)
     assert read is not None
     assert (read.shape, read.infos["r0"].codecs) == (Shape(0.2, 1), "a")
+
+
+async def test_unrequested_broadcast_is_unfollowed() -> None:
+    async with written():
+        reader = EdgeReader(new_writer_client(), idle_s=45)
+        followed = await reader.get("b1")
+        assert followed is not None
+        followed.used_at -= 46
+
+        await reader._leave_idle()
+
+        assert len(reader) == 0
+        await reader.aclose()
+
+
+async def test_number_of_followed_broadcasts_is_bounded() -> None:
+    async with written(), written("b2"):
+        reader = EdgeReader(new_writer_client(), max_followed=1)
+        assert await reader.get("b1")
+
+        with pytest.raises(EdgeUnavailable):
+            await reader.get("b2")
+        await reader.aclose()
+
+
+async def test_concurrent_requests_for_a_broadcast_query_redis_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with written() as broadcast:
+        await broadcast.add_segments(0)
+        connection = new_writer_client()
+        reader = EdgeReader(connection)
+        asked = []
+        hgetall = connection.hgetall
+
+        def counting_hgetall(key: str) -> Any:
+            asked.append(key)
+            return hgetall(key)
+
+        monkeypatch.setattr(connection, "hgetall", counting_hgetall)
+
+        found = await asyncio.gather(*(reader.get("b1") for _ in range(500)))
+        await reader.aclose()
+
+    assert {id(followed) for followed in found} == {id(found[0])}
+    # One query for the existence of the broadcast, one for its state.
+    assert len(asked) == 2
