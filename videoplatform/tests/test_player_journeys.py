@@ -115,4 +115,9 @@ def test_player_is_controlled_by_touch(chromium: Browser, site: str, clips: Path
         expect(page.get_by_role("menuitemradio", name=speed, exact=True)).to_be_in_viewport(ratio=1)
     page.get_by_role("menuitemradio", name="1.5×").tap()
     wait_for_player(page, "video.playbackRate === 1.5")
+
+    # Held sideways, the phone shows the whole player.
+    page.set_viewport_size({"width": 640, "height": 320})
+    page.evaluate("scrollTo(0, 0)")
+    expect(page.locator("[data-player]")).to_be_in_viewport(ratio=1)
     phone.close()
