@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from unittest import mock
+
+from botocore.exceptions import EndpointConnectionError
+
 from common import storage
 from live.models import Broadcast
 from live.recording.assembler import LiveSegment
@@ -39,6 +45,13 @@ def begin() -> Broadcast:
     )
     broadcast.save()
     return broadcast
+
+
+@contextmanager
+def storage_away() -> Iterator[None]:
+    """Let every write to the storage fail."""
+    with mock.patch.object(storage, "put_bytes", side_effect=EndpointConnectionError(endpoint_url="s3")):
+        yield
 
 
 def listed(broadcast: Broadcast, name: str = "r0") -> list[str]:
