@@ -49,6 +49,7 @@ def test_name_for_players_holds_the_object_type() -> None:
 @pytest.mark.parametrize(
     ("config", "name"),
     [
+        (AacConfig(1, 48_000, 2), ""),
         (AacConfig(2, 48_000, 2), ""),
         (AacConfig(5, 24_000, 2), ""),
         (AacConfig(29, 24_000, 1), ""),
