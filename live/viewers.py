@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import redis
@@ -26,7 +26,6 @@ SESSIONS_OF_ACCOUNT = 3
 SESSIONS_OF_ADDRESS = 30
 SESSION_LIFETIME_S = 24 * 3600
 PEAK_EVERY_S = 10
-CHATTERS_FOR_S = 20
 _sessions = ViewerSessions("live.viewers", SESSION_LIFETIME_S)
 
 # KEYS: viewers, sessions of this address.  ARGV: session, lifetime in ms, most sessions of an address.
@@ -50,11 +49,6 @@ return redis.call('ZCARD', KEYS[1])
 
 def viewers_key(stream_id: int) -> str:
     return f"live:viewers:{stream_id}"
-
-
-def chatters_key(stream_id: int) -> str:
-    """Return the key of a hash: by web process, its number of sockets and the expiry of that number."""
-    return f"live:chatters:{stream_id}"
 
 
 def heartbeat(stream: Stream, session: str, address: str) -> tuple[str, int]:
@@ -104,9 +98,3 @@ def viewer_counts(streams: Sequence[Stream]) -> dict[int, int]:
 def alive_since_ms() -> float:
     """Return the oldest heartbeat, in Unix ms, that counts; our clock is exact enough for this."""
     return (time.time() - settings.VIEWER_LIFETIME_S) * 1000
-
-
-def sum_chatters(noted: Iterable[str]) -> int:
-    """Add up the processes' notes, ``count until`` each, skipping expired ones (Unix seconds)."""
-    pairs = [note.split() for note in noted]
-    return sum(int(count) for count, until in pairs if float(until) > time.time())

@@ -301,22 +301,16 @@ class Hub:
                 logger.warning("Chat rooms not maintained", extra={"error": repr(error)})
 
     async def _count(self, rooms: Sequence[Room]) -> None:
-        """Record this process's socket counts, and publish viewer counts: one process per room."""
+        """Publish the viewer counts, one process per room."""
         if not rooms:
             return
-        until = time.time() + viewers.CHATTERS_FOR_S
         since_ms = viewers.alive_since_ms()
         pipeline: Any = self.client.pipeline(transaction=False)
         for room in rooms:
-            chatters = viewers.chatters_key(room.stream_id)
-            pipeline.hset(chatters, self._name, f"{len(room.clients)} {until:.0f}")
-            pipeline.expire(chatters, viewers.CHATTERS_FOR_S)
             pipeline.set(f"live:teller:{room.stream_id}", self._name, nx=True, px=TELLS_FOR_MS)
             pipeline.zcount(viewers.viewers_key(room.stream_id), since_ms, "+inf")
         answers = await pipeline.execute()
-        for room, (is_teller, count) in zip(
-            rooms, zip(answers[2::4], answers[3::4], strict=True), strict=True
-        ):
+        for room, is_teller, count in zip(rooms, answers[::2], answers[1::2], strict=True):
             if is_teller and count != room.viewer_count:
                 await log.append(self.client, room.stream_id, {"type": "viewers", "count": count})
 

@@ -187,25 +187,6 @@ async def test_changed_viewer_count_is_published_to_the_room(stream: Stream, qui
             assert (await late.frame())["viewer_count"] == 2
 
 
-def chatter_count(stream: Stream) -> int:
-    """Return the number of sockets in the stream's room, over all processes."""
-    noted: Any = redis_connections.shared_client().hvals(viewers.chatters_key(stream.pk))
-    return viewers.sum_chatters(noted)
-
-
-async def test_open_sockets_are_counted(stream: Stream, quick_rounds: None) -> None:
-    assert await sync_to_async(chatter_count)(stream) == 0
-    async with chatting(stream) as reader, chatting(stream):
-        # A round records the socket counts before it publishes the viewer count.
-        await sync_to_async(viewers.heartbeat)(stream, "", "address-1")
-        await reader.hears_type("viewers")
-        assert await sync_to_async(chatter_count)(stream) == 2
-
-
-def test_socket_counts_of_dead_processes_expire() -> None:
-    assert viewers.sum_chatters(["3 99999999999", "4 1"]) == 3
-
-
 async def test_change_without_a_notice_is_found_in_sql(stream: Stream, quick_rounds: None) -> None:
     async with chatting(stream) as reader:
         await sync_to_async(Stream.objects.filter(pk=stream.pk).update)(visibility="private")

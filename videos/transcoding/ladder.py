@@ -14,8 +14,6 @@ _SMALLEST_SIDE_PX = 64
 _NEARLY = Fraction(9, 10)
 _WIDE = Fraction(16, 9)
 _LOWEST_BITRATE_BPS = 100_000
-# A segment may exceed the average by the encoder's buffer of one second.
-_PEAK = Fraction(5, 4)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +22,6 @@ class Rung:
 
     short_side: int
     bitrate_bps: int
-
-    @property
-    def peak_bps(self) -> int:
-        """Return the highest bitrate of any segment, for ``BANDWIDTH`` (RFC 8216, 4.3.4.2)."""
-        return int(self.bitrate_bps * _PEAK)
 
 
 LADDER = (
