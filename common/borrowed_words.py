@@ -50,4 +50,6 @@ BORROWED = (
         "You are authenticated as %(username)s, but are not authorized to access this page. "
         "Would you like to login to a different account?"
     ),
+    # The admin's filters: 以 for "by" reads like a machine.
+    _(" By %(filter_title)s "),
 )
