@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -42,7 +43,7 @@ class Apt:
 def apt(monkeypatch: pytest.MonkeyPatch) -> Apt:
     """Return an ``apt-get`` that may be used, with two packages missing."""
     made = Apt(["chromium", "fonts-noto-cjk"])
-    monkeypatch.setattr(packages.subprocess, "run", made.run)
+    monkeypatch.setattr(subprocess, "run", made.run)
     monkeypatch.setattr(packages, "may_install", lambda: True)
     return made
 
@@ -119,9 +120,9 @@ def test_only_root_on_debian_may_install(
     user: int, release: str | None, program: str | None, expected: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: user)
-    monkeypatch.setattr(packages.shutil, "which", lambda _name: program)
-    monkeypatch.setattr(packages.Path, "exists", lambda _path: release is not None)
-    monkeypatch.setattr(packages.Path, "read_text", lambda _path: release)
+    monkeypatch.setattr(shutil, "which", lambda _name: program)
+    monkeypatch.setattr(Path, "exists", lambda _path: release is not None)
+    monkeypatch.setattr(Path, "read_text", lambda _path: release)
 
     assert packages.may_install() is expected
 
