@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from concurrent.futures import Executor
+from dataclasses import replace
 
 from django.db import DatabaseError, connection
 
@@ -14,6 +15,7 @@ from live.recording.assembler import RecordedSegment
 from videos.transcoding.errors import LimitsExceeded
 from videos.transcoding.ffmpeg import POSTER_LONG_SIDE_PX
 from videos.transcoding.processes import run_piped
+from videos.transcoding.sandbox import probing
 from videos.transcoding.tools import ffmpeg_path
 
 logger = logging.getLogger(__name__)
@@ -23,6 +25,7 @@ TIMEOUT_S = 15
 MAX_POSTER_BYTES = 4 * 1024**2
 MAX_SOURCE_BYTES = 32 * 1024**2  # of a segment; a larger one is skipped
 MAX_COMPLAINT_CHARS = 200
+_LIMITS = replace(probing(TIMEOUT_S), cpu_s=TIMEOUT_S)  # one thread
 
 
 def poster_args() -> list[str]:
@@ -43,7 +46,9 @@ def poster_args() -> list[str]:
 async def draw(segment: bytes) -> bytes | None:
     """Return the first frame of an init segment and its media as JPEG; None if that fails."""
     try:
-        done = await run_piped(poster_args(), segment, timeout_s=TIMEOUT_S, max_stdout_bytes=MAX_POSTER_BYTES)
+        done = await run_piped(
+            poster_args(), segment, _LIMITS, timeout_s=TIMEOUT_S, max_stdout_bytes=MAX_POSTER_BYTES
+        )
     except LimitsExceeded as error:
         logger.warning("Poster not made", extra={"reason": str(error)})
         return None

@@ -11,7 +11,7 @@ import pytest
 
 from videos.transcoding import errors
 from videos.transcoding.processes import last_lines, run_piped, run_short, scrub, start
-from videos.transcoding.sandbox import ENCODE_FILE_BYTES, encoding, probing
+from videos.transcoding.sandbox import ENCODE_FILE_BYTES, ProcessLimits, encoding, probing
 
 COPY = [sys.executable, "-c", "import sys; sys.stdout.buffer.write(sys.stdin.buffer.read()[::-1])"]
 
@@ -87,7 +87,7 @@ def test_started_program_has_its_output_and_stderr_in_pipes(tmp_path: Path) -> N
 async def test_piped_program_gets_data_and_gives_output() -> None:
     data = bytes(range(256)) * 4096
 
-    done = await run_piped(COPY, data, timeout_s=30, max_stdout_bytes=len(data))
+    done = await run_piped(COPY, data, probing(30), timeout_s=30, max_stdout_bytes=len(data))
 
     assert (done.exit_code, done.stdout, done.stderr) == (0, data[::-1], "")
 
@@ -95,19 +95,31 @@ async def test_piped_program_gets_data_and_gives_output() -> None:
 async def test_piped_program_that_ends_early_gives_its_complaint() -> None:
     argv = ["sh", "-c", "echo cannot read https://s3/a?X-Amz-Signature=f00 >&2; exit 3"]
 
-    done = await run_piped(argv, bytes(1024**2), timeout_s=30, max_stdout_bytes=10)
+    done = await run_piped(argv, bytes(1024**2), probing(30), timeout_s=30, max_stdout_bytes=10)
 
     assert (done.exit_code, done.stdout, done.stderr) == (3, b"", "cannot read <source>")
 
 
 async def test_piped_program_over_its_time_limit_is_killed() -> None:
     with pytest.raises(errors.LimitsExceeded, match="too long"):
-        await run_piped(["sleep", "30"], bytes(1024**2), timeout_s=0.3, max_stdout_bytes=10)
+        await run_piped(["sleep", "30"], bytes(1024**2), probing(30), timeout_s=0.3, max_stdout_bytes=10)
 
 
 async def test_piped_program_over_its_output_limit_is_refused() -> None:
     with pytest.raises(errors.LimitsExceeded, match="more output"):
-        await run_piped(["head", "-c", "200000", "/dev/zero"], b"", timeout_s=30, max_stdout_bytes=1000)
+        await run_piped(
+            ["head", "-c", "200000", "/dev/zero"], b"", probing(30), timeout_s=30, max_stdout_bytes=1000
+        )
+
+
+async def test_piped_program_has_the_given_limits() -> None:
+    limits = ProcessLimits(address_space_bytes=2**30, cpu_s=7, file_bytes=512 * 3)
+
+    done = await run_piped(
+        ["sh", "-c", "ulimit -v; ulimit -t; ulimit -f"], b"", limits, timeout_s=30, max_stdout_bytes=99
+    )
+
+    assert done.stdout.split() == [b"1048576", b"7", b"3"]
 
 
 def test_complaints_are_kept_by_their_last_lines() -> None:

@@ -190,12 +190,14 @@ def open_process(
             process.kill()
 
 
-async def run_piped(argv: Sequence[str], data: bytes, *, timeout_s: float, max_stdout_bytes: int) -> Finished:
+async def run_piped(
+    argv: Sequence[str], data: bytes, limits: ProcessLimits, *, timeout_s: float, max_stdout_bytes: int
+) -> Finished:
     """Run a program on ``data`` to its end, on the running event loop, and return the result.
 
     Raises LimitsExceeded as ``run_short`` does.
     """
-    process = await start_on_loop(argv, probing(timeout_s))
+    process = await start_on_loop(argv, limits)
     assert process.stdin  # noqa: S101 (we asked for pipes)
     assert process.stdout  # noqa: S101
     assert process.stderr  # noqa: S101
