@@ -224,9 +224,10 @@ class EdgeReader:
             await self._leave_idle()
         if message is None:
             await connection.send_command("PING")
-            if await self._next(connection) is None:
+            # A notice may arrive before the pong.
+            message = await self._next(connection)
+            if message is None:
                 raise ConnectionError("the connection is silent")
-            return
         kind, name, content = message
         followed = self._followed.get(keys.broadcast_of(name.decode())) if isinstance(name, bytes) else None
         if followed is None:

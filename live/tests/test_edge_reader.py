@@ -12,7 +12,7 @@ from django.conf import settings
 
 from live.edge import keys
 from live.edge import reader as module
-from live.edge.keys import EdgeMeta
+from live.edge.keys import EdgeMeta, EdgeNotice
 from live.edge.origin import EdgeOrigin
 from live.edge.reader import EdgeReader, EdgeUnavailable
 from live.llhls.playlist import Window
@@ -110,6 +110,33 @@ def test_unknown_fields_of_a_newer_version_are_ignored() -> None:
     read = EdgeMeta.from_hash(held)
     assert read is not None
     assert (read.shape, read.infos["r0"].codecs) == (Shape(0.2, 1), "a")
+
+
+class QuietConnection:
+    """Connection to Redis that is silent until a PING; then ``answer`` arrives before the pong."""
+
+    def __init__(self, answer: list[bytes]) -> None:
+        self._answers: list[list[bytes] | None] = [None, answer, [b"pong", b""]]
+
+    async def send_command(self, *_arguments: object) -> None: ...
+
+    async def read_response(self, **_options: object) -> list[bytes] | None:
+        return self._answers.pop(0)
+
+
+async def test_notice_that_arrives_instead_of_a_pong_is_applied() -> None:
+    window = Window.empty(SHAPE).with_epoch(0, 1_800_000_000.0)
+    notice = EdgeNotice({"r0": window}).encode().encode()
+    connection: Any = QuietConnection([b"message", keys.channel("b1").encode(), notice])
+    async with written():
+        reader = EdgeReader(new_writer_client())
+        followed = await reader.get("b1")
+        assert followed is not None
+
+        await reader._hear(connection)
+
+        assert followed.windows["r0"] == window
+        await reader.aclose()
 
 
 async def test_unrequested_broadcast_is_unfollowed() -> None:
