@@ -121,6 +121,7 @@ def edit(*, comment: Comment, by: User, text: str) -> Comment:
     is_doubtful = verdict is rules.SpamVerdict.HOLD or (target.comments_held and not is_trusted)
     comment.text, comment.mentions = words, existing_names(words)
     comment.edited_at = timezone.now()
+    is_newly_held = is_doubtful and not comment.is_held
     comment.is_held = comment.is_held or is_doubtful
     comment.is_pinned = comment.is_pinned and not comment.is_held
     with transaction.atomic():
@@ -128,6 +129,8 @@ def edit(*, comment: Comment, by: User, text: str) -> Comment:
         unpinned = ["is_pinned"] if comment.is_held else []
         comment.save(update_fields=["text", "mentions", "edited_at", "is_held", *unpinned])
         _rank(comment)
+        if is_newly_held:
+            changes.tell_on_commit(target, changes.TextKind.COMMENT, [comment.public_id], Change.TAKEN)
     return comment
 
 

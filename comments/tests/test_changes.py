@@ -93,6 +93,16 @@ async def test_approved_comment_is_announced(video: Video, creator: User) -> Non
     assert told == {"type": "restored", "kind": "comment", "ids": [held.public_id], "count": 1}
 
 
+async def test_comment_held_after_an_edit_is_announced_as_removed(video: Video, alice: User) -> None:
+    comment: Comment = await sync_to_async(CommentFactory)(target=video, author=alice, text="harmless")
+    video.comments_mode = "held"
+    await video.asave(update_fields=["comments_mode"])
+
+    [told] = await heard(video, lambda: services.edit(comment=comment, by=alice, text="not harmless"))
+
+    assert told == {"type": "taken", "kind": "comment", "ids": [comment.public_id], "count": 0}
+
+
 async def test_banned_author_s_texts_leave_open_pages_until_the_ban_is_undone(
     video: Video, alice: User, moderator: User
 ) -> None:

@@ -13,12 +13,13 @@ const placeOf = (/** @type {string} */ id) => document.getElementById(`comment-$
 const shownIn = (/** @type {Element} */ place) => place.querySelector(":scope > article, :scope > comment-composer");
 // A change by this page itself arrives with the response.
 const isElsewhere = (/** @type {string} */ id) => placeOf(id) && !shownIn(placeOf(id))?.querySelector(".htmx-request");
+const isOwn = (/** @type {string} */ id) => placeOf(id) && shownIn(placeOf(id))?.querySelector('[href$="?show=edit"]');
 
 document.addEventListener("said-taken", ({ detail: { kind, ids, count } }) => {
   if (kind !== "comment" || !section()) return;
   showCount(count);
-  // Moderators still see hidden comments.
-  for (const id of ids.filter(isElsewhere)) "moderates" in section().dataset ? ask(id) : drop(id);
+  // Moderators still see hidden comments, and authors their own while it is held.
+  for (const id of ids.filter(isElsewhere)) "moderates" in section().dataset || isOwn(id) ? ask(id) : drop(id);
 });
 
 document.addEventListener("said-restored", ({ detail: { kind, ids, count } }) => {
