@@ -16,13 +16,12 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts import moderation
 from accounts.admin.ranked import Ranked
-from accounts.models import User
+from accounts.models import Case, User
 from common.errors import Refusal
 from common.templatetags.human import clock
 from live import services
 from live.chat import room_moderation as chat
 from live.models import Broadcast, ChatMessage, ChatRestriction, Stream
-from live.services import allow_live
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -64,23 +63,22 @@ class StreamAdmin(NothingToAdd, Ranked):
             self.log_change(request, stream, gettext("Stream key revoked"))
         self._say(request, len(reached))
 
-    @admin.action(description=_("Suspend and end the broadcast"), permissions=["change"])
+    @admin.action(description=_("Suspend and end the broadcast"), permissions=["decide"])
     def suspend(self, request: HttpRequest, streams: QuerySet[Stream]) -> None:
-        by, changed = cast(User, request.user), 0
-        for stream in self.within_reach(request, streams):
-            try:
-                moderation.act("stream", stream.username, by=by, action="hide")
-                changed += 1
-            except Refusal as error:
-                self.message_user(request, f"{stream}: {error}", messages.WARNING)
-        self._say(request, changed)
+        self._set(request, streams.filter(is_suspended=False), Case.Content.HIDDEN)
 
-    @admin.action(description=_("Allow going live"), permissions=["change"])
+    @admin.action(description=_("Allow going live"), permissions=["decide"])
     def restore(self, request: HttpRequest, streams: QuerySet[Stream]) -> None:
+        self._set(request, streams.filter(is_suspended=True), Case.Content.SHOWN)
+
+    def has_decide_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("accounts.decide_case")
+
+    def _set(self, request: HttpRequest, streams: QuerySet[Stream], content: Case.Content) -> None:
         by, changed = cast(User, request.user), 0
         for stream in self.within_reach(request, streams):
             try:
-                allow_live(stream, by=by)
+                moderation.set_at_once("stream", str(stream.pk), by=by, content=content)
                 changed += 1
             except Refusal as error:
                 self.message_user(request, f"{stream}: {error}", messages.WARNING)
@@ -152,7 +150,7 @@ class BroadcastAdmin(NothingToAdd, Ranked):
         by, ended = cast(User, request.user), 0
         for broadcast in self.within_reach(request, running):
             try:
-                moderation.act("broadcast", broadcast.public_id, by=by, action="remove")
+                moderation.set_at_once("broadcast", broadcast.public_id, by=by, content=Case.Content.REMOVED)
                 ended += 1
             except Refusal as error:
                 self.message_user(request, f"{broadcast}: {error}", messages.WARNING)

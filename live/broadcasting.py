@@ -13,7 +13,7 @@ from enum import Enum, auto
 from typing import Any
 
 from django.conf import settings
-from django.db import transaction
+from django.db import DatabaseError, transaction
 from django.db.models import Q
 from django.utils import timezone
 from redis.exceptions import RedisError
@@ -276,7 +276,7 @@ def end(
     """End a broadcast; return False if it had ended already.
 
     An ingest that still has a publisher disconnects it, stores the rest and completes
-    the recording.  Without one the recording is completed now, unless ``is_stored`` is
+    the recording.  Without one the recording is completed after the commit, unless ``is_stored`` is
     False: then the caller completes it after the rest is stored.
     """
     running = Broadcast.objects.running().filter(pk=broadcast.pk)
@@ -299,8 +299,18 @@ def _carry_out_end(broadcast: Broadcast, *, is_stored: bool) -> None:
     # An ingest with a publisher still stores its last seconds.
     is_heard = Broadcast.objects.filter(pk=broadcast.pk, heard_at__gt=_quiet_since()).exists()
     if is_stored and (broadcast.ending == Broadcast.Ending.UNPUBLISHED or not is_heard):
-        complete_recording(broadcast)
+        try:
+            complete_recording(broadcast)
+        except DatabaseError:
+            # The end is committed, and so is the decision that it may belong to.
+            logger.warning("Recording completed later", extra={"broadcast": broadcast.public_id})
     logger.info("Broadcast ended", extra={"broadcast": broadcast.public_id, "ending": broadcast.ending})
+
+
+def forbid_continuing(broadcast: Broadcast) -> None:
+    """Keep an ended broadcast from going on if its encoder comes back."""
+    ended = Broadcast.objects.filter(pk=broadcast.pk, status=Broadcast.Status.ENDED)
+    ended.update(ending=Broadcast.Ending.SUSPENDED)
 
 
 def complete_recording(broadcast: Broadcast) -> None:

@@ -8,7 +8,6 @@ from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
 from accounts import moderation, notifications
-from accounts.models import Channel
 from live import broadcasting, services
 from live.chat import room_moderation as chat
 from live.chat import store
@@ -92,9 +91,10 @@ def find_broadcast(public_id: str, asker: User) -> Broadcast | None:
     return broadcast if broadcast and broadcast.stream.can_watch(asker) else None
 
 
-def end_broadcast(broadcast: Broadcast, _by: User) -> None:
-    """End the broadcast; its replay is a video, which has its own decisions."""
-    broadcasting.end(broadcast, Broadcast.Ending.SUSPENDED)
+def remove_broadcast(broadcast: Broadcast, _by: User) -> None:
+    """End the broadcast for good; its replay is a video, which has its own decisions."""
+    if not broadcasting.end(broadcast, Broadcast.Ending.SUSPENDED):
+        broadcasting.forbid_continuing(broadcast)
 
 
 def player_of(broadcast: Broadcast) -> dict[str, Any]:
@@ -114,24 +114,17 @@ def register_broadcast() -> None:
             title=lambda broadcast: str(broadcast.stream.shown_title),
             text=lambda broadcast: str(broadcast.stream.shown_title),
             url=lambda broadcast: broadcast.stream.get_absolute_url(),
-            remove=end_broadcast,
+            remove=remove_broadcast,
             context=player_of,
         )
     )
 
 
-def find_stream(username: str, asker: User) -> Stream | None:
-    streams = Stream.objects.select_related("channel__owner")
-    stream = streams.filter(channel__in=Channel.objects.named(username)).first()
+def find_stream(key: str, asker: User) -> Stream | None:
+    """Return a stream by its primary key, which outlives a change of its channel's name."""
+    found = Stream.objects.filter(pk=key) if key.isascii() and key.isdigit() else Stream.objects.none()
+    stream = found.select_related("channel__owner").first()
     return stream if stream and stream.can_watch(asker) else None
-
-
-def suspend_stream(stream: Stream, _by: User) -> None:
-    services.suspend_stream(stream, is_suspended=True)
-
-
-def restore_stream(stream: Stream, _by: User) -> None:
-    services.suspend_stream(stream, is_suspended=False)
 
 
 def register_stream() -> None:
@@ -149,12 +142,12 @@ def register_stream() -> None:
             label=_("Live channel"),
             preview="admin/previews/stream.html",
             find=find_stream,
-            public_id=lambda stream: stream.username,
+            public_id=lambda stream: str(stream.pk),
             author=lambda stream: stream.channel.owner,
             title=str,
             text=lambda stream: str(stream.shown_title),
             url=lambda stream: stream.get_absolute_url(),
-            hide=suspend_stream,
-            restore=restore_stream,
+            hide=lambda stream, _by: services.suspend_stream(stream),
+            restore=lambda stream, _by: services.lift_suspension(stream),
         )
     )

@@ -10,8 +10,8 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts import moderation, sign_up
-from accounts.errors import CannotTakeBack, EmailNotConfirmed
-from accounts.models import Channel, User
+from accounts.errors import EmailNotConfirmed
+from accounts.models import Case, Channel, User
 from common.words import composed
 from live import broadcasting, stream_state
 from live.chat import log as chat_log
@@ -122,26 +122,24 @@ def end_broadcast(stream: Stream, *, by: User) -> None:
     if broadcast is None:
         raise NotOnAir
     if not stream.is_owned_by(by):
-        moderation.act("broadcast", broadcast.public_id, by=by, action="remove")
+        moderation.set_at_once("broadcast", broadcast.public_id, by=by, content=Case.Content.REMOVED)
     elif not broadcasting.end(broadcast, Broadcast.Ending.STOPPED):
         raise NotOnAir
 
 
-def suspend_stream(stream: Stream, *, is_suspended: bool) -> None:
-    """Forbid or allow going live; forbidding ends the running broadcast."""
-    stream.is_suspended = is_suspended
-    stream.save(update_fields=["is_suspended"])
-    transaction.on_commit(lambda: chat_log.state_changed(stream))
-    if is_suspended and (broadcast := current_broadcast(stream)):
+def suspend_stream(stream: Stream) -> None:
+    """Forbid the channel to go live, and end its broadcast."""
+    _set_suspended(stream, True)
+    if broadcast := current_broadcast(stream):
         broadcasting.end(broadcast, Broadcast.Ending.SUSPENDED)
 
 
-def allow_live(stream: Stream, *, by: User) -> None:
-    """Undo the decision that suspended ``stream``; a suspension without one is lifted.
+def lift_suspension(stream: Stream) -> None:
+    """Allow the channel to go live again."""
+    _set_suspended(stream, False)
 
-    Raises a Refusal.
-    """
-    try:
-        moderation.put_back("stream", stream.username, by=by)
-    except CannotTakeBack:
-        suspend_stream(stream, is_suspended=False)
+
+def _set_suspended(stream: Stream, is_suspended: bool) -> None:
+    stream.is_suspended = is_suspended
+    stream.save(update_fields=["is_suspended"])
+    transaction.on_commit(lambda: chat_log.state_changed(stream))

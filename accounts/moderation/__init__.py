@@ -29,6 +29,7 @@ or any element with ``data-report`` and ``data-report-id``), the desk, undo, not
   during a time-out, suspension or ban (``silence(user)`` has its end).
 - Call ``act("comment", id, by=…, action="remove", reason="spam")`` for a moderator's
   act on the app's own pages; it is recorded in the audit trail.
+- Call ``set_at_once`` for a moderator's act that cannot wait for a claimed case.
 - Call ``take_down`` for removals by a chat's moderators and by creators; ``note_silence`` and
   ``note_return`` record sanctions that the chat itself keeps (``register_rooms``).
 - Suspensions end by themselves: at the person's next sign-in, and by
@@ -39,7 +40,7 @@ from accounts.moderation.decisions import act, decide, decide_about, forgive, op
 from accounts.moderation.desk import claim, release
 from accounts.moderation.registry import Kind, choices, kind_named, register, register_rooms
 from accounts.moderation.reports import report
-from accounts.moderation.rooms import note_removal, note_return, note_silence, take_down
+from accounts.moderation.rooms import note_removal, note_return, note_silence, set_at_once, take_down
 from accounts.moderation.sanctions import lift, may_speak, restore_if_lapsed, restore_lapsed, silence
 
 __all__ = [
@@ -64,6 +65,7 @@ __all__ = [
     "report",
     "restore_if_lapsed",
     "restore_lapsed",
+    "set_at_once",
     "silence",
     "take_down",
     "undo",

@@ -52,7 +52,7 @@ def act(target_type: str, target_id: str, *, by: User, action: str, **more: Any)
 def put_back(target_type: str, target_id: str, *, by: User) -> Decision:
     """Undo the latest decision about a target.  Raise ``CannotTakeBack`` if there is none."""
     case = Case.objects.filter(target_type=target_type, target_id=target_id).first()
-    latest = _latest_standing(case) if case else None
+    latest = latest_standing(case) if case else None
     if latest is None:
         raise CannotTakeBack
     return undo(latest, by=by)
@@ -96,7 +96,7 @@ def decide(
             sanctions.impose(decision, person=case.author, by=by)
         _answer_reports(case, decision)
         if action != Action.LEAVE and case.author:
-            _tell_person(decision, case.author, kind=kind, target=target)
+            tell_person(decision, case.author, kind=kind, target=target)
     _remember(case, status=Case.Status.CLOSED, content=after, report_count=0)
     logger.info("Decided", extra={"case": case.pk, "action": action, "by": by.pk})
     return decision
@@ -120,7 +120,7 @@ def decide_about(
     with transaction.atomic():
         decision = Decision.objects.create(**line)
         sanctions.impose(decision, person=person, by=by)
-        _tell_person(decision, person)
+        tell_person(decision, person)
     logger.info("Decided", extra={"person": person.pk, "action": action, "by": by.pk})
     return decision
 
@@ -132,7 +132,7 @@ def undo(decision: Decision, *, by: User) -> Decision:
     its case, or changed content that is not stored; ``OwnCase``; ``NotTheirs``.
     """
     case = decision.case
-    is_latest = case is None or _latest_standing(case) == decision
+    is_latest = case is None or latest_standing(case) == decision
     is_content_known = case is not None or not decision.changes_content
     if decision.action == Action.UNDO or not is_latest or not is_content_known:
         raise CannotTakeBack
@@ -169,7 +169,7 @@ def _undo(decision: Decision, case: Case | None, *, by: User) -> Decision:
     if sanction:
         sanctions.lift(sanction, by=by)
     if decision.action != Action.LEAVE and decision.person:
-        _tell_person(line, decision.person, kind=kind, target=target)
+        tell_person(line, decision.person, kind=kind, target=target)
     logger.info("Decision undone", extra={"decision": decision.pk, "by": by.pk})
     return line
 
@@ -186,7 +186,7 @@ def forgive(person: User, *, by: User) -> None:
         if not person.is_active:
             sanctions.set_active(person, active=True, by=by)
         line = Decision.objects.create(**facts(by=by, person=person, action=Action.UNDO))
-        _tell_person(line, person)
+        tell_person(line, person)
     logger.info("Sanctions lifted", extra={"person": person.pk, "by": by.pk})
 
 
@@ -234,7 +234,7 @@ def _close(case: Case, *, by: User, content: str) -> None:
     case.version += 1
 
 
-def _latest_standing(case: Case) -> Decision | None:
+def latest_standing(case: Case) -> Decision | None:
     return case.decisions.standing().first()
 
 
@@ -321,7 +321,7 @@ def _reopen(case: Case, decision: Decision) -> None:
     _remember(case, **now_is)
 
 
-def _tell_person(decision: Decision, person: User, *, kind: Kind | None = None, target: Any = None) -> None:
+def tell_person(decision: Decision, person: User, *, kind: Kind | None = None, target: Any = None) -> None:
     is_gone = decision.content_after == Content.REMOVED
     notifications.notify(
         person=person,

@@ -1,4 +1,7 @@
-"""Decisions of chat moderators and creators in their own place; they sanction nobody on the whole site."""
+"""Decisions outside of the queue: of chat moderators and creators in their own place, and urgent ones.
+
+They sanction nobody on the whole site.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +10,15 @@ from datetime import timedelta
 from django.db import transaction
 from django.db.models import F
 
-from accounts.errors import AlreadyDecided
+from accounts.errors import AlreadyDecided, NoSuchTarget, NotOffered, NotTheirs
 from accounts.models import Case, Decision, User
-from accounts.moderation.decisions import facts, open_case, set_content
+from accounts.moderation.decisions import facts, latest_standing, open_case, set_content, tell_person
 from accounts.moderation.registry import kind_named
+from accounts.ranks import reaches
 
 Action = Decision.Action
 Content = Case.Content
+ACTIONS = {Content.SHOWN: Action.UNDO, Content.HIDDEN: Action.HIDE, Content.REMOVED: Action.REMOVE}
 
 
 def take_down(target_type: str, target_id: str, *, by: User) -> Decision:
@@ -24,18 +29,53 @@ def take_down(target_type: str, target_id: str, *, by: User) -> Decision:
     """
     case = open_case(target_type, target_id, by=by)
     with transaction.atomic():
-        as_seen = Case.objects.filter(pk=case.pk, version=case.version)
-        if not as_seen.update(content=Content.REMOVED, version=F("version") + 1):
-            raise AlreadyDecided
-        decision = Decision.objects.create(
-            case=case,
-            title=case.title,
-            content_before=case.content,
-            content_after=Content.REMOVED,
-            **facts(by=by, person=case.author, action=Action.REMOVE),
-        )
+        decision = _record(case, by=by, content=Content.REMOVED, action=Action.REMOVE)
         set_content(case, kind_named(case.target_type), Content.REMOVED, by=by)
     return decision
+
+
+def set_at_once(target_type: str, target_id: str, *, by: User, content: Case.Content) -> Decision:
+    """Show, hide or remove content without its queue, record the decision and notify the author.
+
+    It happens even if another moderator has claimed the case, whose reports stay open.
+    Raise ``NoSuchTarget``, ``NotTheirs``, ``NotOffered``, ``AlreadyDecided``.
+    """
+    case = open_case(target_type, target_id, by=by)
+    kind = kind_named(target_type)
+    target = kind.find(target_id, by) if kind else None
+    if kind is None or target is None:
+        raise NoSuchTarget
+    if not reaches(by, case.author):
+        raise NotTheirs
+    ways = {Content.SHOWN: kind.restore, Content.HIDDEN: kind.hide, Content.REMOVED: kind.remove}
+    carry_out = ways[content]
+    if carry_out is None:
+        raise NotOffered
+    latest = latest_standing(case)
+    undoes = latest if content == Content.SHOWN and latest and latest.changes_content else None
+    with transaction.atomic():
+        decision = _record(case, by=by, content=content, action=ACTIONS[content], undoes=undoes)
+        # Whatever the case says: its content may have changed without a decision.
+        carry_out(target, by)
+        if case.author:
+            tell_person(decision, case.author, kind=kind, target=target)
+    return decision
+
+
+def _record(
+    case: Case, *, by: User, content: Case.Content, action: Decision.Action, undoes: Decision | None = None
+) -> Decision:
+    as_seen = Case.objects.filter(pk=case.pk, version=case.version)
+    if not as_seen.update(content=content, version=F("version") + 1):
+        raise AlreadyDecided
+    return Decision.objects.create(
+        case=case,
+        title=case.title,
+        content_before=case.content,
+        content_after=content,
+        undoes=undoes,
+        **facts(by=by, person=case.author, action=action),
+    )
 
 
 def note_removal(title: str, person: User | None, *, by: User) -> Decision:

@@ -29,11 +29,11 @@ _MOST_FRAMES = 4096
 
 # Worst first; the first code that applies and is not harmless becomes the verdict.
 CODES = (
-    "storage_full",  # the recording ended at the channel's storage limit, the broadcast goes on
     "recording_lost",  # storage did not answer for so long that the recording has a gap
     "encoder_failing",  # our FFmpeg dies repeatedly
     "no_signal",  # connected, but nothing arrives
     "no_video",  # audio arrives, but no video
+    "storage_full",  # the recording ended at the channel's storage limit, the broadcast goes on
     "catching_up",  # our side is behind and has dropped frames
     "unstable",  # the signal arrives slower than it plays, or in bursts
     "storage_waits",  # the recording waits for storage; nothing is lost

@@ -333,7 +333,7 @@ def withdraw(stream: Stream, change: str) -> None:
         case "revoke":
             services.revoke_stream_key(stream)
         case "suspend":
-            services.suspend_stream(stream, is_suspended=True)
+            services.suspend_stream(stream)
         case "deactivate":
             stream.channel.owner.is_active = False
             stream.channel.owner.save()
@@ -367,7 +367,7 @@ def test_rotated_and_revoked_keys_are_refused() -> None:
 def test_key_of_suspended_or_inactive_streamer_is_refused(change: str) -> None:
     stream = StreamFactory(key="right")
     if change == "suspend":
-        services.suspend_stream(stream, is_suspended=True)
+        services.suspend_stream(stream)
     else:
         stream.channel.owner.is_active = False
         stream.channel.owner.save()
@@ -380,7 +380,7 @@ def test_key_of_suspended_or_inactive_streamer_is_refused(change: str) -> None:
 def test_suspension_ends_the_broadcast_and_refuses_a_new_key() -> None:
     broadcast = BroadcastFactory()
 
-    services.suspend_stream(broadcast.stream, is_suspended=True)
+    services.suspend_stream(broadcast.stream)
 
     broadcast.refresh_from_db()
     assert broadcast.ending == Broadcast.Ending.SUSPENDED

@@ -9,6 +9,7 @@ from typing import Any
 from unittest import mock
 
 import pytest
+from django.contrib.auth.models import Permission
 from django.db import DatabaseError
 from django.test import Client
 from django.urls import reverse
@@ -16,12 +17,11 @@ from django.utils import timezone
 from rest_framework.test import APIClient
 
 from accounts import charts, moderation, notifications
-from accounts.models import Decision, Notification, User
+from accounts.models import Case, Decision, Notification, Sanction, User
 from accounts.tests.factories import UserFactory
 from live.chat import log, stored
 from live.edge import control
-from live.models import Broadcast, ChatMessage
-from live.services import allow_live
+from live.models import Broadcast, ChatMessage, Stream
 from live.tests.factories import BroadcastFactory, ChatMessageFactory, StreamFactory
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.redis]
@@ -71,25 +71,30 @@ def test_ban_clears_the_last_days_messages_and_undoing_it_restores_them(moderato
     assert taken not in standing
 
 
+def on_streams(moderator: User, action: str, stream: Stream) -> None:
+    admin = Client()
+    admin.force_login(moderator)
+    admin.post(
+        reverse("admin:live_stream_changelist"), {"action": action, "_selected_action": str(stream.pk)}
+    )
+    stream.refresh_from_db()
+
+
 def test_suspending_and_allowing_a_stream_leave_decisions_and_notify_the_streamer(moderator: User) -> None:
     broadcast = BroadcastFactory()
     stream = broadcast.stream
-    admin = Client()
-    admin.force_login(moderator)
-    page = reverse("admin:live_stream_changelist")
 
-    admin.post(page, {"action": "suspend", "_selected_action": str(stream.pk)})
-    stream.refresh_from_db()
+    on_streams(moderator, "suspend", stream)
     suspended = stream.is_suspended
-    admin.post(page, {"action": "restore", "_selected_action": str(stream.pk)})
-    stream.refresh_from_db()
+    on_streams(moderator, "restore", stream)
 
     assert (suspended, stream.is_suspended) == (True, False)
     broadcast.refresh_from_db()
     assert broadcast.ending == Broadcast.Ending.SUSPENDED
-    decided = Decision.objects.order_by("pk").values_list("action", "moderator", "person")
     owner = stream.channel.owner
-    assert list(decided) == [("hide", moderator.pk, owner.pk), ("undo", moderator.pk, owner.pk)]
+    hidden, undone = Decision.objects.order_by("pk")
+    assert (hidden.action, hidden.moderator, hidden.person) == ("hide", moderator, owner)
+    assert (undone.action, undone.undoes) == ("undo", hidden)
     told = [notifications.sentence(each) for each in Notification.objects.filter(person=owner).order_by("pk")]
     assert told == [
         "Moderators suspended your channel from going live: Other",
@@ -97,25 +102,97 @@ def test_suspending_and_allowing_a_stream_leave_decisions_and_notify_the_streame
     ]
 
 
+def test_stream_is_suspended_again_after_it_was_allowed(moderator: User) -> None:
+    stream = StreamFactory()
+
+    for action in ("suspend", "restore", "suspend"):
+        on_streams(moderator, action, stream)
+
+    assert stream.is_suspended
+
+
 def test_stream_suspended_without_a_decision_is_allowed_again(moderator: User) -> None:
     stream = StreamFactory(is_suspended=True)
 
-    allow_live(stream, by=moderator)
+    on_streams(moderator, "restore", stream)
+
+    assert not stream.is_suspended
+
+
+def test_allowing_a_stream_leaves_other_decisions_about_it_in_force(moderator: User) -> None:
+    stream = StreamFactory()
+    on_streams(moderator, "suspend", stream)
+    case = moderation.open_case("stream", str(stream.pk), by=moderator)
+    moderation.decide(case, by=moderator, action="time_out", duration=timedelta(days=1))
+
+    on_streams(moderator, "restore", stream)
+    on_streams(moderator, "restore", stream)
+
+    assert not stream.is_suspended
+    assert Sanction.objects.in_force().filter(person=stream.channel.owner).exists()
+
+
+def test_suspension_follows_the_stream_whose_owner_was_renamed(moderator: User) -> None:
+    stream, other = StreamFactory(), StreamFactory()
+    on_streams(moderator, "suspend", stream)
+    owner = stream.channel.owner
+    taken, owner.username = owner.username, "renamed"
+    owner.save()
+    User.objects.filter(pk=other.channel.owner_id).update(username=taken)
+
+    moderation.undo(Decision.objects.get(), by=moderator)
 
     stream.refresh_from_db()
     assert not stream.is_suspended
 
 
+def test_who_may_not_decide_does_not_suspend_a_stream() -> None:
+    stream = StreamFactory()
+    editor = UserFactory(is_staff=True)
+    editor.user_permissions.add(*Permission.objects.filter(codename__in=["change_stream", "view_stream"]))
+
+    on_streams(editor, "suspend", stream)
+
+    assert not stream.is_suspended
+
+
 def test_broadcast_ended_by_a_moderator_leaves_a_decision(moderator: User) -> None:
     broadcast = BroadcastFactory()
-    client = APIClient()
-    client.force_authenticate(moderator)
 
-    answer = client.post(f"/api/v1/live/{broadcast.stream.username}/end/")
+    answer = ended_by(moderator, broadcast)
 
-    broadcast.refresh_from_db()
-    assert (answer.status_code, broadcast.ending) == (204, Broadcast.Ending.SUSPENDED)
+    assert (answer, broadcast.ending) == (204, Broadcast.Ending.SUSPENDED)
     assert Decision.objects.get(case__target_id=broadcast.public_id).action == "remove"
+
+
+def test_broadcast_is_ended_although_another_moderator_has_claimed_its_case(moderator: User) -> None:
+    broadcast = BroadcastFactory()
+    case = moderation.open_case("broadcast", broadcast.public_id, by=moderator)
+    Case.objects.filter(pk=case.pk).update(status=Case.Status.OPEN)
+    moderation.claim(case, by=UserFactory(is_superuser=True))
+
+    assert ended_by(moderator, broadcast) == 204
+    assert not broadcast.is_running
+
+
+def test_broadcast_that_went_on_after_its_removal_is_ended_again(moderator: User) -> None:
+    broadcast = BroadcastFactory()
+    Broadcast.objects.update(status=Broadcast.Status.ENDED, ending=Broadcast.Ending.UNPUBLISHED)
+    moderation.act("broadcast", broadcast.public_id, by=moderator, action="remove")
+    broadcast.refresh_from_db()
+    ending = broadcast.ending
+    Broadcast.objects.update(status=Broadcast.Status.LIVE)
+
+    assert ended_by(moderator, broadcast) == 204
+    assert (ending, broadcast.is_running) == (Broadcast.Ending.SUSPENDED, False)
+
+
+def ended_by(person: User, broadcast: Broadcast) -> int:
+    client = APIClient()
+    client.force_authenticate(person)
+    status: int = client.post(f"/api/v1/live/{broadcast.stream.username}/end/").status_code
+    broadcast.refresh_from_db()
+    return status
 
 
 def test_refused_decision_about_a_broadcast_leaves_it_running(

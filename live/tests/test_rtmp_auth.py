@@ -73,7 +73,7 @@ def test_rotated_or_revoked_key_is_wrong() -> None:
 def test_suspended_or_inactive_streamer_is_refused_as_suspended() -> None:
     suspended, banned = StreamFactory(), StreamFactory()
     keys = [services.rotate_stream_key(suspended), services.rotate_stream_key(banned)]
-    services.suspend_stream(suspended, is_suspended=True)
+    services.suspend_stream(suspended)
     banned.channel.owner.is_active = False
     banned.channel.owner.save(update_fields=["is_active"])
 

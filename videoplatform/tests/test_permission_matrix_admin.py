@@ -157,7 +157,7 @@ videos.video           put_back            hidden          done       done
 live.stream            delete_selected     stream          -          -
 live.stream            revoke_keys         stream          done       done
 live.stream            suspend             stream          done       done
-live.stream            restore             stream          done       done
+live.stream            restore             suspended       done       done
 live.broadcast         delete_selected     broadcast       -          -
 live.broadcast         end                 broadcast       done       done
 live.chatmessage       delete_selected     message         -          -

@@ -27,7 +27,7 @@ from common.models import PendingDeletion
 from live import ingest_presence
 from live import services as live_services
 from live.models import Broadcast, ChatRestriction
-from live.tests.factories import BroadcastFactory, ChatMessageFactory
+from live.tests.factories import BroadcastFactory, ChatMessageFactory, StreamFactory
 from videoplatform.tests.askers import Asker
 from videos import services as video_services
 from videos.models import CaptionTrack, Video
@@ -166,6 +166,7 @@ def _broadcasts(world: World) -> None:
     guest = world.person("guest")
     world.rows |= {
         "stream": stream,
+        "suspended": StreamFactory(is_suspended=True),
         "broadcast": broadcast,
         "message": ChatMessageFactory(stream=stream, broadcast=broadcast, user=guest),
         "restriction": ChatRestriction.objects.create(stream=stream, user=guest),
