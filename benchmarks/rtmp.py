@@ -44,13 +44,13 @@ class Counting:
     async def admit(self, stream_key: str, publisher: Publisher) -> MediaSink:
         return self
 
-    async def tag(self, tag: MediaTag) -> None:
+    async def on_tag(self, tag: MediaTag) -> None:
         self.tags += 1
         self.bytes += len(tag.payload)
 
-    async def metadata(self, values: dict[str, Any]) -> None: ...
+    async def on_metadata(self, values: dict[str, Any]) -> None: ...
 
-    async def closed(self, *, said_goodbye: bool) -> None: ...
+    async def on_closed(self, *, has_unpublished: bool) -> None: ...
 
 
 async def serve_rtmp(pipe: Connection) -> None:

@@ -115,9 +115,9 @@ def _standing(stream: Stream, key_digest: str | None) -> Standing:
 def _can_continue(broadcast: Broadcast) -> bool:
     if broadcast.is_running:
         return True
-    said_goodbye = broadcast.ending == Broadcast.Ending.UNPUBLISHED
+    has_unpublished = broadcast.ending == Broadcast.Ending.UNPUBLISHED
     is_recent = broadcast.ended_at is not None and broadcast.ended_at > timezone.now() - grace()
-    return said_goodbye and is_recent and (broadcast.recording_id is not None) == broadcast.stream.record
+    return has_unpublished and is_recent and (broadcast.recording_id is not None) == broadcast.stream.record
 
 
 def _was_ended_since(broadcast: Broadcast, admitted_at: datetime | None) -> bool:
@@ -230,14 +230,14 @@ def keep_storing(broadcast_pk: int, connection_id: str) -> None:
     ours.update(heard_at=timezone.now())
 
 
-def leave(broadcast_pk: int, connection_id: str, *, said_goodbye: bool) -> None:
+def end_before_stored(broadcast_pk: int, connection_id: str, *, has_unpublished: bool) -> None:
     """End a broadcast that its encoder has ended, while storage does not answer.
 
     Its recording stays open until :func:`release`.
     """
     mine = Broadcast.objects.running().filter(pk=broadcast_pk, connection_id=connection_id)
     broadcast = mine.select_related("stream__channel__owner", "recording").first()
-    if said_goodbye and broadcast is not None:
+    if has_unpublished and broadcast is not None:
         end(broadcast, Broadcast.Ending.UNPUBLISHED, connection_id=connection_id, is_stored=False)
 
 
@@ -251,7 +251,7 @@ def unpublish(broadcast_pk: int, connection_id: str) -> bool:
     return broadcast is not None and end(broadcast, Broadcast.Ending.UNPUBLISHED, connection_id=connection_id)
 
 
-def release(broadcast_pk: int, connection_id: str, *, said_goodbye: bool) -> None:
+def release(broadcast_pk: int, connection_id: str, *, has_unpublished: bool) -> None:
     """Release a broadcast after its ingest has stored everything.
 
     End it if the encoder has ended it; otherwise wait for the encoder.  Complete the
@@ -259,7 +259,7 @@ def release(broadcast_pk: int, connection_id: str, *, said_goodbye: bool) -> Non
     changes nothing.
     """
     Broadcast.objects.filter(pk=broadcast_pk, connection_id=connection_id).update(heard_at=None)
-    if said_goodbye and unpublish(broadcast_pk, connection_id):
+    if has_unpublished and unpublish(broadcast_pk, connection_id):
         return
     if interrupt(broadcast_pk, connection_id):
         return

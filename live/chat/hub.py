@@ -40,11 +40,13 @@ PING_EVERY_S = 5.0
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 5.0
 OPEN_TIMEOUT_S = 8.0
 RETRY_S = 1.0
-LIFE_EVERY_S = 1.0
-LOST_FOR_S = 2.0  # before clients are told that Redis is unreachable
-# Interval of each process's round over its rooms; one process per room publishes the viewer count.
+KEEPALIVE_CHECK_S = 1.0
+# Outage after which clients are told that Redis is unreachable.
+LOST_FOR_S = 2.0
+# Interval of each process's round over its rooms.
 ROUND_S = 5.0
-TELLS_FOR_MS = 4500
+# Shorter than a round, so each round elects one process per room to publish the viewer count.
+VIEWER_COUNT_LOCK_MS = 4500
 # Notices keep the state current; reading SQL now and then makes up for lost notices.
 RELOAD_EVERY_ROUNDS = 3
 RELOADS = 3  # attempts for one room, if notices keep arriving during the read
@@ -65,7 +67,7 @@ class Hub:
         self.client = new_hub_client()
         self._name = secrets.token_hex(6)
         self._openings: dict[str, asyncio.Task[Room]] = {}
-        self._guests: Counter[str] = Counter()
+        self._clients_by_room: Counter[str] = Counter()
         self._rooms: dict[str, Room] = {}  # by channel
         self._pubsub: PubSub | None = None
         self._lost_at: float | None = None  # monotonic time at which the connection was lost
@@ -76,12 +78,12 @@ class Hub:
 
     def start(self) -> None:
         self._keep_running(self._listen)
-        self._keep_running(self._look_after)
-        self._keep_running(self._show_life)
+        self._keep_running(self._maintain_rooms)
+        self._keep_running(self._send_keepalives)
 
     @property
     def is_idle(self) -> bool:
-        return not self._guests
+        return not self._clients_by_room
 
     async def stop(self) -> None:
         self._is_stopping = True
@@ -94,8 +96,8 @@ class Hub:
         await self.client.aclose()
         await self.client.connection_pool.disconnect()
 
-    def _keep(self, work: Coroutine[Any, Any, Any]) -> None:
-        """Run ``work`` as a task and hold a reference, because asyncio drops unreferenced tasks."""
+    def _run_task(self, work: Coroutine[Any, Any, Any]) -> None:
+        """Run ``work`` as a task and hold a reference, because asyncio keeps only weak references."""
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -110,22 +112,22 @@ class Hub:
         def on_end(ended: asyncio.Task[None]) -> None:
             self._tasks.discard(ended)
             if not ended.cancelled() and (error := ended.exception()):
-                logger.error("Chat reader restarted after an error", exc_info=error)
+                logger.error("Chat task failed, restarting", exc_info=error)
                 asyncio.get_running_loop().call_later(RETRY_S, self._keep_running, work)
 
         task.add_done_callback(on_end)
 
     @asynccontextmanager
     async def room(self, username: str) -> AsyncIterator[Room]:
-        """Yield the open room of a channel.  Raises NoSuchRoom, Unavailable."""
+        """Yield the open room of a channel.  Raises NoSuchRoom, HubUnavailable."""
         name = username.lower()
-        self._guests[name] += 1
+        self._clients_by_room[name] += 1
         try:
             yield await asyncio.shield(self._opening(name))
         finally:
-            self._guests[name] -= 1
-            if not self._guests[name]:
-                del self._guests[name]
+            self._clients_by_room[name] -= 1
+            if not self._clients_by_room[name]:
+                del self._clients_by_room[name]
                 await self._close(name)
 
     def _opening(self, name: str) -> asyncio.Task[Room]:
@@ -138,25 +140,26 @@ class Hub:
         return opening
 
     async def _open(self, name: str) -> Room:
+        """Open a room.  Raises NoSuchRoom, HubUnavailable."""
         try:
             async with asyncio.timeout(OPEN_TIMEOUT_S):
                 state = await threads.reading.run(stored.find_room, name)
                 if state is None:
                     raise NoSuchRoom
-                opened = Room(state, self._on_gap, lambda room: self._keep(self._reload_one(room)))
-                return await self._enter(opened)
+                opened = Room(state, self._on_gap, lambda room: self._run_task(self._reload_one(room)))
+                return await self._subscribe_and_fill(opened)
         except (RedisError, OSError, DatabaseError, TimeoutError) as error:
             logger.warning("Chat room not opened", extra={"room": name, "error": repr(error)})
             raise HubUnavailable from error
 
-    async def _enter(self, room: Room) -> Room:
+    async def _subscribe_and_fill(self, room: Room) -> Room:
         """Subscribe to the room's channel, then read its earlier events, so that none is missed."""
         channel = log.channel_of(room.stream_id)
         self._rooms[channel] = room
         try:
             await self._subscribe(channel)
             await room.subscribed.wait()
-            await self._begin(room)
+            await self._fill(room)
         except BaseException:
             # After a cancelled opening, a newer room may already hold the channel.
             if self._rooms.get(channel) is room:
@@ -178,20 +181,21 @@ class Hub:
         with suppress(RedisError, OSError):
             await self._unsubscribe(channel)
 
-    async def _begin(self, room: Room) -> None:
+    async def _fill(self, room: Room) -> None:
         """Fill a subscribed room from SQL and from the log."""
-        messages, states = await threads.reading.run(_read_sql, room.stream_id)
+        messages, states = await threads.reading.run(_read_messages_and_state, room.stream_id)
         since_ms = viewers.alive_since_ms()
         viewer_count: Any = await self.client.zcount(viewers.viewers_key(room.stream_id), since_ms, "+inf")
         seq, entries = await log.read(self.client, room.stream_id, 0)
-        self._believe(room, states.get(room.stream_id))
+        self._apply_state(room, states.get(room.stream_id))
         room.begin(messages, seq, entries)
         room.viewer_count = viewer_count
 
     def _on_gap(self, room: Room) -> None:
+        """Start to recover a room, unless that is running."""
         if room not in self._recovering:
             self._recovering.add(room)
-            self._keep(self._recover(room))
+            self._run_task(self._recover(room))
 
     async def _recover(self, room: Room) -> None:
         """Read missed events from the log; if the log no longer holds all of them, refill the room."""
@@ -201,7 +205,7 @@ class Hub:
                 try:
                     seq, entries = await log.read(self.client, room.stream_id, room.received)
                     if not room.fill(seq, entries):
-                        await self._begin(room)
+                        await self._fill(room)
                 except (RedisError, OSError, DatabaseError) as error:
                     logger.warning("Chat room still behind", extra={"error": repr(error)})
                     await asyncio.sleep(RETRY_S)
@@ -210,7 +214,7 @@ class Hub:
             self._recovering.discard(room)
 
     async def _subscribe(self, channel: str) -> None:
-        """Subscribe to a channel; without a connection, :meth:`_listen` does so after it connects."""
+        """Subscribe to a channel if connected; otherwise :meth:`_listen` subscribes after it connects."""
         async with self._subscribing:
             if self._pubsub:
                 await self._pubsub.subscribe(channel)
@@ -232,16 +236,17 @@ class Hub:
                         self._pubsub = pubsub
                     self._lost_at = None
                     pause_s = FIRST_PAUSE_S
-                    await self._hear(pubsub)
+                    await self._receive(pubsub)
             except (RedisError, OSError) as error:
                 logger.warning("Chat connection to Redis lost", extra={"error": repr(error)})
                 self._lost_at = self._lost_at or time.monotonic()
             finally:
                 self._pubsub = None
-            await asyncio.sleep(pause_s * random.uniform(0.5, 1))  # noqa: S311 -- not all come back at once
+            # Random, to spread the reconnections of all processes.
+            await asyncio.sleep(pause_s * random.uniform(0.5, 1))  # noqa: S311
             pause_s = min(LONGEST_PAUSE_S, 2 * pause_s)
 
-    async def _hear(self, pubsub: PubSub) -> None:
+    async def _receive(self, pubsub: PubSub) -> None:
         is_quiet = False
         while True:
             message = await pubsub.get_message(timeout=PING_EVERY_S)
@@ -253,18 +258,20 @@ class Hub:
                 continue
             is_quiet = False
             if message["channel"] == log.EVERY_HUB:
-                self._sign_out(message["data"])
+                # The confirmation of the subscription has a number as its data.
+                if message["type"] == "message":
+                    self._close_revoked(message["data"])
             elif room := self._rooms.get(message["channel"]):
-                self._take(room, message)
+                self._process_message(room, message)
 
-    def _sign_out(self, user_id: Any) -> None:
-        """Close the sockets of a person whose access was revoked; they need a new ticket to come back."""
+    def _close_revoked(self, user_id: str) -> None:
+        """Close the sockets of a user whose access was revoked; a new socket needs a new ticket."""
         for room in self._rooms.values():
             for client in tuple(room.clients):
                 if client.user_id is not None and str(client.user_id) == user_id:
                     room.close(client, TICKET_INVALID)
 
-    def _take(self, room: Room, message: dict[str, Any]) -> None:
+    def _process_message(self, room: Room, message: dict[str, Any]) -> None:
         if message["type"] == "message":
             try:
                 entry = log.parse_published(message["data"])
@@ -278,10 +285,10 @@ class Hub:
                 self._on_gap(room)  # resubscribed after a lost connection: events may be missing
             room.subscribed.set()
 
-    async def _show_life(self) -> None:
+    async def _send_keepalives(self) -> None:
         """Send keepalive ticks to quiet rooms, and report a lost Redis; independent of Redis and SQL."""
         while True:
-            await asyncio.sleep(LIFE_EVERY_S)
+            await asyncio.sleep(KEEPALIVE_CHECK_S)
             now = time.monotonic()
             is_lost = self._lost_at is not None and now - self._lost_at >= LOST_FOR_S
             for room in tuple(self._rooms.values()):
@@ -289,29 +296,30 @@ class Hub:
                     room.set_reachable(False)
                 room.show_life(now)
 
-    async def _look_after(self) -> None:
+    async def _maintain_rooms(self) -> None:
+        """Publish viewer counts every round, and reload states every ``RELOAD_EVERY_ROUNDS`` rounds."""
         for number in itertools.count(1):
             await asyncio.sleep(ROUND_S)
             rooms = [room for room in self._rooms.values() if not room.is_filling]
             try:
-                await self._count(rooms)
+                await self._publish_viewer_counts(rooms)
                 if number % RELOAD_EVERY_ROUNDS == 0:
                     await self._reload(rooms)
             except (RedisError, OSError, DatabaseError) as error:
                 logger.warning("Chat rooms not maintained", extra={"error": repr(error)})
 
-    async def _count(self, rooms: Sequence[Room]) -> None:
+    async def _publish_viewer_counts(self, rooms: Sequence[Room]) -> None:
         """Publish the viewer counts, one process per room."""
         if not rooms:
             return
         since_ms = viewers.alive_since_ms()
         pipeline: Any = self.client.pipeline(transaction=False)
         for room in rooms:
-            pipeline.set(f"live:teller:{room.stream_id}", self._name, nx=True, px=TELLS_FOR_MS)
+            pipeline.set(f"live:teller:{room.stream_id}", self._name, nx=True, px=VIEWER_COUNT_LOCK_MS)
             pipeline.zcount(viewers.viewers_key(room.stream_id), since_ms, "+inf")
         answers = await pipeline.execute()
-        for room, is_teller, count in zip(rooms, answers[::2], answers[1::2], strict=True):
-            if is_teller and count != room.viewer_count:
+        for room, has_lock, count in zip(rooms, answers[::2], answers[1::2], strict=True):
+            if has_lock and count != room.viewer_count:
                 await log.append(self.client, room.stream_id, {"type": "viewers", "count": count})
 
     async def _reload_one(self, room: Room) -> None:
@@ -327,30 +335,34 @@ class Hub:
         if not rooms:
             return True
         known = {room: room.state_changes for room in rooms}
-        people = {client.visitor for room in rooms for client in room.clients if client.visitor is not None}
-        states, gone = await threads.reading.run(_read_states, [room.stream_id for room in rooms], people)
+        visitors = {client.visitor for room in rooms for client in room.clients if client.visitor is not None}
+        stream_ids = [room.stream_id for room in rooms]
+        states, revoked = await threads.reading.run(_read_states_and_revoked, stream_ids, visitors)
         current = [room for room in rooms if room.state_changes == known[room]]
         for room in current:
-            self._believe(room, states.get(room.stream_id))
+            self._apply_state(room, states.get(room.stream_id))
         for room in rooms:
             for client in tuple(room.clients):
-                if client.visitor in gone:
+                if client.visitor in revoked:
                     room.close(client, TICKET_INVALID)
         return len(current) == len(rooms)
 
     @staticmethod
-    def _believe(room: Room, state: RoomState | None) -> None:
+    def _apply_state(room: Room, state: RoomState | None) -> None:
+        """Apply a state read from SQL; close the room if there is none."""
         if state:
             room.change_state(state)
         else:
             room.close_all(NO_SUCH_ROOM)
 
 
-def _read_sql(stream_id: int) -> tuple[list[Event], dict[int, RoomState]]:
+def _read_messages_and_state(stream_id: int) -> tuple[list[Event], dict[int, RoomState]]:
     return stored.last_messages(stream_id, HISTORY_KEPT), stored.room_states([stream_id])
 
 
-def _read_states(stream_ids: list[int], visitors: set[Visitor]) -> tuple[dict[int, RoomState], set[Visitor]]:
+def _read_states_and_revoked(
+    stream_ids: list[int], visitors: set[Visitor]
+) -> tuple[dict[int, RoomState], set[Visitor]]:
     return stored.room_states(stream_ids), stored.revoked(visitors)
 
 
@@ -360,7 +372,7 @@ _hubs: WeakKeyDictionary[asyncio.AbstractEventLoop, Hub] = WeakKeyDictionary()
 
 @asynccontextmanager
 async def open_room(username: str) -> AsyncIterator[tuple[Hub, Room]]:
-    """Yield this loop's hub and the room of a channel.  Raises NoSuchRoom, Unavailable."""
+    """Yield this loop's hub and the room of a channel.  Raises NoSuchRoom, HubUnavailable."""
     loop = asyncio.get_running_loop()
     hub = _hubs.get(loop)
     if hub is None:

@@ -234,19 +234,19 @@ class EdgeOrigin:
             raise EdgeUnavailable from error
 
     async def wait(self, followed: FollowedBroadcast, rendition: str, player: _Player, until: float) -> None:
-        """Wait for the next notice of ``rendition``.
+        """Wait for the next change of ``rendition``.
 
-        Raises Unavailable if none arrives before ``until`` or too many requests wait, and
-        Gone if the player leaves.
+        Raises EdgeUnavailable if none arrives before ``until`` or too many requests wait,
+        and PlayerGone if the player leaves.
         """
         if not self._holding.enter(player.network):
             raise EdgeUnavailable("too many wait")
-        followed.waiting += 1
+        followed.waiting_requests += 1
         try:
-            await player.wait(followed.next_move(rendition), until)
+            await player.wait(followed.next_change(rendition), until)
         finally:
             self._holding.leave(player.network)
-            followed.waiting -= 1
+            followed.waiting_requests -= 1
 
 
 class _Request:
@@ -282,18 +282,18 @@ class _Player:
         self._receive = receive
         self._leaving: asyncio.Task[None] | None = None
 
-    async def wait(self, moved: asyncio.Future[None], until: float) -> None:
+    async def wait(self, changed: asyncio.Future[None], until: float) -> None:
         loop = asyncio.get_running_loop()
         if self._leaving is None:
             self._leaving = loop.create_task(self._left())
         await asyncio.wait(
-            {moved, self._leaving},
+            {changed, self._leaving},
             timeout=max(0, until - loop.time()),
             return_when=asyncio.FIRST_COMPLETED,
         )
         if self._leaving.done():
             raise PlayerGone
-        if not moved.done():
+        if not changed.done():
             raise EdgeUnavailable("nothing came in time")
 
     async def _left(self) -> None:

@@ -1,4 +1,7 @@
-"""Session of a publisher from its first frame to its last: probe, plan, go on air, encode, release."""
+"""Session of one publisher, from its admission to the last stored segment.
+
+The session probes the signal, goes on air, encodes, stores, and releases the broadcast.
+"""
 
 from __future__ import annotations
 
@@ -38,16 +41,16 @@ logger = logging.getLogger(__name__)
 P = ParamSpec("P")
 T = TypeVar("T")
 
-# Relays may join in the middle of a long GOP, and cameras need time to start.
+# Longest wait for a decodable picture: a relay may join in the middle of a long GOP,
+# and a camera needs time to start.
 PICTURE_WITHIN_S = 20.0
-# A publisher that has been silent for longer does not keep its place.
-SENDING_WITHIN_S = 2.0
+# A publisher that has sent nothing for longer may be replaced by a newer one.
+SILENT_AFTER_S = 2.0
 HEALTH_EVERY_S = 2.0
-# Time that a cancelled session has.
+# Time within which a cancelled session must end.
 STOP_WITHIN_S = 1.5
 
 NO_PICTURE = "Only audio received, no video. Check that your encoder sends H.264."
-NO_FIRST_KEYFRAME = "No keyframe received. Set the keyframe interval of your encoder to 2 seconds."
 TOO_FAST = "Your encoder sends more than {limit:g} Mb/s. Lower its bitrate."
 STORAGE_LIMIT = "Your storage is full. Delete videos, or turn off recording in the live studio."
 REPLACED = "Another encoder is now publishing with this key."
@@ -65,7 +68,7 @@ REASONS = {
 
 
 class PublisherConnection(Protocol):
-    """Interface that a session needs of :class:`live.ingest.server.Publisher`."""
+    """Part of :class:`live.ingest.server.Publisher` that a session uses."""
 
     @property
     def connection_id(self) -> str: ...
@@ -77,26 +80,27 @@ class PublisherConnection(Protocol):
 
 
 class SessionHost(Protocol):
-    """Interface that a session needs of :class:`live.ingest.registry.SessionRegistry`."""
+    """Part of :class:`live.ingest.registry.SessionRegistry` that a session uses."""
 
     redis: Redis
     frames: Budget
     spool: Spool
     executor: ThreadPoolExecutor
 
-    async def take_over(self, broadcast: str, session: PublisherSession) -> Recorder | None: ...
+    async def take_over(self, broadcast: str, session: PublisherSession) -> Recorder | None:
+        """Make ``session`` current, and return the predecessor's recorder if it still stores segments."""
 
-    def leave(self, broadcast: str, session: PublisherSession) -> None: ...
+    def forget(self, broadcast: str, session: PublisherSession) -> None: ...
 
 
 async def in_thread(call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Run a call that uses the database in a thread, in parallel with others."""
+    """Run a database call in a thread of its own, in parallel with other calls."""
     result: T = await database_sync_to_async(call, thread_sensitive=False)(*args, **kwargs)
     return result
 
 
 class PublisherSession:
-    """Processing of one publisher, from its admission to the last stored segment."""
+    """Session of one publisher, from its admission to the last stored segment."""
 
     def __init__(self, stream: Stream, publisher: PublisherConnection, host: SessionHost) -> None:
         self.stream = stream
@@ -109,7 +113,7 @@ class PublisherSession:
         self._inbox = Inbox(host.frames)
         self._allowance = BitrateLimit(settings.LIVE_MAX_BITRATE_BPS)
         self._probe = SignalProbe(host.frames)
-        self._said_goodbye = self._has_ended = False
+        self._has_unpublished = self._has_ended = False
         self._admitted_at = timezone.now()
         self._sent_at = monotonic()
         self._task: asyncio.Task[None] | None = None
@@ -121,36 +125,37 @@ class PublisherSession:
     @property
     def is_sending(self) -> bool:
         """Return whether the encoder is connected and has just sent something."""
-        return not self._has_ended and monotonic() - self._sent_at < SENDING_WITHIN_S
+        return not self._has_ended and monotonic() - self._sent_at < SILENT_AFTER_S
 
     @property
     def ffmpeg_pid(self) -> int | None:
         run = self.on_air.run if self.on_air else None
         return run.pid if run else None
 
-    async def tag(self, tag: FlvTag) -> None:
+    async def on_tag(self, tag: FlvTag) -> None:
         """Process a tag without waiting; frames beyond the limits are dropped."""
         now, self._sent_at = time(), monotonic()
         if not self._allowance.take(len(tag.payload), self._sent_at):
-            self.let_go(TOO_FAST.format(limit=settings.LIVE_MAX_BITRATE_BPS / 1_000_000))
+            self.disconnect(TOO_FAST.format(limit=settings.LIVE_MAX_BITRATE_BPS / 1_000_000))
+            # The ended inbox ignores this frame.
         frame = self._clock.place(read_frame(tag, now))
         self.monitor.note(frame)
         if dropped := self._inbox.put(frame):
             self.monitor.note_dropped(dropped, now)
         if self._inbox.skips_for_s(now) > KEYFRAME_WITHIN_S:
-            self.let_go(NO_KEYFRAME)
+            self.disconnect(NO_KEYFRAME)
 
-    async def metadata(self, values: dict[str, Any]) -> None:
+    async def on_metadata(self, values: dict[str, Any]) -> None:
         self._probe.note_metadata(values)
 
-    async def closed(self, *, said_goodbye: bool) -> None:
-        self._said_goodbye, self._has_ended = said_goodbye, True
+    async def on_closed(self, *, has_unpublished: bool) -> None:
+        self._has_unpublished, self._has_ended = has_unpublished, True
         self._inbox.end()
 
-    def let_go(self, why: str) -> None:
-        """Disconnect the publisher; the frames that it has sent are still encoded and stored."""
+    def disconnect(self, reason: str) -> None:
+        """Disconnect the publisher with ``reason``; encode and store the frames already received."""
         self._has_ended = True
-        self._publisher.close(description=why)
+        self._publisher.close(description=reason)
         self._inbox.end()
 
     async def wait(self, timeout_s: float) -> bool:
@@ -160,7 +165,7 @@ class PublisherSession:
         return bool(done)
 
     def stop(self) -> None:
-        """End now, and leave unstored segments to the recovery."""
+        """Cancel the session; the recovery stores the remaining segments."""
         if self.on_air:
             self.on_air.is_hurried = True
         if self._task:
@@ -168,35 +173,38 @@ class PublisherSession:
 
     async def _run(self) -> None:
         try:
-            if source := await self._see():
+            if source := await self._probe_signal():
                 await self._go_on_air(source)
         except UnusableSignal as reason:
             logger.info("Signal refused", extra={"stream": self.stream.pk, "reason": str(reason)})
-            self.let_go(str(reason))
+            self.disconnect(str(reason))
         except Overtaken:
             logger.info("Publisher replaced by a newer one", extra={"stream": self.stream.pk})
-            self.let_go(REPLACED)
+            self.disconnect(REPLACED)
         finally:
             # This has no effect on a publisher that has gone or has received another reason.
-            self.let_go(BROKEN)
+            self.disconnect(BROKEN)
             self._inbox.clear()
-            self._probe.take()
+            self._probe.take()  # returns its bytes to the budget
 
-    def _beside(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """Run ``work`` as a task beside the broadcast; disconnect the publisher if it fails."""
+    def _run_or_disconnect(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Run ``work`` as a task; disconnect the publisher if it fails."""
         task = asyncio.create_task(work)
-        task.add_done_callback(self._note_end)
+        task.add_done_callback(self._disconnect_on_error)
         return task
 
-    def _note_end(self, task: asyncio.Task[None]) -> None:
+    def _disconnect_on_error(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()):
             logger.error(
                 "Publisher disconnected by the server", exc_info=error, extra={"stream": self.stream.pk}
             )
-            self.let_go(BROKEN)
+            self.disconnect(BROKEN)
 
-    async def _see(self) -> Source | None:
-        """Return the probed source; None if the publisher leaves first.  Raises UnusableSignal."""
+    async def _probe_signal(self) -> Source | None:
+        """Probe the signal and return its source; None if the publisher leaves first.
+
+        Raises UnusableSignal.
+        """
         try:
             async with asyncio.timeout(PICTURE_WITHIN_S):
                 while frame := await self._inbox.get():
@@ -205,12 +213,11 @@ class PublisherSession:
         except TimeoutError:
             if self._probe.frames:
                 return self._probe.source()
-            raise UnusableSignal(
-                NO_FIRST_KEYFRAME if self._probe.waits_for_keyframe else NO_PICTURE
-            ) from None
+            raise UnusableSignal(NO_KEYFRAME if self._probe.waits_for_keyframe else NO_PICTURE) from None
         return None
 
     async def _go_on_air(self, source: Source) -> None:
+        """Start the broadcast in SQL, run it, and release it.  Raises UnusableSignal."""
         try:
             broadcast = await in_thread(
                 broadcasting.begin,
@@ -224,26 +231,27 @@ class PublisherSession:
         except (DatabaseError, RedisError) as error:
             logger.exception("Broadcast not started", extra={"stream": self.stream.pk})
             raise UnusableSignal(NOT_NOW) from error
-        beating = self._beside(self._keep_alive(broadcast))
-        telling = self._beside(self._tell_health(broadcast))
+        keep_alive_task = self._run_or_disconnect(self._keep_alive(broadcast))
+        health_task = self._run_or_disconnect(self._report_health_regularly(broadcast))
         try:
             predecessor = await self._host.take_over(broadcast.public_id, self)
-            await self._stay_on_air(broadcast, source, beating, predecessor)
+            await self._stay_on_air(broadcast, source, keep_alive_task, predecessor)
         finally:
-            self._host.leave(broadcast.public_id, self)
-            await stop_tasks(beating, telling)
-            await self._note_health(broadcast)
-            await self._say(
-                broadcasting.release, broadcast.pk, self.connection_id, said_goodbye=self._said_goodbye
+            self._host.forget(broadcast.public_id, self)
+            await stop_tasks(keep_alive_task, health_task)
+            await self._report_health(broadcast)
+            await self._call_service(
+                broadcasting.release, broadcast.pk, self.connection_id, has_unpublished=self._has_unpublished
             )
 
     async def _stay_on_air(
         self,
         broadcast: Broadcast,
         source: Source,
-        beating: asyncio.Task[None],
+        keep_alive_task: asyncio.Task[None],
         predecessor: Recorder | None,
     ) -> None:
+        """Encode until the publisher ends, then store the rest."""
         self.on_air = on_air = BroadcastSession(broadcast, source, self._probe, self._inbox, self.monitor)
         try:
             await on_air.open(
@@ -258,63 +266,71 @@ class PublisherSession:
         try:
             await on_air.encode()
         finally:
-            if not self._said_goodbye:
+            if not self._has_unpublished:
                 # Viewers learn at once that the publisher is gone; storing the rest takes a moment.
-                await stop_tasks(beating)
-                await self._say(broadcasting.interrupt, broadcast.pk, self.connection_id)
-            storing = self._beside(self._keep_storing(broadcast))
+                await stop_tasks(keep_alive_task)
+                await self._call_service(broadcasting.interrupt, broadcast.pk, self.connection_id)
+            storing = self._run_or_disconnect(self._keep_storing(broadcast))
             try:
                 if not await on_air.close():
-                    await self._say(
-                        broadcasting.leave, broadcast.pk, self.connection_id, said_goodbye=self._said_goodbye
+                    # Storage does not answer: end the broadcast for viewers, complete the recording later.
+                    await self._call_service(
+                        broadcasting.end_before_stored,
+                        broadcast.pk,
+                        self.connection_id,
+                        has_unpublished=self._has_unpublished,
                     )
                 await on_air.store_rest()
             finally:
                 await stop_tasks(storing)
                 if on_air.recorder:
-                    await on_air.recorder.give_up()
+                    await on_air.recorder.stop()
 
     async def _keep_storing(self, broadcast: Broadcast) -> None:
-        """Record that the recording is incomplete, until everything is stored."""
+        """Tell SQL every ``KEEP_ALIVE_S`` seconds that this ingest still stores segments."""
         while True:
-            await self._say(broadcasting.keep_storing, broadcast.pk, self.connection_id)
+            await self._call_service(broadcasting.keep_storing, broadcast.pk, self.connection_id)
             await asyncio.sleep(ingest_presence.KEEP_ALIVE_S)
 
     async def _keep_alive(self, broadcast: Broadcast) -> None:
+        """Report regularly that the publisher is on air; disconnect it if it may no longer publish."""
         while True:
             await asyncio.sleep(ingest_presence.KEEP_ALIVE_S)
-            standing = await self._say(
+            standing = await self._call_service(
                 broadcasting.keep_alive,
                 broadcast.pk,
                 self.connection_id,
                 key_digest=self.stream.key_digest,
             )
             if standing not in (None, Standing.GOOD):
-                self.let_go(REASONS[standing])
+                self.disconnect(REASONS[standing])
                 return
 
-    async def _tell_health(self, broadcast: Broadcast) -> None:
+    async def _report_health_regularly(self, broadcast: Broadcast) -> None:
         while True:
-            await self._note_health(broadcast)
+            await self._report_health(broadcast)
             await asyncio.sleep(HEALTH_EVERY_S)
 
-    async def _note_health(self, broadcast: Broadcast) -> None:
+    async def _report_health(self, broadcast: Broadcast) -> None:
         self.monitor.backlog_s = self._inbox.span_s
         if self.on_air and (recorder := self.on_air.recorder):
-            self.monitor.waits_for_storage = recorder.is_waiting
+            self.monitor.waits_for_storage = recorder.is_storage_down
             self.monitor.has_lost_recording = recorder.has_lost
             self.monitor.is_storage_full = recorder.is_full
         health = self.monitor.report(time()).to_json()
-        await self._say(ingest_presence.note_health, broadcast.public_id, health)
+        await self._call_service(ingest_presence.note_health, broadcast.public_id, health)
 
-    async def _say(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | None:
-        """Call a service in a thread; return None if SQL or Redis is away, which a later call makes good."""
+    async def _call_service(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | None:
+        """Call a service in a thread.
+
+        If SQL or Redis does not answer, log it and return None; a later call repeats the update.
+        """
         try:
             return await in_thread(call, *args, **kwargs)
         except (DatabaseError, RedisError) as error:
             logger.warning(
                 "State not recorded",
-                extra={"what": call.__name__, "reason": type(error).__name__},
+                extra={"service": call.__name__, "reason": type(error).__name__},
             )
             return None
 

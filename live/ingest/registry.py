@@ -107,7 +107,7 @@ class SessionRegistry:
         self._current[broadcast] = session
         if older is None:
             return None
-        older.let_go(REPLACED)
+        older.disconnect(REPLACED)
         if await older.wait(TAKE_OVER_WITHIN_S):
             return None
         if older.on_air and older.on_air.is_storing:
@@ -117,14 +117,14 @@ class SessionRegistry:
         await older.wait(STOP_WITHIN_S)
         return None
 
-    def leave(self, broadcast: str, session: PublisherSession) -> None:
+    def forget(self, broadcast: str, session: PublisherSession) -> None:
         if self._current.get(broadcast) is session:
             del self._current[broadcast]
 
     async def close(self, *, within_s: float) -> None:
         """Disconnect all publishers, and store their segments as far as time allows."""
         for session in self.sessions:
-            session.let_go(RESTARTING)
+            session.disconnect(RESTARTING)
         if self._sessions:
             _, late = await asyncio.wait(self._sessions, timeout=within_s)
             for task in late:
@@ -173,7 +173,7 @@ class SessionRegistry:
             return
         session = self._current.get(broadcast)
         if session and session.connection_id != keep:
-            session.let_go(REPLACED if keep else ENDED)
+            session.disconnect(REPLACED if keep else ENDED)
 
 
 def _store_left_behind() -> None:

@@ -75,11 +75,11 @@ class PublisherRefused(Exception):
 class MediaSink(Protocol):
     """Receiver of a publisher's media.  Each call is awaited before the next."""
 
-    async def tag(self, tag: MediaTag) -> None: ...
+    async def on_tag(self, tag: MediaTag) -> None: ...
 
-    async def metadata(self, values: dict[str, Any]) -> None: ...
+    async def on_metadata(self, values: dict[str, Any]) -> None: ...
 
-    async def closed(self, *, said_goodbye: bool) -> None:
+    async def on_closed(self, *, has_unpublished: bool) -> None:
         """Handle the end of the connection; called once for every sink."""
 
 
@@ -201,7 +201,7 @@ class Publisher:
         self._budget = budget
         self._session = ServerSession(limits.protocol)
         self._sink: MediaSink | None = None
-        self._is_closing = self._said_goodbye = False
+        self._is_closing = self._has_unpublished = False
         self._opened_at = asyncio.get_running_loop().time()
         self._wait: asyncio.Timeout | None = None  # of the current read
         self._has_room: Callable[[Publisher], bool] | None = None
@@ -214,7 +214,7 @@ class Publisher:
     def close(self, code: str = "", description: str = "") -> None:
         """Send the encoder the reason (it shows ``description``) and disconnect it; returns at once.
 
-        The sink is informed by ``closed``, as at any other end.
+        The sink is informed by ``on_closed``, as at any other end.
         """
         if self._is_closing:
             return
@@ -297,13 +297,13 @@ class Publisher:
     async def _handle(self, event: Event, admission: Admission) -> None:
         match event:
             case MediaTag() if self._sink:
-                await self._sink.tag(event)
+                await self._sink.on_tag(event)
             case Metadata() if self._sink:
-                await self._sink.metadata(event.values)
+                await self._sink.on_metadata(event.values)
             case PublishRequested():
                 await self._admit(event, admission)
             case Unpublished():
-                self._said_goodbye = self._is_closing = True
+                self._has_unpublished = self._is_closing = True
 
     async def _admit(self, request: PublishRequested, admission: Admission) -> None:
         # Some people append the key to the address instead of filling in its own field.
@@ -324,8 +324,8 @@ class Publisher:
         self._session.refuse_publish(REJECTED, BROKEN)
         self._flush()
         if self._sink is not None:
-            self._log("Publisher disconnected", said_goodbye=self._said_goodbye)
-            await self._sink.closed(said_goodbye=self._said_goodbye)
+            self._log("Publisher disconnected", has_unpublished=self._has_unpublished)
+            await self._sink.on_closed(has_unpublished=self._has_unpublished)
         await self._linger()
 
     async def _linger(self) -> None:
@@ -338,7 +338,7 @@ class Publisher:
             return
         with contextlib.suppress(OSError):
             if (
-                not self._said_goodbye
+                not self._has_unpublished
             ):  # after it has unpublished, GStreamer takes our end of file for an error
                 self._writer.write_eof()
             async with asyncio.timeout(self._limits.linger_s):

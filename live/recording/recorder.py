@@ -1,4 +1,7 @@
-"""Queue of a recording: segments wait for storage in memory or on disk, and are written in order."""
+"""Writer of a recording in the background.
+
+It queues segments in memory or on disk, and stores them in order.
+"""
 
 from __future__ import annotations
 
@@ -19,22 +22,25 @@ from videos.services.recordings import RecordingClosed
 
 logger = logging.getLogger(__name__)
 
-# Waiting segments move to disk above the first bound.  Above the second, if the disk
-# is full, they are lost.
+# Waiting segments are moved to disk above the first bound, and dropped above the second
+# if the disk is full.
 MEMORY_BYTES = 16 * 1024**2
 MAX_WAITING_BYTES = 64 * 1024**2
-# Queue length up to which storage keeps pace with the broadcast.
-MOST_IN_TIME = 2
+# Longer queues mean that storage is behind.
+MAX_QUEUE_IN_TIME = 2
 RETRY_S = (0.5, 1.0, 2.0, 4.0)
 
 
 class Recorder:
-    """Queue of recorded segments, written in order.
+    """Writer of a recording in the background, segment by segment, in order.
 
-    While storage is slow or does not answer, they wait on disk in ``spool``, where they
-    outlive this process; so does everything above ``MEMORY_BYTES``.  If the disk is full
-    too, the oldest in memory are dropped.  ``open_writer`` is called once in the thread,
-    before the first segment and after ``predecessor`` has stored its own.
+    Segments wait in memory up to ``MEMORY_BYTES``.  Beyond that, or while storage is slow,
+    they are moved to ``spool``, which outlives this process.  If the disk is full, the
+    oldest segments in memory are dropped above ``MAX_WAITING_BYTES``.
+
+    ``open_writer`` is called in a thread of ``executor`` after ``predecessor`` has stored
+    its segments, and again after a storage, SQL or Redis error; it returns None if the
+    broadcast has no recording or belongs to another connection.
     """
 
     def __init__(
@@ -44,17 +50,17 @@ class Recorder:
         spool: SpoolFolder | None = None,
         predecessor: Recorder | None = None,
     ) -> None:
-        self.is_waiting = False  # storage does not answer
+        self.is_storage_down = False
         self.has_lost = False
         self.is_full = False  # the channel reached its storage limit, so the recording has ended
-        self._is_given_up = False
+        self._is_stopped = False
         self._open_writer = open_writer
         self._executor = executor
         self._spool = spool
         self._predecessor = predecessor
         self._spilling: asyncio.Task[None] | None = None
         self._writer: RecordingWriter | None = None
-        self._waiting: deque[RecordedSegment] = deque()
+        self._queue: deque[RecordedSegment] = deque()
         self._has_news = asyncio.Event()
         self._is_ending = False
         self._task: asyncio.Task[None] | None = None
@@ -63,27 +69,27 @@ class Recorder:
         self._task = asyncio.create_task(self._run())
 
     def check(self) -> None:
-        """Raise the error that ended the storing task; a closed recording is no error."""
+        """Raise the error that ended the storing task; return normally if the recording was closed."""
         if self._task is not None and self._task.done():
             self._task.result()
 
-    def add(self, joined: RecordedSegment) -> None:
+    def add(self, segment: RecordedSegment) -> None:
         """Append a segment.  Raises the error that ended the storing task, like :meth:`check`."""
         self.check()
-        if self._task and self._task.done():
+        if self._task and self._task.done():  # the recording is closed: drop the segment
             return
-        self._waiting.append(joined)
+        self._queue.append(segment)
         self._spill_soon()
-        while len(self._waiting) > 1 and self._memory_bytes > MAX_WAITING_BYTES:
-            lost = next(other for other in self._waiting if other.memory_bytes)
-            self._waiting.remove(lost)
+        while len(self._queue) > 1 and self._memory_bytes > MAX_WAITING_BYTES:
+            lost = next(other for other in self._queue if other.memory_bytes)
+            self._queue.remove(lost)
             self.has_lost = True
             logger.error("Gap in a recording: storage did not answer", extra={"seconds": lost.duration_s})
         self._has_news.set()
 
     @property
     def _memory_bytes(self) -> int:
-        return sum(joined.memory_bytes for joined in self._waiting)
+        return sum(segment.memory_bytes for segment in self._queue)
 
     def _spill_soon(self) -> None:
         """Start to move waiting segments to disk if they exceed the memory limit."""
@@ -94,14 +100,14 @@ class Recorder:
 
     @property
     def _memory_limit_bytes(self) -> int:
-        # A hanging storage shows only by its timeout.
-        is_behind = len(self._waiting) > MOST_IN_TIME
-        return 0 if is_behind or self.is_waiting or self._is_given_up else MEMORY_BYTES
+        # Storage that hangs raises only after its timeout, so a long queue counts as an outage too.
+        is_behind = len(self._queue) > MAX_QUEUE_IN_TIME
+        return 0 if is_behind or self.is_storage_down or self._is_stopped else MEMORY_BYTES
 
     async def _spill(self, spool: SpoolFolder) -> None:
         """Move waiting segments to disk, oldest first, until memory is below the limit."""
         while self._memory_bytes > self._memory_limit_bytes:
-            oldest = next(joined for joined in self._waiting if joined.memory_bytes)
+            oldest = next(segment for segment in self._queue if segment.memory_bytes)
             try:
                 # Not in our executor, whose threads wait for storage.
                 await asyncio.to_thread(oldest.spill, spool)
@@ -110,7 +116,10 @@ class Recorder:
                 return
 
     async def drain(self, timeout_s: float) -> bool:
-        """Store the waiting segments; return False after ``timeout_s``.  It may be called again."""
+        """Accept the end of the recording, and wait until all segments are stored.
+
+        Return False after ``timeout_s``; a later call continues to wait.
+        """
         self._is_ending = True
         self._has_news.set()
         if self._task is None:
@@ -118,13 +127,13 @@ class Recorder:
         done, _ = await asyncio.wait([self._task], timeout=timeout_s)
         return bool(done)
 
-    async def give_up(self) -> None:
-        """Stop, and leave the waiting segments on disk for the recovery."""
+    async def stop(self) -> None:
+        """Stop storing, and move the waiting segments to disk for the recovery."""
         if self._task:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
         if self._spool:
-            self._is_given_up = True
+            self._is_stopped = True
             # Not cancelled, because its thread would go on writing.
             if self._spilling:
                 await asyncio.gather(self._spilling, return_exceptions=True)
@@ -140,43 +149,43 @@ class Recorder:
                 self._predecessor = None
             while True:
                 try:
-                    await asyncio.get_running_loop().run_in_executor(self._executor, self._step)
-                    failures, self.is_waiting = 0, False
+                    await asyncio.get_running_loop().run_in_executor(self._executor, self._write_next)
+                    failures, self.is_storage_down = 0, False
                 except (*storage.StorageError, DatabaseError, RedisError) as error:
-                    failures, self.is_waiting = failures + 1, True
+                    failures, self.is_storage_down = failures + 1, True
                     self._spill_soon()
                     if failures == 1:
                         logger.warning("Recording delayed", extra={"reason": type(error).__name__})
                     await asyncio.sleep(RETRY_S[min(failures, len(RETRY_S)) - 1])
                     continue
-                if self._waiting:
+                if self._queue:
                     continue
                 if self._is_ending:
                     return
                 self._has_news.clear()
                 await self._has_news.wait()
         except RecordingClosed as closed:
-            self.is_waiting = False
+            self.is_storage_down = False
             self.is_full = isinstance(closed, StorageLimitReached)
-            self._waiting.clear()
+            self._queue.clear()
             logger.info("Recording closed or claimed by another ingest")
 
-    def _step(self) -> None:
-        """Open the writer, or write the first segment, in a thread."""
+    def _write_next(self) -> None:
+        """Open the writer, or write the first segment; runs in a thread."""
         try:
             if self._writer is None:
                 self._writer = self._open_writer()
                 if self._writer is None:
                     raise RecordingClosed
-            elif self._waiting:
-                joined = self._waiting[0]
+            elif self._queue:
+                segment = self._queue[0]
                 try:
-                    self._writer.write(joined)
+                    self._writer.write(segment)
                 except Unreadable:
                     self.has_lost = True
-                    logger.exception("Gap in a recording", extra={"seconds": joined.duration_s})
-                # If it was dropped in the meantime, another is first.
-                if self._waiting and self._waiting[0] is joined:
-                    self._waiting.popleft()
+                    logger.exception("Gap in a recording", extra={"seconds": segment.duration_s})
+                # It may have been dropped in the meantime.
+                if self._queue and self._queue[0] is segment:
+                    self._queue.popleft()
         finally:
             connection.close()  # the connection of this thread

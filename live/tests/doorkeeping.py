@@ -26,16 +26,16 @@ class RecordingSink:
         self.may_take = asyncio.Event()
         self.may_take.set()
 
-    async def tag(self, tag: MediaTag) -> None:
+    async def on_tag(self, tag: MediaTag) -> None:
         assert not self.endings
         await self.may_take.wait()
         self.tags.append(tag)
 
-    async def metadata(self, values: dict[str, Any]) -> None:
+    async def on_metadata(self, values: dict[str, Any]) -> None:
         self.values = values
 
-    async def closed(self, *, said_goodbye: bool) -> None:
-        self.endings.append(said_goodbye)
+    async def on_closed(self, *, has_unpublished: bool) -> None:
+        self.endings.append(has_unpublished)
         self.is_closed.set()
 
     async def ending(self) -> bool:

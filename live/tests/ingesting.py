@@ -348,7 +348,7 @@ async def replay_of_tags(folder: Path, *runs: list[MediaTag]) -> Replay:
         session = await ingest.admit(FakePublisher())
         for tags in runs:
             await send(session, tags)
-        await session.closed(said_goodbye=True)
+        await session.on_closed(has_unpublished=True)
         return await replay_of(await ready_video(), folder)
 
 
@@ -419,4 +419,4 @@ async def send(session: PublisherSession, tags: list[MediaTag], *, faster: float
     for tag in tags:
         due_s = started_at + tag.timestamp_ms / 1000 / faster - asyncio.get_running_loop().time()
         await asyncio.sleep(max(0, due_s))
-        await session.tag(tag)
+        await session.on_tag(tag)

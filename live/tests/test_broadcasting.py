@@ -101,7 +101,7 @@ def test_newest_publisher_continues_the_broadcast_and_the_older_one_is_ignored()
     assert first.pk == second.pk
     assert keep_alive(first, "first") is Standing.REPLACED
     assert broadcasting.interrupt(first.pk, "first") is False
-    broadcasting.release(first.pk, "first", said_goodbye=True)
+    broadcasting.release(first.pk, "first", has_unpublished=True)
     second.refresh_from_db()
     assert second.status == Broadcast.Status.LIVE
 
@@ -109,7 +109,7 @@ def test_newest_publisher_continues_the_broadcast_and_the_older_one_is_ignored()
 def test_publisher_that_returns_in_time_continues_the_same_broadcast() -> None:
     stream = StreamFactory()
     broadcast = begin(stream, "first")
-    broadcasting.release(broadcast.pk, "first", said_goodbye=False)
+    broadcasting.release(broadcast.pk, "first", has_unpublished=False)
     waiting = Broadcast.objects.get(pk=broadcast.pk).status
 
     returned = begin(stream, "second")
@@ -146,7 +146,7 @@ def test_publisher_returning_too_late_begins_a_new_broadcast() -> None:
 def test_publisher_returning_after_unpublishing_continues_the_broadcast() -> None:
     stream = StreamFactory(record=False)
     broadcast = begin(stream, "first")
-    broadcasting.release(broadcast.pk, "first", said_goodbye=True)
+    broadcasting.release(broadcast.pk, "first", has_unpublished=True)
     ended = Broadcast.objects.get(pk=broadcast.pk)
 
     again = begin(stream, "second")
@@ -179,7 +179,7 @@ def test_recording_without_a_frame_leaves_no_video(
     broadcast = begin(StreamFactory())
 
     with django_capture_on_commit_callbacks(execute=True):
-        broadcasting.release(broadcast.pk, "first", said_goodbye=True)
+        broadcasting.release(broadcast.pk, "first", has_unpublished=True)
 
     assert not Video.objects.exists()
 
@@ -246,7 +246,7 @@ def test_redis_refusing_writes_does_not_end_a_broadcast(
 
     broadcast.refresh_from_db()
     assert (standing, broadcast.status) == (Standing.GOOD, Broadcast.Status.LIVE)
-    broadcasting.release(broadcast.pk, "first", said_goodbye=True)
+    broadcasting.release(broadcast.pk, "first", has_unpublished=True)
     broadcast.refresh_from_db()
     assert broadcast.status == Broadcast.Status.ENDED
 

@@ -88,7 +88,7 @@ async def test_failed_listener_listens_again(monkeypatch: pytest.MonkeyPatch) ->
             raise ZeroDivisionError
 
         with monkeypatch.context() as patch:
-            patch.setattr(EdgeReader, "_take", fail)
+            patch.setattr(EdgeReader, "_apply_notice", fail)
             await broadcast.add_part(1, 0)
             await failed.wait()
         await broadcast.add_part(1, 1)
@@ -133,7 +133,7 @@ async def test_notice_that_arrives_instead_of_a_pong_is_applied() -> None:
         followed = await reader.get("b1")
         assert followed is not None
 
-        await reader._hear(connection)
+        await reader._process_message(connection)
 
         assert followed.windows["r0"] == window
         await reader.aclose()

@@ -73,7 +73,7 @@ async def test_readers_are_told_of_lost_and_restored_redis(
     stream: Stream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(hub, "FIRST_PAUSE_S", 1.0)
-    monkeypatch.setattr(hub, "LIFE_EVERY_S", 0.01)
+    monkeypatch.setattr(hub, "KEEPALIVE_CHECK_S", 0.01)
     monkeypatch.setattr(hub, "LOST_FOR_S", 0.0)
     async with chatting(stream) as reader:
         await lose_connection()
@@ -172,7 +172,7 @@ async def test_concurrent_clients_open_one_room(stream: Stream, monkeypatch: pyt
 @pytest.fixture
 def quick_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hub, "ROUND_S", 0.05)
-    monkeypatch.setattr(hub, "TELLS_FOR_MS", 40)
+    monkeypatch.setattr(hub, "VIEWER_COUNT_LOCK_MS", 40)
 
 
 async def test_changed_viewer_count_is_published_to_the_room(stream: Stream, quick_rounds: None) -> None:
@@ -233,7 +233,7 @@ async def test_failed_listener_is_restarted(stream: Stream, monkeypatch: pytest.
                 failed.set()
                 raise ZeroDivisionError
 
-            patch.setattr(hub.Hub, "_take", fail)
+            patch.setattr(hub.Hub, "_process_message", fail)
             await announce(stream, "lost on the way")
             await failed.wait()
         await announce(stream, "live")

@@ -99,9 +99,9 @@ async def test_publisher_above_the_highest_bitrate_is_closed_with_a_reason(setti
     publisher = FakePublisher()
     session = PublisherSession(Stream(), publisher, registry)
 
-    await session.tag(media_tag("video", 0, AVC_HEADER))
+    await session.on_tag(media_tag("video", 0, AVC_HEADER))
     for number in range(4):
-        await session.tag(media_tag("video", 0, rtmp_client.picture(4_000_000, is_keyframe=number == 0)))
+        await session.on_tag(media_tag("video", 0, rtmp_client.picture(4_000_000, is_keyframe=number == 0)))
 
     assert publisher.closed_with[0] == TOO_FAST.format(limit=8)
     await registry.close(within_s=0)

@@ -72,11 +72,11 @@ async def reason_after(ingest: Ingest, tags: list[MediaTag]) -> str:
     async with asyncio.timeout(30):
         for begins_ms in range(0, 600_000, 1000):
             for tag in later(tags, begins_ms):
-                await session.tag(tag)
+                await session.on_tag(tag)
             if publisher.closed_with:
                 break
             await session.wait(0.2)
-        await session.closed(said_goodbye=False)
+        await session.on_closed(has_unpublished=False)
         assert await session.wait(20)
     return publisher.closed_with[0]
 
@@ -187,10 +187,10 @@ async def test_missing_keyframe_after_a_drop_closes_the_publisher(
     session = PublisherSession(Stream(), publisher, registry)
 
     for _ in range(5):
-        await session.tag(rtmp_client.media_tag("video", 0, rtmp_client.picture()))
+        await session.on_tag(rtmp_client.media_tag("video", 0, rtmp_client.picture()))
     at_first = list(publisher.closed_with)
     now += KEYFRAME_WITHIN_S + 1
-    await session.tag(rtmp_client.media_tag("video", 0, rtmp_client.picture()))
+    await session.on_tag(rtmp_client.media_tag("video", 0, rtmp_client.picture()))
 
     assert (at_first, publisher.closed_with) == ([], [NO_KEYFRAME])
     await registry.close(within_s=0)
@@ -275,7 +275,7 @@ async def test_full_redis_refuses_new_broadcasts_and_admits_running_ones(
             await ingest.admit(FakePublisher())
         await in_thread(BroadcastFactory, stream=stream)
         returned = await ingest.admit(FakePublisher())
-        await returned.closed(said_goodbye=False)
+        await returned.on_closed(has_unpublished=False)
 
     assert caught.value.description == NO_ROOM
 

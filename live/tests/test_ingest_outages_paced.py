@@ -231,7 +231,7 @@ async def test_stalled_ffmpeg_drops_frames_and_the_broadcast_continues(
         await send(session, tags_of(seconds=3), faster=1)
         os.kill(pid_of(await ingest.session()), signal.SIGSTOP)
         await send(session, later(tags_of("-b:v", "8M", "-minrate", "8M", seconds=8), 3000), faster=1)
-        await session.closed(said_goodbye=True)
+        await session.on_closed(has_unpublished=True)
         video = await ready_video()
 
     assert session.monitor.dropped_frames > 0

@@ -143,7 +143,7 @@ async def test_publisher_leaving_during_probing_begins_no_broadcast(bucket: str)
     async with ingesting() as ingest:
         session = await ingest.admit(FakePublisher())
         await send(session, tags_of(seconds=0.5))
-        await session.closed(said_goodbye=False)
+        await session.on_closed(has_unpublished=False)
         assert await session.wait(5)
 
     assert not await in_thread(Broadcast.objects.exists)

@@ -155,8 +155,8 @@ async def test_sink_can_close_its_publisher(server: RtmpServer, door: Doorkeeper
 
 async def test_publisher_can_be_closed_from_inside_a_tag(server: RtmpServer, door: Doorkeeper) -> None:
     class Fussy(RecordingSink):
-        async def tag(self, tag: MediaTag) -> None:
-            await super().tag(tag)
+        async def on_tag(self, tag: MediaTag) -> None:
+            await super().on_tag(tag)
             self.publisher.close("", "One is enough.")
 
     door.makes = Fussy
@@ -183,7 +183,7 @@ async def test_failing_sink_closes_only_its_publisher(
     server: RtmpServer, door: Doorkeeper, caplog: pytest.LogCaptureFixture
 ) -> None:
     class Broken(RecordingSink):
-        async def tag(self, tag: MediaTag) -> None:
+        async def on_tag(self, tag: MediaTag) -> None:
             raise ValueError("no room")
 
     door.makes = Broken

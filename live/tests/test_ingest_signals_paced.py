@@ -207,7 +207,7 @@ async def test_audio_without_video_is_refused_with_a_sentence(
         session = await ingest.admit(publisher)
         for tag in tags_of(seconds=1):
             if tag.kind == "audio":
-                await session.tag(tag)
+                await session.on_tag(tag)
         assert await session.wait(5)
 
     assert publisher.closed_with[0] == session_module.NO_PICTURE

@@ -349,7 +349,7 @@ async def test_unavailable_storage_does_not_block_draining(executor: Executor) -
     recorder.add(RecordedSegment([live(0)]))
 
     assert not await recorder.drain(0.05)
-    await recorder.give_up()
+    await recorder.stop()
 
 
 @pytest.mark.django_db(transaction=True)
@@ -372,7 +372,7 @@ async def test_waiting_segments_are_spilled_to_disk_without_loss(
     writer.fails = False
 
     assert await recorder.drain(10)
-    await recorder.give_up()
+    await recorder.stop()
     assert held_bytes == sum(live(msn).size_bytes for msn in range(20)) - waiting_bytes
     assert (waiting_bytes <= 25, spool.used_bytes, left_behind()) == (True, 0, set())
     assert writer.written == [[msn] for msn in range(20)]
@@ -396,7 +396,7 @@ async def test_segments_beyond_disk_and_memory_become_a_gap(
     recorder.start()
 
     assert await recorder.drain(10)
-    await recorder.give_up()
+    await recorder.stop()
     assert recorder.has_lost
     assert writer.written == [[0], [1], [6], [7]]
 
@@ -416,7 +416,7 @@ async def test_spooled_segment_that_cannot_be_read_becomes_a_gap(executor: Execu
     recorder.start()
 
     assert await recorder.drain(10)
-    await recorder.give_up()
+    await recorder.stop()
     assert recorder.has_lost
     assert writer.written == [[0], [2]]
     forget("b9")
@@ -455,7 +455,7 @@ async def test_segments_given_up_by_a_recorder_stay_on_disk(executor: Executor) 
         recorder.add(RecordedSegment([live(msn)]))
 
     assert not await recorder.drain(0.05)
-    await recorder.give_up()
+    await recorder.stop()
 
     assert (left_behind(), spool.used_bytes) == ({"b1"}, 0)
     with leftovers("b1") as found:

@@ -48,8 +48,8 @@ async def test_interrupted_command_unpublishes(number: signal.Signals) -> None:
     is_under_way = asyncio.Event()
 
     class Noticing(RecordingSink):
-        async def tag(self, tag: MediaTag) -> None:
-            await super().tag(tag)
+        async def on_tag(self, tag: MediaTag) -> None:
+            await super().on_tag(tag)
             is_under_way.set()
 
     door = Doorkeeper()
