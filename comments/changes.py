@@ -15,7 +15,7 @@ from asgiref.sync import async_to_sync
 from channels.layers import get_channel_layer
 from django.db import transaction
 
-from comments.models import Comment, about
+from comments.models import Comment, target_columns
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,7 +38,7 @@ class Change(StrEnum):
 
 
 def group_name(target: Target) -> str:
-    return "said-{target_type.pk}.{target_id}".format(**about(target))
+    return "said-{target_type.pk}.{target_id}".format(**target_columns(target))
 
 
 def tell_on_commit(target: Target, kind: TextKind, ids: Sequence[str], change: Change) -> None:

@@ -32,7 +32,7 @@ MAX_COMMENT = 2000
 MAX_DANMAKU = 100
 
 
-def about(target: Target) -> dict[str, Any]:
+def target_columns(target: Target) -> dict[str, Any]:
     """Return the two columns that identify ``target``."""
     model: Any = type(target)
     return {"target_type": ContentType.objects.get_for_model(model), "target_id": target.pk}
@@ -67,7 +67,7 @@ def is_readable(user: User | AnonymousUser, *, can_moderate: bool) -> Q:
 
 class CommentQuerySet(models.QuerySet["Comment"]):
     def of(self, target: Target) -> Self:
-        return self.filter(**about(target))
+        return self.filter(**target_columns(target))
 
     def spoken(self) -> Self:
         return self.filter(is_spoken())
@@ -226,7 +226,7 @@ class CommentLike(models.Model):
 
 class DanmakuQuerySet(models.QuerySet["Danmaku"]):
     def of(self, target: Target) -> Self:
-        return self.filter(**about(target))
+        return self.filter(**target_columns(target))
 
     def spoken(self) -> Self:
         return self.filter(deleted_at=None, is_hidden=False, author__is_active=True)

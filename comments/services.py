@@ -1,6 +1,7 @@
-"""Writes of comments; pages, API and admin all call these.
+"""Services that change comments, called by pages, API and admin.
 
-Each checks the permission of ``by``, and raises a class of :mod:`comments.errors`.
+Each function checks the permission of ``by`` (``author`` in :func:`post`) and raises a
+``Refusal``.  :func:`like` and :func:`unlike` expect a comment that ``user`` can read.
 """
 
 from __future__ import annotations
@@ -27,10 +28,10 @@ from comments.errors import (
     OnlyRoots,
     TextTooLong,
 )
-from comments.models import MAX_COMMENT, Comment, CommentLike, about
+from comments.models import MAX_COMMENT, Comment, CommentLike, target_columns
 from comments.ranking import score
 from comments.spam import facts, rules
-from comments.telling import tell_of
+from comments.telling import notify_about
 from comments.text import Unshowable, clean, link_count, mentioned
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ logger = logging.getLogger(__name__)
 
 
 def post(*, target: Target, author: User, text: str, parent: Comment | None = None) -> Comment:
-    """Post a comment; it may be held (``is_held``).  A reply to a reply joins the thread of its root."""
+    """Post a comment; it may be held (``is_held``).  A reply to a reply becomes a reply to its root."""
     if not target.comments_open:
         raise CommentsClosed
     if not moderation.may_speak(author):
@@ -50,55 +51,55 @@ def post(*, target: Target, author: User, text: str, parent: Comment | None = No
     if not sign_up.may_take_part(author):
         raise EmailNotConfirmed
     root = _root_for(parent, target) if parent else None
-    words = cleaned(text, MAX_COMMENT)
+    text = cleaned(text, MAX_COMMENT)
     is_trusted = target.can_moderate(author)
-    verdict = rules.judge_comment(facts.of_comment(target, author, words, is_trusted=is_trusted))
-    is_held = verdict is rules.SpamVerdict.HOLD or (target.comments_held and not is_trusted)
+    verdict = rules.judge_comment(facts.of_comment(target, author, text, is_trusted=is_trusted))
+    must_hold = verdict is rules.SpamVerdict.HOLD or (target.comments_held and not is_trusted)
     with transaction.atomic():
         comment = Comment.objects.create(
-            **about(target),
+            **target_columns(target),
             author=author,
             parent=root,
-            text=words,
-            mentions=existing_names(words),
-            is_held=is_held,
+            text=text,
+            mentions=mentioned_usernames(text),
+            is_held=must_hold,
         )
         _rank(comment)
-        if not is_held:
-            tell_of(comment, target, answered=parent.author if parent else None)
-    logger.info("Comment posted", extra={"comment": comment.public_id, "is_held": is_held})
+        if not must_hold:
+            notify_about(comment, target, answered=parent.author if parent else None)
+    logger.info("Comment posted", extra={"comment": comment.public_id, "is_held": must_hold})
     return comment
 
 
 def _root_for(parent: Comment, target: Target) -> Comment:
-    """Return the root of the thread; raise :class:`NoSuchParent` for a foreign or unreadable parent."""
-    place = about(target)
-    is_here = (parent.target_type_id, parent.target_id) == (place["target_type"].pk, target.pk)
+    """Return the root of ``parent``; raise :class:`NoSuchParent` for a foreign or unreadable one."""
+    columns = target_columns(target)
+    is_here = (parent.target_type_id, parent.target_id) == (columns["target_type"].pk, target.pk)
     if not is_here or not Comment.objects.spoken().filter(pk=parent.pk).exists():
         raise NoSuchParent
     return parent.root
 
 
-def cleaned(text: str, most: int, clean: Callable[[str], str] = clean) -> str:
+def cleaned(text: str, max_length: int, clean_text: Callable[[str], str] = clean) -> str:
     """Return ``text`` as it is stored.  Raise :class:`comments.errors.TextError`."""
     try:
-        words = clean(text)
+        text = clean_text(text)
     except Unshowable as error:
         raise ForbiddenCharacters from error
-    if not words:
+    if not text:
         raise NoText
-    if len(words) > most:
-        raise TextTooLong(most)
-    return words
+    if len(text) > max_length:
+        raise TextTooLong(max_length)
+    return text
 
 
-def existing_names(text: str) -> list[str]:
-    """Return the user names mentioned in ``text`` that exist, as they are spelt."""
+def mentioned_usernames(text: str) -> list[str]:
+    """Return the names of active users mentioned in ``text``, in their stored spelling."""
     names = mentioned(text)
     if not names:
         return []
-    people = User.objects.filter(is_active=True).annotate(name=Lower("username")).filter(name__in=names)
-    return sorted(people.values_list("username", flat=True))
+    users = User.objects.filter(is_active=True).annotate(name=Lower("username")).filter(name__in=names)
+    return sorted(users.values_list("username", flat=True))
 
 
 def edit(*, comment: Comment, by: User, text: str) -> Comment:
@@ -112,17 +113,17 @@ def edit(*, comment: Comment, by: User, text: str) -> Comment:
         raise MayNotSpeak
     if not sign_up.may_take_part(by):
         raise EmailNotConfirmed
-    words = cleaned(text, MAX_COMMENT)
-    if words == comment.text:
+    text = cleaned(text, MAX_COMMENT)
+    if text == comment.text:
         return comment
     is_trusted = target.can_moderate(by)
     age = timezone.now() - by.date_joined
-    verdict = rules.judge_links(rules.Facts(link_count(words), age, is_trusted=is_trusted))
-    is_doubtful = verdict is rules.SpamVerdict.HOLD or (target.comments_held and not is_trusted)
-    comment.text, comment.mentions = words, existing_names(words)
+    verdict = rules.judge_links(rules.Facts(link_count(text), age, is_trusted=is_trusted))
+    must_hold = verdict is rules.SpamVerdict.HOLD or (target.comments_held and not is_trusted)
+    comment.text, comment.mentions = text, mentioned_usernames(text)
     comment.edited_at = timezone.now()
-    is_newly_held = is_doubtful and not comment.is_held
-    comment.is_held = comment.is_held or is_doubtful
+    is_newly_held = must_hold and not comment.is_held
+    comment.is_held = comment.is_held or must_hold
     comment.is_pinned = comment.is_pinned and not comment.is_held
     with transaction.atomic():
         # Only the changed fields are written: the creator may have pinned another comment meanwhile.
@@ -147,13 +148,16 @@ def delete(*, comment: Comment, by: User) -> None:
 @transaction.atomic
 def like(*, comment: Comment, user: User) -> None:
     """Like a comment; a second call does nothing."""
-    if CommentLike.objects.get_or_create(comment=comment, user=user)[1]:
+    _like, is_new = CommentLike.objects.get_or_create(comment=comment, user=user)
+    if is_new:
         _rank(comment, likes=1)
 
 
 @transaction.atomic
 def unlike(*, comment: Comment, user: User) -> None:
-    if CommentLike.objects.filter(comment=comment, user=user).delete()[0]:
+    """Remove a like; a second call does nothing."""
+    deleted, _by_model = CommentLike.objects.filter(comment=comment, user=user).delete()
+    if deleted:
         _rank(comment, likes=-1)
 
 
@@ -161,7 +165,7 @@ def unlike(*, comment: Comment, user: User) -> None:
 def pin(*, comment: Comment, by: User) -> None:
     """Pin a comment above all others, in place of the pinned one."""
     target: Any = comment.target
-    _creator_only(comment, by)
+    _check_creator(comment, by)
     if comment.parent_id:
         raise OnlyRoots
     # Concurrent pins wait for each other here: only one comment can be pinned.
@@ -171,25 +175,25 @@ def pin(*, comment: Comment, by: User) -> None:
 
 
 def unpin(*, comment: Comment, by: User) -> None:
-    _creator_only(comment, by)
+    _check_creator(comment, by)
     _change(comment, is_pinned=False)
 
 
 def give_heart(*, comment: Comment, by: User) -> None:
-    _creator_only(comment, by)
+    _check_creator(comment, by)
     _change(comment, has_heart=True)
 
 
-def take_heart(*, comment: Comment, by: User) -> None:
-    _creator_only(comment, by)
+def remove_heart(*, comment: Comment, by: User) -> None:
+    _check_creator(comment, by)
     _change(comment, has_heart=False)
 
 
-def _creator_only(comment: Comment, by: User) -> None:
+def _check_creator(comment: Comment, by: User) -> None:
     """Raise :class:`NotAllowed` unless ``by`` is the creator and the comment is public."""
     target: Any = comment.target
-    is_silent = comment.deleted_at or comment.is_hidden or comment.is_held
-    if is_silent or not target.channel.is_owned_by(by):
+    is_public = not (comment.deleted_at or comment.is_hidden or comment.is_held)
+    if not is_public or not target.channel.is_owned_by(by):
         raise NotAllowed
 
 
@@ -202,33 +206,34 @@ def approve(*, comment: Comment, by: User) -> None:
         return
     with transaction.atomic():
         _change(comment, Change.RESTORED, is_held=False)
-        tell_of(comment, target, answered=comment.parent.author if comment.parent else None)
+        # The answered reply is not stored, so the author of the root is notified.
+        notify_about(comment, target, answered=comment.parent.author if comment.parent else None)
 
 
 def hide(*, comment: Comment, by: User) -> None:
-    """Hide a comment from everybody but moderators."""
-    _moderators_only(by)
+    """Hide a comment from everyone except the site's moderators."""
+    _check_site_moderator(by)
     _change(comment, Change.TAKEN, is_hidden=True, is_pinned=False)
     logger.info("Comment hidden", extra={"comment": comment.public_id, "by": by.pk})
 
 
 def restore(*, comment: Comment, by: User) -> None:
-    """Undo hiding and deleting, but not the author's own deletion."""
-    _moderators_only(by)
-    is_theirs = comment.deleted_by_id is not None and comment.deleted_by_id == comment.author_id
-    back = {} if is_theirs else {"deleted_at": None, "deleted_by": None}
-    _change(comment, Change.RESTORED, is_hidden=False, **back)
+    """Restore a hidden comment, and a deleted one unless its author deleted it."""
+    _check_site_moderator(by)
+    is_deleted_by_author = comment.deleted_by_id is not None and comment.deleted_by_id == comment.author_id
+    deletion_fields = {} if is_deleted_by_author else {"deleted_at": None, "deleted_by": None}
+    _change(comment, Change.RESTORED, is_hidden=False, **deletion_fields)
     logger.info("Comment restored", extra={"comment": comment.public_id, "by": by.pk})
 
 
-def _moderators_only(by: User) -> None:
+def _check_site_moderator(by: User) -> None:
     if not by.is_moderator:
         raise NotAllowed
 
 
 @transaction.atomic
 def _change(comment: Comment, change: Change | None = None, /, **fields: Any) -> None:
-    """Set ``fields``; ``change`` is the announcement for open pages, if any."""
+    """Save ``fields``, update the scores, and announce ``change`` to open pages if it is given."""
     for name, value in fields.items():
         setattr(comment, name, value)
     comment.save(update_fields=list(fields))
@@ -239,11 +244,11 @@ def _change(comment: Comment, change: Change | None = None, /, **fields: Any) ->
 
 
 def _rank(comment: Comment, *, likes: int = 0) -> None:
-    """Add ``likes``, and score the comment and its root again; inside a transaction."""
-    changes = {comment.pk: likes} | ({comment.parent_id: 0} if comment.parent_id else {})
-    for pk, more in sorted(changes.items()):  # locked in a fixed order, against deadlocks
+    """Add ``likes`` to the comment, and compute its score and its root's; the caller holds a transaction."""
+    added_likes = {comment.pk: likes} | ({comment.parent_id: 0} if comment.parent_id else {})
+    for pk, added in sorted(added_likes.items()):  # locked in a fixed order, against deadlocks
         row = Comment.objects.select_for_update().get(pk=pk)
-        row.like_count = max(0, row.like_count + more)
+        row.like_count = max(0, row.like_count + added)
         replies = Comment.objects.spoken().filter(parent=row).count()
         row.score = score(
             likes=row.like_count, replies=replies, has_heart=row.has_heart, created_at=row.created_at

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 SHOWN = 140
 
 
-def tell_of(comment: Comment, target: Target, *, answered: User | None) -> None:
+def notify_about(comment: Comment, target: Target, *, answered: User | None) -> None:
     """Notify each person once, and only those who may see ``target``; inside a transaction."""
     told = [comment.author, answered]
     if answered and answered != comment.author:

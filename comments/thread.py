@@ -50,7 +50,7 @@ class CommentPage:
 
 
 class Thread:
-    """Comments of ``place`` for ``user``."""
+    """Comments of a target that ``user`` may see, with their order and paging."""
 
     def __init__(self, place: Place, user: User | AnonymousUser) -> None:
         self.place = place
@@ -70,7 +70,7 @@ class Thread:
         return self.user.is_authenticated and self.user.is_moderator
 
     @property
-    def seen(self) -> CommentQuerySet:
+    def visible(self) -> CommentQuerySet:
         return Comment.objects.of(self.target).seen_by(self.user, can_moderate=self.can_moderate)
 
     @cached_property
@@ -79,62 +79,70 @@ class Thread:
 
     @cached_property
     def held_count(self) -> int:
-        """Return the number of held comments, for people who may approve them."""
+        """Return the number of held comments, for users who may approve them."""
         return self._held().count() if self.can_moderate else 0
 
     def _held(self) -> CommentQuerySet:
-        return self.seen.waiting()
+        return self.visible.waiting()
 
-    def one(self, public_id: str) -> Comment | None:
+    def find(self, public_id: str) -> Comment | None:
+        """Return a visible comment; None if there is no such comment."""
         if not is_id(public_id):
             return None
-        comment = self.seen.filter(public_id=public_id).first()
+        comment = self.visible.filter(public_id=public_id).first()
         if comment:
             comment.target = self.target
         return comment
 
     def page(self, order: str, after: str = "") -> CommentPage:
-        """Return the roots after ``after``, the id of the last one shown.
+        """Return a page of root comments (or of all held comments, for ``HELD``).
 
-        The first page begins with the pinned comment, which has a query of its own: no
-        index has both orders, and a sort would read every comment.
+        The page follows the comment with the id ``after``.  The first page begins with the
+        pinned comment.
         """
         if order == HELD:
-            rows = self._held() if self.can_moderate else self.seen.none()
+            rows = self._held() if self.can_moderate else self.visible.none()
         else:
-            rows = self.seen.roots()
+            rows = self.visible.roots()
         column = COLUMNS[order]
-        last = self._row(after)
+        last = self._cursor_comment(after)
+        # Queried separately: one query for both would sort all comments, because no index
+        # covers ``is_pinned`` and the order.
         pinned = list(rows.filter(is_pinned=True)) if last is None else []
         rows = rows.filter(is_pinned=False)
         if last is not None and not last.is_pinned:
             value = getattr(last, column)
             rows = rows.filter(
                 Q(**{f"{column}__lt": value}) | Q(**{column: value}, pk__lt=last.pk),
+                # Implied by the first condition; lets the index begin at ``value``.
                 **{f"{column}__lte": value},
             )
-        return self._cut(rows.order_by(f"-{column}", "-pk"), PAGE_SIZE, first=pinned, order=order)
+        return self._paginate(rows.order_by(f"-{column}", "-pk"), PAGE_SIZE, first=pinned, order=order)
 
-    def replies(self, root: Comment, after: str = "", least: Comment | None = None) -> CommentPage:
-        """Return the replies to ``root``, oldest first; the page includes ``least`` if it is given."""
-        rows = self.seen.filter(parent=root)
+    def replies(self, root: Comment, after: str = "", through: Comment | None = None) -> CommentPage:
+        """Return the replies to ``root``, oldest first.
+
+        The page is extended to include ``through``, up to ``MOST_REPLIES_AT_ONCE`` replies.
+        """
+        rows = self.visible.filter(parent=root)
         size = REPLIES_PAGE_SIZE
-        if least is not None:
-            before = rows.filter(created_at__lte=least.created_at).count()
+        if through is not None:
+            before = rows.filter(created_at__lte=through.created_at).count()
             size = min(max(size, before), MOST_REPLIES_AT_ONCE)
-        last = self._row(after)
+        last = self._cursor_comment(after)
         if last is not None:
             later = Q(created_at__gt=last.created_at) | Q(created_at=last.created_at, pk__gt=last.pk)
+            # As in :meth:`page`, the last condition is for the index.
             rows = rows.filter(later, created_at__gte=last.created_at)
-        return self._cut(rows.order_by("created_at", "pk"), size, show="replies")
+        return self._paginate(rows.order_by("created_at", "pk"), size, show="replies")
 
-    def _row(self, public_id: str) -> Comment | None:
+    def _cursor_comment(self, public_id: str) -> Comment | None:
         """Return the last comment of the previous page, even if it was deleted since."""
         if not is_id(public_id):
             return None
         return Comment.objects.of(self.target).filter(public_id=public_id).first()
 
-    def _cut(
+    def _paginate(
         self, rows: CommentQuerySet, size: int, first: Sequence[Comment] = (), **query: str
     ) -> CommentPage:
         found = [*first, *rows[: size + 1 - len(first)]]
@@ -145,18 +153,21 @@ class Thread:
             return CommentPage(shown)
         return CommentPage(shown, "?" + urlencode({**query, "after": shown[-1].public_id}))
 
-    def context(self, **more: Any) -> dict[str, Any]:
-        return {"thread": self, "place": self.place, "most": MAX_COMMENT, **more}
+    def base_context(self, **more: Any) -> dict[str, Any]:
+        return {"thread": self, "place": self.place, "max_length": MAX_COMMENT, **more}
 
     def section(self, order: str = "best", after: str = "", chosen: str = "") -> dict[str, Any]:
-        """Return the context of the section; ``chosen``, a linked comment, comes first with its replies."""
+        """Return the template context of the section.
+
+        ``chosen`` is the id of a linked comment: its root comes first, with its replies.
+        """
         order = order if order in ORDERS or (order == HELD and self.can_moderate) else "best"
         page = self.page(order, after)
-        context = self.context(order=order, orders=ORDERS, page=page)
-        comment = self.one(chosen)
+        context = self.base_context(order=order, orders=ORDERS, page=page)
+        comment = self.find(chosen)
         if comment is None:
             return context
-        root = self.one(comment.root.public_id) if comment.parent_id else comment
+        root = self.find(comment.root.public_id) if comment.parent_id else comment
         if root is None:
             return context
         others = [shown for shown in page.comments if shown.pk != root.pk]
@@ -165,5 +176,5 @@ class Thread:
             "page": CommentPage(others, page.next_query),
             "chosen": comment,
             "chosen_root": root,
-            "chosen_replies": self.replies(root, least=comment if comment.parent_id else None),
+            "chosen_replies": self.replies(root, through=comment if comment.parent_id else None),
         }

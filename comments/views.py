@@ -51,21 +51,21 @@ def _post(request: HttpRequest, thread: Thread) -> HttpResponse:
     if not request.user.is_authenticated:
         return _sign_in_first(request, thread.place)
     text, parent_id = request.POST.get("text", ""), request.POST.get("parent", "")
-    parent = thread.one(parent_id) if parent_id else None
+    parent = thread.find(parent_id) if parent_id else None
     try:
         if parent_id and parent is None:
             raise NoSuchParent
         posted = services.post(target=thread.target, author=request.user, text=text, parent=parent)
     except Refusal as error:
         return _composer(request, thread, parent=parent, text=text, error=str(error), status=UNPROCESSABLE)
-    new = thread.one(posted.public_id)
+    new = thread.find(posted.public_id)
     if new is None:
         raise Http404  # deleted in the same moment
     if not is_htmx(request):
         return redirect(_permalink(thread.place, new))
     said = _("Your comment will appear after review.") if new.is_held else _("Comment posted.")
-    root = thread.one(new.root.public_id) if new.parent_id else None
-    context = thread.context(new=new, root=root)
+    root = thread.find(new.root.public_id) if new.parent_id else None
+    context = thread.base_context(new=new, root=root)
     template = "comments/replied.html" if root else "comments/posted.html"
     response = _fragment(request, template, context)
     response["HX-Trigger"] = json.dumps({"toast": said})
@@ -83,7 +83,7 @@ def _composer(
     **more: Any,
 ) -> HttpResponse:
     """Return the form for a comment: as a fragment, or on a page of its own."""
-    context = thread.context(parent=parent, edited=edited, is_open=True, **more)
+    context = thread.base_context(parent=parent, edited=edited, is_open=True, **more)
     template = "comments/includes/composer.html" if is_htmx(request) else "comments/form.html"
     response = render(request, template, context, status=status)
     return _varying(response)
@@ -93,7 +93,7 @@ def _composer(
 def comment(request: HttpRequest, place: Place, comment_id: str) -> HttpResponse:
     """Return one comment, its replies or a form for it, or act on it."""
     thread = Thread(place, request.user)
-    found = thread.one(comment_id)
+    found = thread.find(comment_id)
     if found is None:
         raise Http404
     if request.method == "POST":
@@ -101,12 +101,14 @@ def comment(request: HttpRequest, place: Place, comment_id: str) -> HttpResponse
     show = request.GET.get("show", "")
     if show == "replies" and is_htmx(request):
         replies = thread.replies(found, request.GET.get("after", ""))
-        return _fragment(request, "comments/includes/replies.html", thread.context(root=found, page=replies))
+        return _fragment(
+            request, "comments/includes/replies.html", thread.base_context(root=found, page=replies)
+        )
     if show in {"edit", "reply"}:
         return _form(request, thread, found, show)
     if not is_htmx(request):
         return redirect(_permalink(place, found))
-    return _fragment(request, "comments/includes/comment.html", thread.context(comment=found))
+    return _fragment(request, "comments/includes/comment.html", thread.base_context(comment=found))
 
 
 def _form(request: HttpRequest, thread: Thread, found: Comment, show: str) -> HttpResponse:
@@ -153,7 +155,7 @@ ACTIONS: dict[str, Callable[[Comment, User], None]] = {
     "pin": lambda comment, user: services.pin(comment=comment, by=user),
     "unpin": lambda comment, user: services.unpin(comment=comment, by=user),
     "heart": lambda comment, user: services.give_heart(comment=comment, by=user),
-    "unheart": lambda comment, user: services.take_heart(comment=comment, by=user),
+    "unheart": lambda comment, user: services.remove_heart(comment=comment, by=user),
     "approve": lambda comment, user: services.approve(comment=comment, by=user),
     "hide": decisions.hide,
     "restore": decisions.put_back,
@@ -161,7 +163,7 @@ ACTIONS: dict[str, Callable[[Comment, User], None]] = {
 
 
 def _done(request: HttpRequest, thread: Thread, found: Comment, do: str) -> HttpResponse:
-    now = thread.one(found.public_id)
+    now = thread.find(found.public_id)
     if not is_htmx(request):
         return redirect(_permalink(thread.place, now) if now else _page(thread.place, "comments"))
     if do in {"pin", "unpin"}:
@@ -169,12 +171,12 @@ def _done(request: HttpRequest, thread: Thread, found: Comment, do: str) -> Http
         response["HX-Retarget"], response["HX-Reswap"] = "#comments", "outerHTML"
         return response
     if now is None:
-        response = _fragment(request, "comments/gone.html", thread.context())
+        response = _fragment(request, "comments/gone.html", thread.base_context())
         response["HX-Retarget"], response["HX-Reswap"] = f"#comment-{found.public_id}", "outerHTML"
         return response
     if do in {"like", "unlike"}:
-        return _fragment(request, "comments/includes/like.html", thread.context(comment=now))
-    return _fragment(request, "comments/changed.html", thread.context(comment=now))
+        return _fragment(request, "comments/includes/like.html", thread.base_context(comment=now))
+    return _fragment(request, "comments/changed.html", thread.base_context(comment=now))
 
 
 def is_htmx(request: HttpRequest) -> bool:

@@ -257,7 +257,7 @@ class CommentHeartView(OneCommentView):
 
     @extend_schema(responses={204: None})
     def delete(self, request: Request, id: str) -> Response:  # noqa: A002
-        services.take_heart(comment=self.comment(), by=person_of(request))
+        services.remove_heart(comment=self.comment(), by=person_of(request))
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 

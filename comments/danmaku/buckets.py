@@ -20,7 +20,7 @@ from django.db import transaction
 from django.db.models import F, Window
 from django.db.models.functions import RowNumber
 
-from comments.models import Danmaku, about
+from comments.models import Danmaku, target_columns
 
 if TYPE_CHECKING:
     from comments.targets import Target
@@ -146,7 +146,7 @@ def _keys(target: Target, numbers: Iterable[int]) -> dict[int, str]:
 
 
 def _target_stamp(target: Target) -> str:
-    return "danmaku:{target_type.pk}.{target_id}".format(**about(target))
+    return "danmaku:{target_type.pk}.{target_id}".format(**target_columns(target))
 
 
 def _bucket_stamp(target: Target, number: int) -> str:

@@ -17,7 +17,7 @@ from comments import changes
 from comments.changes import Change
 from comments.danmaku.buckets import forget_bucket
 from comments.errors import BadColor, CommentsClosed, DanmakuClosed, MayNotSpeak, NotAllowed, PastTheEnd
-from comments.models import MAX_DANMAKU, Danmaku, about
+from comments.models import MAX_DANMAKU, Danmaku, target_columns
 from comments.services import cleaned
 from comments.spam import facts, rules
 from comments.text import clean_line
@@ -60,10 +60,10 @@ def post(
         raise PastTheEnd
     if not re.fullmatch("#[0-9a-f]{6}", color := color.lower()):
         raise BadColor
-    words = cleaned(text, MAX_DANMAKU, clean_line)
-    rules.judge_danmaku(facts.of_danmaku(target, author, words))
+    text = cleaned(text, MAX_DANMAKU, clean_line)
+    rules.judge_danmaku(facts.of_danmaku(target, author, text))
     danmaku = Danmaku.objects.create(
-        **about(target), author=author, offset_ms=offset_ms, text=words, mode=mode, color=color
+        **target_columns(target), author=author, offset_ms=offset_ms, text=text, mode=mode, color=color
     )
     forget_bucket(target, offset_ms)
     return danmaku

@@ -1,1 +1,1 @@
-"""Spam: pure rules judge the facts about a text, and counters in the cache provide some of them."""
+"""Spam detection: :mod:`facts` collects, :mod:`rules` decides, :mod:`counters` counts in the cache."""

@@ -15,24 +15,26 @@ if TYPE_CHECKING:
     from comments.targets import Target
 
 
-def of_comment(target: Target, author: User, words: str, *, is_trusted: bool) -> Facts:
+def of_comment(target: Target, author: User, text: str, *, is_trusted: bool) -> Facts:
     return Facts(
-        links=link_count(words),
+        links=link_count(text),
         account_age=timezone.now() - author.date_joined,
         is_trusted=is_trusted,
-        recent=counters.recent("comment", author),
+        recent=counters.count_post("comment", author),
         is_repeated=not is_trusted
-        and counters.is_repeated("comment", author, target, words, counters.REPEATED_COMMENT_S),
-        others=counters.others(author, words),
+        and counters.record_and_check_repeat("comment", author, target, text, counters.REPEATED_COMMENT_S),
+        others=counters.record_and_count_others(author, text),
     )
 
 
-def of_danmaku(target: Target, author: User, words: str) -> Facts:
-    is_repeated = counters.is_repeated("danmaku", author, target, words, counters.REPEATED_DANMAKU_S)
+def of_danmaku(target: Target, author: User, text: str) -> Facts:
+    is_repeated = counters.record_and_check_repeat(
+        "danmaku", author, target, text, counters.REPEATED_DANMAKU_S
+    )
     return Facts(
-        links=link_count(words),
+        links=link_count(text),
         account_age=timezone.now() - author.date_joined,
         is_trusted=target.can_moderate(author),
-        recent=counters.recent("danmaku", author),
+        recent=counters.count_post("danmaku", author),
         is_repeated=is_repeated,
     )

@@ -9,13 +9,13 @@ from enum import Enum
 from comments.errors import NoLinks, SaidBefore, TooFast, TooManyLinks
 
 WINDOW_S = 60
-COMMENTS_A_WINDOW = 6
-DANMAKU_A_WINDOW = 20
+MAX_COMMENTS_PER_WINDOW = 6
+MAX_DANMAKU_PER_WINDOW = 20
 MAX_LINKS = 5
 HELD_FROM_LINKS = 3
 NEW_ACCOUNT = timedelta(days=1)
-# If so many people post the same text in ten minutes, it is one machine with many names.
-CHORUS = 4
+# So many other authors of one text within ten minutes indicate a spam network.
+SAME_TEXT_AUTHORS = 4
 
 
 class SpamVerdict(Enum):
@@ -36,10 +36,10 @@ class Facts:
 
 
 def judge_comment(facts: Facts) -> SpamVerdict:
-    """Return the verdict on a comment; raise a ``Refusal`` instead of the worst."""
+    """Return whether to publish or hold a comment.  Raises a ``Refusal`` for one that must not be stored."""
     if facts.is_trusted:
         return SpamVerdict.PUBLISH
-    if facts.recent > COMMENTS_A_WINDOW:
+    if facts.recent > MAX_COMMENTS_PER_WINDOW:
         raise TooFast(retry_after_s=WINDOW_S)
     if facts.is_repeated:
         raise SaidBefore
@@ -47,24 +47,24 @@ def judge_comment(facts: Facts) -> SpamVerdict:
 
 
 def judge_links(facts: Facts) -> SpamVerdict:
-    """Return the verdict of the rules that edits have to pass as well."""
+    """Apply the rules for links and for one text of many authors, the only ones for edits."""
     if facts.is_trusted:
         return SpamVerdict.PUBLISH
     if facts.links > MAX_LINKS:
         raise TooManyLinks
     is_new = facts.account_age < NEW_ACCOUNT
-    if facts.links >= HELD_FROM_LINKS or (facts.links and is_new) or facts.others >= CHORUS:
+    if facts.links >= HELD_FROM_LINKS or (facts.links and is_new) or facts.others >= SAME_TEXT_AUTHORS:
         return SpamVerdict.HOLD
     return SpamVerdict.PUBLISH
 
 
 def judge_danmaku(facts: Facts) -> None:
-    """Raise a ``Refusal`` of a bad danmaku: none is held, as its moment would pass."""
+    """Raise a ``Refusal`` if the danmaku is spam.  None is held: its moment would pass."""
     if facts.links:
         raise NoLinks
     if facts.is_trusted:
         return
-    if facts.recent > DANMAKU_A_WINDOW:
+    if facts.recent > MAX_DANMAKU_PER_WINDOW:
         raise TooFast(retry_after_s=WINDOW_S)
     if facts.is_repeated:
         raise SaidBefore

@@ -41,7 +41,7 @@ def danmaku(context: Context, target: Target, api_path: str) -> dict[str, Any]:
         "is_open": is_open(target),
         "can_moderate": target.can_moderate(context["request"].user),
         "bucket_s": BUCKET_S,
-        "most": MAX_DANMAKU,
+        "max_length": MAX_DANMAKU,
         "modes": Danmaku.Mode.choices,
         "colors": COLORS,
     }

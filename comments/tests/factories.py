@@ -8,7 +8,7 @@ import factory
 import factory.django
 
 from accounts.tests.factories import UserFactory
-from comments.models import Comment, Danmaku, about
+from comments.models import Comment, Danmaku, target_columns
 from comments.ranking import score
 
 
@@ -24,7 +24,7 @@ class CommentFactory(factory.django.DjangoModelFactory[Comment]):
     @classmethod
     def _create(cls, model_class: type[Comment], *_args: Any, **fields: Any) -> Comment:
         target = fields.pop("target", None) or fields["parent"].target
-        comment: Comment = super()._create(model_class, **about(target), **fields)
+        comment: Comment = super()._create(model_class, **target_columns(target), **fields)
         comment.score = score(
             likes=comment.like_count,
             replies=0,
@@ -47,6 +47,6 @@ class DanmakuFactory(factory.django.DjangoModelFactory[Danmaku]):
     @classmethod
     def _create(cls, model_class: type[Danmaku], *_args: Any, **fields: Any) -> Danmaku:
         target = fields.pop("target")
-        danmaku: Danmaku = super()._create(model_class, **about(target), **fields)
+        danmaku: Danmaku = super()._create(model_class, **target_columns(target), **fields)
         danmaku.target = target
         return danmaku

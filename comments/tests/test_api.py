@@ -212,7 +212,7 @@ def test_surrogate_is_refused(api: APIClient, video: Video) -> None:
 
 
 def test_closed_comments_and_exceeded_rate_have_their_codes(api: APIClient, video: Video) -> None:
-    for number in range(rules.COMMENTS_A_WINDOW):
+    for number in range(rules.MAX_COMMENTS_PER_WINDOW):
         api.post(comments_of(video), {"text": f"number {number}"})
     hasty = api.post(comments_of(video), {"text": "one more"})
     edit_video(video, comments_mode="closed")

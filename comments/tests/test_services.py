@@ -238,7 +238,7 @@ def test_only_the_creator_gives_a_heart(video: Video, alice: User, creator: User
     assert code_of(services.give_heart, comment=comment, by=alice) == "permission_denied"
     services.give_heart(comment=comment, by=creator)
     assert comment.has_heart
-    services.take_heart(comment=comment, by=creator)
+    services.remove_heart(comment=comment, by=creator)
     assert not comment.has_heart
 
 
@@ -348,7 +348,7 @@ def test_repeated_long_text_is_refused_everywhere_and_short_text_per_target(
 
 
 def test_burst_is_refused_except_from_the_creator(video: Video, alice: User, creator: User) -> None:
-    for number in range(rules.COMMENTS_A_WINDOW):
+    for number in range(rules.MAX_COMMENTS_PER_WINDOW):
         services.post(target=video, author=alice, text=f"number {number}")
         services.post(target=video, author=creator, text="thanks")
 
@@ -359,7 +359,7 @@ def test_burst_is_refused_except_from_the_creator(video: Video, alice: User, cre
 def test_without_rate_limits_nothing_is_counted(video: Video, alice: User, settings: Any) -> None:
     settings.RATE_LIMITS = False
 
-    for _ in range(rules.COMMENTS_A_WINDOW + 2):
+    for _ in range(rules.MAX_COMMENTS_PER_WINDOW + 2):
         services.post(target=video, author=alice, text="again")
 
 
@@ -367,10 +367,10 @@ def test_same_text_by_many_accounts_is_held(video: Video) -> None:
     text = "The very same words from every one of these people"
     held = [
         services.post(target=video, author=UserFactory(**long_ago()), text=text).is_held
-        for _ in range(rules.CHORUS + 1)
+        for _ in range(rules.SAME_TEXT_AUTHORS + 1)
     ]
 
-    assert held == [False] * rules.CHORUS + [True]
+    assert held == [False] * rules.SAME_TEXT_AUTHORS + [True]
 
 
 def test_link_by_a_new_account_is_held_in_posts_and_edits(video: Video) -> None:

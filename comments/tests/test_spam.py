@@ -21,9 +21,9 @@ OLD, NEW = timedelta(days=30), timedelta(hours=1)
         (Facts(links=1, account_age=OLD), SpamVerdict.PUBLISH),
         (Facts(links=1, account_age=NEW), SpamVerdict.HOLD),
         (Facts(links=rules.HELD_FROM_LINKS, account_age=OLD), SpamVerdict.HOLD),
-        (Facts(links=0, account_age=OLD, others=rules.CHORUS), SpamVerdict.HOLD),
+        (Facts(links=0, account_age=OLD, others=rules.SAME_TEXT_AUTHORS), SpamVerdict.HOLD),
         (Facts(links=99, account_age=NEW, is_trusted=True, is_repeated=True), SpamVerdict.PUBLISH),
-        (Facts(links=0, account_age=OLD, recent=rules.COMMENTS_A_WINDOW), SpamVerdict.PUBLISH),
+        (Facts(links=0, account_age=OLD, recent=rules.MAX_COMMENTS_PER_WINDOW), SpamVerdict.PUBLISH),
     ],
 )
 def test_comment_is_published_or_held(facts: Facts, verdict: SpamVerdict) -> None:
@@ -35,7 +35,7 @@ def test_comment_is_published_or_held(facts: Facts, verdict: SpamVerdict) -> Non
     [
         (Facts(links=rules.MAX_LINKS + 1, account_age=OLD), "too_many_links"),
         (Facts(links=0, account_age=OLD, is_repeated=True), "said_before"),
-        (Facts(links=0, account_age=OLD, recent=rules.COMMENTS_A_WINDOW + 1), "too_fast"),
+        (Facts(links=0, account_age=OLD, recent=rules.MAX_COMMENTS_PER_WINDOW + 1), "too_fast"),
     ],
 )
 def test_refused_comment_has_a_code_and_a_sentence(facts: Facts, code: str) -> None:
@@ -50,7 +50,7 @@ def test_refused_comment_has_a_code_and_a_sentence(facts: Facts, code: str) -> N
     ("facts", "code"),
     [
         (Facts(links=1, account_age=OLD, is_trusted=True), "no_links"),
-        (Facts(links=0, account_age=OLD, recent=rules.DANMAKU_A_WINDOW + 1), "too_fast"),
+        (Facts(links=0, account_age=OLD, recent=rules.MAX_DANMAKU_PER_WINDOW + 1), "too_fast"),
         (Facts(links=0, account_age=OLD, is_repeated=True), "said_before"),
     ],
 )

@@ -9,7 +9,13 @@ from django.core.cache import cache
 
 from accounts.models import User
 from accounts.tests.factories import UserFactory
-from comments.spam.counters import LONG_TEXT, is_long, is_repeated, others, recent
+from comments.spam.counters import (
+    LONG_TEXT,
+    count_post,
+    is_long,
+    record_and_check_repeat,
+    record_and_count_others,
+)
 from comments.spam.rules import WINDOW_S
 from videos.models import Video
 from videos.tests.factories import VideoFactory
@@ -41,23 +47,23 @@ def remaining_s(pattern: str) -> list[int]:
 
 
 def test_posts_are_counted_by_kind_and_author(alice: User, bob: User) -> None:
-    assert [recent("comment", alice) for _ in range(3)] == [1, 2, 3]
-    assert recent("danmaku", alice) == 1
-    assert recent("comment", bob) == 1
+    assert [count_post("comment", alice) for _ in range(3)] == [1, 2, 3]
+    assert count_post("danmaku", alice) == 1
+    assert count_post("comment", bob) == 1
 
 
 def test_window_of_posts_is_not_extended_by_later_ones(alice: User) -> None:
-    recent("comment", alice)
+    count_post("comment", alice)
     client = cache._cache.get_client()  # type: ignore[attr-defined]
     (key,) = client.scan_iter(match="*said:comment*")
     client.expire(key, 5)
 
-    assert recent("comment", alice) == 2
+    assert count_post("comment", alice) == 2
     assert remaining_s("said:comment") == [5]
 
 
 def test_window_of_posts_ends_by_itself(alice: User) -> None:
-    recent("comment", alice)
+    count_post("comment", alice)
 
     (left_s,) = remaining_s("said:comment")
     assert 0 < left_s <= WINDOW_S
@@ -68,36 +74,36 @@ def test_counter_whose_window_ends_meanwhile_begins_again(
 ) -> None:
     monkeypatch.setattr(cache, "add", lambda *_: False)
 
-    assert recent("comment", alice) == 1
+    assert count_post("comment", alice) == 1
 
 
 @pytest.mark.parametrize("again", [SHORT, "wow", "  WOW ?? ", "ｗｏｗ"])
 def test_short_text_is_a_repetition_at_its_target_whatever_its_signs(
     again: str, alice: User, video: Video
 ) -> None:
-    assert is_repeated("comment", alice, video, SHORT, 60) is False
-    assert is_repeated("comment", alice, video, again, 60) is True
+    assert record_and_check_repeat("comment", alice, video, SHORT, 60) is False
+    assert record_and_check_repeat("comment", alice, video, again, 60) is True
 
 
 def test_short_text_is_no_repetition_elsewhere(
     alice: User, bob: User, video: Video, other_video: Video
 ) -> None:
-    is_repeated("comment", alice, video, SHORT, 60)
+    record_and_check_repeat("comment", alice, video, SHORT, 60)
 
-    assert is_repeated("comment", alice, other_video, SHORT, 60) is False
-    assert is_repeated("danmaku", alice, video, SHORT, 60) is False
-    assert is_repeated("comment", bob, video, SHORT, 60) is False
-    assert is_repeated("comment", alice, video, "Wow, wow!", 60) is False
+    assert record_and_check_repeat("comment", alice, other_video, SHORT, 60) is False
+    assert record_and_check_repeat("danmaku", alice, video, SHORT, 60) is False
+    assert record_and_check_repeat("comment", bob, video, SHORT, 60) is False
+    assert record_and_check_repeat("comment", alice, video, "Wow, wow!", 60) is False
 
 
 def test_long_text_is_a_repetition_anywhere(alice: User, bob: User, video: Video, other_video: Video) -> None:
-    assert is_repeated("comment", alice, video, LONG, 60) is False
-    assert is_repeated("comment", alice, other_video, LONG.upper(), 60) is True
-    assert is_repeated("comment", bob, other_video, LONG, 60) is False
+    assert record_and_check_repeat("comment", alice, video, LONG, 60) is False
+    assert record_and_check_repeat("comment", alice, other_video, LONG.upper(), 60) is True
+    assert record_and_check_repeat("comment", bob, other_video, LONG, 60) is False
 
 
 def test_repetition_is_forgotten_after_the_given_time(alice: User, video: Video) -> None:
-    is_repeated("comment", alice, video, SHORT, 7)
+    record_and_check_repeat("comment", alice, video, SHORT, 7)
 
     (left_s,) = remaining_s("said:comment")
     assert 0 < left_s <= 7
@@ -106,26 +112,26 @@ def test_repetition_is_forgotten_after_the_given_time(alice: User, video: Video)
 def test_other_people_with_the_same_long_text_are_counted_once_each(alice: User, bob: User) -> None:
     carol = UserFactory(username="Carol")
 
-    assert others(alice, LONG) == 0
-    assert others(alice, LONG) == 0
-    assert others(bob, f"{LONG}!") == 1
-    assert others(carol, LONG.lower()) == 2
+    assert record_and_count_others(alice, LONG) == 0
+    assert record_and_count_others(alice, LONG) == 0
+    assert record_and_count_others(bob, f"{LONG}!") == 1
+    assert record_and_count_others(carol, LONG.lower()) == 2
     # The first author reads the count of today, too.
-    assert others(alice, LONG) == 2
+    assert record_and_count_others(alice, LONG) == 2
 
 
 def test_short_texts_of_other_people_are_not_counted(alice: User, bob: User) -> None:
-    others(alice, SHORT)
+    record_and_count_others(alice, SHORT)
 
-    assert others(bob, SHORT) == 0
+    assert record_and_count_others(bob, SHORT) == 0
 
 
 def test_nothing_is_counted_without_rate_limits(settings: Any, alice: User, bob: User, video: Video) -> None:
     settings.RATE_LIMITS = False
 
-    assert [recent("comment", alice) for _ in range(2)] == [0, 0]
-    assert [is_repeated("comment", alice, video, LONG, 60) for _ in range(2)] == [False, False]
-    assert [others(author, LONG) for author in (alice, bob)] == [0, 0]
+    assert [count_post("comment", alice) for _ in range(2)] == [0, 0]
+    assert [record_and_check_repeat("comment", alice, video, LONG, 60) for _ in range(2)] == [False, False]
+    assert [record_and_count_others(author, LONG) for author in (alice, bob)] == [0, 0]
 
 
 @pytest.mark.parametrize(

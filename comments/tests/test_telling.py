@@ -7,7 +7,7 @@ import pytest
 from accounts.models import Notification, User
 from accounts.tests.factories import UserFactory
 from comments.models import Comment
-from comments.telling import SHOWN, tell_of
+from comments.telling import SHOWN, notify_about
 from comments.tests.factories import CommentFactory
 from videos.models import Video
 
@@ -23,7 +23,7 @@ def bob(db: None) -> User:
 
 def told(comment: Comment, video: Video, answered: User | None = None) -> list[tuple[str, str]]:
     """Notify; return the people and the kinds of their notifications, by name."""
-    tell_of(comment, video, answered=answered)
+    notify_about(comment, video, answered=answered)
     rows = Notification.objects.order_by("person__username")
     return [(row.person.username, row.kind) for row in rows.select_related("person")]
 
@@ -77,7 +77,7 @@ def test_notification_shows_the_beginning_of_the_comment(
 ) -> None:
     comment = said(alice, video, text=text)
 
-    tell_of(comment, video, answered=bob)
+    notify_about(comment, video, answered=bob)
 
     found = Notification.objects.get()
     assert found.data == {"name": alice.channel.name, "title": str(video), "text": shown}

@@ -8,7 +8,7 @@ class CommentComposer extends HTMLElement {
   connectedCallback() {
     this.textarea = this.querySelector("textarea");
     this.counter = part(this, "counter");
-    this.most = Number(this.dataset.most);
+    this.maxLength = Number(this.dataset.maxLength);
     this.textarea.addEventListener("input", () => this.show());
     this.textarea.addEventListener("keydown", (event) => this.onKey(event));
     const cancel = part(this, "cancel");
@@ -30,10 +30,10 @@ class CommentComposer extends HTMLElement {
   }
 
   show() {
-    const { textarea, counter, most } = this;
+    const { textarea, counter, maxLength } = this;
     const length = [...textarea.value].length; // in letters, as the server counts
-    counter.textContent = length >= most * COUNT_FROM ? String(most - length) : "";
-    counter.classList.toggle("is-over", length > most);
+    counter.textContent = length >= maxLength * COUNT_FROM ? String(maxLength - length) : "";
+    counter.classList.toggle("is-over", length > maxLength);
     if (CSS.supports("field-sizing", "content")) return;
     textarea.style.blockSize = "auto";
     textarea.style.blockSize = `${textarea.scrollHeight + 2}px`;
