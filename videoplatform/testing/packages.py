@@ -27,7 +27,7 @@ def ensure(missing: Callable[[], list[str]], log: Path, say: Callable[[str], Non
 def may_install() -> bool:
     """Return whether we are root on Debian. Elsewhere the package ``chromium`` contains no browser."""
     release = Path("/etc/os-release")
-    is_debian = release.exists() and "\nID=debian\n" in f"\n{release.read_text()}"
+    is_debian = release.exists() and "ID=debian" in release.read_text().splitlines()
     return os.geteuid() == 0 and is_debian and shutil.which("apt-get") is not None
 
 

@@ -109,12 +109,21 @@ def test_package_that_is_missing_after_its_installation_is_named(
     [
         (0, 'NAME="Debian"\nID=debian\nVERSION=12', "/usr/bin/apt-get", True),
         (0, "ID=debian\n", "/usr/bin/apt-get", True),
+        (0, "NAME=Debian\nID=debian", "/usr/bin/apt-get", True),
         (1000, "ID=debian\n", "/usr/bin/apt-get", False),
         (0, "ID=ubuntu\nID_LIKE=debian", "/usr/bin/apt-get", False),
         (0, "ID=debian\n", None, False),
         (0, None, "/usr/bin/apt-get", False),
     ],
-    ids=["root on Debian", "one line", "not root", "Ubuntu", "without apt-get", "without a release file"],
+    ids=[
+        "root on Debian",
+        "one line",
+        "no newline at the end",
+        "not root",
+        "Ubuntu",
+        "without apt-get",
+        "without a release file",
+    ],
 )
 def test_only_root_on_debian_may_install(
     user: int, release: str | None, program: str | None, expected: bool, monkeypatch: pytest.MonkeyPatch
