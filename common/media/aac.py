@@ -89,6 +89,12 @@ def esds_codec(descriptors: bytes) -> str:
     return f"mp4a.{decoder[0]:x}.{_object_type(BitReader(specific))}"
 
 
+def object_type_of(codecs: str) -> int:
+    """Return the audio object type in ``mp4a.40.N`` (ISO/IEC 14496-3, table 1.17); 0 without one."""
+    number = codecs.rpartition(".")[2]
+    return int(number) if number.isdigit() else 0
+
+
 def _object_type(bits: BitReader) -> int:
     """Return an audio object type, of 5 bits or 11."""
     object_type = bits.take(5)

@@ -32,6 +32,7 @@ from live.chat.room import HISTORY_KEPT, NO_SUCH_ROOM, TICKET_INVALID, UNREADABL
 from live.chat.rules import RoomState
 from live.chat.tickets import Visitor
 from live.redis_connections import new_hub_client
+from live.task_errors import error_of
 
 logger = logging.getLogger(__name__)
 _sparse = SparseLog(logger)
@@ -111,7 +112,7 @@ class Hub:
 
         def on_end(ended: asyncio.Task[None]) -> None:
             self._tasks.discard(ended)
-            if not ended.cancelled() and (error := ended.exception()):
+            if error := error_of(ended):
                 logger.error("Chat task failed, restarting", exc_info=error)
                 asyncio.get_running_loop().call_later(RETRY_S, self._keep_running, work)
 

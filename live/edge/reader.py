@@ -22,6 +22,7 @@ from live.edge import keys
 from live.edge.cache import SingleFlight
 from live.edge.keys import UNREADABLE, EdgeMeta, EdgeNotice
 from live.llhls.playlist import LowLatencyPlaylist, Window
+from live.task_errors import error_of
 
 logger = logging.getLogger(__name__)
 _sparse = SparseLog(logger)
@@ -194,7 +195,7 @@ class EdgeReader:
         listener = self._listener = asyncio.create_task(self._listen())
 
         def on_end(ended: asyncio.Task[None]) -> None:
-            if not ended.cancelled() and (error := ended.exception()):
+            if error := error_of(ended):
                 logger.error("Live edge reader restarted after an error", exc_info=error)
                 asyncio.get_running_loop().call_later(RETRY_S[-1], self._listen_again)
 

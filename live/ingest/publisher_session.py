@@ -35,6 +35,7 @@ from live.ingest.source import Source
 from live.models import Broadcast, Stream
 from live.recording.recorder import Recorder
 from live.recording.spool import Spool
+from live.task_errors import error_of
 
 logger = logging.getLogger(__name__)
 
@@ -194,7 +195,7 @@ class PublisherSession:
         return task
 
     def _disconnect_on_error(self, task: asyncio.Task[None]) -> None:
-        if not task.cancelled() and (error := task.exception()):
+        if error := error_of(task):
             logger.error(
                 "Publisher disconnected by the server", exc_info=error, extra={"stream": self.stream.pk}
             )

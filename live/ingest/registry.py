@@ -39,6 +39,7 @@ from live.recording.recorder import Recorder
 from live.recording.spool import Spool
 from live.redis_connections import new_writer_client
 from live.rtmp.session import REJECTED
+from live.task_errors import error_of
 
 logger = logging.getLogger(__name__)
 
@@ -137,7 +138,7 @@ class SessionRegistry:
 
     def _forget(self, task: asyncio.Task[None]) -> None:
         session = self._sessions.pop(task)
-        if not task.cancelled() and (error := task.exception()):
+        if error := error_of(task):
             logger.error("Session failed", exc_info=error, extra={"stream": session.stream.pk})
 
     async def _recover(self) -> None:

@@ -33,6 +33,7 @@ from live.rtmp.session import (
     State,
     Unpublished,
 )
+from live.task_errors import error_of
 
 logger = logging.getLogger(__name__)
 
@@ -173,7 +174,7 @@ class RtmpServer:
 
     def _forget(self, task: asyncio.Task[None]) -> None:
         publisher = self._publishers.pop(task)
-        if not task.cancelled() and (error := task.exception()):
+        if error := error_of(task):
             logger.error("Connection failed", extra={"connection": publisher.connection_id}, exc_info=error)
 
 

@@ -16,7 +16,7 @@ APPS = ["common", "accounts", "comments", "videos", "live", "videoplatform"]
 # Plain Python about files, numbers and bytes.
 CORES = [
     "common.media", "videos.transcoding", "videos.hls", "live.rtmp", "live.llhls", "live.chat.messages",
-    "live.bounds", "live.frame_rates",
+    "live.bounds", "live.frame_rates", "live.task_errors",
 ]  # fmt: skip
 FRAMEWORKS = {"django", "rest_framework", "celery", "kombu", "channels", "redis", "boto3", "botocore"}
 # Modules and packages of each app, lowest layer first.
@@ -60,7 +60,7 @@ LAYERS = {
         "apps routing urls",
     ],
     "live": [
-        "addresses bounds errors frame_rates llhls redis_connections rtmp",
+        "addresses bounds errors frame_rates llhls redis_connections rtmp task_errors",
         "models",
         "edge figures ingest_presence viewers",
         "chat recording stream_state",

@@ -18,6 +18,7 @@ from django.db import transaction
 
 from accounts.models import Channel
 from common import storage
+from common.media import aac
 from videos import ends
 from videos.models import Rendition, SegmentRun, SegmentRunQuerySet, Video
 from videos.services.editing import delete_video
@@ -100,13 +101,7 @@ def covering_codecs(one: str, other: str) -> str:
     if all(len(codec) == len("avc1.PPCCLL") for codec in both):
         highest = max(both, key=lambda codec: int(codec[5:7], 16))
         video = highest[:9] + max((codec[9:] for codec in both), key=lambda level: int(level, 16))
-    return ",".join(filter(None, (video, max(sound, other_sound, key=_object_type))))
-
-
-def _object_type(codec: str) -> int:
-    """Return the audio object type in ``mp4a.40.N`` (ISO/IEC 14496-3, table 1.17); 0 without one."""
-    number = codec.rpartition(".")[2]
-    return int(number) if number.isdigit() else 0
+    return ",".join(filter(None, (video, max(sound, other_sound, key=aac.object_type_of))))
 
 
 @transaction.atomic
