@@ -89,9 +89,9 @@ def finish_row(job: Job) -> None:
 
 
 def complete(video_id: int) -> bool:
-    """Make a video ready once no run is open and all jobs are done.
+    """Make a video ready once no run is open and all jobs are done; return whether this call did.
 
-    Return False if it is not processing or work is left.
+    If its runs change meanwhile, it stays in processing, and a later call completes it.
     """
     video = Video.objects.select_related("channel__owner").get(pk=video_id)
     if video.status != Video.Status.PROCESSING:
@@ -107,13 +107,15 @@ def complete(video_id: int) -> bool:
     write_playlists(encode)
     with transaction.atomic():
         locked = Video.objects.select_for_update().filter(pk=video.pk)
-        # A broadcast may have opened another run since the encode was read.
-        if not locked.exists() or SegmentRun.objects.of(video).filter(is_open=True).exists():
+        # A broadcast may have gone on, and even ended again, since the encode was read.
+        runs = SegmentRun.objects.of(video).values_list("pk", "is_open", "segments")
+        if not locked.exists() or list(runs) != [(run.pk, run.is_open, run.segments) for run in encode.runs]:
             return False
-        if video.transition(Video.Status.READY, is_playable=True, duration_s=round(encode.duration_s, 3)):
-            Video.objects.filter(pk=video_id).note_published()
-            logger.info("Video ready", extra={"video": video.public_id, "renditions": len(encode.renditions)})
-            progress.tell_owner(video)
+        if not video.transition(Video.Status.READY, is_playable=True, duration_s=round(encode.duration_s, 3)):
+            return False
+        Video.objects.filter(pk=video_id).note_published()
+        logger.info("Video ready", extra={"video": video.public_id, "renditions": len(encode.renditions)})
+        progress.tell_owner(video)
     progress.announce(video)
     return True
 

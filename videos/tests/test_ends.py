@@ -238,6 +238,22 @@ def test_missing_segments_at_the_end_of_the_source_are_no_gap() -> None:
     assert Encode.of(video).gap is None
 
 
+@pytest.mark.storage
+@pytest.mark.usefixtures("bucket")
+def test_completion_of_a_video_that_failed_meanwhile_returns_false(monkeypatch: pytest.MonkeyPatch) -> None:
+    video = processing_video(Job.Status.DONE)
+
+    def fail(_encode: Encode) -> None:
+        ends.fail_video(Video.objects.get(pk=video.pk), EncodeFailed("no"))
+
+    monkeypatch.setattr(ends, "write_playlists", fail)
+
+    assert not ends.complete(video.pk)
+
+    video.refresh_from_db()
+    assert video.status == "failed"
+
+
 class Killed(BaseException):
     """The end of a process: nothing catches it, and an open transaction is rolled back."""
 

@@ -265,6 +265,32 @@ def test_recording_reopened_during_its_completion_does_not_become_ready(
 
 
 @pytest.mark.storage
+def test_recording_continued_and_ended_during_its_completion_keeps_its_later_part(
+    bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    video = new_recording()
+    record(video, 4.0)
+
+    def go_on_and_end(_encode: Encode) -> None:
+        recordings.reopen_recording(video)
+        record(video, 5.0)
+        with override_settings(S3_ENDPOINT_URL="http://127.0.0.1:9"):
+            recordings.finish_recording(video, visibility="public")
+
+    with monkeypatch.context() as slow:
+        slow.setattr(ends, "write_playlists", go_on_and_end)
+        recordings.finish_recording(video, visibility="public")
+    assert Video.objects.get(pk=video.pk).status == Video.Status.PROCESSING
+
+    sweeping.sweep()
+
+    ready = Video.objects.get(pk=video.pk)
+    assert (ready.status, ready.duration_s) == (Video.Status.READY, 9.0)
+    stored = storage.read_range(f"{video.encode_prefix}r0.m3u8", 0, 10_000).decode()
+    assert stored.count("#EXTINF") == 2
+
+
+@pytest.mark.storage
 def test_recording_reopened_long_after_its_end_keeps_its_segments(bucket: str) -> None:
     video = new_recording()
     record(video, 4.0)
