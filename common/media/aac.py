@@ -20,6 +20,8 @@ _SAMPLE_RATES_HZ = (
 # browsers play neither that nor the layouts above 7.
 _CHANNELS = (0, 1, 2, 3, 4, 5, 6, 8)
 _EXPLICIT_RATE = 15
+# Of a descriptor (14496-1, 8.3.3).
+_MAX_SIZE_BYTES = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,14 +104,19 @@ def _object_type(bits: BitReader) -> int:
 
 
 def _descriptor(data: bytes, tag: int) -> bytes:
-    """Return the content of descriptor ``tag`` in ``data``; sizes take 7 bits of each byte."""
+    """Return the content of descriptor ``tag`` in ``data``; sizes take 7 bits of each byte.
+
+    Raises BrokenConfiguration, or IndexError at the end of ``data``.
+    """
     at = 0
     while at < len(data):
         found, size, at = data[at], 0, at + 1
-        while True:
+        for _ in range(_MAX_SIZE_BYTES):
             size, more, at = size << 7 | data[at] & 0x7F, data[at] & 0x80, at + 1
             if not more:
                 break
+        else:
+            raise BrokenConfiguration(f"the size of descriptor {found} has more than {_MAX_SIZE_BYTES} bytes")
         if found == tag:
             return data[at : at + size]
         at += size

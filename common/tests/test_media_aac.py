@@ -63,6 +63,17 @@ def test_aac_that_browsers_do_not_play_has_a_display_name(config: AacConfig, nam
     assert config.unplayable_as == name
 
 
+def test_descriptor_size_has_at_most_four_bytes() -> None:
+    specific = b"\x05\x02\x11\x90"
+    decoder = bytes([0x04, 13 + len(specific), 0x40]) + bytes(12) + specific
+    content = bytes(3) + decoder
+    padded = {count: b"\x03" + b"\x80" * (count - 1) + bytes([len(content)]) + content for count in (1, 4, 5)}
+
+    assert [esds_codec(padded[count]) for count in (1, 4)] == ["mp4a.40.2"] * 2
+    with pytest.raises(BrokenConfiguration, match="more than 4 bytes"):
+        esds_codec(padded[5])
+
+
 @given(st.binary(max_size=40))
 def test_any_bytes_are_a_configuration_or_broken(data: bytes) -> None:
     for read in (read_config, esds_codec):
