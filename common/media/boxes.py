@@ -40,7 +40,7 @@ def box_header(data: bytes | bytearray | memoryview, at: int = 0) -> tuple[bytes
 def boxes(data: Buffer, *, is_lenient: bool = False) -> Iterator[tuple[bytes, Buffer]]:
     """Yield kind and payload of the boxes that lie side by side in ``data``.
 
-    Raises BrokenBoxes for a box that does not fit.  A lenient reader cuts the last one off
+    Raises BrokenBoxes for a box that does not fit or tells no size.  A lenient reader cuts the last one off
     at the end of ``data``, and ends before a box that cannot be read.
     """
     at = 0
@@ -52,13 +52,16 @@ def boxes(data: Buffer, *, is_lenient: bool = False) -> Iterator[tuple[bytes, Bu
         kind, start, size = header
         if not start <= size <= end - at:
             if not is_lenient:
-                raise BrokenBoxes(f"{kind!r} is longer than its container")
+                if not size:
+                    raise BrokenBoxes(f"{kind!r} runs to the end of its container")
+                misfit = "shorter than its header" if size < start else "longer than its container"
+                raise BrokenBoxes(f"{kind!r} is {misfit}")
             if 0 < size < start:
                 return
             size = end - at
         yield kind, data[at + start : at + size]
         at += size
-    if not is_lenient:
+    if not is_lenient and box_header(data, at):
         raise BrokenBoxes(f"more than {MAX_BOXES} boxes side by side")
 
 

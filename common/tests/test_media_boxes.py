@@ -54,17 +54,19 @@ def test_payload_of_a_memoryview_is_no_copy() -> None:
 
 
 @pytest.mark.parametrize(
-    ("last", "kept"),
+    ("last", "kept", "message"),
     [
-        (b"\0\0\0\x20freecut", [(b"free", b"cut")]),
-        (ENDLESS, [(b"mdat", b"rest")]),
-        (b"\0\0\0\x07free", []),
-        (struct.pack(">I4sQ", 1, b"mdat", 15), []),
+        (b"\0\0\0\x20freecut", [(b"free", b"cut")], "is longer than its container"),
+        (ENDLESS, [(b"mdat", b"rest")], "runs to the end"),
+        (b"\0\0\0\x07free", [], "is shorter than its header"),
+        (struct.pack(">I4sQ", 1, b"mdat", 15), [], "is shorter than its header"),
     ],
     ids=["too long", "to the end", "shorter than its header", "shorter than its long header"],
 )
-def test_last_box_that_does_not_fit_is_refused_or_cut(last: bytes, kept: list[tuple[bytes, bytes]]) -> None:
-    with pytest.raises(BrokenBoxes):
+def test_last_box_that_does_not_fit_is_refused_or_cut(
+    last: bytes, kept: list[tuple[bytes, bytes]], message: str
+) -> None:
+    with pytest.raises(BrokenBoxes, match=message):
         list(boxes(FREE + last))
 
     assert list(boxes(FREE + last, is_lenient=True)) == [(b"free", b"abcd"), *kept]
@@ -80,6 +82,12 @@ def test_number_of_boxes_is_bounded() -> None:
     with pytest.raises(BrokenBoxes, match="more than"):
         list(boxes(data))
     assert len(list(boxes(data, is_lenient=True))) == mp4.MAX_BOXES
+
+
+def test_most_boxes_and_a_rest_without_a_header_are_read() -> None:
+    data = write_box(b"free") * mp4.MAX_BOXES
+
+    assert len(list(boxes(data))) == len(list(boxes(data + b"\0\0\0\x08fre"))) == mp4.MAX_BOXES
 
 
 def test_child_is_the_first_box_at_the_end_of_its_path() -> None:
