@@ -15,7 +15,7 @@ from django.apps.registry import Apps
 from django.db import migrations
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.migrations.exceptions import IrreversibleError
-from django.db.models import OuterRef, Subquery
+from django.db.models import Exists, OuterRef, Subquery
 
 AT_ONCE = 1000
 
@@ -61,9 +61,8 @@ def _runs_of_folded(runs: Any, finished: Any, jobs: Any) -> Iterator[Any]:
 
     A failed encode lists nothing, but its objects count until they are deleted.
     """
-    for encode in finished.select_related("video").iterator(AT_ONCE):
-        if jobs.filter(video=encode.video, encode_key=encode.encode_key).exists():
-            continue
+    has_jobs = Exists(jobs.filter(video=OuterRef("video"), encode_key=OuterRef("encode_key")))
+    for encode in finished.exclude(has_jobs).select_related("video").iterator(AT_ONCE):
         left = encode.bytes_stored
         for fields in encode.jobs or [_NOTHING]:
             moment = fields["claimed_at"]

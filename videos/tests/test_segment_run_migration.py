@@ -10,6 +10,8 @@ import pytest
 from django.db import connection
 from django.db.migrations.exceptions import IrreversibleError
 from django.db.migrations.executor import MigrationExecutor
+from django.db.migrations.recorder import MigrationRecorder
+from django.test.utils import CaptureQueriesContext
 
 from accounts.tests.factories import UserFactory
 from videos.models import Job, SegmentRun, Video
@@ -80,18 +82,15 @@ def test_playlist_of_an_upload_is_the_same_after_the_migration(old: Any) -> None
 
     migrate(AFTER)
 
-    assert (
-        playlists(running)[1].splitlines()[-7:]
-        == [
-            '#EXT-X-MAP:URI="720p/0-2/init.mp4"',
-            "#EXTINF:4,",
-            "720p/0-2/0.m4s",
-            "#EXTINF:4,",
-            "720p/1-3/1.m4s",
-            "#EXTINF:4,",
-            "720p/1-3/2.m4s",
-        ][:]
-    )
+    assert playlists(running)[1].splitlines()[-7:] == [
+        '#EXT-X-MAP:URI="720p/0-2/init.mp4"',
+        "#EXTINF:4,",
+        "720p/0-2/0.m4s",
+        "#EXTINF:4,",
+        "720p/1-3/1.m4s",
+        "#EXTINF:4,",
+        "720p/1-3/2.m4s",
+    ]
     fields = ("kind", "position", "run__kind", "run__position", "run__attempt", "run__is_open")
     assert list(running.jobs.order_by("pk").values_list(*fields)) == [
         ("plan", 0, None, None, None, None),
@@ -170,11 +169,32 @@ def test_folded_encodes_become_runs(old: Any) -> None:
     assert recordings.stretches(recording) == [recordings.Stretch(BEGAN_AT, 0.0, 4.0)]
 
 
+def test_folded_encode_with_jobs_is_left_out_without_a_query_for_each(old: Any) -> None:
+    upload, other, *_recordings = Video.objects.order_by("pk")
+    add_job(old, upload, "video", 0, [4.0], claimed_at=BEGAN_AT)
+    finished = old.get_model("videos", "FinishedEncode").objects
+    for video in (upload, other):
+        finished.create(
+            video_id=video.pk, encode_key=video.encode_key, bytes_stored=50, jobs=[folded("video", 0, [5.0])]
+        )
+
+    with CaptureQueriesContext(connection) as queries:
+        migrate(AFTER)
+
+    asked = [
+        query["sql"] for query in queries if query["sql"].startswith('SELECT 1 AS "a" FROM "videos_job"')
+    ]
+    assert asked == []
+    assert [run.segments for video in (upload, other) for run in video.runs.all()] == [[4.0], [5.0]]
+
+
 def test_migration_of_a_site_with_segments_cannot_be_undone() -> None:
     VideoFactory()
 
     with pytest.raises(IrreversibleError):
         migrate(BEFORE)
 
+    was_kept = AFTER in MigrationRecorder(connection).applied_migrations()
     migrate(AFTER)
+    assert was_kept
     assert SegmentRun.objects.count() == 3
