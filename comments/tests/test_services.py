@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import AnonymousUser
+from django.core.cache import cache
 
 from accounts.models import Decision, User
 from accounts.moderation import decide_about
@@ -361,6 +362,9 @@ def test_without_rate_limits_nothing_is_counted(video: Video, alice: User, setti
 
     for _ in range(rules.MAX_COMMENTS_PER_WINDOW + 2):
         services.post(target=video, author=alice, text="again")
+
+    client = cache._cache.get_client()  # type: ignore[attr-defined]
+    assert list(client.scan_iter(match="*said*")) == []
 
 
 def test_same_text_by_many_accounts_is_held(video: Video) -> None:
