@@ -167,6 +167,25 @@ def test_stored_segment_is_listed_at_once(client: Client) -> None:
     assert counts == [1, 2, 3]
 
 
+@pytest.mark.storage
+def test_recording_reopened_and_finished_between_requests_is_listed_whole(
+    client: Client, bucket: str, clock: dict[str, datetime], django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    video, _run = recording(segments=1)
+    recordings.finish_recording(video, visibility="public")
+    first = client.get(address(video, "r0")).content.decode()
+    recordings.reopen_recording(Video.objects.get(pk=video.pk))
+    run = recordings.open_run(video, is_continuous=False, began_at=BEGAN_AT)
+    recordings.append_segment(run, duration_s=4.0, size_bytes=1)
+    recordings.finish_recording(video, visibility="public")
+
+    second = client.get(address(video, "r0")).content.decode()
+
+    assert (len(urls(first)), len(urls(second))) == (1, 2)
+    with django_assert_num_queries(1):
+        client.get(address(video, "r0"))
+
+
 def test_playlist_of_a_video_made_private_is_not_served_from_cache(client: Client) -> None:
     video = VideoFactory()
     assert client.get(address(video)).status_code == 200

@@ -41,7 +41,6 @@ HLS_CONTENT_TYPE = "application/vnd.apple.mpegurl"
 # A growing media playlist is rendered again after this time at the latest, a
 # multivariant playlist after RENDITIONS_KEPT_S, because its bitrates may change.
 GROWING_KEPT_S = 10.0
-COMPLETE = "complete"
 RENDITIONS_KEPT_S = 60.0
 # These cover the longest broadcast that a viewer rewinds to its beginning.
 RECORDING_WINDOW = timedelta(hours=6)
@@ -118,12 +117,13 @@ def media_answer(request: HttpRequest, video: Video, rendition: str) -> HttpResp
             playlist = media_playlist(encode, found, uri)
         except NothingPublished:
             raise Http404 from None
-        # A complete playlist is never rendered again, so its URLs are not kept.
+        # A complete playlist is not extended, so its URLs are not kept.
         return Rendered(state, playlist, {} if playlist.is_complete else urls)
 
     key = (video.encode_prefix, rendition, base, signed_at, expires, who.access_key, who.token)
-    # A complete playlist never changes.
-    return _answer(request, video, key, state, render, max_age_s=inf if state == COMPLETE else GROWING_KEPT_S)
+    # A complete playlist changes only with its state.
+    max_age_s = inf if video.status == Video.Status.READY else GROWING_KEPT_S
+    return _answer(request, video, key, state, render, max_age_s=max_age_s)
 
 
 def _signing_window(video: Video) -> tuple[datetime, timedelta]:
@@ -142,9 +142,10 @@ def _signing_window(video: Video) -> tuple[datetime, timedelta]:
 
 
 def _state(video: Video) -> object:
-    """Return a value that changes with every change of an encode's playlists, using one query."""
+    """Return a value that changes with every change of an encode's playlists, using at most one query."""
     if video.status == Video.Status.READY:
-        return COMPLETE
+        # A recording may be reopened: it is longer when it is ready again.
+        return video.status, video.duration_s
     runs = SegmentRun.objects.of(video)
     still_open = Count("pk", filter=Q(is_open=True))
     return tuple(runs.aggregate(Count("pk"), Sum("attempt"), Sum("bytes_stored"), open=still_open).values())
