@@ -50,6 +50,8 @@ class RecordingWriter:
         self._renditions = renditions
         self._listed_msn = broadcast.recorded_msn
         self._run: SegmentRun | None = None
+        self._has_had_run = False
+        # The first MSN of the segment that ``_run`` was opened for.
         self._opened_for_msn = -1
         self._has_init = False
         self._gives_way = gives_way
@@ -144,13 +146,15 @@ class RecordingWriter:
         Raises StorageLimitReached instead of a further one for a channel that keeps enough.
         """
         follows = joined.first_msn == self._listed_msn + 1 and not joined.segments[0].is_discontinuous
+        # The run was opened for this segment, and storage failed before the segment was listed.
         is_repeated = joined.first_msn == self._opened_for_msn
         if self._run and (is_repeated or follows) and len(self._run.segments) < SEGMENTS_PER_RUN:
             return self._run
-        if self._run and not self._gives_way and keeps_enough(self._video.channel):
+        if self._has_had_run and not self._gives_way and keeps_enough(self._video.channel):
             raise StorageLimitReached
         began_at = datetime.fromtimestamp(joined.segments[0].starts_at, tz=UTC)
         self._run = recordings.open_run(self._video, is_continuous=follows, began_at=began_at)
+        self._has_had_run = True
         self._opened_for_msn = joined.first_msn
         self._has_init = False
         return self._run

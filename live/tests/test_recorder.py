@@ -140,6 +140,26 @@ def test_recording_stops_at_the_storage_limit_before_its_next_run(
     assert [run.segments for run in SegmentRun.objects.order_by("position") if run.segments] == [[4.0, 4.0]]
 
 
+@pytest.mark.storage
+@pytest.mark.django_db
+def test_recording_stops_at_the_storage_limit_after_a_database_error(
+    bucket: str, monkeypatch: pytest.MonkeyPatch, settings: Any
+) -> None:
+    settings.MAX_BYTES_KEPT_PER_PERSON = 1
+    writer = RecordingWriter(begin(), RENDITIONS)
+    first, second = join(live(msn, 4.0, is_discontinuous=msn == 0) for msn in range(2))
+    writer.write(first)
+    with monkeypatch.context() as outage:
+        outage.setattr(recordings, "append_segment", mock.Mock(side_effect=OperationalError))
+        with pytest.raises(OperationalError):
+            writer.write(second)
+
+    with pytest.raises(StorageLimitReached):
+        writer.write(second)
+
+    assert [run.segments for run in SegmentRun.objects.order_by("position") if run.segments] == [[4.0]]
+
+
 @pytest.mark.django_db(transaction=True)
 async def test_recorder_reports_that_it_stopped_at_the_storage_limit(executor: Executor) -> None:
     writer = mock.Mock()
