@@ -108,9 +108,10 @@ class RecordingWriter:
                 seen = seen.filter(self._before_any_newer(joined))
             if not seen.update(recorded_msn=joined.last_msn):
                 raise RecordingClosed
-            recordings.append_segment(run, duration_s=joined.duration_s, size_bytes=joined.size_bytes)
+            # The renditions first: everything locks the video before its runs.
             if learned:
                 recordings.note_renditions(self._video, learned)
+            recordings.append_segment(run, duration_s=joined.duration_s, size_bytes=joined.size_bytes)
 
     def _new_peaks(self, sizes_bytes: Mapping[str, int], duration_s: float) -> dict[str, int]:
         """Return the bitrates above all earlier ones; a short segment is no measure."""

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import re
+import time
 from collections.abc import Iterator
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 from unittest import mock
 
 import pytest
 from botocore.exceptions import EndpointConnectionError
-from django.db import OperationalError
+from django.db import OperationalError, connection
+from django.utils import timezone
 
 from live.models import Broadcast
 from live.recording import recorder as recorder_module
@@ -234,6 +236,33 @@ def test_segment_whose_listing_was_rolled_back_is_listed_once(
     writer.write(joined)
 
     assert listed(broadcast) == ['#EXT-X-MAP:URI="r0/1-1/init.mp4"', "r0/1-1/0.m4s", "r0/2-1/1.m4s"]
+
+
+@pytest.mark.storage
+@pytest.mark.django_db(transaction=True)
+def test_writers_that_list_and_open_at_once_do_not_deadlock(
+    bucket: str, monkeypatch: pytest.MonkeyPatch, executor: Executor
+) -> None:
+    broadcast = begin()
+    video = Video.objects.get(broadcast=broadcast)
+    opened: list[Future[None]] = []
+    append = recordings.append_segment
+
+    def open_another() -> None:
+        recordings.open_run(video, is_continuous=True, began_at=timezone.now())
+        connection.close()
+
+    def append_and_pause(*arguments: Any, **named: Any) -> None:
+        append(*arguments, **named)
+        opened.append(executor.submit(open_another))
+        time.sleep(0.5)  # until the other waits for a lock
+
+    monkeypatch.setattr(recordings, "append_segment", append_and_pause)
+    RecordingWriter(broadcast, RENDITIONS).write(RecordedSegment([live(0, 4.0, is_discontinuous=True)]))
+    opened[0].result(20)
+
+    runs = SegmentRun.objects.order_by("position")
+    assert [(run.segments, run.is_open) for run in runs] == [([], False), ([4.0], False), ([], True)]
 
 
 @pytest.mark.storage

@@ -3,7 +3,8 @@
 A recording has segment runs and no jobs.  An unfinished recording always has one open
 run, so the video does not count as complete.  Each writer opens its own run, which
 closes the previous one.  Two writers therefore never write under the same name, and a
-writer that was thought dead lists nothing more.
+writer that was thought dead lists nothing more.  Transactions lock the video before its
+renditions and runs.
 """
 
 from __future__ import annotations
@@ -64,8 +65,12 @@ def note_renditions(video: Video, renditions: Sequence[RecordedRendition]) -> No
 
     If the parts of a rendition differ, its row holds the values that a player needs
     for all of them: the largest size, the highest frame rate and bitrate, and the most
-    demanding codecs.
+    demanding codecs.  Raises RecordingClosed for a deleted video.
     """
+    # A new rendition refers to the video, and PostgreSQL locks that at the commit only, too late
+    # for the order video, renditions, runs.
+    if not Video.objects.select_for_update().filter(pk=video.pk).exists():
+        raise RecordingClosed
     listed = Rendition.objects.select_for_update().filter(video=video, encode_key=video.encode_key)
     held = {rendition.name: rendition for rendition in listed}
     for position, noted in enumerate(renditions):
