@@ -7,7 +7,7 @@ and the admin), and if the account is locked (:func:`accounts.services.set_activ
 
 ``User.access_version`` is part of each session's hash and of each chat ticket.  A session or
 a ticket with an older version no longer signs anybody in, so SQL decides even if the
-announcement to open sockets is lost.
+event for open sockets is lost.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def revoke(user: User, *, keep: HttpRequest | None = None) -> int:
         user.__class__._default_manager.filter(pk=user.pk).update(access_version=F("access_version") + 1)
         user.refresh_from_db(fields=["access_version"])
         count: int = user.auth_token_set.all().delete()[0]
-        transaction.on_commit(lambda: announce(user.pk), robust=True)
+        transaction.on_commit(lambda: publish_revocation(user.pk), robust=True)
     if keep is not None:
         update_session_auth_hash(keep, user)
     logger.info("Access revoked", extra={"user": user.pk, "tokens": count})
@@ -60,7 +60,7 @@ def on_revoked(listener: Callable[[int], None]) -> None:
     _listeners.append(listener)
 
 
-def announce(user_id: int) -> None:
+def publish_revocation(user_id: int) -> None:
     """Close the person's open sockets; without Redis they close when they next ask SQL."""
     try:
         async_to_sync(get_channel_layer().group_send)(group_name(user_id), {"type": "access.revoked"})

@@ -34,7 +34,7 @@ class PersonBackend(AuthenticationBackend):
     """Backend of allauth, by name or e-mail address; a lapsed suspension is lifted at sign-in."""
 
     def user_can_authenticate(self, user: Any) -> bool:
-        return user.is_active or moderation.restore_if_lapsed(user)
+        return user.is_active or moderation.lift_if_lapsed(user)
 
 
 class ApiTokenAuthentication(TokenAuthentication):
@@ -48,9 +48,9 @@ class ApiTokenAuthentication(TokenAuthentication):
 
     def validate_user(self, auth_token: Any) -> Any:
         if not auth_token.user.is_active:
-            moderation.restore_if_lapsed(auth_token.user)
+            moderation.lift_if_lapsed(auth_token.user)
         answer = super().validate_user(auth_token)
-        tokens.note_use(auth_token)
+        tokens.record_use(auth_token)
         return answer
 
 

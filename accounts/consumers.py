@@ -44,8 +44,8 @@ class SignedInConsumer(PageConsumer):
 class NotificationConsumer(SignedInConsumer):
     """Consumer that sends the count at once and after every change; it ignores client messages.
 
-    An announcement carries no data: the count is read from SQL at the time of sending,
-    so a late or lost announcement never shows an old count.
+    An event carries no data: the count is read from SQL at the time of sending,
+    so a late or lost event never shows an old count.
     """
 
     group: str = ""

@@ -134,7 +134,7 @@ class DurationMissing(Refusal):
     sentence = _("Choose a duration.")
 
 
-class CannotTakeBack(Refusal):
+class CannotUndo(Refusal):
     code = "cannot_take_back"
     status = 409
     sentence = _("Only the latest decision can be undone, and only once.")

@@ -1,7 +1,7 @@
-"""Notifications: stored in SQL, announced over the socket, listed under the bell.
+"""Notifications: stored in SQL, published over the socket, listed under the bell.
 
-Call :func:`notify` for one person, :func:`tell` for several, and
-:func:`tell_followers` for all followers of a channel.  ``data`` holds the values of
+Call :func:`notify` for one person, :func:`notify_all` for several, and
+:func:`notify_followers` for all followers of a channel.  ``data`` holds the values of
 the sentence:
 
 =============== ===================================================================
@@ -51,62 +51,68 @@ Kind = Notification.Kind
 
 def notify(*, person: User, kind: str, data: dict[str, Any], url: str = "", key: str = "") -> None:
     """Notify one person; their oldest notifications beyond ``KEPT`` are deleted."""
-    tell([person.pk], kind=kind, data=data, url=url, key=key)
+    notify_all([person.pk], kind=kind, data=data, url=url, key=key)
     _make_room(person.pk)
 
 
-def tell(person_ids: Sequence[int], *, kind: str, data: dict[str, Any], url: str = "", key: str = "") -> None:
+def notify_all(
+    person_ids: Sequence[int], *, kind: str, data: dict[str, Any], url: str = "", key: str = ""
+) -> None:
     """Notify several people; :func:`prune` later deletes their notifications beyond ``KEPT``."""
     if not person_ids:
         return
-    told = [Notification(person_id=pk, kind=kind, data=data, url=url, key=key) for pk in person_ids]
-    Notification.objects.bulk_create(told, ignore_conflicts=True, batch_size=FOLLOWERS_AT_ONCE)
-    announce_on_commit(list(person_ids))
+    notified = [Notification(person_id=pk, kind=kind, data=data, url=url, key=key) for pk in person_ids]
+    Notification.objects.bulk_create(notified, ignore_conflicts=True, batch_size=FOLLOWERS_AT_ONCE)
+    publish_change_on_commit(list(person_ids))
 
 
 def withdraw(person_ids: Iterable[int], *, key: str) -> None:
     """Delete the notifications of several people about an event that was undone."""
-    told = Notification.objects.filter(person__in=list(person_ids), key=key)
-    withdrawn_from = list(told.values_list("person", flat=True))
-    told.delete()
-    announce_on_commit(withdrawn_from)
+    sent = Notification.objects.filter(person__in=list(person_ids), key=key)
+    withdrawn_from = list(sent.values_list("person", flat=True))
+    sent.delete()
+    publish_change_on_commit(withdrawn_from)
 
 
-def tell_followers(channel: Channel, *, kind: str, data: dict[str, Any], url: str, key: str) -> None:
+def notify_followers(channel: Channel, *, kind: str, data: dict[str, Any], url: str, key: str) -> None:
     """Have a worker notify the followers of ``channel`` in batches; inside a transaction."""
-    outbox.add(tell_some_followers, channel.pk, kind, data, url, key, 0)
+    outbox.add(notify_follower_batch, channel.pk, kind, data, url, key, 0)
 
 
-def tell_some_followers(
+def notify_follower_batch(
     channel_id: int, kind: str, data: dict[str, Any], url: str, key: str, after: int
 ) -> outbox.Again:
     """Notify the batch after the follow ``after``; return the arguments for the next batch, if any."""
     follows = Follow.objects.filter(channel=channel_id, pk__gt=after, follower__is_active=True)
     batch = list(follows.order_by("pk").values_list("pk", "follower_id")[:FOLLOWERS_AT_ONCE])
-    tell([follower_id for _pk, follower_id in batch], kind=kind, data=data, url=url, key=key)
+    notify_all([follower_id for _pk, follower_id in batch], kind=kind, data=data, url=url, key=key)
     if len(batch) < FOLLOWERS_AT_ONCE:
         return None
     return [channel_id, kind, data, url, key, batch[-1][0]]
+
+
+# The name in the rows of the outbox that earlier versions wrote.
+tell_some_followers = notify_follower_batch
 
 
 def group_name(person_id: int) -> str:
     return f"notifications-{person_id}"
 
 
-def announce_on_commit(person_ids: Sequence[int]) -> None:
-    transaction.on_commit(lambda: announce(person_ids))
+def publish_change_on_commit(person_ids: Sequence[int]) -> None:
+    transaction.on_commit(lambda: publish_change(person_ids))
 
 
-def announce(person_ids: Iterable[int]) -> None:
-    """Announce a change to the people's open pages, which then read the count from SQL."""
+def publish_change(person_ids: Iterable[int]) -> None:
+    """Publish a change to the people's open pages, which then read the count from SQL."""
     try:
-        async_to_sync(_announce)(person_ids)
+        async_to_sync(_publish_change)(person_ids)
     except (redis.RedisError, OSError):
-        # The notifications are stored in SQL; only their announcement is lost.
+        # The notifications are stored in SQL; only the event is lost.
         logger.warning("Notifications not published: Redis does not answer")
 
 
-async def _announce(person_ids: Iterable[int]) -> None:
+async def _publish_change(person_ids: Iterable[int]) -> None:
     layer = get_channel_layer()
     for person_id in person_ids:
         await layer.group_send(group_name(person_id), {"type": "notifications.changed"})
@@ -122,7 +128,7 @@ def mark_read(person: User, ids: Iterable[int] | None = None) -> int:
     if ids is not None:
         unread = unread.filter(pk__in=list(ids))
     if unread.update(read_at=timezone.now()):
-        announce_on_commit([person.pk])
+        publish_change_on_commit([person.pk])
     return unread_count(person)
 
 
@@ -143,7 +149,7 @@ DECIDED: dict[str, Promise] = {
     "suspend": _("Your account is suspended until %(until)s: %(reason)s"),
     "ban": _("Your account is banned: %(reason)s"),
     "undo": _("Moderators reversed their decision about “%(title)s”"),
-    "forgiven": _("Moderators restored your account. Welcome back."),
+    "lifted": _("Moderators restored your account. Welcome back."),
     "over": _("Your suspension has ended. Welcome back."),
 }
 
@@ -157,21 +163,21 @@ def word_decisions(target_type: str, sentences: Mapping[str, Promise]) -> None:
 
 def sentence(notification: Notification) -> str:
     """Return a notification's sentence in the reader's language; times in it are marked as UTC."""
-    template, values = _said(notification)
+    template, values = _wording(notification)
     until = values["until"]
     return str(template) % {**values, "until": in_utc(until) if until else ""}
 
 
 def sentence_html(notification: Notification) -> SafeString:
     """Return a notification's sentence as HTML, with times that the browser shows in local time."""
-    template, values = _said(notification)
+    template, values = _wording(notification)
     safe = {name: conditional_escape(value) for name, value in values.items()}
     return mark_safe(  # noqa: S308 -- every value is escaped
         conditional_escape(str(template)) % {**safe, "until": moment(values["until"])}
     )
 
 
-def _said(notification: Notification) -> tuple[Promise, dict[str, Any]]:
+def _wording(notification: Notification) -> tuple[Promise, dict[str, Any]]:
     data = notification.data
     template: Promise
     if notification.kind == Kind.REPORT_DECIDED:
@@ -179,7 +185,7 @@ def _said(notification: Notification) -> tuple[Promise, dict[str, Any]]:
     elif notification.kind == Kind.MODERATION:
         outcome = str(data.get("action", ""))
         if outcome == "undo" and not data.get("title"):
-            outcome = "forgiven"
+            outcome = "lifted"
         of_its_kind = _decided_about.get(data.get("target_type", ""), {})
         template = of_its_kind.get(outcome) or DECIDED.get(outcome, DECIDED["undo"])
     else:
@@ -196,8 +202,8 @@ def _said(notification: Notification) -> tuple[Promise, dict[str, Any]]:
 
 def detail(notification: Notification) -> str:
     """Return the second line: the comment's text, or the moderator's note."""
-    said = (notification.data.get(name) for name in ("text", "note"))
-    return str(next(filter(None, said), ""))
+    lines = (notification.data.get(name) for name in ("text", "note"))
+    return str(next(filter(None, lines), ""))
 
 
 def _make_room(person_id: int) -> None:

@@ -15,7 +15,7 @@ the deletion, so it has to be idempotent or harmless if repeated.  It returns
 ``None`` if its work is done, or the arguments of its next call: long work is cut
 into calls of a few seconds.
 
-An error puts the row back with a pause that doubles (``accounts.sweeps``).
+An error queues the row again, after a pause that doubles (``accounts.sweeps``).
 After ``MAX_ATTEMPTS`` the row stays for the admin, who can start it again within
 ``KEPT_FOR``; then it is deleted.
 """

@@ -39,7 +39,7 @@ def issue(network: str, bits: int) -> Challenge:
 
 
 def redeem(proof: str, *, network: str, bits: int) -> str:
-    """Redeem a proof and return its id for :func:`give_back`; raise ``InvalidProof`` unless it is right.
+    """Redeem a proof and return its id for :func:`release`; raise ``InvalidProof`` unless it is right.
 
     During an outage of Redis the cache forgets which proofs were taken: each then holds
     for its ten minutes.
@@ -48,8 +48,8 @@ def redeem(proof: str, *, network: str, bits: int) -> str:
     if len(proof) > MAX_PROOF or not number.isdecimal():
         raise InvalidProof
     try:
-        said = signing.loads(challenge, salt=SALT, max_age=LIFETIME_S)
-        nonce, of_network, promised = said
+        signed = signing.loads(challenge, salt=SALT, max_age=LIFETIME_S)
+        nonce, of_network, promised = signed
     except (signing.BadSignature, ValueError, TypeError) as error:
         raise InvalidProof from error
     if of_network != network or promised < min(bits, MAX_BITS) or zero_bits(proof) < promised:
@@ -59,8 +59,8 @@ def redeem(proof: str, *, network: str, bits: int) -> str:
     return str(nonce)
 
 
-def give_back(nonce: str) -> None:
-    """Let a proof be used again, after its sign-up failed."""
+def release(nonce: str) -> None:
+    """Make a proof valid again, after its sign-up failed."""
     cache.delete(_key(nonce))
 
 

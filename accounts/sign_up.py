@@ -34,7 +34,7 @@ from accounts.errors import ProofInvalid, ProofRequired, SignUpClosed, TooManySi
 from accounts.models import Invitation, User
 from accounts.proof import Challenge, InvalidProof
 from common.addresses import client_network
-from common.buckets import Charge, Rate, give_back, seconds_to_wait, take
+from common.buckets import Charge, Rate, refund, seconds_to_wait, take
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
@@ -68,7 +68,7 @@ def has_confirmed_email(user: User) -> bool:
 
 @contextmanager
 def admitted(request: HttpRequest, *, proof_given: str = "") -> Iterator[None]:
-    """Admit one sign-up inside the block; if the block raises, give its price back.
+    """Admit one sign-up inside the block; if the block raises, refund its price.
 
     Raise ``SignUpClosed``, ``TooManySignUps``, ``ProofRequired`` or ``ProofInvalid``.
     """
@@ -87,9 +87,9 @@ def admitted(request: HttpRequest, *, proof_given: str = "") -> Iterator[None]:
             nonce = "" if is_free else _redeem(proof_given, network, bits)
         yield
     except BaseException:
-        give_back(*(free,) * is_free, hour)
+        refund(*(free,) * is_free, hour)
         if nonce:
-            proof.give_back(nonce)
+            proof.release(nonce)
         raise
     _count(network)
 
@@ -101,7 +101,7 @@ def needed(request: HttpRequest) -> Challenge | None:
     if not bits_now(network):
         return None
     if not take(free):
-        give_back(free)
+        refund(free)
         return None
     return challenge(request)
 

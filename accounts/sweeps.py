@@ -53,7 +53,7 @@ def each(
         try:
             act(row)
         except Exception as error:  # noqa: BLE001 (the error of one row must not stop the others)
-            _note_failure(sweep, row, error)
+            _record_failure(sweep, row, error)
         else:
             done += 1
             if has_failures:
@@ -75,7 +75,7 @@ def remove_stale_failures() -> int:
     return SweepFailure.objects.filter(pk__in=batch).delete()[0]
 
 
-def _note_failure(sweep: str, row: Model, error: Exception) -> None:
+def _record_failure(sweep: str, row: Model, error: Exception) -> None:
     logger.warning("Sweep failed for one row", extra={"sweep": sweep, "row": row.pk}, exc_info=error)
     now = timezone.now()
     failure, _created = SweepFailure.objects.get_or_create(

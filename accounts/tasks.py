@@ -14,7 +14,7 @@ def work_outbox() -> None:
 
 @shared_task
 def restore_lapsed() -> None:
-    moderation.restore_lapsed()
+    moderation.lift_lapsed()
 
 
 @shared_task

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-USE_NOTED_EVERY = timedelta(minutes=10)
+USE_RECORDED_EVERY = timedelta(minutes=10)
 SWEPT_AT_ONCE = 5000
 
 
@@ -52,10 +52,10 @@ def tokens_of(user: User) -> QuerySet[ApiToken]:
     return ApiToken.objects.filter(user=user, expiry__gt=timezone.now()).order_by("-created")
 
 
-def note_use(token: ApiToken) -> None:
+def record_use(token: ApiToken) -> None:
     """Record the token's last use, to the nearest ten minutes."""
     now = timezone.now()
-    if token.last_used_at is None or now - token.last_used_at > USE_NOTED_EVERY:
+    if token.last_used_at is None or now - token.last_used_at > USE_RECORDED_EVERY:
         ApiToken.objects.filter(pk=token.pk).update(last_used_at=now)
 
 

@@ -70,9 +70,9 @@ def baseline(layer: str) -> Any:
             await self.accept()
 
         async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
-            await self.channel_layer.group_send("room", {"type": "say", "text": text_data})
+            await self.channel_layer.group_send("room", {"type": "post", "text": text_data})
 
-        async def say(self, event: dict[str, str]) -> None:
+        async def post(self, event: dict[str, str]) -> None:
             await self.send(text_data=event["text"])
 
     channels.layers.channel_layers.set(layer, shared)
@@ -165,10 +165,10 @@ def read_all(readers: list[socket.socket], messages: int, keeps_times: bool) -> 
             if keeps_times:
                 end = 0
                 for match in SAID.finditer(data):
-                    said = int(match[1])
-                    late_ms.append((now - said) / 1e6)
-                    disordered += said < last[fd]
-                    last[fd], end = said, match.end()
+                    sent_ns = int(match[1])
+                    late_ms.append((now - sent_ns) / 1e6)
+                    disordered += sent_ns < last[fd]
+                    last[fd], end = sent_ns, match.end()
                     received += 1
                 tails[fd] = data[end:][-2000:]
             else:
@@ -264,7 +264,7 @@ def steady(on: harness.Platform, seconds: int, way: str) -> None:
             found = asyncio.run(speak_steadily(speech, seconds, result))
             used = (cpu_s(web) - before) / (time.monotonic() - began)
         late = statistics.quantiles(found["late_ms"], n=100)
-        harness.say(
+        harness.report(
             f"1000_sockets_10_messages_a_second_{way}",
             lost=SOCKETS * seconds * PER_S - found["received"],
             disordered=found["disordered"],
@@ -299,7 +299,7 @@ def fan_out(on: harness.Platform) -> None:
                 urls = [url.replace("http", "ws") + query_of(way, on, token, name) for _ in range(SPEAKERS)]
                 began, found = asyncio.run(speak_at_once(urls, BURST, text, result))
             rates[way] = found["received"] / (found["last_at"] - began)
-            harness.say(
+            harness.report(
                 f"fan_out_{way}",
                 sockets=FAN_OUT_SOCKETS,
                 messages=BURST,
@@ -307,7 +307,7 @@ def fan_out(on: harness.Platform) -> None:
                 deliveries_per_s=round(rates[way]),
             )
     for way in WAYS[1:]:
-        harness.say(f"fan_out_hub_over_{way}", times=rates["hub"] / rates[way])
+        harness.report(f"fan_out_hub_over_{way}", times=rates["hub"] / rates[way])
 
 
 def main() -> None:

@@ -46,7 +46,7 @@ def main(lengths: list[int]) -> None:
         for seconds in lengths:
             taken_s = statistics.median(measure(page, on, token, seconds) for _ in range(ROUNDS))
             floor_s = baseline.first_segment_s(harness.clip(seconds))
-            harness.say(
+            harness.report(
                 "first_frame",
                 length_s=seconds,
                 taken_s=taken_s,

@@ -87,7 +87,7 @@ def main(lengths: list[int]) -> None:
                 watch(on, token, video)
             on.api(token).delete(f"videos/{video}/").raise_for_status()
             first = first or peak
-            harness.say(
+            harness.report(
                 "footprint",
                 length_s=seconds,
                 memory_mb=peak.memory_mb,

@@ -71,14 +71,14 @@ def platform(checkout: Path = BASE_DIR, **environment: str) -> Iterator[Platform
 def _ready_url(process: subprocess.Popen[str]) -> str:
     assert process.stdout
     deadline = time.monotonic() + START_TIMEOUT_S
-    said: list[str] = []
+    output: list[str] = []
     for line in process.stdout:
-        said.append(line)
+        output.append(line)
         if found := re.match(r"ready (http\S+)", line):
             return found[1]
         if time.monotonic() > deadline:
             break
-    raise SystemExit("the platform did not start:\n" + "".join(said))
+    raise SystemExit("the platform did not start:\n" + "".join(output))
 
 
 def register(on: Platform) -> str:
@@ -171,7 +171,7 @@ def _draw(path: Path, size: str, rate: int) -> None:
     )  # fmt: skip
 
 
-def say(name: str, **figures: object) -> None:
+def report(name: str, **figures: object) -> None:
     """Print one line of figures, readable for people and programs."""
     print(
         name,

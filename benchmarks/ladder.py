@@ -25,7 +25,7 @@ def main(lengths: list[int]) -> None:
         taken = {seconds: measure(on, token, seconds) for seconds in lengths}
     for seconds, taken_s in taken.items():
         floor_s = baseline.whole_ladder_s(harness.clip(seconds))
-        harness.say(
+        harness.report(
             "whole_ladder", length_s=seconds, taken_s=taken_s, one_ffmpeg_s=floor_s, ratio=taken_s / floor_s
         )
 

@@ -140,8 +140,8 @@ def main(seconds: int) -> None:
             executable_path=find_browser(),
             args=["--no-sandbox", "--autoplay-policy=no-user-gesture-required"],
         )
-        harness.say("latency ordinary_hls", **baseline(browser, seconds))
-        harness.say("latency ours", **ours(browser, seconds))
+        harness.report("latency ordinary_hls", **baseline(browser, seconds))
+        harness.report("latency ours", **ours(browser, seconds))
         browser.close()
 
 

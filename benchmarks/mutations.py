@@ -70,7 +70,7 @@ def try_all(name: str, cases: Sequence[MutatedFile]) -> float:
         trials = [_result(future) for future in futures]
     took_s = sum(trial.took_s for trial in trials)
     codes = Counter(trial.outcome.code or "plays" for trial in trials)
-    harness.say(
+    harness.report(
         name,
         files=len(trials),
         faulty=sum(bool(trial.outcome.faults) for trial in trials),
@@ -82,14 +82,14 @@ def try_all(name: str, cases: Sequence[MutatedFile]) -> float:
     pairs = list(zip(cases, trials, strict=True))
     for case, trial in sorted(pairs, key=lambda pair: -pair[1].took_s)[:SLOWEST]:
         outcome = trial.outcome
-        harness.say(
+        harness.report(
             f"  slowest {case.kind} {case.seed} {case.path.name}",
             took_s=trial.took_s,
             outcome=outcome.code or f"{outcome.played_s:.1f} s play",
         )
     for case, trial in pairs:
         for fault in trial.outcome.faults:
-            harness.say(f"  FAULT {case.kind} {case.seed} {case.path.name}", fault=fault)
+            harness.report(f"  FAULT {case.kind} {case.seed} {case.path.name}", fault=fault)
     return took_s
 
 
@@ -111,7 +111,7 @@ def main(count: int, folder: Path) -> None:
         ]
         baseline_s = try_all(f"mutations {kind} whole", whole) / max(1, len(whole))
         mean_s = try_all(f"mutations {kind} damaged", cases) / max(1, len(cases))
-        harness.say(f"mutations {kind}", time_ratio=mean_s / baseline_s)
+        harness.report(f"mutations {kind}", time_ratio=mean_s / baseline_s)
 
 
 if __name__ == "__main__":

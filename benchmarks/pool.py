@@ -16,7 +16,7 @@ from pathlib import Path
 
 import httpx
 
-from benchmarks.harness import Platform, platform, say
+from benchmarks.harness import Platform, platform, report
 from videoplatform.testing import postgres
 
 AT_ONCE, REQUESTS = 150, 3_000
@@ -51,7 +51,7 @@ def measure(pool_size: int) -> None:
                     began = time.perf_counter()
                     answers = asyncio.run(ask(on))
                     rate = REQUESTS / (time.perf_counter() - began)
-                    say(
+                    report(
                         "pool" if pool_size else "no pool",
                         a_second=rate,
                         **answers,

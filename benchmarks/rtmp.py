@@ -188,7 +188,7 @@ def main(publishers: int = 20, seconds: int = 20) -> None:
     percent, tags, _ = measure(serve_rtmp, script, publishers, seconds)
     assert tags == publishers * (len(script) - 1), "tags were lost"
     length_s = script[-1][0]
-    harness.say(
+    harness.report(
         "rtmp",
         publishers=publishers,
         mbps_each=sent_bytes * 8 / publishers / length_s / 1e6,

@@ -18,7 +18,7 @@ from typing import Any
 
 import django
 
-from benchmarks.harness import say
+from benchmarks.harness import report
 from videoplatform.testing import postgres
 
 RUNS = 7
@@ -117,12 +117,12 @@ def measure() -> None:
     from videos.models import Video
 
     baseline = min(milliseconds(lambda: Video.objects.get(pk=500))[0] for _ in range(RUNS))
-    say("one video by its key", ms=baseline)
+    report("one video by its key", ms=baseline)
     for name, ask in questions().items():
         runs = [milliseconds(ask) for _ in range(RUNS)]
         # The minimum is the least disturbed: other load only adds.
         least = min(run[0] for run in runs)
-        say(name, ms=least, ratio=least / baseline, queries=runs[0][1])
+        report(name, ms=least, ratio=least / baseline, queries=runs[0][1])
 
 
 def main() -> None:

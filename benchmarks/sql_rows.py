@@ -61,12 +61,12 @@ WITH vocabulary AS MATERIALIZED (
 """
 
 
-def fill(say: Callable[[str], None]) -> None:
+def fill(report: Callable[[str], None]) -> None:
     """Fill an empty, migrated PostgreSQL; this takes some minutes."""
     with connection.cursor() as cursor:
         cursor.execute(FUNCTIONS)
     for part in (people, videos, comments, live, moderation, sign_in):
-        say(part.__name__)
+        report(part.__name__)
         part()
     with connection.cursor() as cursor:
         cursor.execute("VACUUM ANALYZE")

@@ -21,7 +21,7 @@ def main() -> None:
         for name in ("cold", "warm"):
             started = time.monotonic()
             with harness.platform(clone, DATA_DIR=data_dir):
-                harness.say("start", kind=name, seconds=time.monotonic() - started)
+                harness.report("start", kind=name, seconds=time.monotonic() - started)
 
 
 if __name__ == "__main__":

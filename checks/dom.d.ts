@@ -25,7 +25,7 @@ declare global {
   }
 
   // Events by which our modules, htmx and the server's HX-Trigger know each other.
-  interface DocumentEventMap extends Record<`${"chat" | "live" | "player" | "stream" | "said" | "htmx" | "comment"}${"-" | ":"}${string}`, CustomEvent<any>> {
+  interface DocumentEventMap extends Record<`${"chat" | "live" | "player" | "stream" | "text" | "htmx" | "comment"}${"-" | ":"}${string}`, CustomEvent<any>> {
     toast: CustomEvent<{ value: string }>;
     "viewer-count": CustomEvent<{ count: number }>;
   }

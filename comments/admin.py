@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 
     from accounts.models import User
 
-    Said = Comment | Danmaku
+    Text = Comment | Danmaku
 
 
-class SaidAdmin(admin.ModelAdmin[Any]):
+class TextAdmin(admin.ModelAdmin[Any]):
     """Base admin of comments and danmaku: read-only, with the decisions of the desk as actions."""
 
     list_select_related = ("author", "target_type")
@@ -50,12 +50,12 @@ class SaidAdmin(admin.ModelAdmin[Any]):
         return super().get_queryset(request).prefetch_related("target")
 
     @admin.display(description=_("about"))
-    def target(self, said: Said) -> str:
-        return str(said.target or "–")
+    def target(self, text: Text) -> str:
+        return str(text.target or "–")
 
     @admin.display(description=_("deleted"), boolean=True)
-    def is_deleted(self, said: Said) -> bool:
-        return said.deleted_at is not None
+    def is_deleted(self, text: Text) -> bool:
+        return text.deleted_at is not None
 
     @admin.action(description=_("Hide"), permissions=["decide"])
     def hide(self, request: HttpRequest, rows: QuerySet[Any]) -> None:
@@ -66,34 +66,34 @@ class SaidAdmin(admin.ModelAdmin[Any]):
         self._decide(request, rows, Decision.Action.REMOVE)
 
     @admin.action(description=_("Undo last decision"), permissions=["decide"])
-    def put_back(self, request: HttpRequest, rows: QuerySet[Any]) -> None:
+    def undo_latest(self, request: HttpRequest, rows: QuerySet[Any]) -> None:
         by = cast("User", request.user)
-        self._each(request, rows, lambda said: moderation.put_back(kind_of(said), said.public_id, by=by))
+        self._each(request, rows, lambda text: moderation.undo_latest(kind_of(text), text.public_id, by=by))
 
     def _decide(self, request: HttpRequest, rows: QuerySet[Any], action: Decision.Action) -> None:
         by, asked = cast("User", request.user), request.POST.get("reason", "")
         reason = asked if asked in Reason.values else Reason.OTHER
 
-        def decide(said: Said) -> None:
-            moderation.act(kind_of(said), said.public_id, by=by, action=action, reason=reason)
+        def decide(text: Text) -> None:
+            moderation.act(kind_of(text), text.public_id, by=by, action=action, reason=reason)
 
         self._each(request, rows, decide)
 
     def _each(self, request: HttpRequest, rows: QuerySet[Any], act: Callable[[Any], object]) -> None:
         """Call ``act`` for each row, and show the rows that it refuses with their reasons."""
         done = 0
-        for said in rows:
+        for text in rows:
             try:
-                act(said)
+                act(text)
                 done += 1
             except Refusal as error:
-                messages.warning(request, f"{said}: {error}")
+                messages.warning(request, f"{text}: {error}")
         if done:
             messages.success(request, ngettext("%(n)d changed.", "%(n)d changed.", done) % {"n": done})
 
 
 @admin.register(Comment)
-class CommentAdmin(SaidAdmin):
+class CommentAdmin(TextAdmin):
     list_display = (
         "words", "author", "target", "created_at", "like_count", "is_held", "is_hidden", "is_deleted",
     )  # fmt: skip
@@ -103,7 +103,7 @@ class CommentAdmin(SaidAdmin):
         "is_pinned", "has_heart", "is_held", "is_hidden", "deleted_at", "deleted_by",
     )  # fmt: skip
     readonly_fields = fields
-    actions = ("hide", "remove", "put_back", "approve")
+    actions = ("hide", "remove", "undo_latest", "approve")
 
     @admin.display(description=_("text"), ordering="text")
     def words(self, comment: Comment) -> str:
@@ -116,7 +116,7 @@ class CommentAdmin(SaidAdmin):
 
 
 @admin.register(Danmaku)
-class DanmakuAdmin(SaidAdmin):
+class DanmakuAdmin(TextAdmin):
     list_display = ("text", "author", "target", "moment", "mode", "created_at", "is_hidden", "is_deleted")
     list_filter = ("is_hidden", ("deleted_at", admin.EmptyFieldListFilter), "mode", "created_at")
     fields = (
@@ -124,7 +124,7 @@ class DanmakuAdmin(SaidAdmin):
         "is_hidden", "deleted_at", "deleted_by",
     )  # fmt: skip
     readonly_fields = fields
-    actions = ("hide", "remove", "put_back")
+    actions = ("hide", "remove", "undo_latest")
 
     @admin.display(description=_("time"), ordering="offset_ms")
     def moment(self, flying: Danmaku) -> str:

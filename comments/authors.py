@@ -24,25 +24,25 @@ MOST = 200  # the newest; older texts are on few open pages, and go with the nex
 
 
 def switch_comments(author: User) -> None:
-    said = Comment.objects.filter(author=author, deleted_at=None, is_hidden=False, is_held=False)
-    for target, ids in _by_target(said).items():
-        changes.tell_on_commit(target, TextKind.COMMENT, ids, change_for(author))
+    texts = Comment.objects.filter(author=author, deleted_at=None, is_hidden=False, is_held=False)
+    for target, ids in _by_target(texts).items():
+        changes.publish_on_commit(target, TextKind.COMMENT, ids, change_for(author))
 
 
 def switch_danmaku(author: User) -> None:
-    said = Danmaku.objects.filter(author=author, deleted_at=None, is_hidden=False)
-    for target, ids in _by_target(said).items():
+    texts = Danmaku.objects.filter(author=author, deleted_at=None, is_hidden=False)
+    for target, ids in _by_target(texts).items():
         buckets.forget(target)
-        changes.tell_on_commit(target, TextKind.DANMAKU, ids, change_for(author))
+        changes.publish_on_commit(target, TextKind.DANMAKU, ids, change_for(author))
 
 
 def change_for(author: User) -> Change:
-    return Change.RESTORED if author.is_active else Change.TAKEN
+    return Change.RESTORED if author.is_active else Change.REMOVED
 
 
-def _by_target(said: QuerySet[Any]) -> dict[Target, list[str]]:
+def _by_target(texts: QuerySet[Any]) -> dict[Target, list[str]]:
     found: dict[Target, list[str]] = defaultdict(list)
-    for one in said.prefetch_related("target").order_by("-pk")[:MOST]:
+    for one in texts.prefetch_related("target").order_by("-pk")[:MOST]:
         if one.target is not None:
             found[one.target].append(one.public_id)
     return found

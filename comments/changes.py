@@ -1,6 +1,6 @@
-"""Removed and restored texts, announced at once to every open page that may show them.
+"""Removed and restored texts, published at once to every open page that may show them.
 
-An announcement carries ids and no text.  A page drops removed texts, and requests
+An event carries ids and no text.  A page drops removed texts, and requests
 restored ones as its reader may see them.  ``consumers.py`` says who receives it.
 """
 
@@ -33,7 +33,7 @@ class TextKind(StrEnum):
 
 
 class Change(StrEnum):
-    TAKEN = "taken"
+    REMOVED = "taken"  # the word that open pages know
     RESTORED = "restored"
 
 
@@ -41,19 +41,19 @@ def group_name(target: Target) -> str:
     return "said-{target_type.pk}.{target_id}".format(**target_columns(target))
 
 
-def tell_on_commit(target: Target, kind: TextKind, ids: Sequence[str], change: Change) -> None:
-    """Announce the first ``MOST_AT_ONCE`` of ``ids``; pages loaded later read them all from SQL."""
+def publish_on_commit(target: Target, kind: TextKind, ids: Sequence[str], change: Change) -> None:
+    """Publish the first ``MOST_AT_ONCE`` of ``ids``; pages loaded later read them all from SQL."""
     if ids:
-        transaction.on_commit(lambda: _tell(target, kind, ids[:MOST_AT_ONCE], change))
+        transaction.on_commit(lambda: _publish(target, kind, ids[:MOST_AT_ONCE], change))
 
 
-def _tell(target: Target, kind: TextKind, ids: Sequence[str], change: Change) -> None:
-    told: dict[str, Any] = {"type": change.value, "kind": kind.value, "ids": list(ids)}
+def _publish(target: Target, kind: TextKind, ids: Sequence[str], change: Change) -> None:
+    event: dict[str, Any] = {"type": change.value, "kind": kind.value, "ids": list(ids)}
     if kind is TextKind.COMMENT:
-        told["count"] = Comment.objects.of(target).spoken_count()
+        event["count"] = Comment.objects.of(target).spoken_count()
     layer: Any = get_channel_layer()
     try:
-        async_to_sync(layer.group_send)(group_name(target), {"type": "said.changed", "told": told})
+        async_to_sync(layer.group_send)(group_name(target), {"type": "said.changed", "told": event})
     except (redis.RedisError, OSError):
         # A page that loads reads SQL, and the change is stored there.
         logger.warning("Change not published: Redis does not answer", extra={"change": change.value})

@@ -1,4 +1,4 @@
-"""WebSocket of a page with comments: announces removed and restored texts."""
+"""WebSocket of a page with comments: sends removed and restored texts."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class ConversationConsumer(SignedInConsumer):
         self.has_asked = True
         if gone := await for_sockets.run(self._gone, shown):
             await self.send_json(
-                {"type": changes.Change.TAKEN, "kind": changes.TextKind.COMMENT, "ids": gone}
+                {"type": changes.Change.REMOVED, "kind": changes.TextKind.COMMENT, "ids": gone}
             )
 
     async def said_changed(self, event: dict[str, Any]) -> None:
@@ -85,11 +85,11 @@ class ConversationConsumer(SignedInConsumer):
 def ids_in(frame: str) -> list[str]:
     """Return the ids of a ``showing`` frame; drop those that cannot be ids."""
     try:
-        said = json.loads(frame)
+        data = json.loads(frame)
     except (ValueError, RecursionError):
         return []
-    if not isinstance(said, dict) or said.get("type") != "showing":
+    if not isinstance(data, dict) or data.get("type") != "showing":
         return []
-    named = said.get("comments")
+    named = data.get("comments")
     ids = named if isinstance(named, list) else []
     return [one for one in ids[:MOST_SHOWN] if isinstance(one, str) and is_id(one)]

@@ -19,40 +19,40 @@ if TYPE_CHECKING:
     from accounts.models import User
 
 
-def take_away(said: Comment | Danmaku, by: User) -> None:
+def remove(text: Comment | Danmaku, by: User) -> None:
     """Delete a text as its author; for texts of others, record the removal as a decision.
 
     If the creator of the target removes it, reports about it stay open for the site's
     moderators.
     """
-    target: Any = said.target
-    if not said.is_by(by) and not target.can_moderate(by):
+    target: Any = text.target
+    if not text.is_by(by) and not target.can_moderate(by):
         raise NotAllowed
-    if said.is_by(by):
-        if isinstance(said, Comment):
-            services.delete(comment=said, by=by)
+    if text.is_by(by):
+        if isinstance(text, Comment):
+            services.delete(comment=text, by=by)
         else:
-            writing.delete(danmaku=said, by=by)
-    elif said.deleted_at is not None:
+            writing.delete(danmaku=text, by=by)
+    elif text.deleted_at is not None:
         return
     elif target.channel.is_owned_by(by):
-        moderation.take_down(kind_of(said), said.public_id, by=by)
+        moderation.remove_as_host(kind_of(text), text.public_id, by=by)
     else:
-        moderation.act(kind_of(said), said.public_id, by=by, action=Decision.Action.REMOVE)
+        moderation.act(kind_of(text), text.public_id, by=by, action=Decision.Action.REMOVE)
 
 
-def hide(said: Comment | Danmaku, by: User) -> None:
+def hide(text: Comment | Danmaku, by: User) -> None:
     if not by.is_moderator:
         raise NotAllowed
-    moderation.act(kind_of(said), said.public_id, by=by, action=Decision.Action.HIDE)
+    moderation.act(kind_of(text), text.public_id, by=by, action=Decision.Action.HIDE)
 
 
-def put_back(said: Comment | Danmaku, by: User) -> None:
+def undo_latest(text: Comment | Danmaku, by: User) -> None:
     """Undo the latest decision."""
     if not by.is_moderator:
         raise NotAllowed
-    moderation.put_back(kind_of(said), said.public_id, by=by)
+    moderation.undo_latest(kind_of(text), text.public_id, by=by)
 
 
-def kind_of(said: Comment | Danmaku) -> str:
-    return "comment" if isinstance(said, Comment) else "danmaku"
+def kind_of(text: Comment | Danmaku) -> str:
+    return "comment" if isinstance(text, Comment) else "danmaku"

@@ -75,7 +75,7 @@ class OnlyRoots(Refusal):
     sentence = _("Only comments can be pinned, not replies.")
 
 
-class SaidBefore(TextError):
+class RepeatedText(TextError):
     code = "said_before"
     sentence = _("You just posted this. Wait a moment or write something else.")
 

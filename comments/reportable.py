@@ -34,16 +34,16 @@ def find_danmaku(public_id: str, asker: User) -> Danmaku | None:
     return row if target is not None and target.can_watch(asker) else None
 
 
-def context_of(said: Comment | Danmaku) -> dict[str, Any]:
+def context_of(text: Comment | Danmaku) -> dict[str, Any]:
     """Return the preview of the target as the desk shows it; the desk's registry links the two apps."""
-    target: Any = said.target
+    target: Any = text.target
     kind = moderation.kind_named(target._meta.model_name)
     below = {"about_preview": kind.preview, **kind.context(target)} if kind else {}
-    return {**below, "about": str(target), "about_url": said.get_absolute_url()}
+    return {**below, "about": str(target), "about_url": text.get_absolute_url()}
 
 
-def moment_of(said: Danmaku) -> float:
-    return said.offset_ms / 1000
+def moment_of(text: Danmaku) -> float:
+    return text.offset_ms / 1000
 
 
 def register_comment() -> None:

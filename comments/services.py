@@ -30,8 +30,8 @@ from comments.errors import (
 )
 from comments.models import MAX_COMMENT, Comment, CommentLike, target_columns
 from comments.ranking import score
+from comments.reply_notifications import notify_about
 from comments.spam import facts, rules
-from comments.telling import notify_about
 from comments.text import Unshowable, clean, link_count, mentioned
 
 if TYPE_CHECKING:
@@ -131,7 +131,7 @@ def edit(*, comment: Comment, by: User, text: str) -> Comment:
         comment.save(update_fields=["text", "mentions", "edited_at", "is_held", *unpinned])
         _rank(comment)
         if is_newly_held:
-            changes.tell_on_commit(target, changes.TextKind.COMMENT, [comment.public_id], Change.TAKEN)
+            changes.publish_on_commit(target, changes.TextKind.COMMENT, [comment.public_id], Change.REMOVED)
     return comment
 
 
@@ -141,7 +141,7 @@ def delete(*, comment: Comment, by: User) -> None:
     if not comment.is_by(by) and not target.can_moderate(by):
         raise NotAllowed
     if comment.deleted_at is None:
-        _change(comment, Change.TAKEN, deleted_at=timezone.now(), deleted_by=by, is_pinned=False)
+        _change(comment, Change.REMOVED, deleted_at=timezone.now(), deleted_by=by, is_pinned=False)
         logger.info("Comment deleted", extra={"comment": comment.public_id, "by": by.pk})
 
 
@@ -213,7 +213,7 @@ def approve(*, comment: Comment, by: User) -> None:
 def hide(*, comment: Comment, by: User) -> None:
     """Hide a comment from everyone except the site's moderators."""
     _check_site_moderator(by)
-    _change(comment, Change.TAKEN, is_hidden=True, is_pinned=False)
+    _change(comment, Change.REMOVED, is_hidden=True, is_pinned=False)
     logger.info("Comment hidden", extra={"comment": comment.public_id, "by": by.pk})
 
 
@@ -240,7 +240,7 @@ def _change(comment: Comment, change: Change | None = None, /, **fields: Any) ->
     _rank(comment)
     if change:
         target: Any = comment.target
-        changes.tell_on_commit(target, changes.TextKind.COMMENT, [comment.public_id], change)
+        changes.publish_on_commit(target, changes.TextKind.COMMENT, [comment.public_id], change)
 
 
 def _rank(comment: Comment, *, likes: int = 0) -> None:

@@ -63,12 +63,12 @@ def _post(request: HttpRequest, thread: Thread) -> HttpResponse:
         raise Http404  # deleted in the same moment
     if not is_htmx(request):
         return redirect(_permalink(thread.place, new))
-    said = _("Your comment will appear after review.") if new.is_held else _("Comment posted.")
+    sentence = _("Your comment will appear after review.") if new.is_held else _("Comment posted.")
     root = thread.find(new.root.public_id) if new.parent_id else None
     context = thread.base_context(new=new, root=root)
     template = "comments/replied.html" if root else "comments/posted.html"
     response = _fragment(request, template, context)
-    response["HX-Trigger"] = json.dumps({"toast": said})
+    response["HX-Trigger"] = json.dumps({"toast": sentence})
     response["HX-Trigger-After-Settle"] = json.dumps({"comment-posted": new.public_id})
     return response
 
@@ -149,7 +149,7 @@ def _do(request: HttpRequest, thread: Thread, found: Comment) -> HttpResponse:
 
 
 ACTIONS: dict[str, Callable[[Comment, User], None]] = {
-    "delete": decisions.take_away,
+    "delete": decisions.remove,
     "like": lambda comment, user: services.like(comment=comment, user=user),
     "unlike": lambda comment, user: services.unlike(comment=comment, user=user),
     "pin": lambda comment, user: services.pin(comment=comment, by=user),
@@ -158,7 +158,7 @@ ACTIONS: dict[str, Callable[[Comment, User], None]] = {
     "unheart": lambda comment, user: services.remove_heart(comment=comment, by=user),
     "approve": lambda comment, user: services.approve(comment=comment, by=user),
     "hide": decisions.hide,
-    "restore": decisions.put_back,
+    "restore": decisions.undo_latest,
 }
 
 

@@ -32,5 +32,5 @@ class PendingDeletionAdmin(SeenNotEdited):
     def try_now(self, request: HttpRequest, rows: QuerySet[PendingDeletion]) -> None:
         count = rows.update(next_try_at=timezone.now())
         deletion.wake()
-        said = ngettext("Retrying %d deletion.", "Retrying %d deletions.", count) % count
-        self.message_user(request, said, messages.SUCCESS)
+        sentence = ngettext("Retrying %d deletion.", "Retrying %d deletions.", count) % count
+        self.message_user(request, sentence, messages.SUCCESS)

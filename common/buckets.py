@@ -121,7 +121,7 @@ def take(*charges: Charge) -> float:
 take_async = sync_to_async(take, thread_sensitive=False)
 
 
-def give_back(*charges: Charge) -> None:
+def refund(*charges: Charge) -> None:
     """Undo :func:`take` for a request that turned out to be free, such as a right password."""
     take(*(Charge(one.name, one.who, one.rate, -one.units) for one in charges))
 

@@ -42,7 +42,7 @@ class StreamAdmin(NothingToAdd, Ranked):
     search_fields = ("channel__owner__username", "channel__display_name", "title")
     fields = ("title", "category", "visibility", "is_suspended", "key_created_at", "key_used_at")
     readonly_fields = ("visibility", "is_suspended", "key_created_at", "key_used_at")
-    actions = ("revoke_keys", "suspend", "restore")
+    actions = ("revoke_keys", "suspend", "lift_suspension")
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Return False: a stream is deleted only with its channel."""
@@ -61,14 +61,14 @@ class StreamAdmin(NothingToAdd, Ranked):
         for stream in reached:
             services.revoke_stream_key(stream)
             self.log_change(request, stream, gettext("Stream key revoked"))
-        self._say(request, len(reached))
+        self._show_count(request, len(reached))
 
     @admin.action(description=_("Suspend and end the broadcast"), permissions=["decide"])
     def suspend(self, request: HttpRequest, streams: QuerySet[Stream]) -> None:
         self._set(request, streams.filter(is_suspended=False), Case.Content.HIDDEN)
 
     @admin.action(description=_("Allow going live"), permissions=["decide"])
-    def restore(self, request: HttpRequest, streams: QuerySet[Stream]) -> None:
+    def lift_suspension(self, request: HttpRequest, streams: QuerySet[Stream]) -> None:
         self._set(request, streams.filter(is_suspended=True), Case.Content.SHOWN)
 
     def has_decide_permission(self, request: HttpRequest) -> bool:
@@ -82,9 +82,9 @@ class StreamAdmin(NothingToAdd, Ranked):
                 changed += 1
             except Refusal as error:
                 self.message_user(request, f"{stream}: {error}", messages.WARNING)
-        self._say(request, changed)
+        self._show_count(request, changed)
 
-    def _say(self, request: HttpRequest, count: int) -> None:
+    def _show_count(self, request: HttpRequest, count: int) -> None:
         sentence = ngettext("%(n)d stream was changed.", "%(n)d streams were changed.", count)
         self.message_user(request, sentence % {"n": count}, messages.SUCCESS)
 
@@ -201,7 +201,7 @@ class ChatRestrictionAdmin(NothingToAdd, admin.ModelAdmin[ChatRestriction]):
         return False
 
     def delete_model(self, request: HttpRequest, obj: ChatRestriction) -> None:
-        """Lift the restriction through the chat, which tells the person and records a decision."""
+        """Lift the restriction through the chat, which updates open pages and records a decision."""
         try:
             chat.unban(stream=obj.stream, by=cast(User, request.user), username=obj.user.username)
         except Refusal as error:

@@ -87,10 +87,10 @@ def begin(
             broadcast = _continue(current, stream, connection_id, source)
         else:
             broadcast = _start(stream, connection_id, source)
-            _tell_followers(broadcast)
+            _notify_followers(broadcast)
         Stream.objects.filter(pk=stream.pk).update(key_used_at=timezone.now())
-    ingest_presence.tell_ingests(broadcast.public_id, keep=connection_id)
-    announce(broadcast)
+    ingest_presence.disconnect_publishers(broadcast.public_id, keep=connection_id)
+    publish_state(broadcast)
     logger.info("Broadcast started", extra={"broadcast": broadcast.public_id, "stream": stream.pk})
     return broadcast
 
@@ -148,11 +148,11 @@ def _start(stream: Stream, connection_id: str, source: dict[str, Any]) -> Broadc
     )
 
 
-def _tell_followers(broadcast: Broadcast) -> None:
+def _notify_followers(broadcast: Broadcast) -> None:
     """Notify the channel's followers of a public broadcast, once."""
     stream = broadcast.stream
     if stream.visibility == Video.Visibility.PUBLIC:
-        notifications.tell_followers(
+        notifications.notify_followers(
             stream.channel,
             kind="channel_live",
             data={"name": stream.channel.name, "title": str(stream.shown_title)},
@@ -202,7 +202,7 @@ def keep_alive(broadcast_pk: int, connection_id: str, *, key_digest: str | None)
     if broadcast.status == Broadcast.Status.RECONNECTING:
         mine.update(status=Broadcast.Status.LIVE, interrupted_at=None)
         broadcast.status = Broadcast.Status.LIVE
-        announce(broadcast)
+        publish_state(broadcast)
     try:
         control.correct_access(broadcast.public_id, broadcast.access)
     except RedisError:
@@ -211,7 +211,7 @@ def keep_alive(broadcast_pk: int, connection_id: str, *, key_digest: str | None)
 
 
 def interrupt(broadcast_pk: int, connection_id: str) -> bool:
-    """Let a broadcast wait for a lost publisher; return False if the connection is not the current one."""
+    """Make a broadcast wait for a lost publisher; return False if the connection is not the current one."""
     interrupted = Broadcast.objects.filter(
         pk=broadcast_pk, connection_id=connection_id, status=Broadcast.Status.LIVE
     )
@@ -219,7 +219,7 @@ def interrupt(broadcast_pk: int, connection_id: str) -> bool:
     if not interrupted.update(status=Broadcast.Status.RECONNECTING, interrupted_at=now, heard_at=None):
         return False
     broadcast = Broadcast.objects.select_related("stream__channel__owner").get(pk=broadcast_pk)
-    announce(broadcast)
+    publish_state(broadcast)
     logger.info("Publisher disconnected, waiting", extra={"broadcast": broadcast.public_id})
     return True
 
@@ -293,9 +293,9 @@ def end(
 
 
 def _carry_out_end(broadcast: Broadcast, *, is_stored: bool) -> None:
-    ingest_presence.tell_ingests(broadcast.public_id)
+    ingest_presence.disconnect_publishers(broadcast.public_id)
     control.end(broadcast.public_id)
-    announce(broadcast)
+    publish_state(broadcast)
     # An ingest with a publisher still stores its last seconds.
     is_heard = Broadcast.objects.filter(pk=broadcast.pk, heard_at__gt=_quiet_since()).exists()
     if is_stored and (broadcast.ending == Broadcast.Ending.UNPUBLISHED or not is_heard):
@@ -329,7 +329,7 @@ def complete_recording(broadcast: Broadcast) -> None:
         )
         replay = stream_state.replay_of(broadcast.stream)
         if replay["replay_broadcast_id"] == broadcast.public_id:  # for pages that showed the end
-            transaction.on_commit(lambda: chat_log.announce(broadcast.stream, {"type": "stream", **replay}))
+            transaction.on_commit(lambda: chat_log.publish(broadcast.stream, {"type": "stream", **replay}))
     else:
         _delete_poster(broadcast)
 
@@ -344,7 +344,7 @@ def _delete_poster(broadcast: Broadcast) -> None:
 
 def cut_off(broadcast: Broadcast) -> None:
     """Disconnect the publisher after its key was revoked; the broadcast waits for the new key."""
-    ingest_presence.tell_ingests(broadcast.public_id)
+    ingest_presence.disconnect_publishers(broadcast.public_id)
 
 
 def change_access(broadcast: Broadcast) -> None:
@@ -357,13 +357,13 @@ def change_access(broadcast: Broadcast) -> None:
     control.set_access(broadcast.public_id, broadcast.access)
 
 
-def announce(broadcast: Broadcast) -> None:
+def publish_state(broadcast: Broadcast) -> None:
     """Publish the stream's state to its chat room, with all that a page shows (``stream_state.news``).
 
     SQL has the state already; if Redis does not answer, pages get it with their next request.
     """
     try:
-        chat_log.announce(
+        chat_log.publish(
             broadcast.stream, {"type": "broadcast", **stream_state.news(broadcast.stream, broadcast)}
         )
     except RedisError:

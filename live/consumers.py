@@ -114,27 +114,27 @@ class ChatSession:
             return
         match frame:
             case messages.Say():
-                await self._say(frame)
+                await self._post(frame)
             case messages.Resume(after):
                 if not self.room.resume(self.client, after, time.monotonic()):
                     self._refuse("rate_limited")
             case _:
                 await self._moderate(frame)
 
-    async def _say(self, said: messages.Say) -> None:
-        refusal = rules.check(self.room.state, self.client.visitor, said.text, time.time())
+    async def _post(self, frame: messages.Say) -> None:
+        refusal = rules.check(self.room.state, self.client.visitor, frame.text, time.time())
         if refusal is None:
             try:
                 refusal = (
                     await self._refusal_by_sanction()
                     or await self._refusal_by_following()
-                    or await self._log(said)
+                    or await self._log(frame)
                 )
             except (RedisError, OSError, DatabaseError) as error:
                 logger.warning("Chat message not accepted", extra={"error": repr(error)})
                 refusal = rules.MessageRefusal("unavailable")
         if refusal is not None:
-            self._refuse(refusal.code, nonce=said.nonce, retry_after_s=refusal.retry_after_s)
+            self._refuse(refusal.code, nonce=frame.nonce, retry_after_s=refusal.retry_after_s)
 
     async def _refusal_by_sanction(self) -> rules.MessageRefusal | None:
         """Return the refusal of a person who may not post in any room, or None."""
@@ -156,31 +156,31 @@ class ChatSession:
             self._follows = (time.monotonic() + FOLLOWING_BELIEVED_FOR_S, follows)
         return None if follows else rules.MessageRefusal("followers_only")
 
-    async def _log(self, said: messages.Say) -> rules.MessageRefusal | None:
+    async def _log(self, frame: messages.Say) -> rules.MessageRefusal | None:
         visitor = self.client.visitor
         assert visitor is not None  # noqa: S101 -- rules.check asks first
         public_id, sent_at = new_public_id(), stored.sent_at_text(timezone.now())
-        limits = log.SayLimits(
+        limits = log.PostLimits(
             messages=MESSAGES_IN_WINDOW if settings.RATE_LIMITS else 0,
             window_s=WINDOW_S,
             slow_s=0 if visitor.can_moderate else self.room.state.mode.slow_s,
         )
-        answer = await log.say(
+        answer = await log.post(
             self.hub.client,
             self.room.stream_id,
             visitor.user_id,
             around_seq=messages.message_around_seq(
                 public_id=public_id,
                 user=visitor.as_json(),
-                text=said.text,
+                text=frame.text,
                 sent_at=sent_at,
-                nonce=said.nonce,
+                nonce=frame.nonce,
             ),
-            entry={"id": public_id, "text": said.text, "sent_at": sent_at},
+            entry={"id": public_id, "text": frame.text, "sent_at": sent_at},
             limits=limits,
         )
         return (
-            None if answer.verdict == "said" else rules.MessageRefusal(answer.verdict, answer.retry_after_s)
+            None if answer.verdict == "posted" else rules.MessageRefusal(answer.verdict, answer.retry_after_s)
         )
 
     async def _moderate(self, frame: messages.ClientFrame) -> None:
@@ -214,4 +214,4 @@ class ChatSession:
         if not detail:
             with translation.override(self.language):
                 detail = str(SENTENCES[code])
-        self.client.say(messages.error(code, detail, nonce=nonce, retry_after_s=retry_after_s))
+        self.client.send(messages.error(code, detail, nonce=nonce, retry_after_s=retry_after_s))

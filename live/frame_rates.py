@@ -20,11 +20,11 @@ _USUAL_RATES = (
 _NEAR = 0.004
 
 
-def usual_rate(measured: float, announced: float = 0) -> float:
+def usual_rate(measured: float, declared: float = 0) -> float:
     """Return the usual frame rate nearest to one measured from times in whole milliseconds.
 
-    The announced rate counts if it agrees with the measured one.
+    The declared rate counts if it agrees with the measured one.
     """
-    candidates = [rate for rate in (announced, *_USUAL_RATES) if rate]
+    candidates = [rate for rate in (declared, *_USUAL_RATES) if rate]
     nearest = min(candidates, key=lambda rate: abs(rate / measured - 1))
     return nearest if abs(nearest / measured - 1) < _NEAR else measured

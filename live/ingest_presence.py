@@ -23,7 +23,7 @@ COMMANDS = "live:commands"
 _HEALTH = "live:health:{broadcast}"
 
 
-def note_health(broadcast: str, health: dict[str, Any]) -> None:
+def record_health(broadcast: str, health: dict[str, Any]) -> None:
     """Store the response of ``GET live/{username}/health/``; it expires by itself."""
     shared_client().set(_HEALTH.format(broadcast=broadcast), json.dumps(health), ex=HEALTH_FOR_S)
 
@@ -34,7 +34,7 @@ def health_of(broadcast: str) -> dict[str, Any] | None:
     return health
 
 
-def tell_ingests(broadcast: str, *, keep: str | None = None) -> None:
+def disconnect_publishers(broadcast: str, *, keep: str | None = None) -> None:
     """Make every ingest disconnect its publisher of ``broadcast``, except connection ``keep``.
 
     :func:`live.broadcasting.keep_alive` makes up for a lost command.

@@ -35,7 +35,7 @@ def moment_of(message: ChatMessage) -> float | None:
 
 
 def remove_message(message: ChatMessage, by: User) -> None:
-    chat.take_away(message=message, by=by)
+    chat.remove_message(message=message, by=by)
 
 
 def restore_message(message: ChatMessage, by: User) -> None:
@@ -57,15 +57,15 @@ def switch_author(author: User) -> None:
 
 def conversation_around(message: ChatMessage) -> dict[str, Any]:
     """Return the messages before and after, for the desk."""
-    said = message.stream.messages.select_related("user__channel")
-    before = said.filter(seq__lt=message.seq).order_by("-seq")[:5]
-    after = said.filter(seq__gt=message.seq).order_by("seq")[:5]
+    messages = message.stream.messages.select_related("user__channel")
+    before = messages.filter(seq__lt=message.seq).order_by("-seq")[:5]
+    after = messages.filter(seq__gt=message.seq).order_by("seq")[:5]
     return {"around": [*reversed(before), message, *after]}
 
 
 def register_message() -> None:
     """Make messages reportable.  They can be removed, but not hidden: rooms know no hidden messages."""
-    moderation.register_rooms(chat.take_back)
+    moderation.register_rooms(chat.lift_restriction)
     moderation.register(
         moderation.Kind(
             name=chat.KIND,

@@ -97,7 +97,7 @@ def edit_stream(stream: Stream, **fields: object) -> Stream:
         transaction.on_commit(lambda: chat_log.state_changed(stream))
     if stream_state.DESCRIBED & fields.keys():
         news = {"type": "stream", **stream_state.description(stream)}
-        transaction.on_commit(lambda: chat_log.announce(stream, news))
+        transaction.on_commit(lambda: chat_log.publish(stream, news))
     broadcast = current_broadcast(stream)
     if broadcast is None:
         return stream
@@ -107,7 +107,7 @@ def edit_stream(stream: Stream, **fields: object) -> Stream:
             category=stream.category,
             visibility=stream.visibility,
         )
-        Video.objects.filter(pk=broadcast.recording_id).note_published()
+        Video.objects.filter(pk=broadcast.recording_id).record_published()
     if stream.visibility != was:
         transaction.on_commit(lambda: broadcasting.change_access(broadcast))
     return stream

@@ -116,7 +116,7 @@ class CacheClient(RedisCacheClient):
         _tried(lambda: super(CacheClient, self).delete_many(keys), None)
 
 
-class ForgivingRedisCache(RedisCache):
+class TolerantRedisCache(RedisCache):
     """Django's cache in Redis with :class:`CacheClient`."""
 
     def __init__(self, server: str | list[str], params: dict[str, Any]) -> None:

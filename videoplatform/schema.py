@@ -40,7 +40,7 @@ def _known_migrations() -> frozenset[tuple[str, str]]:
 
 
 @contextmanager
-def migration_lock(say: Callable[[str], object], wait_s: float = MIGRATE_WAIT_S) -> Iterator[None]:
+def migration_lock(report: Callable[[str], object], wait_s: float = MIGRATE_WAIT_S) -> Iterator[None]:
     """Hold the migration lock; wait while another host holds it. Raises StillMigrating.
 
     A separate session holds the lock, so it ends with the process.
@@ -53,7 +53,7 @@ def migration_lock(say: Callable[[str], object], wait_s: float = MIGRATE_WAIT_S)
         with session.cursor() as cursor:
             cursor.execute("SELECT pg_try_advisory_lock(%s)", [LOCK])
             if not cursor.fetchone()[0]:
-                say("Another host is migrating this database. Waiting until it is done.")
+                report("Another host is migrating this database. Waiting until it is done.")
                 _wait_for_lock(cursor, wait_s)
             try:
                 yield

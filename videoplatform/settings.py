@@ -161,7 +161,7 @@ else:
 REDIS_URL = env.str("REDIS_URL", default="redis://127.0.0.1:6379/0")
 CACHES = {
     "default": {
-        "BACKEND": "videoplatform.caching.ForgivingRedisCache",
+        "BACKEND": "videoplatform.caching.TolerantRedisCache",
         "LOCATION": env.str("CACHE_URL", default=REDIS_URL),
         "KEY_PREFIX": "cache",
         "VERSION": 2,  # 1 held pickles

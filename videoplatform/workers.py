@@ -53,13 +53,13 @@ class WorkerLife(bootsteps.StartStopStep):
         ]
 
     def stop(self, parent: Any) -> None:
-        """Stop the timers. At the worker's own end, give back its jobs at no cost."""
+        """Stop the timers. At the worker's own end, release its jobs at no cost."""
         for timer in self.timers:
             timer.cancel()
         self.timers = []
         # Celery also stops its steps after losing the broker; in that case jobs continue.
         if state.should_stop is not None or state.should_terminate is not None:
-            give_back_jobs(self.pids | set(children()))
+            release_jobs(self.pids | set(children()))
 
     def beat(self, queues: list[str]) -> None:
         """Report the state of the machine, and send a pulse to each idle queue."""
@@ -88,10 +88,10 @@ def machine_state(queues: list[str]) -> dict[str, Any]:
     }
 
 
-def give_back_jobs(pids: set[int]) -> None:
-    """Release the jobs of these processes; after ``queue.GIVEN_BACK_PAUSE`` others may claim them."""
+def release_jobs(pids: set[int]) -> None:
+    """Release the jobs of these processes; after ``queue.RELEASED_PAUSE`` others may claim them."""
     try:
-        count = queue.give_back(pids)
+        count = queue.release(pids)
     except DatabaseError:
         logger.warning("Jobs not released: the database does not answer, and their leases will expire")
         return

@@ -75,7 +75,7 @@ class VideoAdmin(admin.ModelAdmin[Video]):
     readonly_fields = fields[4:]
     inlines = (JobInline,)
     action_form = BulkDecisionForm
-    actions = ("retry", "cancel", "hide", "remove", "put_back")
+    actions = ("retry", "cancel", "hide", "remove", "undo_latest")
     change_form_template = "admin/videos/video/change_form.html"
 
     def has_add_permission(self, request: HttpRequest) -> bool:
@@ -106,7 +106,7 @@ class VideoAdmin(admin.ModelAdmin[Video]):
         by, owner = cast(User, request.user), obj.channel.owner
         with transaction.atomic():
             if owner != by:
-                moderation.note_removal(obj.title[:MAX_DECISION_TITLE], owner, by=by)
+                moderation.record_removal(obj.title[:MAX_DECISION_TITLE], owner, by=by)
             services.delete_video(obj)
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Video]) -> None:
@@ -128,16 +128,16 @@ class VideoAdmin(admin.ModelAdmin[Video]):
     @admin.action(description=_("Retry failed videos"), permissions=["change"])
     def retry(self, request: HttpRequest, videos: QuerySet[Video]) -> None:
         retried = self._each(request, videos.filter(status=Video.Status.FAILED), services.retry_video)
-        said = (
+        sentence = (
             ngettext("%d video is being encoded again.", "%d videos are being encoded again.", retried)
             % retried
         )
-        self._say(request, said, retried)
+        self._show_sentence(request, sentence, retried)
 
     @admin.action(description=_("Stop the encode"), permissions=["change"])
     def cancel(self, request: HttpRequest, videos: QuerySet[Video]) -> None:
         stopped = self._each(request, videos, services.cancel_encode)
-        self._say(
+        self._show_sentence(
             request, ngettext("%d encode is stopped.", "%d encodes are stopped.", stopped) % stopped, stopped
         )
 
@@ -150,10 +150,14 @@ class VideoAdmin(admin.ModelAdmin[Video]):
         self._decide(request, videos, Decision.Action.REMOVE)
 
     @admin.action(description=_("Undo last decision"), permissions=["decide"])
-    def put_back(self, request: HttpRequest, videos: QuerySet[Video]) -> None:
+    def undo_latest(self, request: HttpRequest, videos: QuerySet[Video]) -> None:
         by = cast(User, request.user)
-        done = self._each(request, videos, lambda video: moderation.put_back("video", video.public_id, by=by))
-        self._say(request, ngettext("%d video was restored.", "%d videos were restored.", done) % done, done)
+        done = self._each(
+            request, videos, lambda video: moderation.undo_latest("video", video.public_id, by=by)
+        )
+        self._show_sentence(
+            request, ngettext("%d video was restored.", "%d videos were restored.", done) % done, done
+        )
 
     def _decide(self, request: HttpRequest, videos: QuerySet[Video], action: Decision.Action) -> None:
         by, reason = cast(User, request.user), BulkDecisionForm.reason_in(request.POST)
@@ -162,7 +166,9 @@ class VideoAdmin(admin.ModelAdmin[Video]):
             videos,
             lambda video: moderation.act("video", video.public_id, by=by, action=action, reason=reason),
         )
-        self._say(request, ngettext("%d video was withheld.", "%d videos were withheld.", done) % done, done)
+        self._show_sentence(
+            request, ngettext("%d video was withheld.", "%d videos were withheld.", done) % done, done
+        )
 
     def _each(self, request: HttpRequest, videos: QuerySet[Video], act: Callable[[Video], object]) -> int:
         """Call ``act`` for every video; return the number of successes and show the errors of the others."""
@@ -175,8 +181,8 @@ class VideoAdmin(admin.ModelAdmin[Video]):
                 self.message_user(request, f"{video}: {error}", messages.WARNING)
         return done
 
-    def _say(self, request: HttpRequest, said: str, count: int) -> None:
-        self.message_user(request, said, messages.SUCCESS if count else messages.WARNING)
+    def _show_sentence(self, request: HttpRequest, sentence: str, count: int) -> None:
+        self.message_user(request, sentence, messages.SUCCESS if count else messages.WARNING)
 
 
 class VideoList(ChangeList):

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from accounts.models import User
 
-# Workers announce progress more often than anyone can read.
+# Workers publish progress more often than anyone can read.
 MIN_INTERVAL_S = 0.5
 NO_SUCH_VIDEO = 4004
 
@@ -30,8 +30,8 @@ NO_SUCH_VIDEO = 4004
 class ProgressConsumer(SignedInConsumer):
     """The socket of an encode's progress: it sends the state at once and after every change.
 
-    An announcement carries no state.  The state is read from SQL before it is sent, so
-    a late or a lost announcement never shows an old state.
+    An event carries no state.  The state is read from SQL before it is sent, so
+    a late or a lost event never shows an old state.
     """
 
     public_id: str

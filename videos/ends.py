@@ -39,8 +39,8 @@ RETRY_PAUSE_S = 5  # doubles with every failure
 FIRST_WAIT_S = 2.0  # doubles with every wait
 LONGEST_WAIT_S = 60.0
 # A worker keeps trying for this long to put a job off while the database does not answer.
-GIVE_BACK_S = 600.0
-GIVE_BACK_PAUSE_S = 2.0
+PUT_OFF_WITHIN_S = 600.0
+PUT_OFF_PAUSE_S = 2.0
 # Errors of the machine itself; any other OSError may be caused by the media.
 HOST_ERRNOS = frozenset(
     {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO}
@@ -50,7 +50,7 @@ ERRORS = (TranscodeError, *storage.StorageError, OSError, DatabaseError)
 """What a step may raise beside LeaseLost."""
 
 
-def note_playable(video_id: int) -> None:
+def record_playable(video_id: int) -> None:
     """Mark a video playable, and date it, once every rendition has its first segment."""
     video = Video.objects.get(pk=video_id)
     if not video.is_playable and Encode.of(video).is_playable:
@@ -59,15 +59,15 @@ def note_playable(video_id: int) -> None:
         )
         with transaction.atomic():
             if opened.update(is_playable=True):
-                Video.objects.filter(pk=video_id).note_published()
+                Video.objects.filter(pk=video_id).record_published()
                 logger.info("Video playable", extra={"video": video.public_id})
-    progress.announce(video)
+    progress.publish(video)
 
 
 def finish(job: Job) -> None:
     """Mark the job done, and complete the video if it was the last one.  Raises LeaseLost."""
     finish_row(job)
-    note_playable(job.video_id)
+    record_playable(job.video_id)
     complete(job.video_id)
 
 
@@ -113,10 +113,10 @@ def complete(video_id: int) -> bool:
             return False
         if not video.transition(Video.Status.READY, is_playable=True, duration_s=round(encode.duration_s, 3)):
             return False
-        Video.objects.filter(pk=video_id).note_published()
+        Video.objects.filter(pk=video_id).record_published()
         logger.info("Video ready", extra={"video": video.public_id, "renditions": len(encode.renditions)})
-        progress.tell_owner(video)
-    progress.announce(video)
+        progress.notify_owner(video)
+    progress.publish(video)
     return True
 
 
@@ -136,7 +136,7 @@ def settle(job: Job, error: Exception) -> None:
         _settle(job, error)
     except DatabaseError:
         logger.warning("Job result kept in memory until the database answers", extra={"job": job.pk})
-        _give_back_later(job)
+        _put_off_later(job)
 
 
 def _settle(job: Job, error: Exception) -> None:
@@ -192,7 +192,7 @@ def put_off(job: Job, reason: Job.WaitsFor, error: Exception, *, is_proven: bool
         error_code=getattr(error, "code", ""),
         error_detail=f"{type(error).__name__}: {error}"[:2000],
     )
-    progress.announce(job.video)
+    progress.publish(job.video)
 
 
 class GaveUp(EncodeFailed):
@@ -201,11 +201,11 @@ class GaveUp(EncodeFailed):
     retryable = False
 
 
-def _give_back_later(job: Job) -> None:
-    """Put the job off once the database answers again; after ``GIVE_BACK_S`` let its lease run out."""
-    deadline = monotonic() + GIVE_BACK_S
+def _put_off_later(job: Job) -> None:
+    """Put the job off once the database answers again; after ``PUT_OFF_WITHIN_S`` let its lease run out."""
+    deadline = monotonic() + PUT_OFF_WITHIN_S
     while monotonic() < deadline:
-        sleep(GIVE_BACK_PAUSE_S)
+        sleep(PUT_OFF_PAUSE_S)
         connection.close()
         try:
             put_off(job, Job.WaitsFor.DATABASE, DatabaseError("the database did not answer"))
@@ -232,7 +232,7 @@ def fail(job: Job, error: TranscodeError) -> None:
                 # No segments: a track that ends in the middle is worse than none.
                 SegmentRun.objects.filter(job=job).update(is_open=False, segments=[])
         if is_over:
-            note_playable(job.video_id)
+            record_playable(job.video_id)
             complete(job.video_id)
         return
     with transaction.atomic():
@@ -258,6 +258,6 @@ def fail_video(video: Video, error: TranscodeError) -> None:
     unfinished.update(status=Job.Status.FAILED, lease_until=None, waits_for="")
     failed = {"failure_code": error.code, "failure_parameters": error.parameters, "is_playable": False}
     if video.transition(Video.Status.FAILED, **failed):
-        progress.tell_owner(video)
+        progress.notify_owner(video)
     logger.info("Video failed", extra={"video": video.public_id, "code": error.code})
-    transaction.on_commit(lambda: progress.announce(video))
+    transaction.on_commit(lambda: progress.publish(video))

@@ -87,7 +87,7 @@ def plan(job: Job) -> None:
     ladder = plan_ladder(source, max_short_side=settings.MAX_SHORT_SIDE_PX) if source.video else ()
     chunks = plan_chunks(source) if source.video else ()
     lay_out(job, source, ladder, chunks)
-    progress.announce(video)
+    progress.publish(video)
 
 
 def look_at(video: Video) -> SourceInfo:
@@ -210,7 +210,7 @@ def encode_chunk(job: Job) -> None:
     ladder = [Rung(int(rung.name.removesuffix("p")), rung.bitrate_bps) for rung in rungs]
     with disk.workspace() as folder:
         argv = encode_args(source, _source_url(job), ladder, chunk, folder, preset=settings.ENCODE_PRESET)
-        # A header may announce more video than the file holds, so later chunks may be empty.
+        # A header may declare more video than the file holds, so later chunks may be empty.
         rate = source.video.frame_rate if source.video else None
         _encode(job, argv, folder, rungs, allow_empty=job.position > 0, frame_rate=rate)
     ends.finish(job)
@@ -261,7 +261,7 @@ def _encode(
 ) -> None:
     """Run FFmpeg and publish its finished segments.  Raises LeaseLost."""
     run = _run_of(job)
-    publisher = SegmentPublisher(job, run, renditions, on_listed=lambda: ends.note_playable(job.video_id))
+    publisher = SegmentPublisher(job, run, renditions, on_listed=lambda: ends.record_playable(job.video_id))
     encode = run_encode(
         _nicely(job, argv),
         folder,
@@ -290,7 +290,7 @@ class LeaseKeeper:
         heartbeat.show_progress()
         if monotonic() - self.renewed_at > settings.ENCODE_LEASE_S / RENEWALS_PER_LEASE:
             self._renew()
-        progress.note(self.job, encoded_s)
+        progress.record(self.job, encoded_s)
 
     def _renew(self) -> None:
         try:

@@ -29,27 +29,27 @@ def group_name(public_id: str) -> str:
     return f"progress-{public_id}"
 
 
-def note(job: Job, encoded_s: float) -> None:
-    """Cache and announce the seconds that FFmpeg has encoded in this attempt, published or not."""
+def record(job: Job, encoded_s: float) -> None:
+    """Cache and publish the seconds that FFmpeg has encoded in this attempt, published or not."""
     try:
         cache.set(_cache_key(job), encoded_s, IN_HAND_TTL_S)
     except redis.RedisError:
         logger.warning("Progress not saved: Redis does not answer", extra={"video": job.video.public_id})
         return
-    announce(job.video)
+    publish(job.video)
 
 
-def announce(video: Video) -> None:
-    """Notify the subscribers of this video's progress that it has changed."""
+def publish(video: Video) -> None:
+    """Publish to this video's subscribers that its progress has changed."""
     layer = get_channel_layer()
     try:
         async_to_sync(layer.group_send)(group_name(video.public_id), {"type": "progress.changed"})
     except (redis.RedisError, OSError):
-        # The work itself must not fail because of a lost announcement.
+        # The work itself must not fail because of a lost event.
         logger.warning("Progress not published: Redis does not answer", extra={"video": video.public_id})
 
 
-def tell_owner(video: Video) -> None:
+def notify_owner(video: Video) -> None:
     """Notify the owner under the bell that an encode has ended, once for each encode and outcome."""
     is_ready = video.status == Video.Status.READY
     notifications.notify(

@@ -124,7 +124,7 @@ class Encode:
         During an encode, video stops at the end of the slowest audio track, so that
         playback never waits for audio.  Audio stops with the last segment of video,
         because players without MSE wait for both.  If a source holds less video than
-        its header announces, both end with the video.
+        its header declares, both end with the video.
         """
         if rendition.kind == Rendition.Kind.AUDIO:
             placed = list(_place(rendition, [self.track(rendition.position)]))

@@ -32,7 +32,7 @@ MAX_LOSSES = 6
 # this many of a host's first-lane slots, so that a clip always finds one.
 LONG_JOBS_PER_HOST = 2
 LONG_JOB_S = 600
-GIVEN_BACK_PAUSE = timedelta(seconds=10)
+RELEASED_PAUSE = timedelta(seconds=10)
 # Channels served within this time come after the others.
 FAIRNESS_MEMORY = timedelta(hours=1)
 
@@ -104,14 +104,14 @@ def take(job: Job, worker: str) -> bool:
     return True
 
 
-def give_back(pids: Collection[int]) -> int:
+def release(pids: Collection[int]) -> int:
     """Queue the running jobs of this host's processes again, without a loss; return their number.
 
-    They wait for ``GIVEN_BACK_PAUSE``, so that no process that is about to end claims them.
+    They wait for ``RELEASED_PAUSE``, so that no process that is about to end claims them.
     """
     workers = [f"{this_host()}:{pid}" for pid in pids]
     running = Job.objects.filter(status=Job.Status.RUNNING, worker__in=workers)
-    not_before = timezone.now() + GIVEN_BACK_PAUSE
+    not_before = timezone.now() + RELEASED_PAUSE
     return running.update(status=Job.Status.WAITING, not_before=not_before, lease_until=None)
 
 

@@ -7,7 +7,7 @@ each video in *processing* is complete, failed, or has a job that waits or runs:
 state found                           action of the sweep
 ===================================== =============================================
 job running, its lease over           claimable again; too many losses fail it
-job waiting, no worker told           wakes workers
+job waiting, no worker awake          wakes workers
 all runs closed, no job waits or runs completes it
 a job failed, video not failed        fails the video with the job's reason
 no job at all, source in storage      plans it anew

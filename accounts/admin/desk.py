@@ -251,8 +251,8 @@ class CaseAdmin(admin.ModelAdmin[Case]):
                 decided += 1
             except Refusal as error:
                 self.message_user(request, f"{case}: {error}", messages.WARNING)
-        said = ngettext("%(n)d case is decided.", "%(n)d cases are decided.", decided) % {"n": decided}
-        self.message_user(request, said, messages.SUCCESS if decided else messages.WARNING)
+        sentence = ngettext("%(n)d case is decided.", "%(n)d cases are decided.", decided) % {"n": decided}
+        self.message_user(request, sentence, messages.SUCCESS if decided else messages.WARNING)
 
     def get_urls(self) -> list[URLPattern]:
         def view(act: Any) -> Any:
@@ -313,8 +313,8 @@ class CaseAdmin(admin.ModelAdmin[Case]):
         except Refusal as error:
             messages.warning(request, str(error))
             return redirect(desk_url(case))
-        said = DONE[decision.action] % {"title": case.title, "person": decision.person_name}
-        messages.success(request, said)
+        sentence = DONE[decision.action] % {"title": case.title, "person": decision.person_name}
+        messages.success(request, sentence)
         return redirect(desk_url(following))
 
     def claim_view(self, request: HttpRequest, case: Case) -> JsonResponse:

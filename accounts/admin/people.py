@@ -86,7 +86,7 @@ class UserAdmin(BaseUserAdmin[User]):
     inlines = (ChannelInline,)
     action_form = BulkDecisionForm
     actions = (
-        "time_out", "suspend", "ban", "restore", "revoke_tokens", "confirm_email",
+        "time_out", "suspend", "ban", "lift_all", "revoke_tokens", "confirm_email",
         "make_moderator", "make_administrator", "take_moderator", "take_administrator",
     )  # fmt: skip
     fieldsets = (
@@ -108,11 +108,11 @@ class UserAdmin(BaseUserAdmin[User]):
     @admin.display(description=_("restrictions"))
     def forbidden(self, user: User) -> str:
         in_force = Sanction.objects.in_force().filter(person=user)
-        said = []
+        sentences = []
         for sanction in in_force:
             until = in_utc(sanction.until) if sanction.until else _("permanently")
-            said.append(f"{sanction.get_kind_display()} ({until})")
-        return ", ".join(said) or "–"
+            sentences.append(f"{sanction.get_kind_display()} ({until})")
+        return ", ".join(sentences) or "–"
 
     def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
         """Forbid deletion, which would leave files outside of SQL behind; accounts are banned instead."""
@@ -157,9 +157,9 @@ class UserAdmin(BaseUserAdmin[User]):
         self.message_user(request, sentences[action] % {"n": done}, messages.SUCCESS)
 
     @admin.action(description=_("Lift all restrictions"), permissions=["suspend"])
-    def restore(self, request: HttpRequest, people: QuerySet[User]) -> None:
+    def lift_all(self, request: HttpRequest, people: QuerySet[User]) -> None:
         by = cast(User, request.user)
-        done = self._each(request, people, lambda user: moderation.forgive(user, by=by))
+        done = self._each(request, people, lambda user: moderation.lift_all(user, by=by))
         sentence = ngettext("%(n)d user was restored.", "%(n)d users were restored.", done)
         self.message_user(request, sentence % {"n": done}, messages.SUCCESS)
 
@@ -181,8 +181,8 @@ class UserAdmin(BaseUserAdmin[User]):
         try:
             return super().changeform_view(request, *args, **kwargs)
         except IntegrityError:
-            said = _("This username or email address was just taken. Choose another one.")
-            self.message_user(request, said, messages.ERROR)
+            sentence = _("This username or email address was just taken. Choose another one.")
+            self.message_user(request, sentence, messages.ERROR)
             return redirect(request.get_full_path())
 
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
@@ -315,7 +315,7 @@ class TokenAdmin(SeenNotEdited):
 
 @admin.register(Authenticator)
 class AuthenticatorAdmin(SeenNotEdited):
-    """Admin of second factors; deleting one lets a person in who has lost it."""
+    """Admin of second factors; delete one for a person who has lost it."""
 
     list_display = ("person", "kind", "made_at", "used_at")
     list_filter = ("type",)

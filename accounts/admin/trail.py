@@ -20,16 +20,16 @@ if TYPE_CHECKING:
     from django.http import HttpRequest
 
 
-class TakesBack(OnlySeen):
+class UndoableAdmin(OnlySeen):
     """Base list with an action that undoes decisions, for people who may decide."""
 
-    actions = ("take_back",)
+    actions = ("undo",)
 
     def has_decide_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("accounts.decide_case")
 
     @admin.action(description=_("Undo"), permissions=["decide"])
-    def take_back(self, request: HttpRequest, rows: QuerySet[Any]) -> None:
+    def undo(self, request: HttpRequest, rows: QuerySet[Any]) -> None:
         done = 0
         for row in rows:
             try:
@@ -37,8 +37,8 @@ class TakesBack(OnlySeen):
                 done += 1
             except Refusal as error:
                 self.message_user(request, f"{row}: {error}", messages.WARNING)
-        said = ngettext("%(n)d decision was undone.", "%(n)d decisions were undone.", done) % {"n": done}
-        self.message_user(request, said, messages.SUCCESS if done else messages.WARNING)
+        sentence = ngettext("%(n)d decision was undone.", "%(n)d decisions were undone.", done) % {"n": done}
+        self.message_user(request, sentence, messages.SUCCESS if done else messages.WARNING)
 
     def decision_of(self, row: Any) -> Decision:
         decision: Decision = row
@@ -46,7 +46,7 @@ class TakesBack(OnlySeen):
 
 
 @admin.register(Decision)
-class DecisionAdmin(TakesBack):
+class DecisionAdmin(UndoableAdmin):
     """Audit trail of decisions; lines are never changed or deleted."""
 
     list_display = ("created_at", "action", "about", "who", "reason", "decided_by", "is_undone")
@@ -83,7 +83,7 @@ class DecisionAdmin(TakesBack):
 
 
 @admin.register(Sanction)
-class SanctionAdmin(TakesBack):
+class SanctionAdmin(UndoableAdmin):
     """List of sanctions; undoing one undoes its decision."""
 
     list_display = ("person", "kind", "created_at", "until", "ended_at", "moderator", "reason")

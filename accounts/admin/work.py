@@ -26,9 +26,9 @@ class TriedAgain(OnlySeen):
     def has_retry_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm(f"accounts.change_{self.opts.model_name}")
 
-    def _say(self, request: HttpRequest, count: int) -> None:
-        said = ngettext("Retrying %d row.", "Retrying %d rows.", count) % count
-        self.message_user(request, said, messages.SUCCESS if count else messages.WARNING)
+    def _show_count(self, request: HttpRequest, count: int) -> None:
+        sentence = ngettext("Retrying %d row.", "Retrying %d rows.", count) % count
+        self.message_user(request, sentence, messages.SUCCESS if count else messages.WARNING)
 
 
 @admin.register(OutboxEntry)
@@ -42,7 +42,7 @@ class OutboxEntryAdmin(TriedAgain):
     def try_again(self, request: HttpRequest, entries: QuerySet[OutboxEntry]) -> None:
         count = entries.update(attempt=0, not_before=timezone.now(), is_given_up=False)
         outbox.wake()
-        self._say(request, count)
+        self._show_count(request, count)
 
 
 @admin.register(SweepFailure)
@@ -63,4 +63,4 @@ class SweepFailureAdmin(TriedAgain):
 
     @admin.action(description=_("Retry now"), permissions=["retry"])
     def try_again(self, request: HttpRequest, failures: QuerySet[SweepFailure]) -> None:
-        self._say(request, failures.update(retry_at=timezone.now()))
+        self._show_count(request, failures.update(retry_at=timezone.now()))

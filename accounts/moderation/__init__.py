@@ -30,18 +30,24 @@ or any element with ``data-report`` and ``data-report-id``), the desk, undo, not
 - Call ``act("comment", id, by=…, action="remove", reason="spam")`` for a moderator's
   act on the app's own pages; it is recorded in the audit trail.
 - Call ``set_at_once`` for a moderator's act that cannot wait for a claimed case.
-- Call ``take_down`` for removals by a chat's moderators and by creators; ``note_silence`` and
-  ``note_return`` record sanctions that the chat itself keeps (``register_rooms``).
+- Call ``remove_as_host`` for removals by a chat's moderators and by creators; ``record_silence`` and
+  ``record_return`` record sanctions that the chat itself keeps (``register_rooms``).
 - Suspensions end by themselves: at the person's next sign-in, and by
-  ``restore_lapsed()``, to be called every minute.
+  ``lift_lapsed()``, to be called every minute.
 """
 
-from accounts.moderation.decisions import act, decide, decide_about, forgive, open_case, put_back, undo
+from accounts.moderation.decisions import act, decide, decide_about, lift_all, open_case, undo, undo_latest
 from accounts.moderation.desk import claim, release
 from accounts.moderation.registry import Kind, choices, kind_named, register, register_rooms
 from accounts.moderation.reports import report
-from accounts.moderation.rooms import note_removal, note_return, note_silence, set_at_once, take_down
-from accounts.moderation.sanctions import lift, may_speak, restore_if_lapsed, restore_lapsed, silence
+from accounts.moderation.rooms import (
+    record_removal,
+    record_return,
+    record_silence,
+    remove_as_host,
+    set_at_once,
+)
+from accounts.moderation.sanctions import lift, lift_if_lapsed, lift_lapsed, may_speak, silence
 
 __all__ = [
     "Kind",
@@ -50,23 +56,23 @@ __all__ = [
     "claim",
     "decide",
     "decide_about",
-    "forgive",
     "kind_named",
     "lift",
+    "lift_all",
+    "lift_if_lapsed",
+    "lift_lapsed",
     "may_speak",
-    "note_removal",
-    "note_return",
-    "note_silence",
     "open_case",
-    "put_back",
+    "record_removal",
+    "record_return",
+    "record_silence",
     "register",
     "register_rooms",
     "release",
+    "remove_as_host",
     "report",
-    "restore_if_lapsed",
-    "restore_lapsed",
     "set_at_once",
     "silence",
-    "take_down",
     "undo",
+    "undo_latest",
 ]

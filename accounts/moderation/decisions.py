@@ -13,7 +13,7 @@ from django.utils import timezone
 from accounts import mail, notifications, outbox
 from accounts.errors import (
     AlreadyDecided,
-    CannotTakeBack,
+    CannotUndo,
     DurationMissing,
     InOtherHands,
     NoSuchTarget,
@@ -49,12 +49,12 @@ def act(target_type: str, target_id: str, *, by: User, action: str, **more: Any)
     return decide(open_case(target_type, target_id, by=by), by=by, action=action, **more)
 
 
-def put_back(target_type: str, target_id: str, *, by: User) -> Decision:
-    """Undo the latest decision about a target.  Raise ``CannotTakeBack`` if there is none."""
+def undo_latest(target_type: str, target_id: str, *, by: User) -> Decision:
+    """Undo the latest decision about a target.  Raise ``CannotUndo`` if there is none."""
     case = Case.objects.filter(target_type=target_type, target_id=target_id).first()
     latest = latest_standing(case) if case else None
     if latest is None:
-        raise CannotTakeBack
+        raise CannotUndo
     return undo(latest, by=by)
 
 
@@ -96,7 +96,7 @@ def decide(
             sanctions.impose(decision, person=case.author, by=by)
         _answer_reports(case, decision)
         if action != Action.LEAVE and case.author:
-            tell_person(decision, case.author, kind=kind, target=target)
+            notify_person(decision, case.author, kind=kind, target=target)
     _remember(case, status=Case.Status.CLOSED, content=after, report_count=0)
     logger.info("Decided", extra={"case": case.pk, "action": action, "by": by.pk})
     return decision
@@ -120,7 +120,7 @@ def decide_about(
     with transaction.atomic():
         decision = Decision.objects.create(**line)
         sanctions.impose(decision, person=person, by=by)
-        tell_person(decision, person)
+        notify_person(decision, person)
     logger.info("Decided", extra={"person": person.pk, "action": action, "by": by.pk})
     return decision
 
@@ -128,14 +128,14 @@ def decide_about(
 def undo(decision: Decision, *, by: User) -> Decision:
     """Undo a decision: restore content and person, and open its reports again.
 
-    Raise ``CannotTakeBack`` for a decision that is undone already, is not the latest of
+    Raise ``CannotUndo`` for a decision that is undone already, is not the latest of
     its case, or changed content that is not stored; ``OwnCase``; ``NotTheirs``.
     """
     case = decision.case
     is_latest = case is None or latest_standing(case) == decision
     is_content_known = case is not None or not decision.changes_content
     if decision.action == Action.UNDO or not is_latest or not is_content_known:
-        raise CannotTakeBack
+        raise CannotUndo
     if decision.room:
         return allow_in_room(decision, by)
     if decision.action in ABOUT_PEOPLE and decision.person:
@@ -148,7 +148,7 @@ def undo(decision: Decision, *, by: User) -> Decision:
         with transaction.atomic():
             return _undo(decision, case, by=by)
     except IntegrityError as error:
-        raise CannotTakeBack from error  # another moderator was faster
+        raise CannotUndo from error  # another moderator was faster
 
 
 def _undo(decision: Decision, case: Case | None, *, by: User) -> Decision:
@@ -169,12 +169,12 @@ def _undo(decision: Decision, case: Case | None, *, by: User) -> Decision:
     if sanction:
         sanctions.lift(sanction, by=by)
     if decision.action != Action.LEAVE and decision.person:
-        tell_person(line, decision.person, kind=kind, target=target)
+        notify_person(line, decision.person, kind=kind, target=target)
     logger.info("Decision undone", extra={"decision": decision.pk, "by": by.pk})
     return line
 
 
-def forgive(person: User, *, by: User) -> None:
+def lift_all(person: User, *, by: User) -> None:
     """End all sanctions of ``person``; the decisions and their effects on content stay.
 
     Also restore an account that no decision has locked.  Raise ``NotTheirs``.
@@ -186,7 +186,7 @@ def forgive(person: User, *, by: User) -> None:
         if not person.is_active:
             sanctions.set_active(person, active=True, by=by)
         line = Decision.objects.create(**facts(by=by, person=person, action=Action.UNDO))
-        tell_person(line, person)
+        notify_person(line, person)
     logger.info("Sanctions lifted", extra={"person": person.pk, "by": by.pk})
 
 
@@ -207,7 +207,7 @@ def _check(
 
 
 def offers(kind: Kind | None, content: str) -> bool:
-    """Return whether content of this kind can be brought into that state."""
+    """Return whether content of this kind can be set to that state."""
     ways = {Content.HIDDEN: "hide", Content.REMOVED: "remove", Content.SHOWN: "restore"}
     return kind is not None and getattr(kind, ways[Content(content)]) is not None
 
@@ -261,7 +261,7 @@ def facts(
 
 
 def set_content(case: Case, kind: Kind | None, after: str, *, by: User) -> Any:
-    """Bring the target from ``case.content`` to ``after``; return it, or ``None`` if it is gone."""
+    """Change the target from ``case.content`` to ``after``; return it, or ``None`` if it is gone."""
     target = kind.find(case.target_id, by) if kind else None
     if kind is None or target is None or after == case.content:
         return target
@@ -282,7 +282,7 @@ def _answer_reports(case: Case, decision: Decision) -> None:
     waiting = Report.objects.filter(case=case, status=Report.Status.OPEN)
     reporters = [pk for pk in waiting.values_list("reporter", flat=True) if pk]
     waiting.update(status=Report.Status.UPHELD if is_upheld else Report.Status.DISMISSED, decision=decision)
-    notifications.tell(
+    notifications.notify_all(
         reporters,
         kind=Notification.Kind.REPORT_DECIDED,
         data={"title": case.title, "target_type": case.target_type, "upheld": is_upheld},
@@ -296,7 +296,7 @@ def answer_key(decision: Decision) -> str:
 
 
 def _reopen(case: Case, decision: Decision) -> None:
-    """Put the case back into the queue with the reports that the decision had answered.
+    """Return the case to the queue with the reports that the decision had answered.
 
     Their reporters lose that notification, and get one for the next decision.
     """
@@ -317,11 +317,11 @@ def _reopen(case: Case, decision: Decision) -> None:
         "version": case.version + 1,
     }
     if not Case.objects.filter(pk=case.pk, version=case.version).update(**now_is):
-        raise CannotTakeBack
+        raise CannotUndo
     _remember(case, **now_is)
 
 
-def tell_person(decision: Decision, person: User, *, kind: Kind | None = None, target: Any = None) -> None:
+def notify_person(decision: Decision, person: User, *, kind: Kind | None = None, target: Any = None) -> None:
     is_gone = decision.content_after == Content.REMOVED
     notifications.notify(
         person=person,

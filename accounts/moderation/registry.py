@@ -86,7 +86,7 @@ def register_rooms(allow: Callable[[Decision, User], Decision]) -> None:
     """Set the function that ends a sanction in a room; called once, in ``AppConfig.ready``.
 
     ``allow`` ends the decision's sanction and returns the line that undoes it.  It
-    raises ``CannotTakeBack`` if another sanction has replaced it.
+    raises ``CannotUndo`` if another sanction has replaced it.
     """
     _allow[:] = [allow]
 

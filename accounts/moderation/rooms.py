@@ -12,7 +12,7 @@ from django.db.models import F
 
 from accounts.errors import AlreadyDecided, NoSuchTarget, NotOffered, NotTheirs
 from accounts.models import Case, Decision, User
-from accounts.moderation.decisions import facts, latest_standing, open_case, set_content, tell_person
+from accounts.moderation.decisions import facts, latest_standing, notify_person, open_case, set_content
 from accounts.moderation.registry import kind_named
 from accounts.ranks import reaches
 
@@ -21,7 +21,7 @@ Content = Case.Content
 ACTIONS = {Content.SHOWN: Action.UNDO, Content.HIDDEN: Action.HIDE, Content.REMOVED: Action.REMOVE}
 
 
-def take_down(target_type: str, target_id: str, *, by: User) -> Decision:
+def remove_as_host(target_type: str, target_id: str, *, by: User) -> Decision:
     """Remove content from a room or from below a creator's video, and record the decision.
 
     It is removed even if a moderator of the site has claimed the case.  Its
@@ -58,7 +58,7 @@ def set_at_once(target_type: str, target_id: str, *, by: User, content: Case.Con
         # Whatever the case says: its content may have changed without a decision.
         carry_out(target, by)
         if case.author:
-            tell_person(decision, case.author, kind=kind, target=target)
+            notify_person(decision, case.author, kind=kind, target=target)
     return decision
 
 
@@ -78,7 +78,7 @@ def _record(
     )
 
 
-def note_removal(title: str, person: User | None, *, by: User) -> Decision:
+def record_removal(title: str, person: User | None, *, by: User) -> Decision:
     """Record the removal of content that is stored nowhere; it cannot be undone."""
     return Decision.objects.create(
         title=title,
@@ -88,13 +88,13 @@ def note_removal(title: str, person: User | None, *, by: User) -> Decision:
     )
 
 
-def note_silence(person: User, *, by: User, room: str, duration: timedelta | None) -> Decision:
+def record_silence(person: User, *, by: User, room: str, duration: timedelta | None) -> Decision:
     """Record a time-out in the chat of ``room``, or a ban from it if ``duration`` is ``None``."""
     action = Action.TIME_OUT if duration else Action.BAN
     return Decision.objects.create(room=room, **facts(by=by, person=person, action=action, duration=duration))
 
 
-def note_return(person: User, *, by: User, room: str, undoes: Decision | None) -> Decision:
+def record_return(person: User, *, by: User, room: str, undoes: Decision | None) -> Decision:
     """Record that ``person`` may write in the chat of ``room`` again."""
     reason = undoes.reason if undoes else ""
     return Decision.objects.create(

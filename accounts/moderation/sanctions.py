@@ -47,7 +47,7 @@ def impose(decision: Decision, *, person: User, by: User) -> Sanction:
 
 
 def set_active(person: User, *, active: bool, by: User | None) -> None:
-    """Lock or restore an account, and remove its texts from open pages or bring them back."""
+    """Lock or restore an account, and remove or restore its texts on open pages."""
     services.set_active(user=person, active=active, by=by)
     for kind in registry.kinds():
         kind.author_switched(person)
@@ -62,11 +62,11 @@ def lift(sanction: Sanction, *, by: User | None) -> bool:
     """End a sanction early, or at its end (``by`` is ``None``); return false if it has ended already."""
     ended = Sanction.objects.filter(pk=sanction.pk, ended_at=None).update(ended_at=timezone.now())
     if ended and locks_out(sanction):
-        _let_in(sanction.person, by)
+        _unlock(sanction.person, by)
     return ended == 1
 
 
-def _let_in(person: User, by: User | None) -> None:
+def _unlock(person: User, by: User | None) -> None:
     """Restore the account, unless another sanction keeps it locked."""
     if Sanction.objects.in_force().that_lock_out().filter(person=person).exists():
         return
@@ -75,13 +75,13 @@ def _let_in(person: User, by: User | None) -> None:
         notifications.notify(person=person, kind=Notification.Kind.MODERATION, data={"action": "over"})
 
 
-def restore_lapsed() -> int:
+def lift_lapsed() -> int:
     """Lift the sanctions that are over, each by itself (``accounts.sweeps``); return their number."""
     lapsed = Sanction.objects.lapsed().select_related("person__channel").order_by("until")
     return sweeps.each("end sanctions", lapsed, lambda each: lift(each, by=None), at_most=ENDED_AT_ONCE)
 
 
-def restore_if_lapsed(person: User) -> bool:
+def lift_if_lapsed(person: User) -> bool:
     """Lift ``person``'s sanctions that are over, without waiting for the sweep; return ``is_active``."""
     for sanction in Sanction.objects.lapsed().filter(person=person).select_related("person"):
         lift(sanction, by=None)

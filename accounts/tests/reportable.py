@@ -37,7 +37,7 @@ class Wall:
 def notes_on(wall: Wall) -> Kind:
     """Return the kind that reports and moderates a wall's notes."""
 
-    def bring(state: str) -> object:
+    def change_to(state: str) -> object:
         def set_state(note: Note, _by: User) -> None:
             note.state = state
 
@@ -52,7 +52,7 @@ def notes_on(wall: Wall) -> Kind:
         title=lambda note: note.text[:20],
         text=lambda note: note.text,
         url=lambda note: f"/notes/{note.public_id}/",
-        hide=bring("hidden"),  # type: ignore[arg-type]
-        remove=bring("removed"),  # type: ignore[arg-type]
-        restore=bring("shown"),  # type: ignore[arg-type]
+        hide=change_to("hidden"),  # type: ignore[arg-type]
+        remove=change_to("removed"),  # type: ignore[arg-type]
+        restore=change_to("shown"),  # type: ignore[arg-type]
     )

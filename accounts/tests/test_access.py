@@ -128,7 +128,7 @@ def test_suspension_revokes_everything_for_good(mara: SignedIn) -> None:
     chief = UserFactory(is_superuser=True)
 
     moderation.decide_about(mara.user, by=chief, action="suspend", reason="spam", duration=timedelta(days=1))
-    moderation.forgive(mara.user, by=chief)
+    moderation.lift_all(mara.user, by=chief)
 
     assert mara.who_is_in() == (False, False, False)
 

@@ -200,7 +200,7 @@ def test_page_shows_content_reports_and_author(desk: Client, case: Case, note: N
 
     html = desk.get(desk_url(case)).content.decode()
 
-    for said in (
+    for words in (
         "Buy my chairs",
         "Reported version",
         "Buy &lt;b&gt;my&lt;/b&gt; lamps",
@@ -211,7 +211,7 @@ def test_page_shows_content_reports_and_author(desk: Client, case: Case, note: N
         "Cannot post or upload",
         "Time out × 1",
     ):
-        assert said in html, said
+        assert words in html, words
 
 
 def test_page_of_a_deleted_target_shows_the_reported_content(desk: Client, case: Case, wall: Wall) -> None:
@@ -320,7 +320,7 @@ def test_decision_is_undone_from_the_page_and_from_the_trail(desk: Client, case:
     case.refresh_from_db()
     act(desk, case, "decide", form(case, "hide"))
     second = Decision.objects.standing().get()
-    desk.post("/admin/accounts/decision/", {"action": "take_back", "_selected_action": [second.pk, first.pk]})
+    desk.post("/admin/accounts/decision/", {"action": "undo", "_selected_action": [second.pk, first.pk]})
 
     assert note.state == "shown"
     assert Decision.objects.count() == 4
@@ -386,7 +386,7 @@ def people(client: Client, action: str, *users: User, **more: str) -> str:
     return answer.content.decode()
 
 
-def test_moderator_suspends_with_duration_and_reason_and_restores(desk: Client) -> None:
+def test_moderator_suspends_with_duration_and_reason_and_lifts_the_suspension(desk: Client) -> None:
     user = UserFactory()
 
     html = people(desk, "suspend", user, reason="harassment", duration_s="604800")
@@ -396,7 +396,7 @@ def test_moderator_suspends_with_duration_and_reason_and_restores(desk: Client) 
     assert sanction.until is not None
     assert timedelta(days=6) < sanction.until - timezone.now() <= timedelta(days=7)
 
-    people(desk, "restore", user)
+    people(desk, "lift_all", user)
     assert User.objects.get(pk=user.pk).is_active
     assert moderation.may_speak(User.objects.get(pk=user.pk))
 

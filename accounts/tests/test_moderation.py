@@ -15,7 +15,7 @@ from pytest_django import DjangoAssertNumQueries, Settings
 from accounts import moderation, services
 from accounts.errors import (
     AlreadyDecided,
-    CannotTakeBack,
+    CannotUndo,
     DurationMissing,
     InOtherHands,
     NoSuchTarget,
@@ -49,7 +49,7 @@ def report(note: Note, *, by: User | None = None, **more: Any) -> Report:
     return moderation.report(by=reporter, target_type="note", target_id=note.public_id, **asked)[0]
 
 
-def told(person: User) -> list[str]:
+def notifications_of(person: User) -> list[str]:
     return [sentence(notification) for notification in Notification.objects.of(person).order_by("pk")]
 
 
@@ -149,8 +149,10 @@ def test_author_and_reporter_are_notified_without_the_moderator_s_name(
 
     moderation.decide(case, by=moderator, action="remove", reason="spam", note="Lamps are off topic.")
 
-    assert told(note.author) == ["Moderators removed “Buy my lamps”: Spam or scam"]
-    assert told(reporter) == ["Moderators reviewed your report of “Buy my lamps” and took action."]
+    assert notifications_of(note.author) == ["Moderators removed “Buy my lamps”: Spam or scam"]
+    assert notifications_of(reporter) == [
+        "Moderators reviewed your report of “Buy my lamps” and took action."
+    ]
     assert Notification.objects.of(note.author).get().data["note"] == "Lamps are off topic."
     assert "moderator1" not in str(list(Notification.objects.values_list("data", "url", "key")))
 
@@ -161,11 +163,13 @@ def test_reporter_of_a_redecided_case_keeps_only_the_last_outcome(case: Case, mo
 
     decision = moderation.decide(case, by=moderator, action="remove", reason="spam")
     moderation.undo(decision, by=moderator)
-    told_meanwhile = told(reporter)
+    meanwhile = notifications_of(reporter)
     moderation.decide(Case.objects.get(), by=moderator, action="leave")
 
-    assert told_meanwhile == []
-    assert told(reporter) == ["Moderators reviewed your report of “Buy my lamps” and found no violation."]
+    assert meanwhile == []
+    assert notifications_of(reporter) == [
+        "Moderators reviewed your report of “Buy my lamps” and found no violation."
+    ]
 
 
 def test_leave_notifies_only_the_reporter(case: Case, note: Note, moderator: User) -> None:
@@ -174,8 +178,8 @@ def test_leave_notifies_only_the_reporter(case: Case, note: Note, moderator: Use
 
     moderation.decide(case, by=moderator, action="leave")
 
-    assert told(note.author) == []
-    assert "found no violation" in told(reporter)[0]
+    assert notifications_of(note.author) == []
+    assert "found no violation" in notifications_of(reporter)[0]
 
 
 def test_outdated_case_cannot_be_decided(
@@ -284,16 +288,16 @@ def test_suspension_locks_the_account_and_ends_by_itself(
 ) -> None:
     moderation.decide(case, by=moderator, action="suspend", duration=DAY)
     assert authenticate(username="lampseller", password=PASSWORD) is None
-    assert moderation.restore_lapsed() == 0
+    assert moderation.lift_lapsed() == 0
 
     Sanction.objects.update(until=timezone.now())
-    assert moderation.restore_lapsed() == 1
+    assert moderation.lift_lapsed() == 1
 
     person = User.objects.get(pk=note.author.pk)
     assert person.is_active
     assert moderation.may_speak(person)
-    assert told(person)[-1] == "Your suspension has ended. Welcome back."
-    assert moderation.restore_lapsed() == 0
+    assert notifications_of(person)[-1] == "Your suspension has ended. Welcome back."
+    assert moderation.lift_lapsed() == 0
 
 
 def test_sanction_that_cannot_be_ended_does_not_keep_others_locked(
@@ -312,7 +316,7 @@ def test_sanction_that_cannot_be_ended_does_not_keep_others_locked(
 
     monkeypatch.setattr(sanctions, "set_active", fail_for_the_first)
 
-    assert moderation.restore_lapsed() == 1
+    assert moderation.lift_lapsed() == 1
 
     assert [User.objects.get(pk=person.pk).is_active for person in people] == [False, True]
     assert SweepFailure.objects.get().sweep == "end sanctions"
@@ -336,7 +340,7 @@ def test_longer_of_two_suspensions_counts(note: Note, moderator: User) -> None:
         moderation.decide_about(note.author, by=moderator, action="suspend", duration=days * DAY)
     Sanction.objects.filter(until__lt=timezone.now() + 2 * DAY).update(until=timezone.now())
 
-    moderation.restore_lapsed()
+    moderation.lift_lapsed()
 
     assert not User.objects.get(pk=note.author.pk).is_active
     assert Sanction.objects.in_force().count() == 1
@@ -350,8 +354,8 @@ def test_ban_has_no_end_and_is_mailed(case: Case, note: Note, moderator: User) -
 
     assert Sanction.objects.get().until is None
     assert mail.outbox[0].to == [note.author.email]
-    for said in ("banned", "Hate speech", "We warned you."):
-        assert said in mail.outbox[0].body
+    for words in ("banned", "Hate speech", "We warned you."):
+        assert words in mail.outbox[0].body
     assert "moderator1" not in mail.outbox[0].body
 
 
@@ -374,7 +378,7 @@ def test_undo_restores_content_person_and_reports(case: Case, note: Note, modera
     assert User.objects.get(pk=note.author.pk).is_active
     assert (case.status, case.content, case.report_count) == ("open", "shown", 1)
     assert Report.objects.get().status == "open"
-    assert told(note.author)[-1] == "Moderators reversed their decision about “Buy my lamps”"
+    assert notifications_of(note.author)[-1] == "Moderators reversed their decision about “Buy my lamps”"
 
 
 def test_undo_restores_the_previous_state(case: Case, note: Note, moderator: User) -> None:
@@ -389,12 +393,12 @@ def test_undo_restores_the_previous_state(case: Case, note: Note, moderator: Use
 def test_decisions_are_undone_once_and_latest_first(case: Case, moderator: User) -> None:
     first = moderation.decide(case, by=moderator, action="hide")
     second = moderation.decide(case, by=moderator, action="remove")
-    with pytest.raises(CannotTakeBack):
+    with pytest.raises(CannotUndo):
         moderation.undo(Decision.objects.get(pk=first.pk), by=moderator)
 
     line = moderation.undo(second, by=moderator)
     for decision in (second, line):
-        with pytest.raises(CannotTakeBack):
+        with pytest.raises(CannotUndo):
             moderation.undo(Decision.objects.get(pk=decision.pk), by=moderator)
     moderation.undo(Decision.objects.get(pk=first.pk), by=moderator)
 

@@ -26,7 +26,7 @@ API = "/api/v1/notifications/"
 Kind = Notification.Kind
 
 
-def tell(person: User, count: int = 1) -> None:
+def notify_times(person: User, count: int = 1) -> None:
     for number in range(count):
         notify(person=person, kind=Kind.VIDEO_READY, data={"title": f"Lamps {number}"}, url="/watch/a/")
 
@@ -38,7 +38,7 @@ def as_user(person: User) -> APIClient:
 
 
 @pytest.mark.parametrize(
-    ("kind", "data", "said"),
+    ("kind", "data", "expected"),
     [
         (Kind.REPLY, {"name": "Mara", "title": "Lamps"}, "Mara replied to you on “Lamps”"),
         (Kind.MENTION, {"name": "Mara", "title": "Lamps"}, "Mara mentioned you on “Lamps”"),
@@ -60,16 +60,16 @@ def as_user(person: User) -> APIClient:
         (Kind.MODERATION, {"action": "undo"}, "Moderators restored your account. Welcome back."),
     ],
 )
-def test_sentence_is_made_from_the_data(kind: str, data: dict[str, Any], said: str) -> None:
-    assert sentence(Notification(kind=kind, data=data)) == said
+def test_sentence_is_made_from_the_data(kind: str, data: dict[str, Any], expected: str) -> None:
+    assert sentence(Notification(kind=kind, data=data)) == expected
 
 
 def test_end_of_suspension_is_a_localizable_time_element() -> None:
     data = {"action": "suspend", "until": "2026-03-01T12:00:00+00:00", "reason": "hate"}
 
-    said = notifications.sentence_html(Notification(kind=Kind.MODERATION, data=data))
+    html = notifications.sentence_html(Notification(kind=Kind.MODERATION, data=data))
 
-    assert said == (
+    assert html == (
         'Your account is suspended until <time datetime="2026-03-01T12:00:00+00:00" '
         'data-local="datetime">Mar 1, 2026 12:00 UTC</time>: Hate speech'
     )
@@ -78,9 +78,9 @@ def test_end_of_suspension_is_a_localizable_time_element() -> None:
 def test_names_and_titles_are_escaped_in_html() -> None:
     data = {"name": "<b>Mara</b>", "title": "a & b 100 %"}
 
-    said = notifications.sentence_html(Notification(kind=Kind.REPLY, data=data))
+    html = notifications.sentence_html(Notification(kind=Kind.REPLY, data=data))
 
-    assert said == "&lt;b&gt;Mara&lt;/b&gt; replied to you on “a &amp; b 100 %”"
+    assert html == "&lt;b&gt;Mara&lt;/b&gt; replied to you on “a &amp; b 100 %”"
 
 
 def test_every_kind_has_a_sentence_and_an_icon() -> None:
@@ -112,15 +112,19 @@ def test_repeated_follow_notifies_the_owner_once() -> None:
         services.follow(user=follower, channel=channel)
         services.unfollow(user=follower, channel=channel)
 
-    told = Notification.objects.get()
-    assert (told.person, sentence(told), told.url) == (channel.owner, "noor followed you", "/@noor/")
+    notified = Notification.objects.get()
+    assert (notified.person, sentence(notified), notified.url) == (
+        channel.owner,
+        "noor followed you",
+        "/@noor/",
+    )
 
 
 def test_oldest_notifications_are_deleted_above_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("accounts.notifications.KEPT", 2)
     person = UserFactory()
 
-    tell(person, 4)
+    notify_times(person, 4)
 
     kept = Notification.objects.of(person).values_list("data__title", flat=True)
     assert list(kept) == ["Lamps 3", "Lamps 2"]
@@ -132,7 +136,7 @@ def test_notifying_several_people_costs_one_query(
     people = [UserFactory().pk for _person in range(3)]
 
     with django_assert_num_queries(1):
-        notifications.tell(people, kind=Kind.CHANNEL_LIVE, data={"name": "Mara"})
+        notifications.notify_all(people, kind=Kind.CHANNEL_LIVE, data={"name": "Mara"})
 
 
 def test_followers_are_notified_in_batches_and_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -145,11 +149,11 @@ def test_followers_are_notified_in_batches_and_once(monkeypatch: pytest.MonkeyPa
     Notification.objects.all().delete()
     first = [channel.pk, Kind.CHANNEL_LIVE, {"name": "Mara"}, "/@mara/live/", "live:b1", 0]
 
-    again, batches = notifications.tell_some_followers(*first), 1
+    again, batches = notifications.notify_follower_batch(*first), 1
     while again is not None:
-        again = notifications.tell_some_followers(*again)
+        again = notifications.notify_follower_batch(*again)
         batches += 1
-    notifications.tell_some_followers(*first)  # a repeated call
+    notifications.notify_follower_batch(*first)  # a repeated call
 
     assert batches == 3
     assert sorted(Notification.objects.values_list("person", flat=True)) == [p.pk for p in people[1:]]
@@ -160,9 +164,9 @@ def test_followers_are_notified_by_one_outbox_entry(monkeypatch: pytest.MonkeyPa
     channel = UserFactory().channel
     for _person in range(5):
         services.follow(user=UserFactory(), channel=channel)
-    told = {"kind": Kind.CHANNEL_LIVE, "data": {"name": "Mara"}, "url": "/@mara/live/", "key": "live:b1"}
+    notified = {"kind": Kind.CHANNEL_LIVE, "data": {"name": "Mara"}, "url": "/@mara/live/", "key": "live:b1"}
 
-    notifications.tell_followers(channel, **told)  # type: ignore[arg-type]
+    notifications.notify_followers(channel, **notified)  # type: ignore[arg-type]
     batches = 0
     while OutboxEntry.objects.exists():
         outbox.work()
@@ -175,9 +179,9 @@ def test_followers_are_notified_by_one_outbox_entry(monkeypatch: pytest.MonkeyPa
 def test_prune_deletes_old_and_excess_notifications(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("accounts.notifications.KEPT", 3)
     old, busy = UserFactory(), UserFactory()
-    tell(old, 1)
+    notify_times(old, 1)
     Notification.objects.update(created_at=timezone.now() - timedelta(days=91))
-    notifications.tell([busy.pk] * 5, kind=Kind.FOLLOW, data={})
+    notifications.notify_all([busy.pk] * 5, kind=Kind.FOLLOW, data={})
 
     notifications.prune()
 
@@ -190,8 +194,8 @@ def test_person_whose_notifications_cannot_be_pruned_does_not_stop_the_others(
 ) -> None:
     monkeypatch.setattr("accounts.notifications.KEPT", 1)
     bad, good = UserFactory(), UserFactory()
-    notifications.tell([bad.pk, good.pk], kind=Kind.FOLLOW, data={})
-    notifications.tell([bad.pk, good.pk], kind=Kind.FOLLOW, data={})
+    notifications.notify_all([bad.pk, good.pk], kind=Kind.FOLLOW, data={})
+    notifications.notify_all([bad.pk, good.pk], kind=Kind.FOLLOW, data={})
     make_room = notifications._make_room
 
     def fail_for_one(person_id: int) -> None:
@@ -208,8 +212,8 @@ def test_person_whose_notifications_cannot_be_pruned_does_not_stop_the_others(
 
 def test_api_lists_own_notifications_newest_first_in_the_request_s_language() -> None:
     person = UserFactory()
-    tell(person, 2)
-    tell(UserFactory())
+    notify_times(person, 2)
+    notify_times(UserFactory())
 
     body = as_user(person).get(API, headers={"Accept-Language": "en"}).json()
 
@@ -233,8 +237,8 @@ def test_api_lists_own_notifications_newest_first_in_the_request_s_language() ->
 
 def test_some_or_all_own_notifications_are_marked_read() -> None:
     person, other = UserFactory(), UserFactory()
-    tell(person, 3)
-    tell(other)
+    notify_times(person, 3)
+    notify_times(other)
     client = as_user(person)
     newest = client.get(API).json()["results"][0]["id"]
     others = str(Notification.objects.of(other).get().pk)
@@ -249,7 +253,7 @@ def test_some_or_all_own_notifications_are_marked_read() -> None:
 @pytest.mark.parametrize("body", [{"ids": ["x"]}, {"ids": ["9" * 30]}, {"ids": "1"}, [], {"ids": [None]}])
 def test_invalid_ids_mark_nothing_read(body: Any) -> None:
     person = UserFactory()
-    tell(person)
+    notify_times(person)
 
     assert as_user(person).post(f"{API}read/", body).status_code == 400
     assert notifications.unread_count(person) == 1
@@ -260,7 +264,7 @@ def test_list_query_counts_are_constant(
     count: int, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     person = UserFactory()
-    tell(person, count)
+    notify_times(person, count)
     client = Client()
     client.force_login(person)
 
@@ -304,7 +308,7 @@ def test_bell_adds_no_query_to_a_page(
     django_assert_num_queries: DjangoAssertNumQueries,
 ) -> None:
     person = UserFactory()
-    tell(person, 3)
+    notify_times(person, 3)
     client = Client()
     client.force_login(person)
     with django_assert_num_queries(5):  # session, person, channel, broadcasts, videos
@@ -340,13 +344,13 @@ async def test_bell_sends_the_count_after_notifications_and_reads() -> None:
     await socket.connect()
     first = await socket.receive_json_from()
 
-    await sync_to_async(tell)(person, 2)
-    told = await socket.receive_json_from(timeout=5)
+    await sync_to_async(notify_times)(person, 2)
+    notified = await socket.receive_json_from(timeout=5)
     await sync_to_async(notifications.mark_read)(person)
     read = await socket.receive_json_from(timeout=5)
     await socket.disconnect()
 
-    assert [first, told, read] == [{"type": "unread", "count": count} for count in (0, 2, 0)]
+    assert [first, notified, read] == [{"type": "unread", "count": count} for count in (0, 2, 0)]
 
 
 @pytest.mark.django_db(transaction=True)

@@ -170,12 +170,12 @@ def test_channel_has_a_report_button_except_for_its_owner(client: Client, reader
 
 def test_repeated_report_gets_another_message(client: Client, reader: User, note: Note) -> None:
     address = reverse("report", args=["note", "n1"])
-    said = []
+    shown = []
     for _time in range(2):
         dialog = client.get(f"{address}?dialog").content.decode()
         answer = client.post(address, {"reason": "spam"})
         *_older, thanks = [str(message) for message in get_messages(answer.wsgi_request)]
-        said.append(("Thank you." in dialog, thanks))
+        shown.append(("Thank you." in dialog, thanks))
 
-    assert said == [(True, str(REPORTED)), (False, str(REPORTED_BEFORE))]
+    assert shown == [(True, str(REPORTED)), (False, str(REPORTED_BEFORE))]
     assert Report.objects.count() == 1

@@ -105,7 +105,7 @@ def administrator(client: Client) -> Client:
     return client
 
 
-def test_moderator_suspends_and_restores_in_the_admin(moderator: Client) -> None:
+def test_moderator_suspends_and_lifts_in_the_admin(moderator: Client) -> None:
     user = UserFactory(username="mara")
     people = reverse("admin:accounts_user_changelist")
     chosen = {"_selected_action": [user.pk]}
@@ -114,7 +114,7 @@ def test_moderator_suspends_and_restores_in_the_admin(moderator: Client) -> None
     assert "1 user was suspended." in answer.content.decode()
     assert not User.objects.get(pk=user.pk).is_active
 
-    moderator.post(people, {**chosen, "action": "restore"})
+    moderator.post(people, {**chosen, "action": "lift_all"})
     assert User.objects.get(pk=user.pk).is_active
 
 

@@ -52,8 +52,8 @@ def solved(challenge: str, bits: int) -> str:
 
 
 def solved_challenge(address: str = HERE) -> str:
-    said = APIClient().get(CHALLENGE, REMOTE_ADDR=address).json()
-    return solved(said["challenge"], said["bits"])
+    challenge = APIClient().get(CHALLENGE, REMOTE_ADDR=address).json()
+    return solved(challenge["challenge"], challenge["bits"])
 
 
 def test_first_accounts_of_a_network_are_free_and_the_next_cost_a_proof(settings: Settings) -> None:

@@ -27,9 +27,9 @@ def notification_list(request: PersonRequest) -> HttpResponse:
     if request.method == "POST":
         notifications.mark_read(request.user)
         return redirect("notifications")
-    told = Notification.objects.of(request.user)
+    listed = Notification.objects.of(request.user)
     context = {
-        "page": Paginator(told, NOTIFICATIONS_PAGE_SIZE).get_page(request.GET.get("page")),
+        "page": Paginator(listed, NOTIFICATIONS_PAGE_SIZE).get_page(request.GET.get("page")),
         "unread_count": notifications.unread_count(request.user),
     }
     return render(request, "accounts/notifications.html", context)

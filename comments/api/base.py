@@ -13,7 +13,7 @@ from comments.errors import (
     ForbiddenCharacters,
     MayNotSpeak,
     NoText,
-    SaidBefore,
+    RepeatedText,
     TextTooLong,
     TooFast,
 )
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 # Refusals as the OpenAPI document lists them.
 BAD_TEXT = (NoText, TextTooLong, ForbiddenCharacters)
-MAY_NOT_POST = (CommentsClosed, MayNotSpeak, SaidBefore, TooFast)
+MAY_NOT_POST = (CommentsClosed, MayNotSpeak, RepeatedText, TooFast)
 TAKEN_AWAY_BEFORE = refusals(AlreadyDecided, InOtherHands)
 
 

@@ -219,7 +219,7 @@ class CommentView(OneCommentView):
     @extend_schema(responses={204: None, **TAKEN_AWAY_BEFORE})
     def delete(self, request: Request, id: str) -> Response:  # noqa: A002
         """Delete your own comment, or any comment that you may moderate."""
-        decisions.take_away(self.comment(), person_of(request))
+        decisions.remove(self.comment(), person_of(request))
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 

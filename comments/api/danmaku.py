@@ -183,5 +183,5 @@ class OneDanmakuView(APIView):
         if row is None:
             raise NotFound
         row.target = target
-        decisions.take_away(row, person_of(request))
+        decisions.remove(row, person_of(request))
         return Response(status=status.HTTP_204_NO_CONTENT)

@@ -112,7 +112,9 @@ def thinned(flying: Iterable[Flying], most: int) -> list[Flying]:
     seconds: dict[int, list[Flying]] = defaultdict(list)
     for one in flying:
         seconds[one.offset_ms // 1000].append(one)
-    kept = (one for said in seconds.values() for one in sorted(said, key=lambda one: one.created_at)[-most:])
+    kept = (
+        one for texts in seconds.values() for one in sorted(texts, key=lambda one: one.created_at)[-most:]
+    )
     return sorted(kept, key=lambda one: (one.offset_ms, one.created_at, one.id))
 
 

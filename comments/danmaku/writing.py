@@ -75,14 +75,14 @@ def delete(*, danmaku: Danmaku, by: User) -> None:
     if not danmaku.is_by(by) and not target.can_moderate(by):
         raise NotAllowed
     if danmaku.deleted_at is None:
-        _change(danmaku, Change.TAKEN, deleted_at=timezone.now(), deleted_by=by)
+        _change(danmaku, Change.REMOVED, deleted_at=timezone.now(), deleted_by=by)
         logger.info("Danmaku deleted", extra={"danmaku": danmaku.public_id, "by": by.pk})
 
 
 def hide(*, danmaku: Danmaku, by: User) -> None:
     if not by.is_moderator:
         raise NotAllowed
-    _change(danmaku, Change.TAKEN, is_hidden=True)
+    _change(danmaku, Change.REMOVED, is_hidden=True)
     logger.info("Danmaku hidden", extra={"danmaku": danmaku.public_id, "by": by.pk})
 
 
@@ -102,4 +102,4 @@ def _change(danmaku: Danmaku, change: Change, /, **fields: Any) -> None:
     danmaku.save(update_fields=list(fields))
     target: Any = danmaku.target
     forget_bucket(target, danmaku.offset_ms)
-    changes.tell_on_commit(target, changes.TextKind.DANMAKU, [danmaku.public_id], change)
+    changes.publish_on_commit(target, changes.TextKind.DANMAKU, [danmaku.public_id], change)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from enum import Enum
 
-from comments.errors import NoLinks, SaidBefore, TooFast, TooManyLinks
+from comments.errors import NoLinks, RepeatedText, TooFast, TooManyLinks
 
 WINDOW_S = 60
 MAX_COMMENTS_PER_WINDOW = 6
@@ -42,7 +42,7 @@ def judge_comment(facts: Facts) -> SpamVerdict:
     if facts.recent > MAX_COMMENTS_PER_WINDOW:
         raise TooFast(retry_after_s=WINDOW_S)
     if facts.is_repeated:
-        raise SaidBefore
+        raise RepeatedText
     return judge_links(facts)
 
 
@@ -67,4 +67,4 @@ def judge_danmaku(facts: Facts) -> None:
     if facts.recent > MAX_DANMAKU_PER_WINDOW:
         raise TooFast(retry_after_s=WINDOW_S)
     if facts.is_repeated:
-        raise SaidBefore
+        raise RepeatedText

@@ -48,6 +48,6 @@ def danmaku(context: Context, target: Target, api_path: str) -> dict[str, Any]:
 
 
 @register.filter
-def said(comment: Comment) -> SafeString:
+def as_html(comment: Comment) -> SafeString:
     """Return a comment's text as safe HTML."""
     return mark_safe(to_html(comment.text, comment.mentions))  # noqa: S308 -- to_html escapes

@@ -45,7 +45,7 @@ def test_comment_and_danmaku_are_found_hidden_and_restored(desk: Client, video: 
     flying = DanmakuFactory(target=video, text="rude too")
 
     found = desk.get(reverse("admin:comments_comment_changelist"), {"q": "rude"}).content.decode()
-    for action, hidden in (("hide", True), ("put_back", False)):
+    for action, hidden in (("hide", True), ("undo_latest", False)):
         for model, row in (("comment", rude), ("danmaku", flying)):
             desk.post(
                 reverse(f"admin:comments_{model}_changelist"),
@@ -90,12 +90,12 @@ def test_desk_says_if_the_author_deleted_the_text(
     make: Any, kind: str, desk: Client, video: Video, creator: User, moderator: User
 ) -> None:
     by_author, by_creator = make(target=video, text="first <b>"), make(target=video)
-    for said, who in ((by_author, by_author.author), (by_creator, creator)):
-        decisions.take_away(said, who)
+    for text, who in ((by_author, by_author.author), (by_creator, creator)):
+        decisions.remove(text, who)
 
     pages = []
-    for said in (by_author, by_creator):
-        case = open_case(kind, said.public_id, by=moderator)
+    for text in (by_author, by_creator):
+        case = open_case(kind, text.public_id, by=moderator)
         pages.append(desk.get(reverse("admin:accounts_case_change", args=[case.pk])).content.decode())
 
     assert "first &lt;b&gt;" in pages[0]

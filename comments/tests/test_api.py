@@ -363,19 +363,19 @@ def test_danmaku_is_deleted_by_its_author_or_the_creator(
 def test_removal_by_the_creator_is_a_decision_and_leaves_reports_open(
     kind: str, make: Any, path: str, video: Video, alice: User, creator: User, moderator: User
 ) -> None:
-    said, own = make(target=video, author=alice), make(target=video, author=creator)
-    report(by=UserFactory(), target_type=kind, target_id=said.public_id, reason="hate")
+    theirs, own = make(target=video, author=alice), make(target=video, author=creator)
+    report(by=UserFactory(), target_type=kind, target_id=theirs.public_id, reason="hate")
 
-    for row in (said, said, own):
+    for row in (theirs, theirs, own):
         signed_in(creator).delete(f"/api/v1/{path}/{row.public_id}/")
 
     decision = Decision.objects.get()
     assert (decision.action, decision.moderator, decision.person) == ("remove", creator, alice)
-    assert (decision.title, decision.case and decision.case.target_id) == (said.text[:80], said.public_id)
+    assert (decision.title, decision.case and decision.case.target_id) == (theirs.text[:80], theirs.public_id)
     assert Report.objects.get().status == Report.Status.OPEN
     undo(decision, by=moderator)
-    said.refresh_from_db()
-    assert said.deleted_at is None
+    theirs.refresh_from_db()
+    assert theirs.deleted_at is None
 
 
 def test_anonymous_posts_are_refused(video: Video) -> None:

@@ -43,64 +43,64 @@ async def heard(video: Video, act: Callable[[], object], *, messages: int = 1) -
     await socket.send_json_to({"type": "showing", "comments": ["cdfghjk"]})
     await socket.receive_json_from(timeout=5)
     await sync_to_async(act)()
-    told = [await socket.receive_json_from(timeout=5) for _ in range(messages)]
+    received = [await socket.receive_json_from(timeout=5) for _ in range(messages)]
     await socket.disconnect()
-    return told
+    return received
 
 
-async def test_deleted_hidden_or_restored_comment_is_announced_with_the_new_count(
+async def test_deleted_hidden_or_restored_comment_is_published_with_the_new_count(
     video: Video, creator: User, moderator: User
 ) -> None:
     comment: Comment = await sync_to_async(CommentFactory)(target=video)
     await sync_to_async(CommentFactory)(target=video)
 
-    told = [
+    received = [
         *await heard(video, lambda: services.delete(comment=comment, by=creator)),
         *await heard(video, lambda: services.restore(comment=comment, by=moderator)),
         *await heard(video, lambda: services.hide(comment=comment, by=moderator)),
     ]
 
     ids = {"kind": "comment", "ids": [comment.public_id]}
-    assert told == [
+    assert received == [
         {"type": "taken", **ids, "count": 1},
         {"type": "restored", **ids, "count": 2},
         {"type": "taken", **ids, "count": 1},
     ]
 
 
-async def test_danmaku_changes_are_announced_without_text(
+async def test_danmaku_changes_are_published_without_text(
     video: Video, creator: User, moderator: User
 ) -> None:
     flying: Danmaku = await sync_to_async(DanmakuFactory)(target=video)
 
-    told = [
+    received = [
         *await heard(video, lambda: writing.delete(danmaku=flying, by=creator)),
         *await heard(video, lambda: writing.restore(danmaku=flying, by=moderator)),
         *await heard(video, lambda: writing.hide(danmaku=flying, by=moderator)),
     ]
 
-    assert told == [
+    assert received == [
         {"type": type_, "kind": "danmaku", "ids": [flying.public_id]}
         for type_ in ("taken", "restored", "taken")
     ]
 
 
-async def test_approved_comment_is_announced(video: Video, creator: User) -> None:
+async def test_approved_comment_is_published(video: Video, creator: User) -> None:
     held: Comment = await sync_to_async(CommentFactory)(target=video, is_held=True)
 
-    [told] = await heard(video, lambda: services.approve(comment=held, by=creator))
+    [received] = await heard(video, lambda: services.approve(comment=held, by=creator))
 
-    assert told == {"type": "restored", "kind": "comment", "ids": [held.public_id], "count": 1}
+    assert received == {"type": "restored", "kind": "comment", "ids": [held.public_id], "count": 1}
 
 
-async def test_comment_held_after_an_edit_is_announced_as_removed(video: Video, alice: User) -> None:
+async def test_comment_held_after_an_edit_is_published_as_removed(video: Video, alice: User) -> None:
     comment: Comment = await sync_to_async(CommentFactory)(target=video, author=alice, text="harmless")
     video.comments_mode = "held"
     await video.asave(update_fields=["comments_mode"])
 
-    [told] = await heard(video, lambda: services.edit(comment=comment, by=alice, text="not harmless"))
+    [received] = await heard(video, lambda: services.edit(comment=comment, by=alice, text="not harmless"))
 
-    assert told == {"type": "taken", "kind": "comment", "ids": [comment.public_id], "count": 0}
+    assert received == {"type": "taken", "kind": "comment", "ids": [comment.public_id], "count": 0}
 
 
 async def test_banned_author_s_texts_leave_open_pages_until_the_ban_is_undone(
@@ -120,12 +120,12 @@ async def test_banned_author_s_texts_leave_open_pages_until_the_ban_is_undone(
         found = await sync_to_async(buckets.between)(video, 0, 30_000)
         return {one["id"] for one in found}
 
-    told, seen = [], [await flies()]
+    received, seen = [], [await flies()]
     for act in (ban, lambda: moderation.undo(decisions[0], by=moderator)):
-        told.append(await heard(video, act, messages=2))
+        received.append(await heard(video, act, messages=2))
         seen.append(await flies())
 
-    assert told == [
+    assert received == [
         [
             {"type": type_, "kind": "comment", "ids": [comment.public_id], "count": count},
             {"type": type_, "kind": "danmaku", "ids": [flying.public_id]},

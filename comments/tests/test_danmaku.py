@@ -120,13 +120,13 @@ def test_new_message_is_read_at_once_despite_the_cache(video: Video, alice: User
 @pytest.fixture
 def chat() -> Iterator[list[Flying]]:
     """Yield the messages of a provider that is registered while the test runs."""
-    said: list[Flying] = []
+    flying: list[Flying] = []
 
     def provider(target: Any, from_ms: int, to_ms: int) -> Iterable[Flying]:
-        return [one for one in said if from_ms <= one.offset_ms < to_ms]
+        return [one for one in flying if from_ms <= one.offset_ms < to_ms]
 
     buckets.register(provider)
-    yield said
+    yield flying
     buckets._providers.remove(provider)
 
 

@@ -72,11 +72,11 @@ def test_invalid_text_is_refused(video: Video, alice: User, text: str, code: str
 
 
 def test_closed_comments_refuse_posts_and_edits(video: Video, alice: User) -> None:
-    said = services.post(target=video, author=alice, text="before")
+    comment = services.post(target=video, author=alice, text="before")
     edit_video(video, comments_mode="closed")
 
     assert code_of(services.post, target=video, author=alice, text="after") == "comments_closed"
-    assert code_of(services.edit, comment=said, by=alice, text="after") == "comments_closed"
+    assert code_of(services.edit, comment=comment, by=alice, text="after") == "comments_closed"
     assert seen(video, AnonymousUser()) == {"before": "before"}
 
 
@@ -243,7 +243,7 @@ def test_only_the_creator_gives_a_heart(video: Video, alice: User, creator: User
     assert not comment.has_heart
 
 
-def told(person: User) -> list[tuple[str, str]]:
+def notifications_of(person: User) -> list[tuple[str, str]]:
     return [(one.kind, one.data["text"]) for one in person.notifications.order_by("pk")]
 
 
@@ -253,9 +253,9 @@ def test_answered_and_mentioned_people_are_notified_once(video: Video, alice: Us
     reply = services.post(target=video, author=creator, text="hi @alice @bob", parent=root)
     services.post(target=video, author=bob, text="both", parent=reply)
 
-    assert told(alice) == [("reply", "hi @alice @bob")]
-    assert told(bob) == [("mention", "hello @bob @Alice"), ("mention", "hi @alice @bob")]
-    assert told(creator) == [("reply", "both")]
+    assert notifications_of(alice) == [("reply", "hi @alice @bob")]
+    assert notifications_of(bob) == [("mention", "hello @bob @Alice"), ("mention", "hi @alice @bob")]
+    assert notifications_of(creator) == [("reply", "both")]
     [first] = bob.notifications.filter(data__text=root.text)
     assert first.url == f"/watch/{video.public_id}/?comment={root.public_id}#comment-{root.public_id}"
 
@@ -265,23 +265,23 @@ def test_nobody_is_notified_of_held_comments_or_invisible_videos(
 ) -> None:
     edit_video(video, comments_mode="held")
     held = services.post(target=video, author=alice, text="hello @creator")
-    before = told(creator)
+    before = notifications_of(creator)
     services.approve(comment=held, by=creator)
     Video.objects.update(visibility="private")
     video.refresh_from_db()
     services.post(target=video, author=creator, text="secret @alice")
 
     assert before == []
-    assert told(creator) == [("mention", "hello @creator")]
-    assert told(alice) == []
+    assert notifications_of(creator) == [("mention", "hello @creator")]
+    assert notifications_of(alice) == []
 
 
 def test_timed_out_person_cannot_post_or_edit(video: Video, alice: User, moderator: User) -> None:
-    said = CommentFactory(target=video, author=alice)
+    comment = CommentFactory(target=video, author=alice)
     decide_about(alice, by=moderator, action="time_out", duration=timedelta(hours=1))
 
     assert code_of(services.post, target=video, author=alice, text="hm") == "may_not_speak"
-    assert code_of(services.edit, comment=said, by=alice, text="hm") == "may_not_speak"
+    assert code_of(services.edit, comment=comment, by=alice, text="hm") == "may_not_speak"
     assert code_of(writing.post, target=video, author=alice, text="hm", offset_ms=0) == "may_not_speak"
 
 
@@ -289,16 +289,16 @@ def test_timed_out_person_cannot_post_or_edit(video: Video, alice: User, moderat
 def test_moderator_s_deletion_is_a_decision_that_can_be_undone(
     video: Video, alice: User, moderator: User, factory: Any
 ) -> None:
-    said = factory(target=video, author=alice, text="rude")
+    text = factory(target=video, author=alice, text="rude")
 
-    decisions.take_away(said, moderator)
-    said.refresh_from_db()
-    deleted = said.deleted_at
-    decisions.put_back(said, moderator)
-    said.refresh_from_db()
+    decisions.remove(text, moderator)
+    text.refresh_from_db()
+    deleted = text.deleted_at
+    decisions.undo_latest(text, moderator)
+    text.refresh_from_db()
 
     assert deleted
-    assert said.deleted_at is None
+    assert text.deleted_at is None
     assert Decision.objects.count() == 2
     assert alice.notifications.filter(kind="moderation").count() == 2
 

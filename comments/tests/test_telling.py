@@ -7,7 +7,7 @@ import pytest
 from accounts.models import Notification, User
 from accounts.tests.factories import UserFactory
 from comments.models import Comment
-from comments.telling import SHOWN, notify_about
+from comments.reply_notifications import SHOWN, notify_about
 from comments.tests.factories import CommentFactory
 from videos.models import Video
 

@@ -28,7 +28,7 @@ _MAX_SIZE_BYTES = 4
 class AacConfig:
     """Audio object type, core sample rate, channels and frame length of an AAC track.
 
-    ``channels`` is 0 if only the audio itself tells, or for a layout that browsers do not play.
+    ``channels`` is 0 if only the audio itself has it, or for a layout that browsers do not play.
     """
 
     object_type: int

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from common import buckets
-from common.buckets import Charge, LocalBuckets, Rate, give_back, take
+from common.buckets import Charge, LocalBuckets, Rate, refund, take
 from videoplatform.tests.valkey import Valkey
 
 # No unit comes back during a test.
@@ -67,7 +67,7 @@ def test_refused_request_takes_nothing_of_any_bucket() -> None:
 @pytest.mark.redis
 def test_returned_units_can_be_taken_again() -> None:
     take(charge(price=10))
-    give_back(charge(price=4))
+    refund(charge(price=4))
 
     assert take(charge(price=4)) == 0
     assert take(charge()) > 0

@@ -49,13 +49,13 @@ def test_admin_index_lists_failures() -> None:
 
     page = administrator.get("/admin/").content.decode()
 
-    said = dict(re.findall(r'<li class="warning"><a href="(.+?)">(.+?)</a>', page))
-    assert said == {
+    warnings = dict(re.findall(r'<li class="warning"><a href="(.+?)">(.+?)</a>', page))
+    assert warnings == {
         "/admin/common/pendingdeletion/?attempts__gt=0": "1 deletion from storage is failing.",
         "/admin/accounts/outboxentry/?error__gt=": "1 email or notification was not delivered.",
         "/admin/accounts/sweepfailure/": "2 rows cannot be processed by a sweep.",
     }
-    for address, count in zip(said, (1, 1, 2), strict=True):
+    for address, count in zip(warnings, (1, 1, 2), strict=True):
         assert administrator.get(address).context["cl"].result_count == count
     assert "troubles" not in moderator.get("/admin/").content.decode()
 

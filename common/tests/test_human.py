@@ -41,10 +41,11 @@ def test_exact_number_is_the_tooltip() -> None:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "said"), [(None, "0:00"), (9.9, "0:09"), (65, "1:05"), (3723, "1:02:03"), (36000, "10:00:00")]
+    ("seconds", "expected"),
+    [(None, "0:00"), (9.9, "0:09"), (65, "1:05"), (3723, "1:02:03"), (36000, "10:00:00")],
 )
-def test_lengths_are_formatted_as_clock(seconds: float | None, said: str) -> None:
-    assert clock(seconds) == said
+def test_lengths_are_formatted_as_clock(seconds: float | None, expected: str) -> None:
+    assert clock(seconds) == expected
 
 
 def test_times_are_relative_and_keep_the_exact_time() -> None:

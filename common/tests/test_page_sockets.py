@@ -25,7 +25,7 @@ class NewsConsumer(PageConsumer):
         await self.send_json({"number": event["number"]})
 
 
-async def tell(**message: Any) -> None:
+async def publish(**message: Any) -> None:
     layer: Any = get_channel_layer()
     await layer.group_send("news", message)
 
@@ -39,8 +39,8 @@ async def connected() -> WebsocketCommunicator:
 @pytest.mark.parametrize("kind", ["of.another_version", "", "_life"])
 async def test_message_of_an_unknown_kind_does_not_end_a_socket(kind: str) -> None:
     page = await connected()
-    await tell(type=kind)
-    await tell(type="news.came", number=1)
+    await publish(type=kind)
+    await publish(type="news.came", number=1)
 
     assert await page.receive_json_from(10) == {"number": 1}
     await page.disconnect(timeout=10)
@@ -83,7 +83,7 @@ async def test_messages_that_wait_for_a_socket_are_bounded() -> None:
     channel = await layer.new_channel()
     await layer.group_add("news", channel)
     for number in range(MAX_WAITING_MESSAGES + 10):
-        await tell(type="news.came", number=number)
+        await publish(type="news.came", number=number)
     await layer.send(channel, {"type": "last"})
     queue = layer._get_layer().channels[channel]
     async with asyncio.timeout(10):

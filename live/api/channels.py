@@ -13,6 +13,6 @@ class LiveProfileSerializer(ChannelProfileSerializer):
 
 
 class LiveChannelView(ChannelView):
-    """A channel, with a flag that tells if it is on air."""
+    """A channel, with a flag that is true while it is on air."""
 
     serializer_class = LiveProfileSerializer

@@ -84,7 +84,7 @@ class Client:
         """Return True if more than half of the bound is unread, which a reading client never leaves."""
         return self.sink.buffered() > self.unread_bound // 2
 
-    def say(self, text: str) -> None:
+    def send(self, text: str) -> None:
         self.sink.write(WebSocketFrame(text))
 
     def must_see(self, event: Event) -> bool:
@@ -120,5 +120,5 @@ class Client:
         skipped = self.skipped + len(hidden)
         events = [event.json for event in (*self.owed, *shown)]
         if events or skipped:
-            self.say(tick(batch.seq, events, skipped))
+            self.send(tick(batch.seq, events, skipped))
         self.begin_anew()

@@ -46,7 +46,7 @@ local function clock()
   return time[1] * 1000000 + time[2]
 end
 
--- Lua prints large numbers as 1.7e+15 unless it is told how.
+-- Lua prints large numbers as 1.7e+15 without a format.
 local function whole(number)
   return string.format('%.0f', number)
 end
@@ -76,7 +76,7 @@ end
 
 # KEYS 4-6: barred, times of the person's last messages, slow-mode lock of the person.
 # ARGV: channel, head, tail, about, entry, message limit (0: none), its window in ms, slow mode in ms.
-_SAY = f"""{_COMMON}
+_POST = f"""{_COMMON}
 local now = math.floor(clock() / 1000)
 local most, window, slow = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8])
 if redis.call('EXISTS', KEYS[4]) == 1 then return {{'barred'}} end
@@ -93,11 +93,11 @@ if most > 0 then
   redis.call('PEXPIRE', KEYS[5], window)
 end
 if slow > 0 then redis.call('SET', KEYS[6], 1, 'PX', slow) end
-return {{'said', append(ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5])}}
+return {{'posted', append(ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5])}}
 """
 
 # KEYS 4: barred.  ARGV: channel, event, about, entry, seconds to bar (0: none).
-_ANNOUNCE = f"""{_COMMON}
+_PUBLISH = f"""{_COMMON}
 if tonumber(ARGV[5]) > 0 then redis.call('SET', KEYS[4], 1, 'EX', ARGV[5]) end
 return append(ARGV[1], ARGV[2], '', ARGV[3], ARGV[4])
 """
@@ -119,15 +119,15 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class SayResult:
-    """Result of :func:`say`: ``said`` or the refusal's code, with a delay if a retry may succeed."""
+class PostResult:
+    """Result of :func:`post`: ``posted`` or the refusal's code, with a delay if a retry may succeed."""
 
     verdict: str
     retry_after_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class SayLimits:
+class PostLimits:
     """Limits that the script checks; zero means no limit."""
 
     messages: int = 0
@@ -152,7 +152,7 @@ def _barred_key(stream_id: int, user_id: int) -> str:
     return f"chat:{stream_id}:barred:{user_id}"
 
 
-def announce(
+def publish(
     stream: Stream,
     event: dict[str, Any],
     *,
@@ -178,14 +178,14 @@ def announce(
     try:
         if unbar:
             shared_client().delete(_barred_key(stream.pk, unbar))
-        shared_client().register_script(_ANNOUNCE)(keys, arguments)
+        shared_client().register_script(_PUBLISH)(keys, arguments)
     except redis.RedisError:
         logger.warning(
             "Chat event not published: Redis does not answer", extra={"stream": stream.pk, **event}
         )
 
 
-def notice(stream: Stream, about: dict[str, Any]) -> None:
+def publish_to_hubs(stream: Stream, about: dict[str, Any]) -> None:
     """Publish ``about`` to hubs only; if it is lost, they read the same from SQL within seconds."""
     try:
         shared_client().publish(channel_of(stream.pk), f"0\n\n{dumps(about)}")
@@ -195,7 +195,7 @@ def notice(stream: Stream, about: dict[str, Any]) -> None:
 
 def state_changed(stream: Stream) -> None:
     """Make every hub reload the stream from SQL: read access, mode, restrictions."""
-    notice(stream, {"reload": True})
+    publish_to_hubs(stream, {"reload": True})
 
 
 def recent(stream: Stream) -> list[Entry]:
@@ -204,15 +204,15 @@ def recent(stream: Stream) -> list[Entry]:
     return _entries(answer[1])
 
 
-async def say(
+async def post(
     client: redis.asyncio.Redis,
     stream_id: int,
     user_id: int,
     *,
     around_seq: tuple[str, str],
     entry: dict[str, Any],
-    limits: SayLimits,
-) -> SayResult:
+    limits: PostLimits,
+) -> PostResult:
     """Publish a person's message within ``limits``; refuse it if they are barred or the journal is full."""
     keys = _keys(
         stream_id,
@@ -229,16 +229,16 @@ async def say(
         limits.window_s * 1000,
         limits.slow_s * 1000,
     ]
-    verdict, *wait_ms = await _run(client, _SAY, keys, arguments)
-    if verdict in {"said", "full", "barred"}:
-        return SayResult(verdict)
-    return SayResult(verdict, round(float(wait_ms[0]) / 1000, 1))
+    verdict, *wait_ms = await _run(client, _POST, keys, arguments)
+    if verdict in {"posted", "full", "barred"}:
+        return PostResult(verdict)
+    return PostResult(verdict, round(float(wait_ms[0]) / 1000, 1))
 
 
 async def append(client: redis.asyncio.Redis, stream_id: int, event: dict[str, Any]) -> None:
     """Publish an event from an event loop.  Raises RedisError."""
     keys = _keys(stream_id, _barred_key(stream_id, 0))
-    await _run(client, _ANNOUNCE, keys, [channel_of(stream_id), dumps(event), "", "", 0])
+    await _run(client, _PUBLISH, keys, [channel_of(stream_id), dumps(event), "", "", 0])
 
 
 async def read(client: redis.asyncio.Redis, stream_id: int, after: int) -> tuple[int, list[Entry]]:

@@ -89,26 +89,26 @@ def parse(text: str | bytes | None) -> ClientFrame:
     if len(text) > MAX_FRAME_BYTES or len(text.encode(errors="surrogatepass")) > MAX_FRAME_BYTES:
         raise BadFrame("too_long")
     try:
-        said = json.loads(text)
+        frame = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise BadFrame("bad_frame") from error
-    if not isinstance(said, dict):
+    if not isinstance(frame, dict):
         raise BadFrame("bad_frame")
-    kind = said.get("type")
+    kind = frame.get("type")
     reader = _READERS.get(kind) if isinstance(kind, str) else None
     if reader is None:
-        raise BadFrame("unknown_type", _nonce_in(said))
-    return reader(said)
+        raise BadFrame("unknown_type", _nonce_in(frame))
+    return reader(frame)
 
 
-def _nonce_in(said: dict[str, Any]) -> str | None:
-    nonce = said.get("nonce")
+def _nonce_in(frame: dict[str, Any]) -> str | None:
+    nonce = frame.get("nonce")
     return nonce if isinstance(nonce, str) and len(nonce) <= MAX_NONCE and is_sound(nonce) else None
 
 
-def _read_say(said: dict[str, Any]) -> Say:
-    nonce, text = _nonce_in(said), said.get("text")
-    if nonce is None and said.get("nonce") is not None:
+def _read_say(frame: dict[str, Any]) -> Say:
+    nonce, text = _nonce_in(frame), frame.get("text")
+    if nonce is None and frame.get("nonce") is not None:
         raise BadFrame("bad_nonce")
     if not isinstance(text, str):
         raise BadFrame("bad_frame", nonce)
@@ -122,15 +122,15 @@ def _read_say(said: dict[str, Any]) -> Say:
     return Say(text, nonce)
 
 
-def _read_mode(said: dict[str, Any]) -> SetMode:
+def _read_mode(frame: dict[str, Any]) -> SetMode:
     changes: dict[str, int | bool] = {}
-    if "slow_s" in said:
-        changes["slow_s"] = _whole(said["slow_s"], 0, MAX_SLOW_S)
+    if "slow_s" in frame:
+        changes["slow_s"] = _whole(frame["slow_s"], 0, MAX_SLOW_S)
     for name in ("followers_only", "emotes_only"):
-        if name in said:
-            if not isinstance(said[name], bool):
+        if name in frame:
+            if not isinstance(frame[name], bool):
                 raise BadFrame("bad_frame")
-            changes[name] = said[name]
+            changes[name] = frame[name]
     if not changes:
         raise BadFrame("bad_frame")
     return SetMode(changes)
@@ -138,13 +138,13 @@ def _read_mode(said: dict[str, Any]) -> SetMode:
 
 _READERS: dict[str, Callable[[dict[str, Any]], ClientFrame]] = {
     "say": _read_say,
-    "resume": lambda said: Resume(_whole(said.get("after"), 0, MAX_SEQ)),
-    "delete": lambda said: Delete(_name(said.get("id"), MAX_ID)),
-    "timeout": lambda said: TimeOut(
-        _name(said.get("username"), MAX_NAME), _whole(said.get("seconds"), 1, MAX_TIMEOUT_S)
+    "resume": lambda frame: Resume(_whole(frame.get("after"), 0, MAX_SEQ)),
+    "delete": lambda frame: Delete(_name(frame.get("id"), MAX_ID)),
+    "timeout": lambda frame: TimeOut(
+        _name(frame.get("username"), MAX_NAME), _whole(frame.get("seconds"), 1, MAX_TIMEOUT_S)
     ),
-    "ban": lambda said: Ban(_name(said.get("username"), MAX_NAME)),
-    "unban": lambda said: Unban(_name(said.get("username"), MAX_NAME)),
+    "ban": lambda frame: Ban(_name(frame.get("username"), MAX_NAME)),
+    "unban": lambda frame: Unban(_name(frame.get("username"), MAX_NAME)),
     "mode": _read_mode,
 }
 

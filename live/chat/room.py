@@ -29,7 +29,7 @@ _sparse = SparseLog(logging.getLogger(__name__))
 UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
 
 # Fields of a stream that its events may carry; a hello carries all of them.
-_TOLD = ("title", "category")
+_DESCRIPTION = ("title", "category")
 
 TICKET_INVALID = 4001
 BANNED = 4003
@@ -74,7 +74,7 @@ class Room:
         self.subscribed = asyncio.Event()
         self.viewer_count = 0
         self.is_reachable = True  # by events of other processes, through Redis
-        self.state_changes = 0  # tells whether a state read from SQL is outdated
+        self.state_changes = 0  # shows whether a state read from SQL is outdated
         self.seq = 0  # of the last event sent to clients
         self.received = 0  # seq of the last event received in order
         self._on_gap = on_gap
@@ -139,7 +139,7 @@ class Room:
     def receive(self, entry: Entry) -> None:
         """Process a published entry: a notice for hubs (``seq`` 0) or an event."""
         if entry.seq == 0:
-            self._heed(entry.about)
+            self._apply_notice(entry.about)
         elif self._is_filling:
             # Entries beyond the bound leave a gap, which is read from the log later.
             if len(self._held) < LOG_LENGTH:
@@ -157,7 +157,7 @@ class Room:
         if event is None:
             return
         if event.type in {"user_cleared", "user_allowed"}:
-            self._heed(entry.about)
+            self._apply_notice(entry.about)
         self._pending.append(event)
         if len(self._pending) >= PENDING_EVENTS:
             self.stop()
@@ -166,15 +166,15 @@ class Room:
             wait_s = max(JOIN_S, self._next_tick_at - time.monotonic())
             self._timer = self._loop.call_later(wait_s, self.flush)
 
-    def _heed(self, about: str) -> None:
+    def _apply_notice(self, about: str) -> None:
         """Follow a notice for hubs: a changed restriction, or a request to reload from SQL."""
         try:
-            said = _object(about)
-            restricted = {int(said["user"]): _moment(said["until"])} if "until" in said else {}
+            notice = _object(about)
+            restricted = {int(notice["user"]): _moment(notice["until"])} if "until" in notice else {}
         except UNREADABLE as error:
             _sparse.warning("Chat notice skipped", stream=self.stream_id, error=repr(error))
             return
-        if said.get("reload"):
+        if notice.get("reload"):
             self._on_reload(self)
         if restricted:
             restrictions = {**self.state.restrictions, **restricted}
@@ -195,7 +195,7 @@ class Room:
         elif event.type == "message_deleted":
             self._history.pop(event.id, None)
         elif event.type == "message_restored":
-            self._put_back(event.fields["message"])
+            self._restore_message(event.fields["message"])
         elif event.type == "user_cleared":
             for message in [kept for kept in self._history.values() if kept.username == event.username]:
                 del self._history[message.id]
@@ -207,24 +207,24 @@ class Room:
         if len(self._history) > HISTORY_KEPT:
             self._history.popitem(last=False)
 
-    def _put_back(self, said: dict[str, Any]) -> None:
+    def _restore_message(self, fields: dict[str, Any]) -> None:
         """Insert a restored message into the history at its old place."""
-        message = Event.read(said["seq"], dumps(said))
+        message = Event.read(fields["seq"], dumps(fields))
         in_order = sorted([*self._history.values(), message], key=lambda kept: kept.seq)
         self._history.clear()
         for kept in in_order:
             self._remember(kept)
 
     def set_reachable(self, is_reachable: bool) -> None:
-        """Tell all clients if events of other processes reach them; this is not written to the log."""
+        """Send all clients whether events of other processes arrive; this is not written to the log."""
         if is_reachable == self.is_reachable:
             return
         self.is_reachable = is_reachable
         for client in tuple(self.clients):
-            self._tell_connection(client)
+            self._send_connection(client)
 
-    def _tell_connection(self, client: Client) -> None:
-        client.say(tick(self.seq, [dumps({"type": "connection", "is_open": self.is_reachable})]))
+    def _send_connection(self, client: Client) -> None:
+        client.send(tick(self.seq, [dumps({"type": "connection", "is_open": self.is_reachable})]))
 
     def change_state(self, state: RoomState) -> None:
         """Replace the state, and close the sockets of people who are banned or lost access."""
@@ -239,7 +239,7 @@ class Room:
     def join(self, client: Client) -> None:
         client.sink.write(self._hello_for(client))
         if not self.is_reachable:
-            self._tell_connection(client)
+            self._send_connection(client)
         self.clients.add(client)
 
     def leave(self, client: Client) -> None:
@@ -274,9 +274,9 @@ class Room:
             return True
         for first in range(0, len(missed), EVENTS_IN_FRAME):
             events = missed[first : first + EVENTS_IN_FRAME]
-            client.say(tick(events[-1].seq, [event.json for event in events]))
+            client.send(tick(events[-1].seq, [event.json for event in events]))
         if not missed:
-            client.say(tick(self.seq, []))
+            client.send(tick(self.seq, []))
         return True
 
     def _greet_all(self) -> None:
@@ -378,18 +378,18 @@ class Room:
         return WebSocketFrame(tick(seq, [event.json for event in part], skipped if is_last else 0))
 
     def _can_apply_to_state(self, event: Event) -> bool:
-        """Apply an announced mode, status or description to the state.  Return False if it is unreadable."""
+        """Apply a published mode, status or description to the state.  Return False if it is unreadable."""
         try:
             if event.type == "mode":
                 mode = RoomMode(**{name: event.fields[name] for name in RoomMode.__dataclass_fields__})
                 self.change_state(dataclasses.replace(self.state, mode=mode))
             elif event.type in {"broadcast", "stream"}:
-                told: dict[str, Any] = {
-                    name: str(event.fields[name]) for name in _TOLD if name in event.fields
+                changes: dict[str, Any] = {
+                    name: str(event.fields[name]) for name in _DESCRIPTION if name in event.fields
                 }
                 if event.type == "broadcast":
-                    told["status"] = event.fields["status"]
-                self.change_state(dataclasses.replace(self.state, **told))
+                    changes["status"] = event.fields["status"]
+                self.change_state(dataclasses.replace(self.state, **changes))
         except UNREADABLE as error:
             _sparse.warning("Chat event skipped", stream=self.stream_id, seq=event.seq, error=repr(error))
             return False
@@ -407,10 +407,10 @@ def _event(entry: Entry) -> Event | None:
 
 def _object(text: str) -> dict[str, Any]:
     """Parse a JSON object; an empty text means an empty object.  Raises ValueError."""
-    said = json.loads(text) if text else {}
-    if not isinstance(said, dict):
+    found = json.loads(text) if text else {}
+    if not isinstance(found, dict):
         raise ValueError("not an object")
-    return said
+    return found
 
 
 def _moment(value: object) -> float | None:

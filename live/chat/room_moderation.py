@@ -1,4 +1,4 @@
-"""Moderation of a chat: each act is written to SQL, then announced to the room.
+"""Moderation of a chat: each act is written to SQL, then published to the room.
 
 Each act reads the moderator from SQL, so a revoked role stops working at once;
 the badges in a ticket only exempt from the room's modes.
@@ -17,7 +17,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts import moderation as decisions
-from accounts.errors import CannotTakeBack, InOtherHands, NotTheirs
+from accounts.errors import CannotUndo, InOtherHands, NotTheirs
 from accounts.models import Decision, User
 from accounts.models.cases import MAX_TITLE
 from accounts.ranks import reaches
@@ -66,46 +66,46 @@ def delete_message(*, stream: Stream, by: User, message_id: str) -> None:
     if not stream.is_owned_by(by) and not reaches(by, message.user):
         raise NotAllowedHere
     if message.deleted_at is not None:
-        _announce_deleted(stream, message_id, by)  # an earlier announcement may have been lost
+        _publish_deletion(stream, message_id, by)  # an earlier event may have been lost
         return
     is_host = stream.is_owned_by(by) or message.user == by
     try:
         if is_host:
-            decisions.take_down(KIND, message_id, by=by)
+            decisions.remove_as_host(KIND, message_id, by=by)
         else:
             decisions.act(KIND, message_id, by=by, action=Decision.Action.REMOVE)
     except InOtherHands:
-        decisions.take_down(KIND, message_id, by=by)
+        decisions.remove_as_host(KIND, message_id, by=by)
 
 
 @transaction.atomic
 def _delete_unstored(stream: Stream, by: User, message_id: str) -> None:
     """Remove a message that SQL refused to store.  Raises NotAllowedHere, NoSuchMessage."""
-    said = _said_in_log(stream, message_id)
-    if said is None:
+    message = _message_in_log(stream, message_id)
+    if message is None:
         raise NoSuchMessage
-    author = User.objects.filter(username__iexact=said["user"]["username"]).first()
+    author = User.objects.filter(username__iexact=message["user"]["username"]).first()
     if not stream.is_owned_by(by) and not reaches(by, author):
         raise NotAllowedHere
-    decisions.note_removal(said["text"][:MAX_TITLE], author, by=by)
-    _announce_deleted(stream, message_id, by)
+    decisions.record_removal(message["text"][:MAX_TITLE], author, by=by)
+    _publish_deletion(stream, message_id, by)
 
 
 @transaction.atomic
-def take_away(*, message: ChatMessage, by: User) -> None:
+def remove_message(*, message: ChatMessage, by: User) -> None:
     """Carry out a decision: remove the message from the room and from replays.  Raises NotAllowedHere."""
     stream = message.stream
     _require_moderator(stream, by)
     messages = ChatMessage.objects.filter(pk=message.pk)
     messages.filter(deleted_at=None).update(deleted_at=timezone.now(), deleted_by=by)
-    _refresh_replays(messages, Change.TAKEN)
-    _announce_deleted(stream, message.public_id, by)
+    _refresh_replays(messages, Change.REMOVED)
+    _publish_deletion(stream, message.public_id, by)
 
 
-def _announce_deleted(stream: Stream, message_id: str, by: User) -> None:
+def _publish_deletion(stream: Stream, message_id: str, by: User) -> None:
     entry = {"deleted": message_id, "by": by.pk, "at": timezone.now().isoformat()}
     event = {"type": "message_deleted", "id": message_id}
-    transaction.on_commit(lambda: log.announce(stream, event, entry=entry))
+    transaction.on_commit(lambda: log.publish(stream, event, entry=entry))
     logger.info("Chat message deleted", extra={"stream": stream.pk, "chat_message": message_id, "by": by.pk})
 
 
@@ -122,7 +122,7 @@ def restore_message(*, message: ChatMessage, by: User) -> None:
     event = _restored(message, is_moderator=is_moderator)
     # An earlier deletion may still wait in the journal; this entry follows it.
     entry = {"restored": message.public_id}
-    transaction.on_commit(lambda: log.announce(stream, event, entry=entry))
+    transaction.on_commit(lambda: log.publish(stream, event, entry=entry))
     logger.info(
         "Chat message restored",
         extra={"stream": stream.pk, "chat_message": message.public_id, "by": by.pk},
@@ -130,20 +130,20 @@ def restore_message(*, message: ChatMessage, by: User) -> None:
 
 
 def _restored(message: ChatMessage, *, is_moderator: bool) -> dict[str, Any]:
-    said = json.loads(as_event(message, is_moderator=is_moderator).json)
-    return {"type": "message_restored", "id": message.public_id, "message": said}
+    fields = json.loads(as_event(message, is_moderator=is_moderator).json)
+    return {"type": "message_restored", "id": message.public_id, "message": fields}
 
 
 def switch_author(author: User) -> None:
-    """Clear the last day's messages of a locked ``author`` from rooms, or bring them back.
+    """Clear the last day's messages of a locked ``author`` from rooms, or restore them.
 
     The rows in SQL do not change; queries leave out locked authors.
     """
     since = timezone.now() - CLEARED_FOR
-    said = ChatMessage.objects.filter(user=author, deleted_at=None, sent_at__gte=since)
-    _refresh_replays(said, authors.change_for(author))
+    messages = ChatMessage.objects.filter(user=author, deleted_at=None, sent_at__gte=since)
+    _refresh_replays(messages, authors.change_for(author))
     by_stream: dict[Stream, list[ChatMessage]] = {}
-    newest_first = said.select_related("user__channel", "stream__channel").order_by("-sent_at")
+    newest_first = messages.select_related("user__channel", "stream__channel").order_by("-sent_at")
     for message in newest_first[: MOST_ROOMS * MOST_MESSAGES]:
         by_stream.setdefault(message.stream, []).append(message)
     is_moderator = author.is_moderator
@@ -151,19 +151,19 @@ def switch_author(author: User) -> None:
         if not author.is_active:
             # The reload makes hubs check at once for sockets without access.
             cleared = {"type": "user_cleared", "username": author.username}
-            log.announce(stream, cleared, about={"reload": True})
+            log.publish(stream, cleared, about={"reload": True})
             continue
         for message in reversed(newest[:MOST_MESSAGES]):
-            log.announce(stream, _restored(message, is_moderator=is_moderator))
+            log.publish(stream, _restored(message, is_moderator=is_moderator))
 
 
 def _refresh_replays(messages: QuerySet[ChatMessage], change: Change) -> None:
     """Refresh the danmaku of the replays that show ``messages``, also on pages that play one now."""
     for video in Video.objects.filter(broadcast__in=messages.values("broadcast")):
         buckets.forget(video)
-        said = messages.filter(broadcast__recording=video).order_by("-seq")
-        ids = list(said.values_list("public_id", flat=True)[: changes.MOST_AT_ONCE])
-        changes.tell_on_commit(video, changes.TextKind.DANMAKU, ids, change)
+        shown = messages.filter(broadcast__recording=video).order_by("-seq")
+        ids = list(shown.values_list("public_id", flat=True)[: changes.MOST_AT_ONCE])
+        changes.publish_on_commit(video, changes.TextKind.DANMAKU, ids, change)
 
 
 def find_message(public_id: str) -> ChatMessage | None:
@@ -180,14 +180,14 @@ def _stored(public_id: str) -> ChatMessage | None:
     return messages.filter(public_id=public_id).first()
 
 
-def _said_in_log(stream: Stream, message_id: str) -> dict[str, Any] | None:
+def _message_in_log(stream: Stream, message_id: str) -> dict[str, Any] | None:
     """Return a message from the room's log; None if it is absent or Redis does not answer."""
     try:
         events = [json.loads(entry.event) for entry in log.recent(stream)]
     except redis.RedisError:
         return None
-    said = (event for event in events if event["type"] == "message" and event["id"] == message_id)
-    return next(said, None)
+    found = (event for event in events if event["type"] == "message" and event["id"] == message_id)
+    return next(found, None)
 
 
 def time_out(*, stream: Stream, by: User, username: str, seconds: int) -> None:
@@ -210,9 +210,9 @@ def _silence(stream: Stream, by: User, username: str, duration: timedelta | None
     person = _person(stream, by, username)
     until = None
     bans = ChatRestriction.objects.select_for_update().filter(stream=stream, user=person, until=None)
-    # The announcement of a ban may have been lost, so it is repeated.
+    # The event of a ban may have been lost, so it is repeated.
     if not bans.exists():
-        decision = decisions.note_silence(person, by=by, room=stream.username, duration=duration)
+        decision = decisions.record_silence(person, by=by, room=stream.username, duration=duration)
         until = decision.until
         ChatRestriction.objects.update_or_create(
             stream=stream, user=person, defaults={"until": until, "created_by": by, "decision": decision}
@@ -220,13 +220,13 @@ def _silence(stream: Stream, by: User, username: str, duration: timedelta | None
     now = timezone.now()
     cleared = ChatMessage.objects.filter(stream=stream, user=person, sent_at__gte=now - CLEARED_FOR)
     cleared.filter(deleted_at=None).update(deleted_at=now, deleted_by=by)
-    _refresh_replays(cleared, Change.TAKEN)
+    _refresh_replays(cleared, Change.REMOVED)
     event = {"type": "user_cleared", "username": person.username}
     about = {"user": person.pk, "until": until and until.timestamp()}
     entry = {"cleared": person.pk, "by": by.pk, "at": now.isoformat()}
     bar_s = log.BAR_S if until is None else min(log.BAR_S, max(1, round((until - now).total_seconds())))
     transaction.on_commit(
-        lambda: log.announce(stream, event, about=about, entry=entry, bar=person.pk, bar_s=bar_s)
+        lambda: log.publish(stream, event, about=about, entry=entry, bar=person.pk, bar_s=bar_s)
     )
     extra = {"stream": stream.pk, "user": person.pk, "by": by.pk, "until": until and until.isoformat()}
     logger.info("Chat restriction set", extra=extra)
@@ -234,7 +234,7 @@ def _silence(stream: Stream, by: User, username: str, duration: timedelta | None
 
 @transaction.atomic
 def unban(*, stream: Stream, by: User, username: str) -> Decision | None:
-    """Lift a person's ban or time-out, and tell their open pages.
+    """Lift a person's ban or time-out, and publish it to their open pages.
 
     Return the decision that undoes the restriction, or None if none was in force.
     Raises NotAllowedHere, NoSuchPerson.
@@ -246,27 +246,27 @@ def unban(*, stream: Stream, by: User, username: str) -> Decision | None:
     if restriction is not None:
         if restriction.is_in_force:
             undoes = restriction.decision
-            line = decisions.note_return(person, by=by, room=stream.username, undoes=undoes)
+            line = decisions.record_return(person, by=by, room=stream.username, undoes=undoes)
         restriction.delete()
     event = {"type": "user_allowed", "username": person.username}
     about = {"user": person.pk, "until": 0}
-    transaction.on_commit(lambda: log.announce(stream, event, about=about, unbar=person.pk))
+    transaction.on_commit(lambda: log.publish(stream, event, about=about, unbar=person.pk))
     logger.info("Chat restriction lifted", extra={"stream": stream.pk, "user": person.pk, "by": by.pk})
     return line
 
 
-def take_back(decision: Decision, by: User) -> Decision:
-    """Lift the restriction that ``decision`` made.  Raises accounts' CannotTakeBack, NotTheirs."""
+def lift_restriction(decision: Decision, by: User) -> Decision:
+    """Lift the restriction that ``decision`` made.  Raises accounts' CannotUndo, NotTheirs."""
     restrictions = ChatRestriction.objects.select_related("stream__channel__owner", "user")
     restriction = restrictions.filter(decision=decision).first()
     if restriction is None:
-        raise CannotTakeBack
+        raise CannotUndo
     try:
         line = unban(stream=restriction.stream, by=by, username=restriction.user.username)
     except (NotAllowedHere, NoSuchPerson) as error:
         raise NotTheirs from error
     if line is None:
-        raise CannotTakeBack
+        raise CannotUndo
     return line
 
 
@@ -280,7 +280,7 @@ def set_mode(*, stream: Stream, by: User, **changes: int | bool) -> None:
         setattr(stream, name, value)
     stream.save(update_fields=list(changes))
     event = {"type": "mode", **mode_of(stream).as_json()}
-    transaction.on_commit(lambda: log.announce(stream, event))
+    transaction.on_commit(lambda: log.publish(stream, event))
     logger.info("Chat mode changed", extra={"stream": stream.pk, "by": by.pk, **changes})
 
 

@@ -70,7 +70,7 @@ def store_batch() -> int:
     """
     client = shared_client()
     found: Any = client.xrange(JOURNAL, count=BATCH)
-    entries = [noted for entry_id, pair in found if (noted := _read(entry_id, pair))]
+    entries = [parsed for entry_id, pair in found if (parsed := _read(entry_id, pair))]
     for is_message, run in groupby(entries, key=lambda entry: entry.is_message):
         store = _store_messages if is_message else _store_removals
         _store_run(store, list(run))
@@ -83,11 +83,13 @@ def _read(entry_id: str, pair: dict[str, str]) -> JournalEntry | None:
     """Parse an entry; put an unreadable one aside and return None."""
     try:
         fields = json.loads(pair["entry"])
-        noted = JournalEntry(entry_id, int(pair["seq"]), dict(fields))
+        parsed = JournalEntry(entry_id, int(pair["seq"]), dict(fields))
         # bulk_create with ignore_conflicts would silently drop an invalid row.
-        if noted.is_message and not all(isinstance(fields.get(name), kind) for name, kind in MESSAGE.items()):
+        if parsed.is_message and not all(
+            isinstance(fields.get(name), kind) for name, kind in MESSAGE.items()
+        ):
             raise ValueError("not a message")
-        return noted
+        return parsed
     except (*BAD_ENTRY, RecursionError) as error:
         _put_aside(pair, error)
         return None

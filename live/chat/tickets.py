@@ -60,10 +60,10 @@ def issue(stream: Stream, user: User) -> tuple[str, datetime]:
     The caller has checked ``stream.can_watch(user)``.
     """
     expires_at = timezone.now() + LIFETIME
-    said = [
+    claims = [
         stream.pk, user.pk, user.username, user.channel.name, badges_of(stream, user), user.access_version
     ]  # fmt: skip
-    return signing.dumps(said, salt=SALT), expires_at
+    return signing.dumps(claims, salt=SALT), expires_at
 
 
 def read(ticket: str, stream_id: int) -> Visitor:

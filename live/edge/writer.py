@@ -173,7 +173,7 @@ class EdgeWriter:
         self._unsaved.meta["infos"] = self._meta.fields()["infos"]
         await self._saved()
 
-    async def note_peak(self, rendition: str, bandwidth_bps: int) -> None:
+    async def declare_peak(self, rendition: str, bandwidth_bps: int) -> None:
         """Declare a measured bandwidth if it is higher than the declared one."""
         info = self._meta.infos.get(rendition)
         if info is not None and bandwidth_bps > info.bandwidth_bps:
@@ -274,7 +274,7 @@ class EdgeWriter:
             try:
                 await self._save()
             except (RedisError, OSError) as error:
-                self._note_away(error)
+                self._mark_away(error)
                 if isinstance(error, OutOfMemoryError):
                     self._keep_newest()
                 self._changed.set()
@@ -285,7 +285,7 @@ class EdgeWriter:
             if self._is_away:
                 await asyncio.sleep(next(pauses, RETRY_S[-1]))
 
-    def _note_away(self, error: Exception) -> None:
+    def _mark_away(self, error: Exception) -> None:
         if not self._is_away:
             logger.warning(
                 "Edge not written: Redis refused it",
@@ -308,7 +308,7 @@ class EdgeWriter:
             # Access is Django's decision, and is restored with the rest if Redis loses it.
             self._meta = replace(self._meta, access=access.decode(), is_ended=held.get(b"ended") == b"1")
         if before != self._generation or EdgeMeta.from_hash(held) is None:
-            self._put_back()
+            self._restore_edge()
 
     def _write(self, commands: _Commands, unsaved: _Unsaved) -> None:
         name = self._broadcast
@@ -343,7 +343,7 @@ class EdgeWriter:
                     commands.add("HSET", key, number, parts[number])
             commands.add("EXPIRE", key, kept_s)
 
-    def _put_back(self) -> None:
+    def _restore_edge(self) -> None:
         """Restore the edge in a Redis that has lost it: list the kept segments and write them again."""
         logger.warning("Edge rewritten: Redis had lost it", extra={"broadcast": self._broadcast})
         for name, window in self._windows.items():

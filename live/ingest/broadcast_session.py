@@ -213,7 +213,7 @@ class BroadcastSession:
             self._plan,
             self._source,
             self._fan_out,
-            on_inits=self._note_inits,
+            on_inits=self._publish_renditions,
         )
         within_s = 0.0
         try:
@@ -225,7 +225,7 @@ class BroadcastSession:
                     "FFmpeg exited", extra={"broadcast": self._broadcast.public_id, "reason": str(error)}
                 )
                 outcome = RunOutcome.DIED
-            self._inbox.note_start()
+            self._inbox.begin_catching_up()
             within_s = HURRIED_S if outcome is RunOutcome.DIED or self.is_hurried else FINISH_WITHIN_S
             return outcome
         finally:
@@ -262,7 +262,7 @@ class BroadcastSession:
         Raises UnusableSignal.
         """
         if frame.is_header:
-            return [] if self._note_header(frame) else None
+            return [] if self._store_header(frame) else None
         if frame.is_keyframe and self._is_new_sound:
             return [frame]
         if self._plan.is_copied and lacks_idr(frame, self._picture):
@@ -282,7 +282,7 @@ class BroadcastSession:
                 return [*(self._gop or []), frame]
         return None
 
-    def _note_header(self, frame: Frame) -> bool:
+    def _store_header(self, frame: Frame) -> bool:
         """Store a sequence header; return True if it changes the video.  Raises UnusableSignal."""
         known = self._headers.get(frame.kind)
         self._headers[frame.kind] = frame
@@ -302,7 +302,7 @@ class BroadcastSession:
     async def _next(self) -> Frame | None:
         if self._again:
             return self._again.popleft()
-        self._inbox.note_caught_up()
+        self._inbox.check_caught_up()
         return await self._inbox.get()
 
     async def _next_keyframe(self) -> Frame | None:
@@ -313,7 +313,7 @@ class BroadcastSession:
             if frame.arrived_at - waits_since > KEYFRAME_WITHIN_S:
                 raise UnusableSignal(NO_KEYFRAME)
             if frame.is_header:
-                self._note_header(frame)
+                self._store_header(frame)
                 self._plan_anew()
             elif frame.is_keyframe:
                 return frame
@@ -330,7 +330,7 @@ class BroadcastSession:
         if self._gop_bytes > MAX_GOP_BYTES or len(self._gop) > MAX_GOP_FRAMES:
             self._gop = None
 
-    def _note_inits(self, inits: dict[str, Init]) -> None:
+    def _publish_renditions(self, inits: dict[str, Init]) -> None:
         """Publish the renditions once, to the pages and the recording."""
         if self._has_inits:
             return

@@ -70,7 +70,7 @@ class SegmentFanOut:
         await self._edge.end_segment(rendition, end)
         size_bytes = self._sizes.pop(rendition, 0)
         if end.duration_s >= self.shape.target_duration_s / 2:
-            await self._edge.note_peak(rendition, ceil(size_bytes * 8 / end.duration_s))
+            await self._edge.declare_peak(rendition, ceil(size_bytes * 8 / end.duration_s))
 
     def end_run(self) -> None:
         """Record the segment that is not complete yet."""

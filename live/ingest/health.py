@@ -92,7 +92,7 @@ class HealthMonitor:
         self._has_b_frames = False
         self._first_at: float | None = None
 
-    def note(self, frame: Frame) -> None:
+    def record(self, frame: Frame) -> None:
         self._first_at = self._first_at or frame.arrived_at
         is_sound = frame.kind == "audio" and not frame.is_header
         self._seen.append(
@@ -102,7 +102,7 @@ class HealthMonitor:
             self._keyframes_ms.append(frame.timestamp_ms)
         self._has_b_frames = self._has_b_frames or frame.composition_ms > 0
 
-    def note_dropped(self, count: int, now: float) -> None:
+    def record_dropped(self, count: int, now: float) -> None:
         self.dropped_frames += count
         self._drops.append(now)
 

@@ -72,11 +72,11 @@ class Inbox:
         self._has_ended = True
         self._has_news.set()
 
-    def note_start(self) -> None:
-        """Allow the longer span until :meth:`note_caught_up`: nothing is read while FFmpeg starts."""
+    def begin_catching_up(self) -> None:
+        """Allow the longer span until :meth:`check_caught_up`: nothing is read while FFmpeg starts."""
         self._has_caught_up = False
 
-    def note_caught_up(self) -> None:
+    def check_caught_up(self) -> None:
         """Return to ``MAX_SPAN_S`` once less than half of it waits: waiting frames delay every viewer."""
         self._has_caught_up = self._has_caught_up or self.span_s < MAX_SPAN_S / 2
 

@@ -44,7 +44,7 @@ class KeyframeRepeater:
             yield from self._hold(frame)
             yield frame
             return
-        self._note_step(frame)
+        self._measure_step(frame)
         if frame.is_keyframe:
             self._keyframe, self._is_holding = frame, False
         elif self._is_holding:
@@ -53,7 +53,7 @@ class KeyframeRepeater:
         self._last_ms = at_ms
         yield frame if at_ms == frame.timestamp_ms else replace(frame, timestamp_ms=at_ms)
 
-    def _note_step(self, frame: Frame) -> None:
+    def _measure_step(self, frame: Frame) -> None:
         if self._last_real_ms is None:
             # Nothing is held before the first frame, which keeps its time.
             self._last_ms = frame.timestamp_ms - 1

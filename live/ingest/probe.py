@@ -30,9 +30,9 @@ _USED_NUMBERS = ("framerate", "videodatarate", "audiodatarate")
 _NEARLY_SQUARE = Fraction(1, 50)
 # A shape beyond this ratio is a mistake.
 _WIDEST_PIXEL = 4
-# Announced values above these are ignored.
-_MAX_ANNOUNCED_BPS = 100_000_000
-_MAX_ANNOUNCED_RATE = 240.0
+# Declared values above these are ignored.
+_MAX_DECLARED_BPS = 100_000_000
+_MAX_DECLARED_RATE = 240.0
 
 
 class UnusableSignal(Exception):
@@ -51,9 +51,9 @@ class SignalProbe:
         self._bytes = 0
         self.waits_for_keyframe = False
         self.headers: dict[str, Frame] = {}
-        self.metadata: dict[str, Any] = {}  # the announced values that are used
+        self.metadata: dict[str, Any] = {}  # the declared values that are used
 
-    def note_metadata(self, values: Mapping[str, Any]) -> None:
+    def set_metadata(self, values: Mapping[str, Any]) -> None:
         """Keep the used fields of ``onMetaData``: numbers, and the encoder's name."""
         numbers = {name: values[name] for name in _USED_NUMBERS if isinstance(values.get(name), int | float)}
         # PostgreSQL stores no NUL.
@@ -92,8 +92,8 @@ class SignalProbe:
             keyframe_interval_s=longest_gop_ms / 1000 or None,  # unknown if there is only one
             has_b_frames=any(frame.composition_ms > 0 for frame in pictures),
             has_audio=self.headers["audio"] is not NO_SOUND,
-            video_bitrate_bps=max(self._bitrate_bps("video"), self._announced_bps("videodatarate")),
-            audio_bitrate_bps=max(self._bitrate_bps("audio"), self._announced_bps("audiodatarate")),
+            video_bitrate_bps=max(self._bitrate_bps("video"), self._declared_bps("videodatarate")),
+            audio_bitrate_bps=max(self._bitrate_bps("audio"), self._declared_bps("audiodatarate")),
             encoder=self.metadata.get("encoder", ""),
             has_open_gops=any(lacks_idr(frame, picture) for frame in pictures),
         )
@@ -115,17 +115,17 @@ class SignalProbe:
         # The first frame may have been sent twice.
         pictures = pictures[1:] if len(pictures) > 2 else pictures
         span_ms = pictures[-1].timestamp_ms - pictures[0].timestamp_ms
-        announced = _number(self.metadata.get("framerate"), _MAX_ANNOUNCED_RATE)
+        declared = _number(self.metadata.get("framerate"), _MAX_DECLARED_RATE)
         if span_ms <= 0:
-            return announced or 30.0
-        return usual_rate((len(pictures) - 1) * 1000 / span_ms, announced)
+            return declared or 30.0
+        return usual_rate((len(pictures) - 1) * 1000 / span_ms, declared)
 
     def _bitrate_bps(self, kind: str) -> int:
         size_bytes = sum(len(frame.payload) for frame in self.frames if frame.kind == kind)
         return round(size_bytes * 8 / max(self._span_s(), 0.5))
 
-    def _announced_bps(self, name: str) -> int:
-        return round(_number(self.metadata.get(name), _MAX_ANNOUNCED_BPS / 1000) * 1000)
+    def _declared_bps(self, name: str) -> int:
+        return round(_number(self.metadata.get(name), _MAX_DECLARED_BPS / 1000) * 1000)
 
 
 def _number(value: object, most: float) -> float:

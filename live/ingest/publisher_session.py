@@ -140,14 +140,14 @@ class PublisherSession:
             self.disconnect(TOO_FAST.format(limit=settings.LIVE_MAX_BITRATE_BPS / 1_000_000))
             # The ended inbox ignores this frame.
         frame = self._clock.place(read_frame(tag, now))
-        self.monitor.note(frame)
+        self.monitor.record(frame)
         if dropped := self._inbox.put(frame):
-            self.monitor.note_dropped(dropped, now)
+            self.monitor.record_dropped(dropped, now)
         if self._inbox.skips_for_s(now) > KEYFRAME_WITHIN_S:
             self.disconnect(NO_KEYFRAME)
 
     async def on_metadata(self, values: dict[str, Any]) -> None:
-        self._probe.note_metadata(values)
+        self._probe.set_metadata(values)
 
     async def on_closed(self, *, has_unpublished: bool) -> None:
         self._has_unpublished, self._has_ended = has_unpublished, True
@@ -319,7 +319,7 @@ class PublisherSession:
             self.monitor.has_lost_recording = recorder.has_lost
             self.monitor.is_storage_full = recorder.is_full
         health = self.monitor.report(time()).to_json()
-        await self._call_service(ingest_presence.note_health, broadcast.public_id, health)
+        await self._call_service(ingest_presence.record_health, broadcast.public_id, health)
 
     async def _call_service(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | None:
         """Call a service in a thread.

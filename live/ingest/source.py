@@ -27,7 +27,7 @@ _PLAYABLE_PROFILES = frozenset({66, 77, 100})
 _MIN_SIDE_PX = 64
 _PARTS_PER_S = 5
 # A bitrate below this share of our ladder's is that of a still picture, not of the source.
-_TELLING_SHARE = 0.25
+_MEASURED_SHARE = 0.25
 _PART_SLACK_S = 0.002
 
 
@@ -88,10 +88,10 @@ class Source:
         return frozenset(code for code, applies in codes.items() if applies)
 
     @property
-    def telling_bitrate_bps(self) -> int | None:
+    def measured_bitrate_bps(self) -> int | None:
         """Return the video's bitrate; None if the first seconds are no measure, as with a still picture."""
         usual_bps = rung_bitrate_bps(self.short_side, self.frame_rate)
-        return self.video_bitrate_bps if self.video_bitrate_bps >= _TELLING_SHARE * usual_bps else None
+        return self.video_bitrate_bps if self.video_bitrate_bps >= _MEASURED_SHARE * usual_bps else None
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -161,7 +161,7 @@ def plan_outputs(
 def _output(position: int, source: Source, short_side: int, *, is_copied: bool) -> Output:
     width_px, height_px = source.width_px, source.height_px
     usual_bps = rung_bitrate_bps(source.short_side, source.frame_rate)
-    bitrate_bps = source.telling_bitrate_bps or max(source.video_bitrate_bps, usual_bps)
+    bitrate_bps = source.measured_bitrate_bps or max(source.video_bitrate_bps, usual_bps)
     if not is_copied:
         short_side = min(short_side, MAX_ENCODED_SHORT_SIDE_PX)
         longest = Fraction(MAX_SIDE_PX, max(source.width_px, source.height_px))

@@ -44,7 +44,7 @@ ENDED_IN_STUDIO = (
 def check(stream: Stream, are_sending: Mapping[str, bool]) -> None:
     """Raise Refused if a publisher with the stream's key has to wait.
 
-    ``are_sending`` tells for each connection of this process whether it is sending.
+    ``are_sending`` holds for each connection of this process whether it is sending.
     """
     newest = stream.broadcasts.order_by("-pk").first()
     if newest is None:

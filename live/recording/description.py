@@ -17,7 +17,7 @@ from videos.publishing import PEAK_FACTOR, RECORDING_TARGET_DURATION_S
 from videos.services.recordings import RecordedRendition
 
 # A segment below half the target duration is no measure of the bitrate (RFC 8216, 4.1).
-TELLING_S = RECORDING_TARGET_DURATION_S / 2
+MEASURED_FROM_S = RECORDING_TARGET_DURATION_S / 2
 _LEAST_FRAMES = 10
 
 

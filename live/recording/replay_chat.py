@@ -30,20 +30,20 @@ def chat_of(target: Any, from_ms: int, to_ms: int) -> Iterator[Flying]:
     for stretch in stretches(target):
         start_ms, end_ms = max(from_ms, stretch.start_s * 1000), min(to_ms, stretch.end_s * 1000)
         if start_ms < end_ms:
-            yield from _said_in(target, stretch, start_ms, end_ms)
+            yield from _chat_in(target, stretch, start_ms, end_ms)
 
 
-def _said_in(video: Video, stretch: Stretch, start_ms: float, end_ms: float) -> Iterator[Flying]:
+def _chat_in(video: Video, stretch: Stretch, start_ms: float, end_ms: float) -> Iterator[Flying]:
     """Yield the chat from ``start_ms`` until before ``end_ms`` of the video, both within the stretch."""
     zero = stretch.began_at - timedelta(seconds=stretch.start_s)
-    said = ChatMessage.objects.filter(
+    messages = ChatMessage.objects.filter(
         broadcast__recording=video,
         deleted_at=None,
         user__is_active=True,
         sent_at__gte=zero + timedelta(milliseconds=start_ms),
         sent_at__lt=zero + timedelta(milliseconds=end_ms),
     )
-    short = said.annotate(letters=Length("text")).filter(letters__lte=MOST_LETTERS)
+    short = messages.annotate(letters=Length("text")).filter(letters__lte=MOST_LETTERS)
     for message in short.order_by("sent_at", "seq")[:MOST_AT_ONCE]:
         if link_count(message.text):
             continue

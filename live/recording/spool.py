@@ -117,11 +117,11 @@ class Spool:
         with self._lock:
             self._budget.release(holder)
 
-    def note_open(self, path: Path) -> None:
+    def record_open(self, path: Path) -> None:
         with self._lock:
             self._open_folders.add(path)
 
-    def note_closed(self, path: Path) -> None:
+    def record_closed(self, path: Path) -> None:
         with self._lock:
             self._open_folders.discard(path)
 
@@ -154,7 +154,7 @@ class SpoolFolder:
             self._spool.release(holder)
             raise SpoolFull from error
         self._first_msn = min(msn, self._first_msn)
-        _note_spooled(self._broadcast, path.parent.name, self._first_msn)
+        _record_spooled(self._broadcast, path.parent.name, self._first_msn)
         self._files[path] = kept = finalize(stored, self._remove, holder, path)
         # Segments of a process that ends are left for the next one.
         kept.atexit = False
@@ -172,7 +172,7 @@ class SpoolFolder:
         with suppress(OSError):
             self._path.rmdir()  # only if it is empty
             _forget_spooled(self._broadcast, self._path.name)
-        self._spool.note_closed(self._path)
+        self._spool.record_closed(self._path)
         os.close(self._locked)
         self._locked = self._path = None
 
@@ -188,7 +188,7 @@ class SpoolFolder:
             except OSError:
                 os.close(locked)
                 raise
-            self._spool.note_open(path)
+            self._spool.record_open(path)
             self._locked, self._path = locked, path
         return self._path
 
@@ -249,7 +249,7 @@ def is_held(broadcast: str, *, before_msn: int = sys.maxsize) -> bool:
         with _unlocked(path) as is_left:
             if not is_left and any(int(file.stem) < before_msn for file in path.glob(f"*{_SUFFIX}")):
                 return True
-    return _is_noted(broadcast, before_msn)
+    return _is_spooled_elsewhere(broadcast, before_msn)
 
 
 @contextmanager
@@ -341,7 +341,7 @@ def _places(header_bytes: int, sizes: dict[str, int]) -> dict[str, tuple[int, in
     return places
 
 
-def _note_spooled(broadcast: str, folder: str, first_msn: int) -> None:
+def _record_spooled(broadcast: str, folder: str, first_msn: int) -> None:
     """Ask other hosts to leave a broadcast to us; without Redis only this host knows of it."""
     key = SPOOLED.format(broadcast=broadcast)
     with suppress(redis.RedisError):
@@ -356,15 +356,15 @@ def _forget_spooled(broadcast: str, folder: str) -> None:
         shared_client().hdel(SPOOLED.format(broadcast=broadcast), _field(folder))
 
 
-def _is_noted(broadcast: str, before_msn: int) -> bool:
+def _is_spooled_elsewhere(broadcast: str, before_msn: int) -> bool:
     """Return whether another host has recorded a folder that has not expired."""
     client = shared_client()
     try:
-        noted = client.hgetall(SPOOLED.format(broadcast=broadcast))
+        recorded = client.hgetall(SPOOLED.format(broadcast=broadcast))
     except redis.RedisError:
         return False
     here = f"{socket.gethostname()}/"
-    others = (json.loads(value) for field, value in noted.items() if not str(field).startswith(here))
+    others = (json.loads(value) for field, value in recorded.items() if not str(field).startswith(here))
     return any(first_msn < before_msn and until > time() for first_msn, until in others)
 
 

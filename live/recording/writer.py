@@ -13,7 +13,7 @@ from django.db.models import Q
 from common import storage
 from live.models import Broadcast
 from live.recording.assembler import RecordedSegment
-from live.recording.description import TELLING_S, described, measured_bps
+from live.recording.description import MEASURED_FROM_S, described, measured_bps
 from videos.models import SegmentRun, Video
 from videos.services import recordings
 from videos.services.recordings import RecordedRendition, RecordingClosed
@@ -110,12 +110,12 @@ class RecordingWriter:
                 raise RecordingClosed
             # The renditions first: everything locks the video before its runs.
             if learned:
-                recordings.note_renditions(self._video, learned)
+                recordings.record_renditions(self._video, learned)
             recordings.append_segment(run, duration_s=joined.duration_s, size_bytes=joined.size_bytes)
 
     def _new_peaks(self, sizes_bytes: Mapping[str, int], duration_s: float) -> dict[str, int]:
         """Return the bitrates above all earlier ones; a short segment is no measure."""
-        if duration_s < TELLING_S:
+        if duration_s < MEASURED_FROM_S:
             return {}
         measured = {name: measured_bps(size, duration_s) for name, size in sizes_bytes.items()}
         return {name: bps for name, bps in measured.items() if bps > self._peaks.get(name, 0)}

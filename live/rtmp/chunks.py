@@ -92,7 +92,7 @@ class ChunkReader:
                 payload = bytes(stream.payload)
                 self._forget_payload(stream)
                 message = Message(stream.type_id, stream.stream_id, stream.timestamp_ms, payload)
-                if not self._obey(message):
+                if not self._apply_control(message):
                     return message
         del self._buffer[: self._at]
         self._at = 0
@@ -177,7 +177,7 @@ class ChunkReader:
         stream.payload = bytearray()
         stream.is_arriving = False
 
-    def _obey(self, message: Message) -> bool:
+    def _apply_control(self, message: Message) -> bool:
         """Apply ``message`` if it is for the reader itself; return whether it was."""
         if message.type_id == SET_CHUNK_SIZE:
             size = int.from_bytes(message.payload[:4])
@@ -209,10 +209,10 @@ class ChunkWriter:
         return self.message(CONTROL_STREAM, Message(type_id, 0, 0, payload))
 
     def set_chunk_bytes(self, size: int) -> bytes:
-        """Set the chunk size from now on; return the message that announces it."""
-        announced = self.control(SET_CHUNK_SIZE, size.to_bytes(4))
+        """Set the chunk size from now on; return the message that declares it."""
+        message = self.control(SET_CHUNK_SIZE, size.to_bytes(4))
         self.chunk_bytes = size
-        return announced
+        return message
 
     def chunks(self, chunk_stream_id: int, message: Message) -> Iterator[bytes]:
         """Yield the chunks of ``message``; chunks of other chunk streams may go between them."""

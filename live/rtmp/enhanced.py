@@ -16,7 +16,7 @@ AVC = b"avc1"
 AAC = b"mp4a"
 FIRST_TRACK = 0
 
-_AUDIO_FORMAT = 9  # the sound format that announces four letters
+_AUDIO_FORMAT = 9  # the sound format that four letters follow
 _VIDEO_FLAG = 0x80
 _COMMAND_FRAME = 5
 _CODEC_SIZE = 4  # in letters
@@ -90,8 +90,8 @@ def first_track(kind: Literal["audio", "video"], payload: bytes) -> Packet | Non
 
 
 def _of_several(reader: ByteReader, frame_type: int) -> Packet | None:
-    said = reader.integer(1)
-    form, packet_type = said >> 4, said & 0x0F
+    first_byte = reader.integer(1)
+    form, packet_type = first_byte >> 4, first_byte & 0x0F
     if form > _MANY_CODECS:
         return None
     codec = b"" if form == _MANY_CODECS else reader.take(_CODEC_SIZE)

@@ -78,7 +78,7 @@ class MediaTag:
 
 @dataclass(frozen=True, slots=True)
 class Unpublished:
-    """End of the stream, announced by the encoder."""
+    """End of the stream, declared by the encoder."""
 
 
 Event: TypeAlias = Connected | PublishRequested | Metadata | MediaTag | Unpublished
@@ -254,8 +254,8 @@ class ServerSession:
         values = _metadata_values(payload)
         if values[:1] == ["@setDataFrame"]:
             del values[0]
-        said = next((value for value in values[1:] if isinstance(value, dict)), None)
-        return Metadata(said) if values[:1] == ["onMetaData"] and said is not None else None
+        metadata = next((value for value in values[1:] if isinstance(value, dict)), None)
+        return Metadata(metadata) if values[:1] == ["onMetaData"] and metadata is not None else None
 
     def _command(self, message: Message, payload: bytes) -> Event | None:
         values = amf0.decode(payload)

@@ -35,7 +35,7 @@ class Socket:
         self.events += frame.get("events", [])
         return frame
 
-    async def say(self, text: str, nonce: str = "n") -> None:
+    async def post(self, text: str, nonce: str = "n") -> None:
         await self.send({"type": "say", "text": text, "nonce": nonce})
 
     async def send(self, frame: object) -> None:

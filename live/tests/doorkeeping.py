@@ -39,7 +39,7 @@ class RecordingSink:
         self.is_closed.set()
 
     async def ending(self) -> bool:
-        """Wait for the end; return True if the publisher said goodbye."""
+        """Wait for the end; return True if the publisher unpublished."""
         async with asyncio.timeout(SOON_S):
             await self.is_closed.wait()
         return self.endings[0]

@@ -167,7 +167,7 @@ class Line:
 async def until_waiting(origin: EdgeOrigin, count: int) -> None:
     """Return once ``count`` requests are held."""
     async with asyncio.timeout(10):
-        while origin.waiting != count:  # noqa: ASYNC110  the origin has no reason to tell
+        while origin.waiting != count:  # noqa: ASYNC110  the origin has no event for it
             await asyncio.sleep(0.005)
 
 

@@ -275,8 +275,8 @@ class Replay:
         found = 0
         for path in self._timelines(name):
             argv = [ffmpeg_path(), "-nostdin", "-i", str(path), "-vf", "idet", "-f", "null", "-"]
-            said = subprocess.run(argv, check=True, capture_output=True, text=True, timeout=60).stderr
-            counts = re.findall(r"Multi frame detection: TFF: *(\d+) BFF: *(\d+)", said)
+            printed = subprocess.run(argv, check=True, capture_output=True, text=True, timeout=60).stderr
+            counts = re.findall(r"Multi frame detection: TFF: *(\d+) BFF: *(\d+)", printed)
             found += max(int(top) + int(bottom) for top, bottom in counts)
         return found
 

@@ -31,10 +31,10 @@ def publishing(rtmp_url: str, key: str, **shape: float | str) -> Iterator[Encode
         try:
             yield encoder
         finally:
-            say_goodbye(encoder)
+            unpublish(encoder)
 
 
-def say_goodbye(encoder: Encoder) -> None:
+def unpublish(encoder: Encoder) -> None:
     """Stop the encoder by SIGINT, as a person does, so that it unpublishes first."""
     if encoder.poll() is None:
         encoder.send_signal(signal.SIGINT)

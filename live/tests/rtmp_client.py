@@ -118,12 +118,12 @@ class Speech:
         )  # fmt: skip
 
     def some_media(self, *, seconds: int, rate: int = 30, picture_bytes: int = 2000) -> bytes:
-        said = [self.media("video", 0, AVC_HEADER), self.media("audio", 0, AAC_HEADER)]
+        sent = [self.media("video", 0, AVC_HEADER), self.media("audio", 0, AAC_HEADER)]
         for number in range(seconds * rate):
             time_ms = number * 1000 // rate
             frame = picture(picture_bytes, is_keyframe=number % rate == 0)
-            said += [self.media("video", time_ms, frame), self.media("audio", time_ms, sound())]
-        return b"".join(said)
+            sent += [self.media("video", time_ms, frame), self.media("audio", time_ms, sound())]
+        return b"".join(sent)
 
 
 class RtmpEncoder:
@@ -146,27 +146,27 @@ class RtmpEncoder:
     async def __aexit__(self, *_: object) -> None:
         self.writer.transport.abort()
 
-    async def say(self, data: bytes) -> None:
+    async def send(self, data: bytes) -> None:
         self.writer.write(data)
         await self.writer.drain()
 
     async def shake_hands(self) -> None:
-        await self.say(self.speech.hello())
+        await self.send(self.speech.hello())
         await self.reader.readexactly(1 + 2 * 1536)
-        await self.say(self.speech.hello_answered())
+        await self.send(self.speech.hello_answered())
 
     async def connect(self, app: str = "live", **properties: Value) -> list[Any]:
         await self.shake_hands()
-        await self.say(self.speech.connect(app, **properties))
+        await self.send(self.speech.connect(app, **properties))
         return await self.answer("_result")
 
     async def publish(self, key: str, *, app: str = "live") -> dict[str, Any]:
         """Connect and ask to publish; return the status that the server answers with."""
         await self.connect(app)
-        await self.say(self.speech.prepare(key))
+        await self.send(self.speech.prepare(key))
         for _ in range(3):
             await self.answer("_result")
-        await self.say(self.speech.publish(key))
+        await self.send(self.speech.publish(key))
         return await self.status()
 
     async def status(self) -> dict[str, Any]:
@@ -191,7 +191,7 @@ class RtmpEncoder:
         return message
 
     async def goodbye(self, key: str) -> None:
-        await self.say(self.speech.goodbye(key))
+        await self.send(self.speech.goodbye(key))
 
     async def end_of_file(self) -> None:
         """Read and ignore data until the server closes the connection."""

@@ -43,19 +43,19 @@ class RtmpConversation:
         return [amf0.decode(answer.payload) for answer in self.answers() if answer.type_id == chunks.COMMAND]
 
     def statuses(self) -> list[tuple[str, str, str]]:
-        said = [command[3] for command in self.commands() if command[0] == "onStatus"]
-        return [(status["level"], status["code"], status["description"]) for status in said]
+        sent = [command[3] for command in self.commands() if command[0] == "onStatus"]
+        return [(status["level"], status["code"], status["description"]) for status in sent]
 
 
-def heard(*said: bytes, limits: RtmpLimits | None = None) -> RtmpConversation:
+def heard(*sent: bytes, limits: RtmpLimits | None = None) -> RtmpConversation:
     conversation = RtmpConversation(limits)
-    for data in said:
+    for data in sent:
         conversation.hear(data)
     return conversation
 
 
-def published(*said: Callable[[Speech], bytes], key: str = "live_key") -> RtmpConversation:
-    """Return a conversation with a publisher that then sends ``said``."""
+def published(*sent: Callable[[Speech], bytes], key: str = "live_key") -> RtmpConversation:
+    """Return a conversation with a publisher that then sends ``sent``."""
     speech = Speech()
     before = [
         speech.hello(),
@@ -64,7 +64,7 @@ def published(*said: Callable[[Speech], bytes], key: str = "live_key") -> RtmpCo
         speech.prepare(key),
         speech.publish(key),
     ]
-    return heard(*before, *(say(speech) for say in said))
+    return heard(*before, *(send(speech) for send in sent))
 
 
 def tags(conversation: RtmpConversation) -> list[tuple[str, int, int]]:

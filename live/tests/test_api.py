@@ -246,7 +246,7 @@ def test_health_is_available_only_with_a_signal() -> None:
     owner = signed_in(broadcast.stream.channel.owner)
     silent = owner.get(path_of(broadcast.stream, "health/"))
 
-    ingest_presence.note_health(broadcast.public_id, HEALTH)
+    ingest_presence.record_health(broadcast.public_id, HEALTH)
     heard = owner.get(path_of(broadcast.stream, "health/"))
 
     assert silent.status_code == 409
@@ -255,7 +255,7 @@ def test_health_is_available_only_with_a_signal() -> None:
 
 def test_health_reports_a_second_encoder_with_the_same_key() -> None:
     broadcast = BroadcastFactory(connection_id="one")
-    ingest_presence.note_health(broadcast.public_id, HEALTH | {"verdict": "good", "advice": ["b_frames"]})
+    ingest_presence.record_health(broadcast.public_id, HEALTH | {"verdict": "good", "advice": ["b_frames"]})
     turns.check(broadcast.stream, {"one": True})
 
     health = signed_in(broadcast.stream.channel.owner).get(path_of(broadcast.stream, "health/")).json()

@@ -236,7 +236,7 @@ def test_redis_refusing_writes_does_not_end_a_broadcast(
     def refuse(*_args: object, **_named: object) -> None:
         raise error
 
-    for module, name in ((chat_log, "announce"), (control, "correct_access"), (control, "_set")):
+    for module, name in ((chat_log, "publish"), (control, "correct_access"), (control, "_set")):
         monkeypatch.setattr(module, name, refuse)
     broadcast = begin(StreamFactory(record=False))
     long_ago(broadcast, "started_at", "heard_at")
@@ -306,7 +306,7 @@ def test_publisher_is_refused_after_its_key_or_owner_lost_access(change: str, st
     ("change", "standing"),
     [("rotate", Standing.KEY_CHANGED), ("revoke", Standing.KEY_CHANGED), ("deactivate", Standing.SUSPENDED)],
 )
-def test_heartbeat_tells_the_ingest_of_a_lost_command(change: str, standing: Standing) -> None:
+def test_heartbeat_repeats_a_lost_command_to_the_ingest(change: str, standing: Standing) -> None:
     """The test never commits, so no command reaches an ingest."""
     broadcast = begin(StreamFactory(key="right"))
     withdraw(Stream.objects.get(pk=broadcast.stream_id), change)
@@ -401,10 +401,10 @@ def test_running_broadcast_made_private_gets_a_secret_path(
     assert (recording.visibility, recording.title) == ("private", "Only us")
 
 
-@pytest.mark.parametrize(("visibility", "told"), [("public", 1), ("unlisted", 0)])
-def test_followers_are_notified_of_a_public_broadcast_once(visibility: str, told: int) -> None:
+@pytest.mark.parametrize(("visibility", "notified"), [("public", 1), ("unlisted", 0)])
+def test_followers_are_notified_of_a_public_broadcast_once(visibility: str, notified: int) -> None:
     stream = StreamFactory(visibility=visibility)
     begin(stream, "first")
     begin(stream, "second")
 
-    assert OutboxEntry.objects.count() == told
+    assert OutboxEntry.objects.count() == notified

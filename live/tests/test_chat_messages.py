@@ -90,20 +90,20 @@ def test_malformed_json_is_a_bad_frame(text: str | bytes | None) -> None:
 
 
 @given(st.text(max_size=200) | st.binary(max_size=20))
-def test_any_input_is_parsed_or_refused(said: str | bytes) -> None:
-    assert refusal_of(said)[0] in {"bad_frame", "unknown_type"}
+def test_any_input_is_parsed_or_refused(frame: str | bytes) -> None:
+    assert refusal_of(frame)[0] in {"bad_frame", "unknown_type"}
 
 
 @given(st.text(max_size=600), st.none() | st.text(max_size=70))
 def test_accepted_text_can_be_stored_and_encoded(text: str, nonce: str | None) -> None:
-    said = understood(json.dumps({"type": "say", "text": text, "nonce": nonce}))
+    frame = understood(json.dumps({"type": "say", "text": text, "nonce": nonce}))
 
-    if isinstance(said, messages.Say):
-        assert 1 <= len(said.text) <= 500
-        assert "\x00" not in said.text
-        assert said.text.encode().decode() == said.text
+    if isinstance(frame, messages.Say):
+        assert 1 <= len(frame.text) <= 500
+        assert "\x00" not in frame.text
+        assert frame.text.encode().decode() == frame.text
     else:
-        assert said in {"empty", "too_long", "bad_characters", "bad_nonce"}
+        assert frame in {"empty", "too_long", "bad_characters", "bad_nonce"}
 
 
 def understood(text: str) -> messages.ClientFrame | str:

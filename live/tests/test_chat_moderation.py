@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts import moderation as decisions
-from accounts.errors import CannotTakeBack
+from accounts.errors import CannotUndo
 from accounts.models import Case, Decision, Report, Sanction, User
 from accounts.tests.factories import UserFactory
 from live import redis_connections
@@ -188,14 +188,14 @@ def test_undone_chat_ban_is_lifted_and_published_to_the_room(stream: Stream, own
     room_moderation.ban(stream=stream, by=owner, username="bob")
     timed_out, banned = Decision.objects.order_by("pk")
 
-    with pytest.raises(CannotTakeBack):
+    with pytest.raises(CannotUndo):
         decisions.undo(timed_out, by=moderator)  # the ban has replaced it
     line = decisions.undo(banned, by=moderator)
 
     assert (line.undoes, line.room, line.moderator) == (banned, stream.username, moderator)
     assert not ChatRestriction.objects.filter(user=person).exists()
     assert json.loads(events_of(stream)[-1]) == {"type": "user_allowed", "username": "bob"}
-    with pytest.raises(CannotTakeBack):
+    with pytest.raises(CannotUndo):
         decisions.undo(banned, by=moderator)
 
 

@@ -177,9 +177,9 @@ async def test_resume_beyond_its_byte_limit_is_answered_with_a_hello() -> None:
 
 
 async def test_history_holds_only_the_newest_messages_that_fit(monkeypatch: pytest.MonkeyPatch) -> None:
-    said = [message(seq) for seq in range(1, 6)]
-    monkeypatch.setattr(rooms, "HISTORY_BYTES", 2 * len(said[0].event))
-    room = opened(*said)
+    messages = [message(seq) for seq in range(1, 6)]
+    monkeypatch.setattr(rooms, "HISTORY_BYTES", 2 * len(messages[0].event))
+    room = opened(*messages)
     sink = FakeSink()
     room.join(Client(sink, None))
 
@@ -283,7 +283,7 @@ async def test_flood_between_two_ticks_is_sent_before_the_tick(monkeypatch: pyte
     room.stop()
 
 
-async def test_slow_client_is_skipped_and_told_the_skipped_count() -> None:
+async def test_slow_client_is_skipped_and_receives_the_skipped_count() -> None:
     room = opened()
     _, slow = guest(room, ALICE)
     _, quick = guest(room)
@@ -422,9 +422,9 @@ def test_frame_is_encoded_as_in_rfc_6455(size: int) -> None:
 
 
 async def test_restored_message_returns_to_its_place_in_the_history() -> None:
-    said = [message(seq) for seq in (1, 2, 3)]
-    back = event(5, type="message_restored", id="m2", message=json.loads(said[1].event))
-    room = opened(*said, event(4, type="message_deleted", id="m2"), back)
+    messages = [message(seq) for seq in (1, 2, 3)]
+    back = event(5, type="message_restored", id="m2", message=json.loads(messages[1].event))
+    room = opened(*messages, event(4, type="message_deleted", id="m2"), back)
     sink = FakeSink()
 
     room.join(Client(sink, None))
@@ -483,7 +483,7 @@ async def test_room_opens_despite_unreadable_event(text: str) -> None:
     sink = FakeSink()
     room.join(Client(sink, None))
 
-    assert [said["text"] for said in sink.frames[0]["history"]] == ["good"]
+    assert [one["text"] for one in sink.frames[0]["history"]] == ["good"]
     room.stop()
 
 

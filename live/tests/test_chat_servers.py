@@ -220,9 +220,9 @@ async def test_moderation_holds_in_every_process_and_after_reconnecting(
         connected(servers[1], stream) as reader,
     ):
         await send(speaker, type="say", text="regrettable")
-        said = await hears(owner, "message")
-        await send(owner, type="delete", id=said["id"])
-        assert await hears(reader, "message_deleted") == {"type": "message_deleted", "id": said["id"]}
+        message = await hears(owner, "message")
+        await send(owner, type="delete", id=message["id"])
+        assert await hears(reader, "message_deleted") == {"type": "message_deleted", "id": message["id"]}
         await send(owner, type="timeout", username="alice", seconds=600)
         assert await hears(reader, "user_cleared") == {"type": "user_cleared", "username": "alice"}
         await send(speaker, type="say", text="but")
@@ -297,31 +297,31 @@ async def test_client_that_never_reads_is_disconnected_without_delaying_others(
         connected(servers[0], stream, max_size=None) as awake,
     ):
         for number in range(140):
-            await sync_to_async(log.announce)(stream, said(number, "x" * 100_000))
+            await sync_to_async(log.publish)(stream, message(number, "x" * 100_000))
             # Keep in step with the reading client, so that only the others fall behind.
             (heard,) = await events_until(awake, lambda event: event["type"] == "message")
             assert heard["id"] == str(number)
-        await sync_to_async(log.announce)(stream, {"type": "broadcast", "status": "live"})
+        await sync_to_async(log.publish)(stream, {"type": "broadcast", "status": "live"})
         await events_until(awake, lambda event: event["type"] == "broadcast")
 
         # The slow client begins to read: buffered frames, then queued events and the skipped count.
-        told, skipped = 0, 0
+        shown, skipped = 0, 0
         while True:
             frame = await read(slow)
-            told += sum(event["type"] == "message" for event in frame["events"])
+            shown += sum(event["type"] == "message" for event in frame["events"])
             skipped += frame.get("skipped", 0)
             if any(event["type"] == "broadcast" for event in frame["events"]):
                 break
         assert skipped > 0
-        assert told + skipped == 140
+        assert shown + skipped == 140
 
         # The client that still does not read is disconnected; the others continue.
         assert await is_ended(asleep)
-        await sync_to_async(log.announce)(stream, {"type": "broadcast", "status": "offline"})
+        await sync_to_async(log.publish)(stream, {"type": "broadcast", "status": "offline"})
         await events_until(awake, lambda event: event.get("status") == "offline")
 
 
-def said(number: int, text: str) -> dict[str, Any]:
+def message(number: int, text: str) -> dict[str, Any]:
     user = {"username": "bob", "display_name": "Bob", "badges": []}
     return {"type": "message", "id": str(number), "user": user, "text": text}
 

@@ -66,7 +66,7 @@ async def test_client_without_ticket_can_only_read(stream: Stream) -> None:
             "category": stream.category,
             "viewer_count": 0,
         }
-        await reader.say("may I?", nonce="1")
+        await reader.post("may I?", nonce="1")
         assert await reader.error() == {
             "type": "error",
             "code": "sign_in_required",
@@ -83,7 +83,7 @@ async def test_message_reaches_every_client_in_the_documented_shape(stream: Stre
         hello = await speaker.frame()
         assert hello["you"] == {"username": "alice", "display_name": "alice", "badges": []}
 
-        await speaker.say("  good evening 晚上好 ", nonce="abc")
+        await speaker.post("  good evening 晚上好 ", nonce="abc")
         tick = await reader.frame()
 
         (event,) = tick["events"]
@@ -107,7 +107,7 @@ async def test_room_name_ignores_case(stream: Stream, alice: User) -> None:
         joined(f"/ws/live/{stream.username.upper()}/chat/?ticket={ticket}") as loud,
     ):
         await loud.frame()
-        await loud.say("HELLO")
+        await loud.post("HELLO")
 
         assert (await reader.hears("HELLO"))["user"]["username"] == "alice"
 
@@ -115,24 +115,24 @@ async def test_room_name_ignores_case(stream: Stream, alice: User) -> None:
 async def test_owners_and_moderators_have_badges(stream: Stream, owner: User) -> None:
     moderator = await sync_to_async(UserFactory)(is_superuser=True)
     async with chatting(stream, owner) as one, chatting(stream, moderator) as other:
-        await one.say("mine")
-        await other.say("ours")
+        await one.post("mine")
+        await other.post("ours")
 
         assert (await other.hears("mine"))["user"]["badges"] == ["owner"]
         assert (await one.hears("ours"))["user"]["badges"] == ["moderator"]
 
 
 async def test_history_holds_the_last_fifty_undeleted_messages(stream: Stream, alice: User) -> None:
-    def say_sixty() -> None:
+    def post_sixty() -> None:
         for number in range(30):
             ChatMessageFactory(stream=stream, user=alice, text=f"stored {number}")
-        ChatMessageFactory(stream=stream, text="taken away", deleted_at=timezone.now())
+        ChatMessageFactory(stream=stream, text="removed", deleted_at=timezone.now())
 
-    await sync_to_async(say_sixty)()
+    await sync_to_async(post_sixty)()
     with override_settings(RATE_LIMITS=False):
         async with chatting(stream, alice) as socket:
             for number in range(30):
-                await socket.say(f"said {number}")
+                await socket.post(f"said {number}")
             await socket.hears("said 29")
             doomed = socket.events[0]["id"]
             async with chatting(stream, stream.channel.owner) as owner_socket:
@@ -149,7 +149,7 @@ async def test_history_holds_the_last_fifty_undeleted_messages(stream: Stream, a
 async def test_resume_answers_with_missed_events(stream: Stream, alice: User) -> None:
     async with chatting(stream, alice) as socket:
         for text in ("one", "two", "three"):
-            await socket.say(text)
+            await socket.post(text)
         await socket.hears("three")
         first = socket.events[0]["seq"]
         async with joined(path_of(stream)) as returning:
@@ -168,7 +168,7 @@ async def test_resume_after_unknown_seq_is_answered_with_hello(
     stream: Stream, alice: User, after: int
 ) -> None:
     async with chatting(stream, alice) as socket:
-        await socket.say("one")
+        await socket.post("one")
         await socket.hears("one")
         await socket.send({"type": "resume", "after": after})
 
@@ -216,7 +216,7 @@ async def test_room_that_becomes_private_closes_sockets_of_strangers(
         await sync_to_async(services.edit_stream)(stream, visibility="private")
 
         assert await reader.close_code() == 4004
-        await own.say("alone at last")
+        await own.post("alone at last")
         await own.hears("alone at last")
 
 
@@ -250,7 +250,7 @@ async def test_revocation_closes_only_that_persons_sockets(stream: Stream, alice
         await sync_to_async(access.revoke)(await User.objects.aget(pk=alice.pk))
 
         assert await alices.close_code() == 4001
-        await bobs.say("still here")
+        await bobs.post("still here")
         await bobs.hears("still here")
 
 
@@ -260,7 +260,7 @@ async def test_ticket_older_than_revocation_cannot_post(stream: Stream, alice: U
 
     async with joined(path_of(stream, ticket)) as socket:
         assert (await socket.frame())["type"] == "hello"
-        await socket.say("still here", nonce="1")
+        await socket.post("still here", nonce="1")
 
         assert (await socket.error())["code"] == "silenced"
 
@@ -272,11 +272,11 @@ async def test_rate_limit_covers_all_sockets_of_a_person(stream: Stream, alice: 
         chatting(stream, bob) as third,
     ):
         for number in range(10):
-            await one.say(f"one {number}")
-            await other.say(f"other {number}")
+            await one.post(f"one {number}")
+            await other.post(f"other {number}")
         await one.hears("one 9")
         await other.hears("other 9")
-        await one.say("too much", nonce="21")
+        await one.post("too much", nonce="21")
 
         error = await one.error()
         assert error == {
@@ -287,7 +287,7 @@ async def test_rate_limit_covers_all_sockets_of_a_person(stream: Stream, alice: 
             "retry_after_s": error["retry_after_s"],
         }
         assert 0 < error["retry_after_s"] <= 30
-        await third.say("I may")
+        await third.post("I may")
         await third.hears("I may")
 
 
@@ -296,14 +296,14 @@ async def test_slow_mode_does_not_bind_moderators(stream: Stream, alice: User, o
         await own.send({"type": "mode", "slow_s": 30})
         assert await socket.hears_type("mode") == {"type": "mode", **QUIET, "slow_s": 30}
         await own.hears_type("mode")
-        await socket.say("first")
+        await socket.post("first")
         await socket.hears("first")
-        await socket.say("second", nonce="2")
+        await socket.post("second", nonce="2")
         error = await socket.error()
         assert (error["code"], error["nonce"]) == ("slow_mode", "2")
         assert 25 < error["retry_after_s"] <= 30
-        await own.say("a")
-        await own.say("b")
+        await own.post("a")
+        await own.post("b")
         await own.hears("b")
 
 
@@ -318,12 +318,12 @@ async def test_followers_only_mode_refuses_others(
     ):
         await own.send({"type": "mode", "followers_only": True})
         await stranger.hears_type("mode")
-        await stranger.say("hello?")
+        await stranger.post("hello?")
         assert (await stranger.error())["code"] == "followers_only"
-        await fan.say("hello!")
+        await fan.post("hello!")
         await own.hears("hello!")
         await sync_to_async(Follow.objects.create)(follower=alice, channel=stream.channel)
-        await stranger.say("now")
+        await stranger.post("now")
         await own.hears("now")
 
 
@@ -333,7 +333,7 @@ async def test_person_silenced_by_the_site_cannot_post_in_any_room(stream: Strea
         alice, by=moderator, action="time_out", duration=timedelta(hours=1)
     )
     async with chatting(stream, alice) as socket:
-        await socket.say("hello")
+        await socket.post("hello")
         assert (await socket.error())["code"] == "silenced"
 
 
@@ -341,9 +341,9 @@ async def test_emotes_only_mode_refuses_words(stream: Stream, alice: User, owner
     async with chatting(stream, alice) as socket, chatting(stream, owner) as own:
         await own.send({"type": "mode", "emotes_only": True})
         await socket.hears_type("mode")
-        await socket.say("words")
+        await socket.post("words")
         assert (await socket.error())["code"] == "emotes_only"
-        await socket.say("👍🏽 🇨🇳 👨‍👩‍👧 ❤️")
+        await socket.post("👍🏽 🇨🇳 👨‍👩‍👧 ❤️")
         await socket.hears("👍🏽 🇨🇳 👨‍👩‍👧 ❤️")
 
 
@@ -357,7 +357,7 @@ async def test_mode_persists_after_the_room_closes(stream: Stream, owner: User) 
 
 async def test_broadcast_event_reaches_the_room(stream: Stream) -> None:
     async with chatting(stream) as reader:
-        await sync_to_async(log.announce)(stream, {"type": "broadcast", "status": "live"})
+        await sync_to_async(log.publish)(stream, {"type": "broadcast", "status": "live"})
 
         assert await reader.hears_type("broadcast") == {"type": "broadcast", "status": "live"}
         async with joined(path_of(stream)) as late:
@@ -396,7 +396,7 @@ async def test_bad_frame_gets_an_error_and_the_socket_stays_open(
         error = await socket.error()
         assert (error["type"], error["code"]) == ("error", code)
         assert error["detail"]
-        await socket.say("still here")
+        await socket.post("still here")
         await socket.hears("still here")
 
 
@@ -422,12 +422,12 @@ frames = st.text(max_size=100) | st.builds(
 
 
 @settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(said=st.lists(frames, min_size=5, max_size=15))
-async def test_no_frame_closes_a_socket(stream: Stream, alice: User, said: list[str]) -> None:
+@given(sent=st.lists(frames, min_size=5, max_size=15))
+async def test_no_frame_closes_a_socket(stream: Stream, alice: User, sent: list[str]) -> None:
     async with chatting(stream, alice) as socket:
-        for frame in said:
+        for frame in sent:
             await socket.send(frame)
-        await socket.say("still here")
+        await socket.post("still here")
         while "still here" not in [event.get("text") for event in (await socket.frame()).get("events", [])]:
             pass
 

@@ -43,38 +43,38 @@ async def test_deleted_message_disappears_for_present_and_later_clients(
     stream: Stream, alice: User, owner: User
 ) -> None:
     async with chatting(stream, alice) as socket, chatting(stream, owner) as own:
-        await socket.say("regrettable")
-        said = await own.hears("regrettable")
-        await own.send({"type": "delete", "id": said["id"]})
-        assert await socket.hears_type("message_deleted") == {"type": "message_deleted", "id": said["id"]}
+        await socket.post("regrettable")
+        message = await own.hears("regrettable")
+        await own.send({"type": "delete", "id": message["id"]})
+        assert await socket.hears_type("message_deleted") == {"type": "message_deleted", "id": message["id"]}
         async with joined(path_of(stream)) as late:
             assert (await late.frame())["history"] == []
     async with joined(path_of(stream)) as later:
         assert (await later.frame())["history"] == []
     await sync_to_async(store.store_chat)()
-    row = await ChatMessage.objects.aget(public_id=said["id"])
+    row = await ChatMessage.objects.aget(public_id=message["id"])
     assert row.deleted_at is not None
     assert row.deleted_by_id == owner.pk
 
 
 async def test_timed_out_person_is_cleared_and_cannot_post(stream: Stream, alice: User, owner: User) -> None:
     async with chatting(stream, alice) as socket, chatting(stream, owner) as own:
-        await socket.say("spam")
+        await socket.post("spam")
         await own.hears("spam")
         await own.send({"type": "timeout", "username": "ALICE", "seconds": 60})
         assert await socket.hears_type("user_cleared") == {"type": "user_cleared", "username": "alice"}
-        await socket.say("more spam", nonce="m")
+        await socket.post("more spam", nonce="m")
         error = await socket.error()
         assert (error["code"], error["nonce"]) == ("timed_out", "m")
         assert 50 < error["retry_after_s"] <= 60
     async with joined(path_of(stream, await ticket_for(stream, alice))) as back:
         assert (await back.frame())["history"] == []
-        await back.say("again")
+        await back.post("again")
         assert (await back.error())["code"] == "timed_out"
         async with chatting(stream, owner) as own:
             await own.send({"type": "unban", "username": "alice"})
             assert await back.hears_type("user_allowed") == {"type": "user_allowed", "username": "alice"}
-            await back.say("thank you")
+            await back.post("thank you")
             await own.hears("thank you")
 
 
@@ -103,7 +103,7 @@ async def test_unban_is_published_to_readers_of_the_room(stream: Stream, alice: 
             await own.send({"type": "unban", "username": "Alice"})
             assert (await reading.hears_type("user_allowed"))["username"] == "alice"
         async with chatting(stream, alice) as back:
-            await back.say("thank you")
+            await back.post("thank you")
             await reading.hears("thank you")
 
 
@@ -111,14 +111,14 @@ async def test_deletion_of_unstored_message_is_recorded_as_a_decision(
     stream: Stream, alice: User, owner: User
 ) -> None:
     async with chatting(stream, alice) as socket, chatting(stream, owner) as own:
-        await socket.say("regrettable")
-        said = await own.hears("regrettable")
-        await own.send({"type": "delete", "id": said["id"]})
+        await socket.post("regrettable")
+        message = await own.hears("regrettable")
+        await own.send({"type": "delete", "id": message["id"]})
         await socket.hears_type("message_deleted")
     line = await Decision.objects.select_related("case", "person").aget()
     assert (line.action, line.person, line.title) == ("remove", alice, "regrettable")
     assert line.case
-    assert line.case.target_id == said["id"]
+    assert line.case.target_id == message["id"]
 
 
 async def test_locked_account_is_cleared_from_the_room_and_restored_with_its_messages(
@@ -126,8 +126,8 @@ async def test_locked_account_is_cleared_from_the_room_and_restored_with_its_mes
 ) -> None:
     moderator = await sync_to_async(UserFactory)(is_superuser=True)
     async with chatting(stream, alice) as one, chatting(stream) as reader:
-        await one.say("buy lamps")
-        said = await reader.hears("buy lamps")
+        await one.post("buy lamps")
+        message = await reader.hears("buy lamps")
 
         decision = await sync_to_async(sanctions.decide_about)(alice, by=moderator, action="ban")
         assert await reader.hears_type("user_cleared") == {"type": "user_cleared", "username": "alice"}
@@ -137,7 +137,7 @@ async def test_locked_account_is_cleared_from_the_room_and_restored_with_its_mes
 
         await sync_to_async(sanctions.undo)(decision, by=moderator)
         restored = await reader.hears_type("message_restored")
-        assert (restored["id"], restored["message"]["text"]) == (said["id"], "buy lamps")
+        assert (restored["id"], restored["message"]["text"]) == (message["id"], "buy lamps")
         async with joined(path_of(stream)) as newcomer:
             assert [event["text"] for event in (await newcomer.frame())["history"]] == ["buy lamps"]
 

@@ -16,7 +16,7 @@ from accounts.models import User
 from accounts.tests.factories import UserFactory
 from live import redis_connections
 from live.chat import log, room_moderation, store
-from live.chat.log import JOURNAL, SayLimits
+from live.chat.log import JOURNAL, PostLimits
 from live.chat.messages import message_around_seq
 from live.chat.stored import sent_at_text
 from live.models import Broadcast, ChatMessage, Stream
@@ -25,26 +25,26 @@ from live.tests.factories import BroadcastFactory, StreamFactory
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.redis]
 
 
-def say(stream: Stream, user: User, *texts: str, at: datetime | None = None) -> list[str]:
+def post(stream: Stream, user: User, *texts: str, at: datetime | None = None) -> list[str]:
     """Post messages as the consumer does, without a socket; return the log's verdicts."""
     sent_at = sent_at_text(at or timezone.now())
 
-    async def say_all() -> list[str]:
+    async def post_all() -> list[str]:
         client = redis_connections.new_hub_client()
         verdicts = []
         for text in texts:
             author = {"username": user.username}
             around = message_around_seq(public_id=text, user=author, text=text, sent_at=sent_at)
             entry = {"id": text, "text": text, "sent_at": sent_at}
-            answer = await log.say(
-                client, stream.pk, user.pk, around_seq=around, entry=entry, limits=SayLimits()
+            answer = await log.post(
+                client, stream.pk, user.pk, around_seq=around, entry=entry, limits=PostLimits()
             )
             verdicts.append(answer.verdict)
         await client.aclose()
         await client.connection_pool.disconnect()
         return verdicts
 
-    return async_to_sync(say_all)()
+    return async_to_sync(post_all)()
 
 
 def stored() -> list[str]:
@@ -74,7 +74,7 @@ def test_entries_are_stored_in_order_and_leave_the_journal(
     other = StreamFactory()
     texts = [f"{number:02}" for number in range(30)]
     for text in texts:
-        say(stream if int(text) % 2 else other, alice, text)
+        post(stream if int(text) % 2 else other, alice, text)
 
     store.store_chat()
 
@@ -92,10 +92,10 @@ def test_message_belongs_to_the_broadcast_that_was_on_air(stream: Stream, alice:
     )
     running: Broadcast = BroadcastFactory(stream=stream, started_at=now - hour)
     BroadcastFactory()
-    say(stream, alice, "before", at=now - 4 * hour)
-    say(stream, alice, "then", at=now - 2.5 * hour)
-    say(stream, alice, "between", at=now - 1.5 * hour)
-    say(stream, alice, "now", at=now)
+    post(stream, alice, "before", at=now - 4 * hour)
+    post(stream, alice, "then", at=now - 2.5 * hour)
+    post(stream, alice, "between", at=now - 1.5 * hour)
+    post(stream, alice, "now", at=now)
 
     store.store_chat()
 
@@ -106,7 +106,7 @@ def test_message_belongs_to_the_broadcast_that_was_on_air(stream: Stream, alice:
 def test_worker_that_dies_before_trimming_the_journal_stores_nothing_twice(
     stream: Stream, alice: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    say(stream, alice, "one", "two")
+    post(stream, alice, "one", "two")
     with monkeypatch.context() as patch:
 
         def die(*_args: object) -> None:
@@ -116,7 +116,7 @@ def test_worker_that_dies_before_trimming_the_journal_stores_nothing_twice(
         store.store_chat()
     assert (stored(), waiting()) == (["one", "two"], 2)
 
-    say(stream, alice, "three")
+    post(stream, alice, "three")
     store.store_chat()
     assert (stored(), waiting()) == (["one", "two", "three"], 0)
 
@@ -125,7 +125,7 @@ def test_two_concurrent_workers_store_everything_once(
     stream: Stream, alice: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The second worker reads the entries before the first one removes them."""
-    say(stream, alice, "one", "two")
+    post(stream, alice, "one", "two")
     client = redis_connections.shared_client()
     seen = client.xrange(JOURNAL)
     store.store_batch()
@@ -139,8 +139,8 @@ def test_two_concurrent_workers_store_everything_once(
 @pytest.mark.parametrize("gone", ["user", "stream"])
 def test_entries_of_deleted_user_or_stream_are_dropped_alone(stream: Stream, alice: User, gone: str) -> None:
     other = UserFactory()
-    say(stream, alice, "doomed")
-    say(StreamFactory(), other, "kept")
+    post(stream, alice, "doomed")
+    post(StreamFactory(), other, "kept")
     if gone == "user":
         alice.delete()
     else:
@@ -153,7 +153,7 @@ def test_entries_of_deleted_user_or_stream_are_dropped_alone(stream: Stream, ali
 
 def test_message_deleted_before_it_was_stored_is_stored_as_deleted(stream: Stream, alice: User) -> None:
     owner = stream.channel.owner
-    say(stream, alice, "doomed", "kept")
+    post(stream, alice, "doomed", "kept")
     room_moderation.delete_message(stream=stream, by=owner, message_id="doomed")
 
     store.store_chat()
@@ -165,7 +165,7 @@ def test_message_deleted_before_it_was_stored_is_stored_as_deleted(stream: Strea
 
 def test_message_restored_before_its_deletion_was_stored_stays(stream: Stream, alice: User) -> None:
     owner = stream.channel.owner
-    say(stream, alice, "spared")
+    post(stream, alice, "spared")
     store.store_chat()
     room_moderation.delete_message(stream=stream, by=owner, message_id="spared")
     room_moderation.restore_message(message=ChatMessage.objects.get(), by=owner)
@@ -180,7 +180,7 @@ def test_message_deleted_during_storing_is_deleted(
 ) -> None:
     """The deletion comes after the worker read the message and before it wrote it to SQL."""
     owner = stream.channel.owner
-    say(stream, alice, "doomed")
+    post(stream, alice, "doomed")
     write = store._store_messages
 
     def delete_first(entries: Any) -> None:
@@ -198,15 +198,15 @@ def test_message_deleted_during_storing_is_deleted(
 
 def test_time_out_clears_messages_in_sql(stream: Stream, alice: User) -> None:
     owner, bob = stream.channel.owner, UserFactory()
-    say(stream, alice, "stored")
+    post(stream, alice, "stored")
     store.store_chat()
-    say(stream, alice, "waiting")
-    say(stream, bob, "innocent")
-    say(StreamFactory(), alice, "elsewhere")
+    post(stream, alice, "waiting")
+    post(stream, bob, "innocent")
+    post(StreamFactory(), alice, "elsewhere")
     room_moderation.time_out(stream=stream, by=owner, username="alice", seconds=1)
     # A time-out does not remove later messages.
     redis_connections.shared_client().delete(f"chat:{stream.pk}:barred:{alice.pk}")
-    say(stream, alice, "forgiven")
+    post(stream, alice, "allowed")
 
     store.store_chat()
 
@@ -216,18 +216,18 @@ def test_time_out_clears_messages_in_sql(stream: Stream, alice: User) -> None:
         "waiting": owner.pk,
         "innocent": None,
         "elsewhere": None,
-        "forgiven": None,
+        "allowed": None,
     }
 
 
 def test_full_journal_refuses_messages_and_loses_none(
     stream: Stream, alice: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(log, "_SAY", log._SAY.replace(f">= {log.JOURNAL_LENGTH}", ">= 2"))
-    assert say(stream, alice, "one", "two", "three") == ["said", "said", "full"]
+    monkeypatch.setattr(log, "_POST", log._POST.replace(f">= {log.JOURNAL_LENGTH}", ">= 2"))
+    assert post(stream, alice, "one", "two", "three") == ["posted", "posted", "full"]
 
     store.store_chat()
-    say(stream, alice, "four")
+    post(stream, alice, "four")
     store.store_chat()
     assert stored() == ["one", "two", "four"]
 
@@ -244,10 +244,10 @@ def test_storing_waits_without_redis(
     assert "Chat not stored yet" in caplog.text
 
 
-def note(stream: Stream, user: User, changes: dict[str, Any]) -> dict[str, Any]:
+def journal_entry(stream: Stream, user: User, changes: dict[str, Any]) -> dict[str, Any]:
     """Return a journal entry of a message, with ``changes``."""
-    said = {"stream": stream.pk, "user": user.pk, "id": "bad", "text": "bad"}
-    return {"seq": "7", "entry": json.dumps({**said, "sent_at": "2026-01-01T00:00:00Z", **changes})}
+    entry = {"stream": stream.pk, "user": user.pk, "id": "bad", "text": "bad"}
+    return {"seq": "7", "entry": json.dumps({**entry, "sent_at": "2026-01-01T00:00:00Z", **changes})}
 
 
 @pytest.mark.parametrize(
@@ -264,8 +264,8 @@ def test_entry_refused_by_sql_does_not_block_later_ones(
     stream: Stream, alice: User, changes: dict[str, Any]
 ) -> None:
     client: Any = redis_connections.shared_client()
-    client.xadd(JOURNAL, note(stream, alice, changes))
-    say(stream, alice, "good")
+    client.xadd(JOURNAL, journal_entry(stream, alice, changes))
+    post(stream, alice, "good")
 
     store.store_chat()
 
@@ -290,7 +290,7 @@ def test_unreadable_entry_does_not_block_later_ones(
 ) -> None:
     client: Any = redis_connections.shared_client()
     client.xadd(JOURNAL, pair)
-    say(stream, alice, "good")
+    post(stream, alice, "good")
 
     store.store_chat()
 
@@ -312,7 +312,7 @@ def test_entries_put_aside_are_bounded(stream: Stream, alice: User, monkeypatch:
 def test_without_sql_nothing_is_put_aside(
     stream: Stream, alice: User, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    say(stream, alice, "later")
+    post(stream, alice, "later")
 
     def fail(*_args: object) -> None:
         raise OperationalError("the server is gone")

@@ -24,7 +24,7 @@ def recorded(*, segments: int = 2, visibility: str = "public") -> Broadcast:
     video = recordings.start_recording(
         channel=broadcast.stream.channel, title="Live", category="gaming", visibility=visibility
     )
-    recordings.note_renditions(video, [R0])
+    recordings.record_renditions(video, [R0])
     run = recordings.open_run(video, is_continuous=False, began_at=BEGAN_AT)
     for _ in range(segments):
         recordings.append_segment(run, duration_s=4.0, size_bytes=1)

@@ -51,9 +51,9 @@ async def test_added_parts_are_in_redis_on_return() -> None:
 
 async def test_bandwidth_rises_with_measured_peaks_and_never_falls() -> None:
     async with written() as broadcast:
-        await broadcast.writer.note_peak("r0", 45_800_000)
-        await broadcast.writer.note_peak("r0", 107_000)
-        await broadcast.writer.note_peak("r1", 107_000)
+        await broadcast.writer.declare_peak("r0", 45_800_000)
+        await broadcast.writer.declare_peak("r0", 107_000)
+        await broadcast.writer.declare_peak("r1", 107_000)
 
         meta = held_meta()
 

@@ -124,11 +124,11 @@ def test_continued_broadcast_keeps_its_number_of_renditions(count: int, short_si
 
 
 @pytest.mark.parametrize(
-    ("measured", "announced", "meant"),
+    ("measured", "declared", "meant"),
     [(30.02, 0, 30.0), (29.96, 29.97, 29.97), (59.9, 0, 60000 / 1001), (24.97, 30, 25.0), (17.3, 0, 17.3)],
 )
-def test_frame_rate_is_rounded_to_a_usual_one(measured: float, announced: float, meant: float) -> None:
-    assert usual_rate(measured, announced) == pytest.approx(meant, rel=1e-4)
+def test_frame_rate_is_rounded_to_a_usual_one(measured: float, declared: float, meant: float) -> None:
+    assert usual_rate(measured, declared) == pytest.approx(meant, rel=1e-4)
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,7 @@ class RecordingEdge:
     async def end_segment(self, name: str, end: SegmentEnd) -> None:
         self.calls.append(("end", name, end))
 
-    async def note_peak(self, name: str, bandwidth_bps: int) -> None:
+    async def declare_peak(self, name: str, bandwidth_bps: int) -> None:
         self.peaks.append((name, bandwidth_bps))
 
 

@@ -33,9 +33,9 @@ def watch(
     monitor.width_px, monitor.height_px = 1280, 720
     frames = [picture(number, **options) for number in range(int(seconds * 30) + 1)]  # type: ignore[arg-type]
     for frame in frames:
-        monitor.note(frame)
+        monitor.record(frame)
         if has_sound:
-            monitor.note(sound(frame.timestamp_ms, frame.arrived_at))
+            monitor.record(sound(frame.timestamp_ms, frame.arrived_at))
     return monitor, frames[-1].arrived_at
 
 
@@ -92,14 +92,14 @@ def test_missing_audio_is_reported_until_it_arrives() -> None:
     monitor, now = watch(6, has_sound=False)
 
     assert (monitor.report(now).verdict, monitor.report(now).advice) == ("no_audio", ("no_audio",))
-    monitor.note(sound(6000, now))
+    monitor.record(sound(6000, now))
     assert monitor.report(now).verdict == "good"
 
 
 def test_stopped_audio_is_reported_after_three_seconds() -> None:
     monitor, _now = watch(6)
     for number in range(180, 280):
-        monitor.note(picture(number))
+        monitor.record(picture(number))
 
     assert monitor.report(START + 280 / 30).verdict == "no_audio"
 
@@ -107,7 +107,7 @@ def test_stopped_audio_is_reported_after_three_seconds() -> None:
 def test_stopped_video_is_reported_while_audio_continues() -> None:
     monitor, now = watch(6)
     for number in range(40):
-        monitor.note(sound(6000 + number * 100, now + number * 0.1))
+        monitor.record(sound(6000 + number * 100, now + number * 0.1))
 
     report = monitor.report(now + 4)
 
@@ -147,7 +147,7 @@ def test_every_advice_has_a_sentence() -> None:
 
 def test_dropped_frames_stay_counted_and_affect_the_verdict_briefly() -> None:
     monitor, now = watch(6)
-    monitor.note_dropped(12, now)
+    monitor.record_dropped(12, now)
 
     assert monitor.report(now).verdict == "catching_up"
     watch(30, monitor)

@@ -44,17 +44,17 @@ def lose_connection() -> None:
 
 
 @sync_to_async
-def announce(stream: Stream, *statuses: str) -> None:
+def publish(stream: Stream, *statuses: str) -> None:
     for status in statuses:
-        log.announce(stream, {"type": "broadcast", "status": status})
+        log.publish(stream, {"type": "broadcast", "status": status})
 
 
 async def test_events_missed_while_disconnected_are_read_from_the_log(stream: Stream) -> None:
     async with chatting(stream) as reader:
-        await announce(stream, "0")
+        await publish(stream, "0")
         await reader.hears_type("broadcast")
         await lose_connection()
-        await announce(stream, *map(str, range(1, 50)))
+        await publish(stream, *map(str, range(1, 50)))
 
         await reader.until(lambda event: event["status"] == "49")
         assert [event["status"] for event in reader.events] == [str(number) for number in range(50)]
@@ -64,12 +64,12 @@ async def test_missed_last_event_is_found_on_reconnection(stream: Stream) -> Non
     """No later event shows the gap, so the hub must read the log on every reconnection."""
     async with chatting(stream) as reader:
         await lose_connection()
-        await announce(stream, "live")
+        await publish(stream, "live")
 
         await reader.hears_type("broadcast")
 
 
-async def test_readers_are_told_of_lost_and_restored_redis(
+async def test_readers_receive_lost_and_restored_redis(
     stream: Stream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(hub, "FIRST_PAUSE_S", 1.0)
@@ -84,28 +84,28 @@ async def test_readers_are_told_of_lost_and_restored_redis(
             assert await late.hears_type("connection") == away
         back = await reader.until(lambda event: event["type"] == "connection" and event["is_open"])
         assert (away, back["is_open"]) == ({"type": "connection", "is_open": False}, True)
-        await announce(stream, "live")
+        await publish(stream, "live")
         await reader.hears_type("broadcast")
 
 
 async def test_emptied_redis_leads_to_a_new_hello(stream: Stream, alice: User) -> None:
     async with chatting(stream, alice) as socket:
-        await socket.say("before")
+        await socket.post("before")
         before = await socket.hears("before")
         await sync_to_async(redis_connections.shared_client().flushdb)()
-        await socket.say("after")
+        await socket.post("after")
 
         hello = await socket.frame()
         assert (hello["type"], [event["text"] for event in hello["history"]]) == ("hello", ["after"])
         assert hello["seq"] > before["seq"] + 1
-        await socket.say("and on")
+        await socket.post("and on")
         assert (await socket.hears("and on"))["seq"] == hello["seq"] + 1
 
 
 async def test_redis_that_lost_its_last_writes_reuses_no_seq(stream: Stream, alice: User) -> None:
     async with chatting(stream, alice) as socket:
         for text in ("one", "two"):
-            await socket.say(text)
+            await socket.post(text)
         two = await socket.hears("two")
 
         def go_back() -> None:
@@ -116,7 +116,7 @@ async def test_redis_that_lost_its_last_writes_reuses_no_seq(stream: Stream, ali
         await sync_to_async(go_back)()
         await lose_connection()
         assert (await socket.frame())["type"] == "hello"
-        await socket.say("three")
+        await socket.post("three")
         assert (await socket.hears("three"))["seq"] > two["seq"]
 
 
@@ -137,10 +137,10 @@ async def test_message_that_redis_does_not_take_is_refused(
     async with chatting(stream, alice) as socket:
         with monkeypatch.context() as patch:
             patch.setattr(log, "_run", fail)
-            await socket.say("hello?", nonce="n")
+            await socket.post("hello?", nonce="n")
             error = await socket.error()
         assert (error["code"], error["nonce"]) == ("unavailable", "n")
-        await socket.say("hello!")
+        await socket.post("hello!")
         await socket.hears("hello!")
 
 
@@ -180,7 +180,7 @@ async def test_changed_viewer_count_is_published_to_the_room(stream: Stream, qui
         for count in (1, 2):
             await sync_to_async(viewers.heartbeat)(stream, "", f"address-{count}")
             assert await reader.hears_type("viewers") == {"type": "viewers", "count": count}
-        await announce(stream, "live")
+        await publish(stream, "live")
         await reader.hears_type("broadcast")
         assert [event["type"] for event in reader.events] == ["viewers", "viewers", "broadcast"]
         async with joined(path_of(stream)) as late:
@@ -198,17 +198,17 @@ async def test_change_without_a_notice_is_found_in_sql(stream: Stream, quick_rou
 async def test_chat_continues_after_unreadable_notice(stream: Stream, text: str) -> None:
     async with chatting(stream) as reader:
 
-        def publish() -> None:
+        def send_unreadable() -> None:
             redis_connections.shared_client().publish(log.channel_of(stream.pk), text)
 
-        await sync_to_async(publish)()
-        await announce(stream, "live")
+        await sync_to_async(send_unreadable)()
+        await publish(stream, "live")
 
         assert (await reader.hears_type("broadcast"))["status"] == "live"
 
 
 async def test_room_opens_despite_unreadable_log_entry(stream: Stream) -> None:
-    await announce(stream, "live")
+    await publish(stream, "live")
 
     def damage() -> None:
         client = redis_connections.shared_client()
@@ -217,7 +217,7 @@ async def test_room_opens_despite_unreadable_log_entry(stream: Stream) -> None:
 
     await sync_to_async(damage)()
     async with chatting(stream) as reader:
-        await announce(stream, "offline")
+        await publish(stream, "offline")
 
         assert (await reader.hears_type("broadcast"))["status"] == "offline"
 
@@ -234,9 +234,9 @@ async def test_failed_listener_is_restarted(stream: Stream, monkeypatch: pytest.
                 raise ZeroDivisionError
 
             patch.setattr(hub.Hub, "_process_message", fail)
-            await announce(stream, "lost on the way")
+            await publish(stream, "lost on the way")
             await failed.wait()
-        await announce(stream, "live")
+        await publish(stream, "live")
 
         await reader.until(lambda event: event["status"] == "live")
         assert [event["status"] for event in reader.events] == ["lost on the way", "live"]
@@ -253,7 +253,7 @@ async def test_room_opens_while_moderators_wait_for_a_lock(
             for moderator in (one, two, one):
                 await moderator.send({"type": "delete", "id": "m"})
             async with chatting(other) as reader:
-                await announce(other, "live")
+                await publish(other, "live")
                 await reader.hears_type("broadcast")
         finally:
             is_done.set()

@@ -132,7 +132,7 @@ def test_probing_of_small_frames_with_equal_times_is_bounded() -> None:
 def test_only_used_metadata_is_kept() -> None:
     probe = SignalProbe(Budget(2**30))
 
-    probe.note_metadata({"framerate": 30.0, "encoder": "x" * 1000, "more": ["x" * 1000] * 1000})
+    probe.set_metadata({"framerate": 30.0, "encoder": "x" * 1000, "more": ["x" * 1000] * 1000})
 
     assert probe.metadata == {"framerate": 30.0, "encoder": "x" * 80}
 
@@ -183,8 +183,8 @@ async def test_unfinished_messages_are_bounded_over_all_connections() -> None:
     ):
         await one.publish("good")
         await two.publish("good")
-        await one.say(begun)
-        await two.say(begun)
+        await one.send(begun)
+        await two.send(begun)
         first, second = door.recorders
         closed = two if await second.ending() is False else one
 
@@ -200,7 +200,7 @@ async def test_large_sequence_header_is_refused() -> None:
         await RtmpEncoder.open(server.port) as obs,
     ):
         await obs.publish("good")
-        await obs.say(obs.speech.media("video", 0, AVC_HEADER + bytes(1000)))
+        await obs.send(obs.speech.media("video", 0, AVC_HEADER + bytes(1000)))
 
         assert "configuration" in (await obs.status())["description"]
 
@@ -209,8 +209,8 @@ async def test_large_metadata_is_ignored() -> None:
     door = Doorkeeper()
     async with listening(door) as server, await RtmpEncoder.open(server.port) as obs:
         await obs.publish("good")
-        await obs.say(obs.speech.metadata({"encoder": "x" * 100_000}))
-        await obs.say(obs.speech.metadata({"encoder": "small"}))
+        await obs.send(obs.speech.metadata({"encoder": "x" * 100_000}))
+        await obs.send(obs.speech.metadata({"encoder": "small"}))
         await obs.goodbye("good")
         await door.recorder.ending()
 
@@ -322,5 +322,5 @@ async def test_init_segments_of_unlisted_epochs_are_dropped() -> None:
 
 def test_nul_is_removed_from_the_encoder_name() -> None:
     probe = SignalProbe(Budget(2**30))
-    probe.note_metadata({"encoder": "OBS\0 30"})
+    probe.set_metadata({"encoder": "OBS\0 30"})
     assert probe.metadata["encoder"] == "OBS 30"

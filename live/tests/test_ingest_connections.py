@@ -31,7 +31,7 @@ async def test_closing_server_notifies_every_encoder(door: Doorkeeper) -> None:
 
 async def test_unfinished_handshake_is_dropped(door: Doorkeeper) -> None:
     async with listening(door, handshake_s=0.1) as server, await RtmpEncoder.open(server.port) as peer:
-        await peer.say(peer.speech.hello()[:100])
+        await peer.send(peer.speech.hello()[:100])
 
         await peer.end_of_file_or_reset()
 
@@ -46,7 +46,7 @@ async def test_peer_that_never_publishes_is_dropped(door: Doorkeeper) -> None:
 
 async def drip(peer: RtmpEncoder, data: bytes) -> None:
     for byte in data:
-        await peer.say(bytes([byte]))
+        await peer.send(bytes([byte]))
         await asyncio.sleep(0.01)
 
 
@@ -61,7 +61,7 @@ async def test_slow_bytes_do_not_prolong_the_timeout(door: Doorkeeper) -> None:
 async def test_silent_publisher_is_dropped(door: Doorkeeper) -> None:
     async with listening(door, idle_s=0.3) as server, await RtmpEncoder.open(server.port) as obs:
         await obs.publish("good")
-        await obs.say(obs.speech.some_media(seconds=1)[:-1])
+        await obs.send(obs.speech.some_media(seconds=1)[:-1])
 
         assert (await obs.status())["description"] == SILENT.format(seconds=0.3)
         assert await door.recorder.ending() is False
@@ -73,7 +73,7 @@ async def test_slow_sink_does_not_make_its_publisher_silent(door: Doorkeeper) ->
     async with listening(door, idle_s=0.2) as server, await RtmpEncoder.open(server.port) as obs:
         await obs.publish("good")
         door.recorder.may_take.clear()
-        await obs.say(obs.speech.some_media(seconds=1))
+        await obs.send(obs.speech.some_media(seconds=1))
         await asyncio.sleep(0.5)  # longer than the allowed silence
         door.recorder.may_take.set()
         await obs.goodbye("good")
@@ -97,7 +97,7 @@ async def test_peer_that_reads_nothing_is_dropped(door: Doorkeeper) -> None:
         pings = obs.speech.writer.control(chunks.USER_CONTROL, bytes.fromhex("0006 00000000")) * 200_000
 
         with contextlib.suppress(ConnectionError):
-            await obs.say(pings)
+            await obs.send(pings)
 
         assert await door.recorder.ending() is False
 
@@ -149,11 +149,11 @@ async def test_clients_behind_a_balancer_are_counted_by_address(door: Doorkeeper
         await RtmpEncoder.open(server.port) as other,
         await RtmpEncoder.open(server.port) as again,
     ):
-        await one.say(header("192.0.2.1"))
+        await one.send(header("192.0.2.1"))
         await one.connect()
-        await other.say(header("192.0.2.2"))
+        await other.send(header("192.0.2.2"))
         assert (await other.publish("good"))["code"] == "NetStream.Publish.Start"
-        await again.say(header("192.0.2.1"))
+        await again.send(header("192.0.2.1"))
         await again.end_of_file_or_reset()
 
         assert door.recorder.publisher.address == "192.0.2.2:50000"
@@ -166,17 +166,17 @@ async def test_ipv6_clients_of_one_network_are_counted_together(door: Doorkeeper
         await RtmpEncoder.open(server.port) as other,
         await RtmpEncoder.open(server.port) as again,
     ):
-        await one.say(header("2001:db8:0:1::1"))
+        await one.send(header("2001:db8:0:1::1"))
         await one.connect()
-        await other.say(header("2001:db8:0:2::1"))
+        await other.send(header("2001:db8:0:2::1"))
         await other.connect()
-        await again.say(header("2001:db8:0:1::2"))
+        await again.send(header("2001:db8:0:1::2"))
         await again.end_of_file_or_reset()
 
 
 async def test_balancer_without_a_header_is_dropped(door: Doorkeeper) -> None:
     async with listening(door, balancers=BALANCER) as server, await RtmpEncoder.open(server.port) as peer:
-        await peer.say(peer.speech.hello())
+        await peer.send(peer.speech.hello())
         await peer.end_of_file_or_reset()
 
 
@@ -185,7 +185,7 @@ async def test_balancer_with_unfinished_header_is_dropped(door: Doorkeeper) -> N
         listening(door, balancers=BALANCER, handshake_s=0.2) as server,
         await RtmpEncoder.open(server.port) as peer,
     ):
-        await peer.say(header("192.0.2.1")[:10])
+        await peer.send(header("192.0.2.1")[:10])
         await peer.end_of_file_or_reset()
 
 
@@ -194,7 +194,7 @@ async def test_proxy_header_of_untrusted_address_is_refused(door: Doorkeeper) ->
         listening(door, balancers=(ip_network("192.0.2.0/24"),)) as server,
         await RtmpEncoder.open(server.port) as peer,
     ):
-        await peer.say(header("192.0.2.1") + peer.speech.hello())
+        await peer.send(header("192.0.2.1") + peer.speech.hello())
         await peer.end_of_file_or_reset()
 
 
@@ -212,7 +212,7 @@ async def test_fifty_peers_declaring_huge_messages_use_little_memory(door: Doork
         before_mb = rss_mb()
         for encoder in encoders:
             huge = bytes([4]) + bytes(3) + b"\xff\xff\xff" + b"\x09" + (1).to_bytes(4, "little")
-            await encoder.say(huge + bytes(128))
+            await encoder.send(huge + bytes(128))
         for encoder in encoders:
             await encoder.end_of_file_or_reset()
         grown_mb = rss_mb() - before_mb
@@ -232,7 +232,7 @@ async def test_fifty_peers_with_unfinished_commands_use_little_memory(door: Door
         for encoder in encoders:
             begun = bytes([5]) + bytes(3) + (60_000).to_bytes(3) + b"\x14" + bytes(4)
             begun += b"\xc5".join(bytes(4096) for _ in range(14))
-            await encoder.say(begun)
+            await encoder.send(begun)
         for encoder in encoders:
             await encoder.end_of_file_or_reset()
         grown_mb = rss_mb() - before_mb

@@ -82,7 +82,7 @@ async def reason_after(ingest: Ingest, tags: list[MediaTag]) -> str:
 
 
 @pytest.mark.parametrize(
-    ("target", "error", "said"),
+    ("target", "error", "reason"),
     [
         ((SignalProbe, "source"), ValueError("a bug"), BROKEN),
         ((broadcasting, "begin"), ValueError("a bug"), BROKEN),
@@ -98,18 +98,18 @@ async def test_failure_in_a_thread_closes_the_publisher_with_a_reason(
     monkeypatch: pytest.MonkeyPatch,
     target: tuple[Any, str],
     error: Exception,
-    said: str,
+    reason: str,
 ) -> None:
     monkeypatch.setattr(*target, raising(error))
     monkeypatch.setattr(ingest_presence, "KEEP_ALIVE_S", 0.2)
     await make_stream()
 
     async with ingesting() as ingest:
-        assert await reason_after(ingest, tags_of(seconds=1)) == said
+        assert await reason_after(ingest, tags_of(seconds=1)) == reason
 
 
 @pytest.mark.parametrize(
-    ("target", "error", "said"),
+    ("target", "error", "reason"),
     [
         ((EdgeWriter, "open"), RedisError("away"), NOT_NOW),
         ((SessionRegistry, "take_over"), ValueError("a bug"), BROKEN),
@@ -121,13 +121,13 @@ async def test_failure_on_the_loop_closes_the_publisher_with_a_reason(
     monkeypatch: pytest.MonkeyPatch,
     target: tuple[Any, str],
     error: Exception,
-    said: str,
+    reason: str,
 ) -> None:
     monkeypatch.setattr(*target, raising_later(error))
     await make_stream()
 
     async with ingesting() as ingest:
-        assert await reason_after(ingest, tags_of(seconds=1)) == said
+        assert await reason_after(ingest, tags_of(seconds=1)) == reason
 
 
 async def test_failure_of_the_edge_writing_task_closes_the_publisher(

@@ -70,7 +70,7 @@ async def test_segments_of_a_dead_ingest_are_recovered(bucket: str, tmp_path: Pa
         broadcast = await recorded(4)
         shown = await until(lambda: in_thread(lambda: _shown_msn(broadcast, broadcast.recorded_msn + 2)))
         session = await ingest.session()
-        # As after SIGKILL: nothing is drained or announced.
+        # As after SIGKILL: nothing is drained or published.
         session.on_air.recorder = session.on_air._fan_out.recorder = None  # type: ignore[union-attr]
         session.stop()
         await broadcast_in("reconnecting")

@@ -86,11 +86,11 @@ async def test_caught_up_inbox_holds_two_seconds() -> None:
     inbox = Inbox(Budget(2**30))
     frames = [picture(at, is_keyframe=at == 0) for at in range(0, 3000, 100)]
     waiting = [inbox.put(frame) for frame in frames]
-    inbox.note_caught_up()
+    inbox.check_caught_up()
     still_waiting = [inbox.put(picture(3000))]
     for _ in range(31):
         await inbox.get()
-    inbox.note_caught_up()
+    inbox.check_caught_up()
 
     dropped = [inbox.put(picture(at)) for at in range(3100, 5600, 100)]
 
@@ -175,7 +175,7 @@ def test_probing_skips_frames_before_the_first_keyframe() -> None:
     assert probe.frames[0].is_keyframe
 
 
-def test_announced_frame_rate_is_used_if_it_fits() -> None:
+def test_declared_frame_rate_is_used_if_it_fits() -> None:
     fitting, _ = look_at(*stream(5, rate=29.97), framerate=29.97)
     wrong, _ = look_at(*stream(5, rate=25), framerate=60.0)
 

@@ -105,7 +105,7 @@ async def test_older_ingest_without_commands_is_overtaken_at_the_edge(
     bucket: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """Commands to it are lost and it sends no heartbeat, as on a host with a hanging network."""
-    monkeypatch.setattr(ingest_presence, "tell_ingests", lambda *_args, **_named: None)
+    monkeypatch.setattr(ingest_presence, "disconnect_publishers", lambda *_args, **_named: None)
     monkeypatch.setattr(ingest_presence, "KEEP_ALIVE_S", 60)
     await make_stream()
 

@@ -18,7 +18,7 @@ from live.tests.rtmp_client import RtmpEncoder
 async def test_obs_publishes_and_its_tags_arrive_in_order(server: RtmpServer, door: Doorkeeper) -> None:
     async with await RtmpEncoder.open(server.port) as obs:
         status = await obs.publish("good?session=1")
-        await obs.say(obs.speech.metadata() + obs.speech.some_media(seconds=3))
+        await obs.send(obs.speech.metadata() + obs.speech.some_media(seconds=3))
         await obs.goodbye("good")
 
         assert await door.recorder.ending() is True
@@ -42,17 +42,17 @@ async def test_goodbye_is_passed_on_before_the_socket_closes(server: RtmpServer,
         assert not obs.reader.at_eof()
 
 
-async def test_vanished_publisher_said_no_goodbye(server: RtmpServer, door: Doorkeeper) -> None:
+async def test_vanished_publisher_has_not_unpublished(server: RtmpServer, door: Doorkeeper) -> None:
     async with await RtmpEncoder.open(server.port) as obs:
         await obs.publish("good")
-        await obs.say(obs.speech.some_media(seconds=1))
+        await obs.send(obs.speech.some_media(seconds=1))
         obs.writer.close()
 
         assert await door.recorder.ending() is False
         assert len(door.recorder.tags) == 62
 
 
-async def test_reset_connection_said_no_goodbye(server: RtmpServer, door: Doorkeeper) -> None:
+async def test_reset_connection_has_not_unpublished(server: RtmpServer, door: Doorkeeper) -> None:
     async with await RtmpEncoder.open(server.port) as obs:
         await obs.publish("good")
         obs.writer.transport.abort()
@@ -72,8 +72,8 @@ async def test_wrong_key_is_refused_with_a_sentence(server: RtmpServer, door: Do
 async def test_refusal_arrives_despite_unread_media(server: RtmpServer) -> None:
     async with await RtmpEncoder.open(server.port) as obs:
         await obs.connect()
-        await obs.say(obs.speech.prepare("wrong") + obs.speech.publish("wrong"))
-        await obs.say(obs.speech.some_media(seconds=10))
+        await obs.send(obs.speech.prepare("wrong") + obs.speech.publish("wrong"))
+        await obs.send(obs.speech.some_media(seconds=10))
         for _ in range(3):
             await obs.answer("_result")
 
@@ -101,7 +101,7 @@ async def test_key_may_be_part_of_the_url(server: RtmpServer) -> None:
 async def test_another_codec_ends_the_broadcast_with_a_sentence(server: RtmpServer, door: Doorkeeper) -> None:
     async with await RtmpEncoder.open(server.port) as obs:
         await obs.publish("good")
-        await obs.say(obs.speech.media("video", 0, b"\x90hvc1" + bytes(50)))
+        await obs.send(obs.speech.media("video", 0, b"\x90hvc1" + bytes(50)))
 
         assert "Use H.264" in (await obs.status())["description"]
         assert await door.recorder.ending() is False
@@ -117,9 +117,9 @@ async def test_stream_keys_stay_out_of_the_logs(
             await obs.publish(key)
     await door.recorder.ending()
 
-    said = [record for record in caplog.records if record.name == "live.ingest.server"]
-    assert {record.getMessage() for record in said} >= {"Publishing", "Publisher refused"}
-    assert not any(key in repr(vars(record)) for record in said for key in ("'good'", "wrong-key"))
+    records = [record for record in caplog.records if record.name == "live.ingest.server"]
+    assert {record.getMessage() for record in records} >= {"Publishing", "Publisher refused"}
+    assert not any(key in repr(vars(record)) for record in records for key in ("'good'", "wrong-key"))
 
 
 async def test_busy_sink_holds_the_publisher_back(server: RtmpServer, door: Doorkeeper) -> None:
@@ -130,7 +130,7 @@ async def test_busy_sink_holds_the_publisher_back(server: RtmpServer, door: Door
         recorder.may_take.clear()
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.5):
-                await obs.say(obs.speech.some_media(seconds=20, picture_bytes=50_000))
+                await obs.send(obs.speech.some_media(seconds=20, picture_bytes=50_000))
         assert recorder.tags == []
 
         recorder.may_take.set()
@@ -143,7 +143,7 @@ async def test_busy_sink_holds_the_publisher_back(server: RtmpServer, door: Door
 async def test_sink_can_close_its_publisher(server: RtmpServer, door: Doorkeeper) -> None:
     async with await RtmpEncoder.open(server.port) as obs:
         await obs.publish("good")
-        await obs.say(obs.speech.some_media(seconds=1))
+        await obs.send(obs.speech.some_media(seconds=1))
 
         door.recorder.publisher.close("NetStream.Publish.Rejected", "Somebody else publishes here now.")
         door.recorder.publisher.close()
@@ -162,7 +162,7 @@ async def test_publisher_can_be_closed_from_inside_a_tag(server: RtmpServer, doo
     door.makes = Fussy
     async with await RtmpEncoder.open(server.port) as obs:
         await obs.publish("good")
-        await obs.say(obs.speech.some_media(seconds=1))
+        await obs.send(obs.speech.some_media(seconds=1))
 
         assert (await obs.status())["description"] == "One is enough."
         assert await door.recorder.ending() is False
@@ -189,7 +189,7 @@ async def test_failing_sink_closes_only_its_publisher(
     door.makes = Broken
     async with await RtmpEncoder.open(server.port) as obs:
         await obs.publish("good")
-        await obs.say(obs.speech.some_media(seconds=1))
+        await obs.send(obs.speech.some_media(seconds=1))
 
         assert (await obs.status())["description"] == BROKEN
         assert await door.recorder.ending() is False
@@ -214,7 +214,7 @@ async def test_failed_admission_is_reported_to_the_encoder(server: RtmpServer, d
 async def test_protocol_error_is_reported_to_the_encoder(server: RtmpServer, door: Doorkeeper) -> None:
     async with await RtmpEncoder.open(server.port) as obs:
         await obs.publish("good")
-        await obs.say(obs.speech.writer.control(chunks.SET_CHUNK_SIZE, (0).to_bytes(4)))
+        await obs.send(obs.speech.writer.control(chunks.SET_CHUNK_SIZE, (0).to_bytes(4)))
 
         status = await obs.status()
         assert status["code"] == REJECTED
@@ -225,7 +225,7 @@ async def test_protocol_error_is_reported_to_the_encoder(server: RtmpServer, doo
 async def test_command_before_connect_is_answered_with_a_status(server: RtmpServer) -> None:
     async with await RtmpEncoder.open(server.port) as obs:
         await obs.shake_hands()
-        await obs.say(obs.speech.command("createStream", None))
+        await obs.send(obs.speech.command("createStream", None))
 
         assert (await obs.status())["code"] == "NetConnection.Connect.Rejected"
 
@@ -234,8 +234,8 @@ async def test_command_before_connect_is_answered_with_a_status(server: RtmpServ
     "scenario",
     [
         test_obs_publishes_and_its_tags_arrive_in_order,
-        test_vanished_publisher_said_no_goodbye,
-        test_reset_connection_said_no_goodbye,
+        test_vanished_publisher_has_not_unpublished,
+        test_reset_connection_has_not_unpublished,
         test_wrong_key_is_refused_with_a_sentence,
         test_busy_sink_holds_the_publisher_back,
         test_sink_can_close_its_publisher,

@@ -318,15 +318,15 @@ def test_suspended_stream_gets_no_key(desk: Client, stream: Stream) -> None:
     assert "live_" not in response.content.decode()
 
 
-@pytest.mark.parametrize(("record", "is_told"), [(True, True), (False, False)])
+@pytest.mark.parametrize(("record", "is_shown"), [(True, True), (False, False)])
 def test_studio_of_a_channel_at_its_storage_limit_shows_advice(
-    record: bool, is_told: bool, desk: Client, stream: Stream, settings: Any
+    record: bool, is_shown: bool, desk: Client, stream: Stream, settings: Any
 ) -> None:
     settings.MAX_BYTES_KEPT_PER_PERSON = 1000
     VideoFactory(channel=stream.channel, source_size_bytes=1000)
     Stream.objects.filter(pk=stream.pk).update(record=record)
 
-    assert ("or turn off recording" in desk.get("/studio/live/").content.decode()) is is_told
+    assert ("or turn off recording" in desk.get("/studio/live/").content.decode()) is is_shown
 
 
 def test_stream_settings_are_saved_without_javascript(desk: Client, stream: Stream) -> None:

@@ -17,7 +17,7 @@ from videos.tests.factories import VideoFactory
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.redis]
 
 
-def told(stream: Stream) -> list[dict[str, Any]]:
+def published(stream: Stream) -> list[dict[str, Any]]:
     return [json.loads(entry.event) for entry in log.recent(stream)]
 
 
@@ -25,10 +25,10 @@ def test_broadcast_event_carries_all_data_for_the_page() -> None:
     stream = StreamFactory(title="Lamps, live", category="gaming")
     broadcast = BroadcastFactory(stream=stream, recording=VideoFactory(channel=stream.channel))
 
-    broadcasting.announce(broadcast)
+    broadcasting.publish_state(broadcast)
 
     media = f"{broadcast.public_id}/open/multivariant.m3u8"
-    assert told(stream) == [
+    assert published(stream) == [
         {
             "type": "broadcast",
             "status": "live",
@@ -47,9 +47,9 @@ def test_broadcast_event_carries_all_data_for_the_page() -> None:
 def test_event_of_ended_broadcast_carries_the_replay() -> None:
     broadcast = ReplayedFactory()
 
-    broadcasting.announce(broadcast)
+    broadcasting.publish_state(broadcast)
 
-    [event] = told(broadcast.stream)
+    [event] = published(broadcast.stream)
     assert (event["status"], event["playback"], event["started_at"]) == ("offline", None, None)
     assert (event["replay_id"], event["replay_broadcast_id"]) == (
         broadcast.recording.public_id,
@@ -60,9 +60,9 @@ def test_event_of_ended_broadcast_carries_the_replay() -> None:
 def test_event_of_private_stream_carries_no_media_path() -> None:
     broadcast = BroadcastFactory(stream=StreamFactory(visibility="private"))
 
-    broadcasting.announce(broadcast)
+    broadcasting.publish_state(broadcast)
 
-    assert told(broadcast.stream) == [{"type": "broadcast", "status": "live"}]
+    assert published(broadcast.stream) == [{"type": "broadcast", "status": "live"}]
 
 
 def test_changed_title_and_category_are_published_to_the_room() -> None:
@@ -72,7 +72,7 @@ def test_changed_title_and_category_are_published_to_the_room() -> None:
     services.edit_stream(stream, record=False)
 
     about = {"title": "Lamps and more", "category": "music", "latency": "low"}
-    assert told(stream) == [{"type": "stream", **about}]
+    assert published(stream) == [{"type": "stream", **about}]
 
 
 def test_completed_replay_is_published_to_the_room(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -82,4 +82,4 @@ def test_completed_replay_is_published_to_the_room(monkeypatch: pytest.MonkeyPat
     broadcasting.complete_recording(broadcast)
 
     ids = {"replay_id": broadcast.recording.public_id, "replay_broadcast_id": broadcast.public_id}
-    assert told(broadcast.stream) == [{"type": "stream", **ids}]
+    assert published(broadcast.stream) == [{"type": "stream", **ids}]

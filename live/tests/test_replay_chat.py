@@ -36,7 +36,7 @@ def broadcast(began_at: datetime) -> Broadcast:
     video = recordings.start_recording(
         channel=made.stream.channel, title="Live", category="gaming", visibility="public"
     )
-    recordings.note_renditions(video, [R0])
+    recordings.record_renditions(video, [R0])
     for later_s in (0, 28):
         run = recordings.open_run(video, is_continuous=False, began_at=began_at + timedelta(seconds=later_s))
         for _ in range(2):
@@ -46,7 +46,7 @@ def broadcast(began_at: datetime) -> Broadcast:
     return made
 
 
-def say(broadcast: Broadcast, text: str, sent_at: datetime, **fields: object) -> None:
+def post(broadcast: Broadcast, text: str, sent_at: datetime, **fields: object) -> None:
     ChatMessageFactory(stream=broadcast.stream, broadcast=broadcast, text=text, sent_at=sent_at, **fields)
 
 
@@ -56,7 +56,7 @@ def offsets(video: Video, from_ms: int = 0, to_ms: int = 30_000) -> list[tuple[s
 
 def test_message_flies_at_its_moment_after_an_interruption(broadcast: Broadcast, began_at: datetime) -> None:
     for text, after_s in (("first", 1.5), ("while away", 15), ("back again", 30)):
-        say(broadcast, text, began_at + timedelta(seconds=after_s))
+        post(broadcast, text, began_at + timedelta(seconds=after_s))
 
     assert broadcast.recording
     assert offsets(broadcast.recording) == [("first", 1500), ("back again", 10_000)]
@@ -66,14 +66,14 @@ def test_message_flies_at_its_moment_after_an_interruption(broadcast: Broadcast,
 def test_long_messages_and_messages_with_links_do_not_fly(broadcast: Broadcast, began_at: datetime) -> None:
     texts = ("https://lamps.example/", "see www.lamps.example", "啊" * 100, "啊" * MOST_LETTERS)
     for second, text in enumerate(texts, start=1):
-        say(broadcast, text, began_at + timedelta(seconds=second))
+        post(broadcast, text, began_at + timedelta(seconds=second))
 
     assert broadcast.recording
     assert offsets(broadcast.recording) == [("啊" * MOST_LETTERS, 4000)]
 
 
 def test_deleted_message_does_not_fly(broadcast: Broadcast, began_at: datetime) -> None:
-    say(broadcast, "gone", began_at + timedelta(seconds=1), deleted_at=timezone.now())
+    post(broadcast, "gone", began_at + timedelta(seconds=1), deleted_at=timezone.now())
 
     assert broadcast.recording
     assert offsets(broadcast.recording) == []
@@ -88,13 +88,13 @@ async def test_removal_and_restoration_reach_an_open_replay(broadcast: Broadcast
     )
     assert broadcast.recording
 
-    told = [
+    changes = [
         *await heard(broadcast.recording, lambda: remove_message(message, moderator)),
         *await heard(broadcast.recording, lambda: restore_message(message, moderator)),
     ]
 
     about = {"kind": "danmaku", "ids": [message.public_id]}
-    assert told == [{"type": "taken", **about}, {"type": "restored", **about}]
+    assert changes == [{"type": "taken", **about}, {"type": "restored", **about}]
 
 
 def test_uploaded_video_has_no_chat(broadcast: Broadcast) -> None:

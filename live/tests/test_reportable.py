@@ -42,7 +42,7 @@ def test_reported_message_is_removed_and_restored(moderator: User) -> None:
     moderation.act("chat_message", message.public_id, by=moderator, action="remove", reason="spam")
     message.refresh_from_db()
     removed_at = message.deleted_at
-    moderation.put_back("chat_message", message.public_id, by=moderator)
+    moderation.undo_latest("chat_message", message.public_id, by=moderator)
     message.refresh_from_db()
 
     assert removed_at is not None
@@ -86,7 +86,7 @@ def test_suspending_and_allowing_a_stream_leave_decisions_and_notify_the_streame
 
     on_streams(moderator, "suspend", stream)
     suspended = stream.is_suspended
-    on_streams(moderator, "restore", stream)
+    on_streams(moderator, "lift_suspension", stream)
 
     assert (suspended, stream.is_suspended) == (True, False)
     broadcast.refresh_from_db()
@@ -95,8 +95,10 @@ def test_suspending_and_allowing_a_stream_leave_decisions_and_notify_the_streame
     hidden, undone = Decision.objects.order_by("pk")
     assert (hidden.action, hidden.moderator, hidden.person) == ("hide", moderator, owner)
     assert (undone.action, undone.undoes) == ("undo", hidden)
-    told = [notifications.sentence(each) for each in Notification.objects.filter(person=owner).order_by("pk")]
-    assert told == [
+    sentences = [
+        notifications.sentence(each) for each in Notification.objects.filter(person=owner).order_by("pk")
+    ]
+    assert sentences == [
         "Moderators suspended your channel from going live: Other",
         "Your channel may go live again.",
     ]
@@ -105,7 +107,7 @@ def test_suspending_and_allowing_a_stream_leave_decisions_and_notify_the_streame
 def test_stream_is_suspended_again_after_it_was_allowed(moderator: User) -> None:
     stream = StreamFactory()
 
-    for action in ("suspend", "restore", "suspend"):
+    for action in ("suspend", "lift_suspension", "suspend"):
         on_streams(moderator, action, stream)
 
     assert stream.is_suspended
@@ -114,7 +116,7 @@ def test_stream_is_suspended_again_after_it_was_allowed(moderator: User) -> None
 def test_stream_suspended_without_a_decision_is_allowed_again(moderator: User) -> None:
     stream = StreamFactory(is_suspended=True)
 
-    on_streams(moderator, "restore", stream)
+    on_streams(moderator, "lift_suspension", stream)
 
     assert not stream.is_suspended
 
@@ -125,8 +127,8 @@ def test_allowing_a_stream_leaves_other_decisions_about_it_in_force(moderator: U
     case = moderation.open_case("stream", str(stream.pk), by=moderator)
     moderation.decide(case, by=moderator, action="time_out", duration=timedelta(days=1))
 
-    on_streams(moderator, "restore", stream)
-    on_streams(moderator, "restore", stream)
+    on_streams(moderator, "lift_suspension", stream)
+    on_streams(moderator, "lift_suspension", stream)
 
     assert not stream.is_suspended
     assert Sanction.objects.in_force().filter(person=stream.channel.owner).exists()

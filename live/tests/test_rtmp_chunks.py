@@ -64,8 +64,8 @@ def test_chunk_streams_may_alternate_after_any_chunk(
 ) -> None:
     writer = ChunkWriter()
     waiting = [
-        [piece for message in said for piece in writer.chunks(3 + number, message)]
-        for number, said in enumerate(by_stream)
+        [piece for message in sent for piece in writer.chunks(3 + number, message)]
+        for number, sent in enumerate(by_stream)
     ]
     data = b""
     while any(waiting):
@@ -73,7 +73,7 @@ def test_chunk_streams_may_alternate_after_any_chunk(
 
     found = read(data)
 
-    assert sorted(map(repr, found)) == sorted(repr(message) for said in by_stream for message in said)
+    assert sorted(map(repr, found)) == sorted(repr(message) for sent in by_stream for message in sent)
 
 
 @given(st.binary(max_size=600))

@@ -22,7 +22,7 @@ def track(kind: Any, payload: str) -> Packet | None:
     ("kind", "first", "expected"),
     [("audio", 0x90, True), ("audio", 0xAF, False), ("video", 0x80, True), ("video", 0x17, False)],
 )
-def test_form_is_told_by_the_first_byte(kind: Any, first: int, expected: bool) -> None:
+def test_form_is_read_from_the_first_byte(kind: Any, first: int, expected: bool) -> None:
     assert is_enhanced(kind, bytes([first])) is expected
 
 

@@ -33,7 +33,7 @@ def test_time_of_a_tag_wraps_after_32_bits() -> None:
         ("audio", "af 01 ab", MediaHeader(is_config=False)),
     ],
 )
-def test_first_bytes_tell_configurations_keyframes_and_frames_apart(
+def test_first_bytes_distinguish_configurations_keyframes_and_frames(
     kind: Any, payload: str, header: MediaHeader
 ) -> None:
     assert flv.media_header(kind, bytes.fromhex(payload)) == header

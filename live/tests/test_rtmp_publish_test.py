@@ -47,13 +47,13 @@ async def test_command_publishes_for_the_given_seconds() -> None:
 async def test_interrupted_command_unpublishes(number: signal.Signals) -> None:
     is_under_way = asyncio.Event()
 
-    class Noticing(RecordingSink):
+    class ClosingSink(RecordingSink):
         async def on_tag(self, tag: MediaTag) -> None:
             await super().on_tag(tag)
             is_under_way.set()
 
     door = Doorkeeper()
-    door.makes = Noticing
+    door.makes = ClosingSink
     async with listening(door) as server:
         process = await start(server, "--key", "good")
         await asyncio.wait_for(is_under_way.wait(), SOON_S)

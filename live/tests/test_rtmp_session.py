@@ -22,7 +22,7 @@ from live.tests import rtmp_client, rtmp_recordings
 from live.tests.rtmp_client import Speech
 from live.tests.rtmp_conversations import SHAKEN, RtmpConversation, heard, published, tags
 
-SAID = {
+SENT = {
     "FFmpeg": rtmp_recordings.FFMPEG,
     "GStreamer": rtmp_recordings.GSTREAMER,
     "OBS": Speech().whole("live_key")[1 + 2 * 1536 :],
@@ -146,9 +146,9 @@ def test_enhanced_encoders_may_list_codecs_when_they_connect() -> None:
 
 def test_command_in_an_amf_3_message_is_read() -> None:
     writer = ChunkWriter()
-    said = amf0.encode("connect", 1, {"app": "live", "tcUrl": ""})
+    sent = amf0.encode("connect", 1, {"app": "live", "tcUrl": ""})
 
-    conversation = heard(SHAKEN, writer.message(3, Message(chunks.COMMAND_AMF3, 0, 0, b"\0" + said)))
+    conversation = heard(SHAKEN, writer.message(3, Message(chunks.COMMAND_AMF3, 0, 0, b"\0" + sent)))
 
     assert conversation.events == [Connected("live", "")]
 
@@ -186,23 +186,23 @@ def test_received_bytes_are_acknowledged_by_the_peers_window() -> None:
 
 def test_command_of_amf_3_may_lack_its_zero_byte() -> None:
     writer = ChunkWriter()
-    said = amf0.encode("connect", 1, {"app": "live", "tcUrl": ""})
+    sent = amf0.encode("connect", 1, {"app": "live", "tcUrl": ""})
 
-    conversation = heard(SHAKEN, writer.message(3, Message(chunks.COMMAND_AMF3, 0, 0, said)))
+    conversation = heard(SHAKEN, writer.message(3, Message(chunks.COMMAND_AMF3, 0, 0, sent)))
 
     assert conversation.events == [Connected("live", "")]
 
 
 @pytest.mark.parametrize(
-    "say",
+    "send",
     [
         lambda speech: speech.command("deleteStream", None, 2, stream_id=0),
         lambda speech: speech.command("closeStream", None, stream_id=2),
         lambda speech: speech.command("FCUnpublish", None, "live_other"),
     ],
 )
-def test_goodbye_to_another_stream_is_ignored(say: Callable[[Speech], bytes]) -> None:
-    conversation = published(say, lambda speech: speech.media("audio", 7, rtmp_client.sound(1)))
+def test_goodbye_to_another_stream_is_ignored(send: Callable[[Speech], bytes]) -> None:
+    conversation = published(send, lambda speech: speech.media("audio", 7, rtmp_client.sound(1)))
 
     assert tags(conversation) == [("audio", 7, 3)]
     assert conversation.commands()[-1][0] == "_result"
@@ -219,11 +219,11 @@ def test_chunks_may_have_any_size(size: int) -> None:
 
 
 def test_encoder_may_use_many_chunk_streams() -> None:
-    def say(number: int) -> Callable[[Speech], bytes]:
+    def send(number: int) -> Callable[[Speech], bytes]:
         message = Message(chunks.AUDIO, 1, number, rtmp_client.sound(1))
         return lambda speech: speech.writer.message(number, message)
 
-    conversation = published(*(say(number) for number in range(6, 106)))
+    conversation = published(*(send(number) for number in range(6, 106)))
 
     assert [time for _kind, time, _size in tags(conversation)] == list(range(6, 106))
 
@@ -250,10 +250,10 @@ def test_other_protocols_are_refused_by_the_first_byte(first: bytes) -> None:
 def test_refused_key_ends_the_session_before_media() -> None:
     speech = Speech()
     session = ServerSession()
-    said = SHAKEN + speech.connect() + speech.prepare("wrong") + speech.publish("wrong")
-    said += speech.media("video", 0, rtmp_client.AVC_HEADER)
+    sent = SHAKEN + speech.connect() + speech.prepare("wrong") + speech.publish("wrong")
+    sent += speech.media("video", 0, rtmp_client.AVC_HEADER)
 
-    for event in session.receive(said):
+    for event in session.receive(sent):
         if isinstance(event, PublishRequested):
             session.refuse_publish("NetStream.Publish.BadName", "Wrong key.")
     answers = RtmpConversation()
@@ -285,16 +285,16 @@ def test_one_connection_publishes_one_stream() -> None:
 @pytest.mark.parametrize("kind", [None, "", "LIVE", "record", "append", 1.0])
 def test_unknown_recording_types_mean_live(kind: Any) -> None:
     speech = Speech()
-    said = speech.connect() + speech.command("publish", None, "live_key", kind, stream_id=1)
+    sent = speech.connect() + speech.command("publish", None, "live_key", kind, stream_id=1)
 
-    assert heard(SHAKEN, said).events[-1] == PublishRequested("live_key", "live")
+    assert heard(SHAKEN, sent).events[-1] == PublishRequested("live_key", "live")
 
 
 def test_publish_without_name_takes_the_key_from_the_url() -> None:
     speech = Speech()
-    said = speech.connect("live/live_key") + speech.command("publish", None, None, stream_id=1)
+    sent = speech.connect("live/live_key") + speech.command("publish", None, None, stream_id=1)
 
-    assert heard(SHAKEN, said).events[-1] == PublishRequested("", "live/live_key")
+    assert heard(SHAKEN, sent).events[-1] == PublishRequested("", "live/live_key")
 
 
 def test_unknown_publish_type_is_refused() -> None:
@@ -307,7 +307,7 @@ def test_unknown_publish_type_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("say", "failure"),
+    ("send", "failure"),
     [
         (lambda speech: speech.prepare("x"), "command_out_of_turn"),
         (lambda speech: speech.connect() + speech.connect(), "command_out_of_turn"),
@@ -321,9 +321,9 @@ def test_unknown_publish_type_is_refused() -> None:
     ],
 )
 def test_messages_out_of_turn_before_publishing_are_refused(
-    say: Callable[[Speech], bytes], failure: str
+    send: Callable[[Speech], bytes], failure: str
 ) -> None:
-    assert heard(SHAKEN, say(Speech())).failure == failure
+    assert heard(SHAKEN, send(Speech())).failure == failure
 
 
 def raw_command(speech: Speech, payload: bytes) -> bytes:
@@ -347,8 +347,8 @@ def test_any_bytes_are_events_or_a_protocol_error(data: bytes, is_shaken: bool) 
     st.sampled_from([rtmp_recordings.FFMPEG, rtmp_recordings.GSTREAMER]),
     st.lists(st.tuples(st.integers(0, 1900), st.integers(0, 255)), max_size=5),
 )
-def test_damaged_stream_is_events_or_a_protocol_error(said: bytes, damage: list[tuple[int, int]]) -> None:
-    damaged = bytearray(said)
+def test_damaged_stream_is_events_or_a_protocol_error(sent: bytes, damage: list[tuple[int, int]]) -> None:
+    damaged = bytearray(sent)
     for at, byte in damage:
         damaged[at % len(damaged)] = byte
 
@@ -357,7 +357,7 @@ def test_damaged_stream_is_events_or_a_protocol_error(said: bytes, damage: list[
 
 @settings(max_examples=30)
 @given(
-    st.sampled_from(sorted(SAID)),
+    st.sampled_from(sorted(SENT)),
     st.lists(st.integers(1, 700), min_size=1),
     st.integers(0, 1900),
     st.integers(0, 255),
@@ -365,9 +365,9 @@ def test_damaged_stream_is_events_or_a_protocol_error(said: bytes, damage: list[
 def test_events_do_not_depend_on_the_splitting_of_bytes(
     encoder: str, steps: list[int], at: int, byte: int
 ) -> None:
-    said = SAID[encoder]
-    damaged = bytearray(SHAKEN + said)
-    damaged[len(SHAKEN) + at % len(said)] = byte
+    sent = SENT[encoder]
+    damaged = bytearray(SHAKEN + sent)
+    damaged[len(SHAKEN) + at % len(sent)] = byte
     data = bytes(damaged)
     pieces: list[bytes] = []
     start = 0

@@ -124,7 +124,7 @@ def test_truncated_aggregate_is_refused(cut: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "said", "read"),
+    ("kind", "sent", "read"),
     [
         ("video", "90 61766331 0164", "17 00 000000 0164"),
         ("video", "91 61766331 000028 abcd", "17 01 000028 abcd"),
@@ -140,14 +140,14 @@ def test_truncated_aggregate_is_refused(cut: int) -> None:
         ("audio", "95 21 4f707573 01 000001 ff 6d703461 00 000002 abcd", "af 01 abcd"),
     ],
 )
-def test_h264_and_aac_of_enhanced_rtmp_are_read(kind: Any, said: str, read: str) -> None:
-    conversation = published(lambda speech: speech.media(kind, 40, bytes.fromhex(said)))
+def test_h264_and_aac_of_enhanced_rtmp_are_read(kind: Any, sent: str, read: str) -> None:
+    conversation = published(lambda speech: speech.media(kind, 40, bytes.fromhex(sent)))
 
     assert conversation.events[-1] == rtmp_client.media_tag(kind, 40, bytes.fromhex(read))
 
 
 @pytest.mark.parametrize(
-    ("kind", "said"),
+    ("kind", "sent"),
     [
         ("audio", "95 00 6d703461 01 1190"),  # a second track
         ("audio", "95 01 4f707573 01 abcd"),  # and one in another codec
@@ -161,16 +161,16 @@ def test_h264_and_aac_of_enhanced_rtmp_are_read(kind: Any, said: str, read: str)
         ("video", "17 00 000000"),
     ],
 )
-def test_other_messages_than_media_of_the_first_track_are_ignored(kind: Any, said: str) -> None:
-    conversation = published(lambda speech: speech.media(kind, 0, bytes.fromhex(said)))
+def test_other_messages_than_media_of_the_first_track_are_ignored(kind: Any, sent: str) -> None:
+    conversation = published(lambda speech: speech.media(kind, 0, bytes.fromhex(sent)))
 
     assert tags(conversation) == []
     assert conversation.failure == ""
 
 
-@pytest.mark.parametrize("said", ["90 6176", "97 ff", "96 11 61766331 00 00ffff ab", "96"])
-def test_truncated_enhanced_message_is_refused(said: str) -> None:
-    conversation = published(lambda speech: speech.media("video", 0, bytes.fromhex(said)))
+@pytest.mark.parametrize("sent", ["90 6176", "97 ff", "96 11 61766331 00 00ffff ab", "96"])
+def test_truncated_enhanced_message_is_refused(sent: str) -> None:
+    conversation = published(lambda speech: speech.media("video", 0, bytes.fromhex(sent)))
 
     assert conversation.failure == "enhanced_incomplete"
 

@@ -72,14 +72,16 @@ def test_encoder_returns_to_a_reconnecting_broadcast() -> None:
     assert [refusal(broadcast.stream, one=True) for _ in range(3)] == ["", "", ""]
 
 
-@pytest.mark.parametrize(("ago_s", "told"), [(1, turns.IN_USE), (60, "")])
-def test_publisher_of_another_process_counts_while_its_heartbeat_is_recent(ago_s: float, told: str) -> None:
+@pytest.mark.parametrize(("ago_s", "expected"), [(1, turns.IN_USE), (60, "")])
+def test_publisher_of_another_process_counts_while_its_heartbeat_is_recent(
+    ago_s: float, expected: str
+) -> None:
     heard_at = timezone.now() - timedelta(seconds=ago_s)
     broadcast = BroadcastFactory(connection_id="elsewhere", heard_at=heard_at)
 
     refusal(broadcast.stream)
 
-    assert refusal(broadcast.stream) == told
+    assert refusal(broadcast.stream) == expected
 
 
 def test_place_is_free_after_the_contest_expires() -> None:
@@ -91,7 +93,7 @@ def test_place_is_free_after_the_contest_expires() -> None:
     assert refusal(broadcast.stream, one=True) == ""
 
 
-def told_to_wait(seconds: int) -> str:
+def refused_for(seconds: int) -> str:
     return turns.ENDED_IN_STUDIO.format(seconds=seconds)
 
 
@@ -107,31 +109,31 @@ def stopped(**fields: Any) -> Broadcast:
 
 def test_automatically_reconnecting_encoder_stays_refused(passes: Pass) -> None:
     stream = stopped().stream
-    told = []
+    answers = []
     for _ in range(60):
         passes(2)
-        told.append(refusal(stream))
+        answers.append(refusal(stream))
 
-    assert told == [told_to_wait(30)] * 60
+    assert answers == [refused_for(30)] * 60
 
 
 def test_encoder_with_growing_pauses_stays_refused(passes: Pass) -> None:
     stream = stopped().stream
-    pause_s, told = 2.0, []
+    pause_s, answers = 2.0, []
     while pause_s < 400:
         passes(pause_s)
-        told.append(refusal(stream))
+        answers.append(refusal(stream))
         pause_s *= 1.5
 
-    assert all(told)
-    assert told[0] == told_to_wait(30)
-    assert max(len(sentence) for sentence in told) == len(told_to_wait(100))
+    assert all(answers)
+    assert answers[0] == refused_for(30)
+    assert max(len(sentence) for sentence in answers) == len(refused_for(100))
 
 
-def test_streamer_goes_live_again_after_the_announced_pause(passes: Pass) -> None:
+def test_streamer_goes_live_again_after_the_stated_pause(passes: Pass) -> None:
     stream = stopped().stream
     passes(10)
-    assert refusal(stream) == told_to_wait(30)
+    assert refusal(stream) == refused_for(30)
 
     passes(30.1)
 

@@ -38,7 +38,7 @@ def main(requirements: Path) -> int:
         try:
             install(requirements, venv, progress)
         except CannotStart as failure:
-            progress.say(str(failure))
+            progress.report(str(failure))
             return 1
         finally:
             progress.close()
@@ -70,7 +70,7 @@ def install(requirements: Path, venv: Path, progress: Progress) -> None:
         try:
             run(uv(venv, requirements), log, uv_environment(venv, log))
         except CannotStart:
-            progress.say("uv could not install the packages; trying pip.")
+            progress.report("uv could not install the packages; trying pip.")
             run((*pip(python, log), "--requirement", str(requirements)), log)
     mark_installed(venv, requirements)
 

@@ -2,7 +2,7 @@
 
 The project's folder has the packages that pages load, ``checks/`` those that check our
 scripts and styles. ``npm ci`` empties a folder before it fills it, so the two are apart: a
-check must not take away the packages of a site that starts.
+check must not remove the packages of a site that starts.
 """
 
 import fcntl

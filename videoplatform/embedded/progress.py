@@ -50,9 +50,9 @@ class Progress:
             raise
         with self.lock:
             self.running.pop(name)
-            self.say(f"{self.elapsed()}  {name}: done")
+            self.report(f"{self.elapsed()}  {name}: done")
 
-    def say(self, sentence: str) -> None:
+    def report(self, sentence: str) -> None:
         """Print a sentence on its own line, above the progress line."""
         with self.lock:
             clear = CLEAR_LINE if self.on_terminal else ""

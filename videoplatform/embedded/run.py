@@ -36,7 +36,7 @@ BECOME_ADMINISTRATOR = (
 )
 
 
-def say(sentence: str) -> None:
+def report(sentence: str) -> None:
     print(sentence, flush=True)
 
 
@@ -49,14 +49,14 @@ def main(base_dir: Path) -> int:
             progress = Progress()
             cleanup.callback(progress.close)
             configuration = configure(base_dir)
-            cleanup.enter_context(only_one(configuration.data_dir, progress.say))
+            cleanup.enter_context(only_one(configuration.data_dir, progress.report))
             demand_ports(configuration)
             run(configuration, cleanup, progress)
     except CannotStart as failure:
         print(failure, file=sys.stderr, flush=True)
         return 1
     except KeyboardInterrupt:
-        say("stopped")
+        report("stopped")
     return 0
 
 
@@ -71,24 +71,24 @@ def run(configuration: Configuration, cleanup: ExitStack, progress: Progress) ->
         runtime_dir=runtime_dir,
         data_dir=configuration.data_dir,
         environment=configuration.environment | {"PYTHONUNBUFFERED": "1"},
-        say=progress.say,
+        report=progress.report,
     )
     cleanup.callback(servers.remove_sockets, configuration)
     cleanup.callback(lineage.end_orphans)
     supervisor.launch(configuration.base_dir)
     cleanup.callback(supervisor.stop)
     cleanup.callback(ignore_signals)
-    progress.say(f"Limit of open files and connections per process: {descriptors:,}.")
+    progress.report(f"Limit of open files and connections per process: {descriptors:,}.")
     supervisor.start("services")
     if not configuration.embeds_redis:
         preparation.demand_redis(configuration)
     preparation.prepare(configuration, progress)
     supervisor.start("platform")
     wait_until_ready(configuration, supervisor, progress)
-    progress.say(f"ready {configuration.url}")
+    progress.report(f"ready {configuration.url}")
     if lacks_administrator(configuration):
-        progress.say(BECOME_ADMINISTRATOR.format(url=configuration.url))
-    watch(configuration, supervisor, progress.say)
+        progress.report(BECOME_ADMINISTRATOR.format(url=configuration.url))
+    watch(configuration, supervisor, progress.report)
 
 
 def ignore_signals() -> None:
@@ -97,11 +97,11 @@ def ignore_signals() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def only_one(data_dir: Path, say: Callable[[str], None] = say) -> IO[str]:
+def only_one(data_dir: Path, report: Callable[[str], None] = report) -> IO[str]:
     """Hold the lock of this ``DATA_DIR``: two platforms in one folder would break both.
 
     After a ``kill -9``, the processes of the last run need some seconds to end, longer on a
-    busy machine. ``say`` gets a sentence every ``REMINDER_S``. Raises CannotStart if
+    busy machine. ``report`` gets a sentence every ``REMINDER_S``. Raises CannotStart if
     another run holds the lock.
     """
     lock = (data_dir / "lock").open("w")
@@ -114,7 +114,7 @@ def only_one(data_dir: Path, say: Callable[[str], None] = say) -> IO[str]:
     reminder = time.monotonic() + REMINDER_S
     while last_supervisor_lives(data_dir):
         if time.monotonic() > reminder:
-            say("Still waiting: processes of the previous run are still running.")
+            report("Still waiting: processes of the previous run are still running.")
             reminder = time.monotonic() + REMINDER_S
         time.sleep(0.1)
     return lock
@@ -136,7 +136,7 @@ def wait_until_ready(configuration: Configuration, supervisor: Supervisor, progr
             keep(supervisor)
             share = readiness.share
             if time.monotonic() > reminder:
-                progress.say(f"Still waiting: {readiness.missing}")
+                progress.report(f"Still waiting: {readiness.missing}")
                 reminder = time.monotonic() + REMINDER_S
             time.sleep(0.15)
 
@@ -203,9 +203,9 @@ def lacks_administrator(configuration: Configuration) -> bool:
     return not demo_makes_one and not preparation.has_administrator(configuration)
 
 
-def watch(configuration: Configuration, supervisor: Supervisor, say: Callable[[str], None]) -> None:
+def watch(configuration: Configuration, supervisor: Supervisor, report: Callable[[str], None]) -> None:
     """Supervise until a signal arrives. Meanwhile run the tasks that could wait, one after the other."""
-    later = [task for task in (demo_task(configuration, say), compress_task(configuration)) if task]
+    later = [task for task in (demo_task(configuration, report), compress_task(configuration)) if task]
     child: subprocess.Popen[bytes] | None = None
     while True:
         keep(supervisor, {child.pid} if child else ())
@@ -236,18 +236,18 @@ def begin(configuration: Configuration, task: LaterTask) -> subprocess.Popen[byt
         )  # fmt: skip
 
 
-def demo_task(configuration: Configuration, say: Callable[[str], None]) -> LaterTask | None:
+def demo_task(configuration: Configuration, report: Callable[[str], None]) -> LaterTask | None:
     """Return the task that fills the site with ``create_demo`` on the first start, or None."""
     if not wants_demo(configuration):
         return None
-    say("Creating demo content in the background.")
+    report("Creating demo content in the background.")
 
     def end(code: int) -> None:
         if code == 0:
             demo_mark(configuration).touch()
-            say("Demo content created. Its videos are playable while they are still being encoded.")
+            report("Demo content created. Its videos are playable while they are still being encoded.")
         else:
-            say("Demo content is incomplete: run `manage.py create_demo` to retry.")
+            report("Demo content is incomplete: run `manage.py create_demo` to retry.")
 
     return LaterTask((sys.executable, "manage.py", "create_demo"), end)
 

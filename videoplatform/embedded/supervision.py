@@ -114,7 +114,7 @@ class Supervisor:
         runtime_dir: Path,
         data_dir: Path,
         environment: dict[str, str],
-        say: Callable[[str], None],
+        report: Callable[[str], None],
     ) -> None:
         self.groups = groups
         self.log_dir = data_dir / "logs"
@@ -130,7 +130,7 @@ class Supervisor:
             descriptors=min(LEAST_DESCRIPTORS, raise_descriptor_limit()),
         )
         write_private(self.config, text)
-        self.say = say
+        self.report = report
         self.died: set[str] = set()
         self.start_again_at: dict[str, float] = {}
 
@@ -156,7 +156,7 @@ class Supervisor:
         assert self.child.stdout is not None  # noqa: S101  (we asked for a pipe)
         for line in self.child.stdout:
             if sentence := self.retell(line):
-                self.say(sentence)
+                self.report(sentence)
 
     def start(self, group: str) -> None:
         """Start every process of a group, without waiting for readiness."""
@@ -198,6 +198,6 @@ class Supervisor:
         try:
             self.child.wait(within_s)
         except subprocess.TimeoutExpired:
-            self.say("Killing processes that did not stop in time.")
+            self.report("Killing processes that did not stop in time.")
             self.child.kill()
             self.child.wait()

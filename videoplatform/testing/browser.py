@@ -19,9 +19,9 @@ NEED = (
 )
 
 
-def ensure_browser(log: Path, say: Callable[[str], None]) -> str:
+def ensure_browser(log: Path, report: Callable[[str], None]) -> str:
     """Return the path of a browser for the tests. Raises CannotStart with the packages to install."""
-    ensure(missing_packages, log, say, NEED)
+    ensure(missing_packages, log, report, NEED)
     browser = find_browser()
     if browser is None:
         raise CannotStart("CHROMIUM is not an executable program.")

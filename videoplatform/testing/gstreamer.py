@@ -21,9 +21,9 @@ ELEMENTS = {
 NEED = "The tests that use GStreamer need {names}: install them as root (apt-get install {packages})."
 
 
-def ensure_gstreamer(log: Path, say: Callable[[str], None]) -> None:
+def ensure_gstreamer(log: Path, report: Callable[[str], None]) -> None:
     """Install the missing GStreamer packages. Raises CannotStart with the packages to install by hand."""
-    ensure(missing_packages, log, say, NEED)
+    ensure(missing_packages, log, report, NEED)
 
 
 def missing_packages() -> list[str]:

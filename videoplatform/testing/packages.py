@@ -9,7 +9,7 @@ from pathlib import Path
 from videoplatform.embedded.failure import CannotStart
 
 
-def ensure(missing: Callable[[], list[str]], log: Path, say: Callable[[str], None], need: str) -> None:
+def ensure(missing: Callable[[], list[str]], log: Path, report: Callable[[str], None], need: str) -> None:
     """Install the packages that ``missing`` returns. Raises CannotStart with ``need`` if that is impossible.
 
     ``need`` takes the packages twice: as ``{names}`` for the sentence and ``{packages}``
@@ -17,7 +17,7 @@ def ensure(missing: Callable[[], list[str]], log: Path, say: Callable[[str], Non
     """
     packages = missing()
     if packages and may_install():
-        say(f"Installing {' '.join(packages)}")
+        report(f"Installing {' '.join(packages)}")
         apt_install(packages, log)
         packages = missing()
     if packages:

@@ -24,7 +24,7 @@ from videoplatform.embedded.digests import digest
 from videoplatform.embedded.failure import CannotStart
 from videoplatform.embedded.processes import services
 from videoplatform.embedded.progress import Progress
-from videoplatform.embedded.run import ignore_signals, only_one, say
+from videoplatform.embedded.run import ignore_signals, only_one, report
 from videoplatform.embedded.supervision import Supervisor
 from videoplatform.testing import browser, checks, gstreamer, postgres
 
@@ -139,7 +139,7 @@ def start_services(configuration: Configuration, cleanup: ExitStack, server: pos
         runtime_dir=runtime_dir,
         data_dir=configuration.data_dir,
         environment=configuration.environment,
-        say=say,
+        report=report,
     )
     cleanup.callback(servers.remove_sockets, configuration)
     cleanup.callback(lineage.end_orphans)
@@ -172,7 +172,7 @@ def install_packages(configuration: Configuration, progress: Progress) -> list[s
     with progress.step("Browser and GStreamer"):
         for ensure in (browser.ensure_browser, gstreamer.ensure_gstreamer):
             try:
-                ensure(configuration.log_dir / "apt.log", progress.say)
+                ensure(configuration.log_dir / "apt.log", progress.report)
             except CannotStart as failure:
                 complaints.append(str(failure))
     return complaints
@@ -258,7 +258,7 @@ def step(command: tuple[str, ...], configuration: Configuration) -> int:
     """Run one command with our own output. It ends if this process does."""
     name = Path(command[0]).name if command[1] != "-m" else command[2]
     is_postgres = configuration.environment["DATABASE_URL"].startswith("postgres")
-    say(f"--- {name} on PostgreSQL" if is_postgres else f"--- {name}")
+    report(f"--- {name} on PostgreSQL" if is_postgres else f"--- {name}")
     environment = configuration.environment | {"PYTEST_PLUGINS": "videoplatform.testing.pytest_services"}
     done = subprocess.run(
         lineage.dying_with_us(command), cwd=configuration.base_dir, env=environment, check=False

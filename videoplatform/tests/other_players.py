@@ -12,12 +12,12 @@ PATIENCE_S = 60
 def frames_by_ffmpeg(url: str, *, at_most: int) -> int:
     """Return the number of frames that FFmpeg decodes (as VLC, mpv and others do), up to ``at_most``.
 
-    FFmpeg starts a growing playlist at its last three segments, so it is told to start at
+    FFmpeg starts a growing playlist at its last three segments, so it is made to start at
     the first.
     """
     begins = ("-live_start_index", "0", "-i", url, "-map", "0:v:0")
-    tells = ("-frames:v", str(at_most), "-f", "framemd5", "-")
-    frames = printed(ffmpeg_path(), "-v", "error", "-nostdin", *begins, *tells)
+    output = ("-frames:v", str(at_most), "-f", "framemd5", "-")
+    frames = printed(ffmpeg_path(), "-v", "error", "-nostdin", *begins, *output)
     return sum(not line.startswith("#") for line in frames)
 
 

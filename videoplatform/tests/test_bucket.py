@@ -26,12 +26,12 @@ class FakeS3:
         self.answers: dict[str, tuple[int, str, dict[str, str]]] = {}
         self.asked: list[tuple[str, str]] = []
 
-    def say(self, request: str, status: int = 200, body: str = "", **headers: str) -> None:
+    def will_answer(self, request: str, status: int = 200, body: str = "", **headers: str) -> None:
         """Set the answer to ``request``, such as ``"GET cors"``."""
         self.answers[request] = (status, body, {n.replace("_", "-"): v for n, v in headers.items()})
 
     def refuse(self, request: str, status: int, code: str) -> None:
-        self.say(request, status, ERROR.format(code=code))
+        self.will_answer(request, status, ERROR.format(code=code))
 
     def body_of(self, request: str) -> str:
         return next(body for asked, body in self.asked if asked == request)
@@ -105,19 +105,19 @@ def test_bucket_created_by_another_host_meanwhile_is_accepted(s3: FakeS3) -> Non
 
 
 def test_bucket_in_another_region_is_reported_with_the_setting(s3: FakeS3) -> None:
-    s3.say("HEAD", 400, x_amz_bucket_region="eu-west-1")
+    s3.will_answer("HEAD", 400, x_amz_bucket_region="eu-west-1")
 
     with pytest.raises(ClientError, match="set AWS_REGION=eu-west-1"):
         buckets.prepare_bucket()
 
 
 def test_rules_of_the_operator_are_kept(s3: FakeS3) -> None:
-    s3.say(
+    s3.will_answer(
         "GET cors",
         body=f"<CORSConfiguration {XMLNS}><CORSRule><ID>theirs</ID><AllowedOrigin>https://a.example</AllowedOrigin>"
         "<AllowedMethod>GET</AllowedMethod></CORSRule></CORSConfiguration>",
     )
-    s3.say(
+    s3.will_answer(
         "GET lifecycle",
         body=f"<LifecycleConfiguration {XMLNS}><Rule><ID>to-glacier</ID>"
         "<Filter><Prefix>backup/</Prefix></Filter><Status>Enabled</Status><Expiration><Days>30</Days></Expiration></Rule></LifecycleConfiguration>",
@@ -135,8 +135,8 @@ def test_rules_of_the_operator_are_kept(s3: FakeS3) -> None:
 
 def test_present_rules_are_not_written_again(s3: FakeS3) -> None:
     buckets.prepare_bucket()
-    s3.say("GET cors", body=s3.body_of("PUT cors"))
-    s3.say("GET lifecycle", body=s3.body_of("PUT lifecycle"))
+    s3.will_answer("GET cors", body=s3.body_of("PUT cors"))
+    s3.will_answer("GET lifecycle", body=s3.body_of("PUT lifecycle"))
     s3.asked.clear()
 
     buckets.prepare_bucket()
@@ -151,17 +151,20 @@ def test_present_rules_are_not_written_again(s3: FakeS3) -> None:
 def test_refused_rules_are_logged_for_the_operator(
     verb: str, status: int, code: str, s3: FakeS3, caplog: pytest.LogCaptureFixture
 ) -> None:
-    s3.say("HEAD", 403)
+    s3.will_answer("HEAD", 403)
     s3.refuse(f"{verb} cors", status, code)
     s3.refuse(f"{verb} lifecycle", status, code)
 
     with caplog.at_level(logging.WARNING):
         buckets.prepare_bucket()
 
-    said = [(record.getMessage(), record.rule) for record in caplog.records]  # type: ignore[attr-defined]
-    assert [sentence.split("'s ")[1].split(" rules")[0] for sentence, _rule in said] == ["CORS", "lifecycle"]
-    assert "AllowedOrigins" in said[0][1]
-    assert "AbortIncompleteMultipartUpload" in said[1][1]
+    warnings = [(record.getMessage(), record.rule) for record in caplog.records]  # type: ignore[attr-defined]
+    assert [sentence.split("'s ")[1].split(" rules")[0] for sentence, _rule in warnings] == [
+        "CORS",
+        "lifecycle",
+    ]
+    assert "AllowedOrigins" in warnings[0][1]
+    assert "AbortIncompleteMultipartUpload" in warnings[1][1]
     assert "PUT" not in s3.requests
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 BASE_DIR = Path(__file__).resolve().parents[2]
 FOLDERS = ["common", "accounts", "comments", "videos", "live", "videoplatform", "benchmarks", "docs"]
-# Names that Django asks for.  Classes within a class, such as ``Job.Status``, are told apart by their owner.
+# Names that Django asks for.  Classes within a class, such as ``Job.Status``, differ by their owner.
 REPEATED = {"Command", "Migration"}
 
 

@@ -15,26 +15,26 @@ def without_videos(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def create_demo() -> str:
-    said = io.StringIO()
-    call_command("create_demo", stdout=said)
-    return said.getvalue()
+    output = io.StringIO()
+    call_command("create_demo", stdout=output)
+    return output.getvalue()
 
 
 @pytest.mark.django_db
 @pytest.mark.usefixtures("without_videos")
 def test_administrator_is_made_on_the_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOST", "127.0.0.1")
-    said = create_demo()
+    output = create_demo()
     assert User.objects.filter(is_superuser=True).count() == 1
-    assert "administrator" in said
-    assert "createsuperuser" not in said
+    assert "administrator" in output
+    assert "createsuperuser" not in output
 
 
 @pytest.mark.django_db
 @pytest.mark.usefixtures("without_videos")
 def test_no_administrator_is_made_if_the_machine_faces_the_network(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOST", "0.0.0.0")  # noqa: S104  (compared, not bound)
-    said = create_demo()
+    output = create_demo()
     assert not User.objects.filter(is_superuser=True).exists()
     assert User.objects.filter(username="lumi").exists()
-    assert "manage.py createsuperuser` makes one" in said
+    assert "manage.py createsuperuser` makes one" in output

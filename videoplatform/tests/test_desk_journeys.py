@@ -84,7 +84,7 @@ def elsewhere(act: Callable[[], object]) -> None:
     thread.join()
 
 
-def told(page: Page) -> str:
+def newest_notification(page: Page) -> str:
     """Open the bell and return its notifications."""
     page.get_by_role("link", name=re.compile("^Notifications")).click()
     return page.locator("#bell-menu .notifications").inner_text()
@@ -127,8 +127,10 @@ def test_reported_video_is_removed_and_restored_by_keyboard(
         answer = page.goto(address)
         assert answer is not None
         assert answer.status == 404
-    assert f"Moderators removed “{video.title}”: Spam or scam" in told(author)
-    assert f"Moderators reviewed your report of “{video.title}” and took action" in told(viewer)
+    assert f"Moderators removed “{video.title}”: Spam or scam" in newest_notification(author)
+    assert f"Moderators reviewed your report of “{video.title}” and took action" in newest_notification(
+        viewer
+    )
 
     # Undo restores it.
     desk.keyboard.press("u")
@@ -147,7 +149,7 @@ def test_bell_of_an_open_page_counts_new_notifications(site: str, open_for: Open
 
     how: dict[str, Any] = {"action": "time_out", "note": "We warned you.", "duration": timedelta(hours=1)}
     elsewhere(lambda: moderation.decide_about(person, by=moderator, **how))
-    elsewhere(lambda: moderation.forgive(person, by=moderator))
+    elsewhere(lambda: moderation.lift_all(person, by=moderator))
 
     expect(bell).to_have_accessible_name("Notifications: 2 unread")
     bell.click()

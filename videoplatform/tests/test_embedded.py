@@ -333,15 +333,15 @@ def configured(tmp_path: Path, *, wants_demo: bool = False) -> configuration.Con
 
 @pytest.mark.parametrize(("code", "outcome"), [(0, "created"), (1, "incomplete")])
 def test_start_reports_when_demo_content_is_there(tmp_path: Path, code: int, outcome: str) -> None:
-    chosen, said = configured(tmp_path, wants_demo=True), list[str]()
+    chosen, printed = configured(tmp_path, wants_demo=True), list[str]()
 
-    task = run.demo_task(chosen, said.append)
+    task = run.demo_task(chosen, printed.append)
     assert task
     task.end(code)
 
-    assert ["in the background" in said[0], outcome in said[1]] == [True, True]
+    assert ["in the background" in printed[0], outcome in printed[1]] == [True, True]
     # Content that is complete is not made again.
-    assert (run.demo_task(chosen, said.append) is None) == (code == 0)
+    assert (run.demo_task(chosen, printed.append) is None) == (code == 0)
 
 
 def test_stop_timeouts_add_up_to_less_than_ten_seconds(tmp_path: Path) -> None:
@@ -434,7 +434,7 @@ class Running:
         keep = {"PATH", "HOME", "LANG", "VIRTUAL_ENV"}
         variables = {name: value for name, value in os.environ.items() if name in keep}
         self.port = own["PORT"]
-        self.said: list[str] = []
+        self.printed: list[str] = []
         self.lines: Queue[str] = Queue()
         self.process = subprocess.Popen(
             [sys.executable, "-m", "videoplatform.embedded"],
@@ -464,10 +464,10 @@ class Running:
         deadline = time.monotonic() + within_s
         while True:
             try:
-                self.said.append(self.lines.get(timeout=max(0.0, deadline - time.monotonic())))
+                self.printed.append(self.lines.get(timeout=max(0.0, deadline - time.monotonic())))
             except Empty:
-                pytest.fail(f"never said {pattern!r}, but: {self.said}")
-            if found := re.fullmatch(pattern, self.said[-1]):
+                pytest.fail(f"never said {pattern!r}, but: {self.printed}")
+            if found := re.fullmatch(pattern, self.printed[-1]):
                 return found
 
 

@@ -42,7 +42,7 @@ LAYERS = {
     "comments": [
         "errors ranking targets text",
         "models",
-        "changes spam telling thread",
+        "changes spam reply_notifications thread",
         "danmaku services",
         "authors",
         "decisions reportable",

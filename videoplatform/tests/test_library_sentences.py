@@ -57,9 +57,9 @@ def in_chinese(message: Message) -> str:
 
 @pytest.mark.parametrize("source", SOURCES)
 def test_sentences_of_libraries_are_translated(source: str) -> None:
-    said = {message for message in messages_of(path_of(source)) if message[1] not in THE_SAME_IN_BOTH}
+    messages = {message for message in messages_of(path_of(source)) if message[1] not in THE_SAME_IN_BOTH}
 
-    assert [message for message in said if in_chinese(message) in message] == []
+    assert [message for message in messages if in_chinese(message) in message] == []
 
 
 def test_password_error_is_chinese() -> None:

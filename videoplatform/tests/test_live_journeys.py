@@ -18,7 +18,7 @@ from accounts.models import User
 from accounts.tests.factories import UserFactory
 from live import services
 from live.models import Broadcast, Stream
-from live.tests.publisher import publishing, say_goodbye
+from live.tests.publisher import publishing, unpublish
 from videoplatform.tests.sites import Site
 from videos.models import Video
 
@@ -83,7 +83,7 @@ def wait_for(condition: Any, what: str) -> None:
         time.sleep(0.2)
 
 
-def say(page: Page, text: str) -> None:
+def post(page: Page, text: str) -> None:
     box = page.get_by_role("textbox", name="Message")
     box.fill(text)
     box.press("Enter")
@@ -118,8 +118,8 @@ def test_viewers_chat_and_a_moderator_deletes_a_message(
             watch(page, live_site, streamer)
         wait_until_playing(alice)
 
-        say(alice, "good evening")
-        say(mod, "welcome 欢迎")
+        post(alice, "good evening")
+        post(mod, "welcome 欢迎")
         for page in (alice, mod, reader):
             expect(page.get_by_role("log").get_by_text("good evening")).to_be_visible()
             expect(page.get_by_role("log").get_by_text("welcome 欢迎")).to_be_visible()
@@ -237,7 +237,7 @@ def test_broadcast_is_rewound_and_becomes_a_replay_after_its_end(
         page.get_by_role("button", name="Go live").click()
         wait_until_playing(page)
 
-        say_goodbye(encoder)
+        unpublish(encoder)
         ended = time.monotonic()
         wait_for(lambda: Video.objects.filter(status=Video.Status.READY).exists(), "the replay")
         taken_s = time.monotonic() - ended

@@ -15,7 +15,14 @@ from live.models import Stream
 from live.tests.publisher import publishing
 from videoplatform.tests.conftest import PATIENCE_MS
 from videoplatform.tests.sites import Site
-from videoplatform.tests.test_live_journeys import say, sign_in, somebody, streamer, wait_until_playing, watch
+from videoplatform.tests.test_live_journeys import (
+    post,
+    sign_in,
+    somebody,
+    streamer,
+    wait_until_playing,
+    watch,
+)
 
 __all__ = ["streamer"]  # a fixture
 
@@ -101,7 +108,7 @@ def test_edits_and_moderation_reach_open_pages_at_once(
 
         # Stacked marks are clipped to their line.
         climbing = "z" + "\u0301" * 40
-        say(alice, climbing)
+        post(alice, climbing)
         line = reader.get_by_role("log").locator(".chat-line", has_text=climbing)
         expect(line).to_have_css("overflow", "clip")
         # A page that shows the message is in the room and receives later events.
@@ -116,7 +123,7 @@ def test_edits_and_moderation_reach_open_pages_at_once(
         # A refused message starts no slow-mode wait.
         chat_moderation.set_mode(stream=streamer, by=moderator, slow_s=120, emotes_only=True)
         expect(alice.locator("[data-part=mode-slow_s]")).to_be_visible()
-        say(alice, "words")
+        post(alice, "words")
         expect(alice.get_by_role("alert").filter(has_text="emoji")).to_be_visible()
         expect(alice.get_by_text("You can chat again in")).to_be_hidden()
         chat_moderation.set_mode(stream=streamer, by=moderator, slow_s=0, emotes_only=False)
@@ -126,7 +133,7 @@ def test_edits_and_moderation_reach_open_pages_at_once(
         box = alice.get_by_role("textbox", name="Message")
         moderate_alice(mod, "Time out for 10 minutes")
         expect(alice.get_by_role("log").get_by_text("Removed by a moderator").first).to_be_visible()
-        say(alice, "why?")
+        post(alice, "why?")
         expect(alice.get_by_text("You can chat again in")).to_be_visible()
         moderate_alice(mod, "Lift restriction")
         expect(alice.get_by_text("You can chat again in")).to_be_hidden()
@@ -135,7 +142,7 @@ def test_edits_and_moderation_reach_open_pages_at_once(
         moderate_alice(mod, "Lift restriction")
         expect(box).to_be_enabled()
         expect(alice.locator("chat-room.is-open")).to_be_visible()
-        say(alice, "thank you")
+        post(alice, "thank you")
         expect(reader.get_by_role("log").get_by_text("thank you")).to_be_visible()
     trail = Decision.objects.order_by("pk").values_list("action", flat=True)
     assert [*trail] == ["time_out", "undo", "ban", "undo"]

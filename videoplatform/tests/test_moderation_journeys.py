@@ -20,7 +20,7 @@ from live.tests.publisher import publishing
 from videoplatform.tests.conftest import PATIENCE_MS, is_serious
 from videoplatform.tests.sites import Site
 from videoplatform.tests.test_journeys import upload, wait_for_player
-from videoplatform.tests.test_live_journeys import say, sign_in
+from videoplatform.tests.test_live_journeys import post, sign_in
 from videos.models import Video
 from videos.tests.clips import make_clip
 
@@ -119,7 +119,7 @@ def send_report(page: Page) -> None:
     expect(page.get_by_text("Thank you. Moderators will review")).to_be_visible()
 
 
-def told(page: Page) -> str:
+def newest_notification(page: Page) -> str:
     """Open the bell and return its notifications."""
     page.get_by_role("link", name=re.compile("^Notifications")).click()
     notices = page.locator("#bell-menu .notifications")
@@ -164,7 +164,7 @@ def test_reported_content_is_removed_by_keyboard_and_restored(
         author.video.get_by_placeholder("Send danmaku at this moment").fill(DANMAKU)
         author.video.keyboard.press("Enter")
         author.flying.wait_for(state="attached")
-        say(author.room, MESSAGE)
+        post(author.room, MESSAGE)
 
         # The others see them, and the viewer reports each by keyboard.
         for pages in (viewer, stranger):
@@ -188,12 +188,12 @@ def test_reported_content_is_removed_by_keyboard_and_restored(
             expect(pages.video.locator("#comment-count")).to_have_text("0")
         bell = author.video.get_by_role("link", name=re.compile("^Notifications"))
         expect(bell).to_have_accessible_name("Notifications: 3 unread")
-        said_to_author, said_to_viewer = told(author.video), told(viewer.video)
-        assert f"Moderators hid “{COMMENT}”: Spam or scam" in said_to_author
-        assert f"Moderators removed “{DANMAKU}”: Spam or scam" in said_to_author
-        assert re.search(r"You cannot post or upload until .+: Harassment or bullying", said_to_author)
+        for_author, for_viewer = newest_notification(author.video), newest_notification(viewer.video)
+        assert f"Moderators hid “{COMMENT}”: Spam or scam" in for_author
+        assert f"Moderators removed “{DANMAKU}”: Spam or scam" in for_author
+        assert re.search(r"You cannot post or upload until .+: Harassment or bullying", for_author)
         for title in (COMMENT, DANMAKU, MESSAGE):
-            assert f"Moderators reviewed your report of “{title}” and took action" in said_to_viewer
+            assert f"Moderators reviewed your report of “{title}” and took action" in for_viewer
 
         # The author cannot write any more.
         author.video.keyboard.press("Escape")

@@ -137,15 +137,15 @@ def world(db: None, one_connection: None, bucket: str, settings: Any) -> ApiWorl
         talk_about(video, owner, somebody, world)
     for person in (owner, somebody):
         ChatMessageFactory(stream=StreamFactory(channel=person.channel), user=person)
-    ingest_presence.note_health(BroadcastFactory(stream=owner.channel.stream).public_id, HEALTH)
+    ingest_presence.record_health(BroadcastFactory(stream=owner.channel.stream).public_id, HEALTH)
     return world
 
 
 def talk_about(video: Video, owner: User, somebody: User, world: ApiWorld) -> None:
-    said = CommentFactory(target=video, author=owner)
+    comment = CommentFactory(target=video, author=owner)
     comments: list[Comment] = [
-        said,
-        CommentFactory(target=video, author=somebody, parent=said),
+        comment,
+        CommentFactory(target=video, author=somebody, parent=comment),
         CommentFactory(target=video, author=somebody, is_held=True),
     ]
     world.comments += [comment.public_id for comment in comments]

@@ -92,7 +92,7 @@ def test_requests_without_redis_are_answered_as_usual(world: World, settings: An
 @pytest.mark.slow
 def test_requests_with_a_full_redis_are_answered_as_usual(world: World, own_valkey: Valkey) -> None:
     (stream,) = Broadcast.objects.running().filter(stream=world.rows["stream"])
-    ingest_presence.note_health(stream.public_id, HEALTH)
+    ingest_presence.record_health(stream.public_id, HEALTH)
     own_valkey.fill()
 
     assert surprising(world) == {}
@@ -112,8 +112,8 @@ def test_requests_without_database_are_never_a_500(world: World) -> None:
         }
 
     assert [request for request, answer in found.items() if answer.status_code == 500] == []
-    told = [answer for answer in found.values() if answer.status_code == 503]
-    assert {answer.headers.get("Retry-After") for answer in told} == {str(RETRY_AFTER_S)}
+    refused = [answer for answer in found.values() if answer.status_code == 503]
+    assert {answer.headers.get("Retry-After") for answer in refused} == {str(RETRY_AFTER_S)}
 
 
 @pytest.mark.slow

@@ -102,8 +102,8 @@ accounts.user          suspend             moderator       -          done
 accounts.user          suspend             administrator   -          -
 accounts.user          ban                 person          done       done
 accounts.user          ban                 chief           -          done
-accounts.user          restore             guest           done       done
-accounts.user          restore             colleague       -          done
+accounts.user          lift_all            guest           done       done
+accounts.user          lift_all            colleague       -          done
 accounts.user          revoke_tokens       owner           done       done
 accounts.user          revoke_tokens       chief           -          done
 accounts.user          confirm_email       person          -          done
@@ -126,9 +126,9 @@ accounts.case          suspend             case            done       done
 accounts.case          ban                 case            done       done
 accounts.report        delete_selected     report          -          -
 accounts.decision      delete_selected     decision        -          -
-accounts.decision      take_back           decision        done       done
+accounts.decision      undo                decision        done       done
 accounts.sanction      delete_selected     sanction        -          -
-accounts.sanction      take_back           sanction        done       done
+accounts.sanction      undo                sanction        done       done
 accounts.invitation    delete_selected     invitation      -          done
 accounts.outboxentry   delete_selected     entry           -          -
 accounts.outboxentry   try_again           entry           -          done
@@ -140,24 +140,24 @@ mfa.authenticator      delete_selected     factor          -          done
 comments.comment       delete_selected     comment         -          -
 comments.comment       hide                comment         done       done
 comments.comment       remove              comment         done       done
-comments.comment       put_back            hidden_comment  done       done
+comments.comment       undo_latest         hidden_comment  done       done
 comments.comment       approve             held_comment    done       done
 comments.danmaku       delete_selected     danmaku         -          -
 comments.danmaku       hide                danmaku         done       done
 comments.danmaku       remove              danmaku         done       done
-comments.danmaku       put_back            hidden_danmaku  done       done
+comments.danmaku       undo_latest         hidden_danmaku  done       done
 
 videos.video           delete_selected     public          -          done
 videos.video           retry               failed          -          done
 videos.video           cancel              processing      -          done
 videos.video           hide                public          done       done
 videos.video           remove              public          done       done
-videos.video           put_back            hidden          done       done
+videos.video           undo_latest         hidden          done       done
 
 live.stream            delete_selected     stream          -          -
 live.stream            revoke_keys         stream          done       done
 live.stream            suspend             stream          done       done
-live.stream            restore             suspended       done       done
+live.stream            lift_suspension     suspended       done       done
 live.broadcast         delete_selected     broadcast       -          -
 live.broadcast         end                 broadcast       done       done
 live.chatmessage       delete_selected     message         -          -

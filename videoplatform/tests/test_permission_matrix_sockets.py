@@ -94,16 +94,16 @@ async def test_room_of_a_private_stream_answers_according_to_the_table(world: Wo
     await sync_to_async(edit_stream)(world.rows["stream"], visibility="private")
 
     for asker in Asker:
-        said = await answered(asker, PRIVATE_STREAM, world)
-        assert surprises(said, expected(PRIVATE_STREAM, asker)) == {}, asker
+        found = await answered(asker, PRIVATE_STREAM, world)
+        assert surprises(found, expected(PRIVATE_STREAM, asker)) == {}, asker
 
 
 @pytest.mark.parametrize("origin", [ANOTHERS, NOBODYS])
 async def test_cookie_opens_sockets_only_from_our_origin(origin: str, world: World) -> None:
-    said = await answered(Asker.OWNER, SOCKETS, world, origin=origin)
+    found = await answered(Asker.OWNER, SOCKETS, world, origin=origin)
 
-    by_cookie = {request: word for request, word in said.items() if "/chat/" not in request}
-    by_ticket = {request: word for request, word in said.items() if "/chat/" in request}
+    by_cookie = {request: word for request, word in found.items() if "/chat/" not in request}
+    by_ticket = {request: word for request, word in found.items() if "/chat/" in request}
     assert set(by_cookie.values()) == {"turned away"}
     assert by_ticket == {request: expected(SOCKETS, Asker.OWNER)[request] for request in by_ticket}
 
@@ -115,10 +115,10 @@ async def test_ticket_allows_no_writing_after_suspension(who: str, world: World)
 
     async with joined(f"/ws/live/owner/chat/?ticket={ticket}") as socket:
         assert (await socket.frame())["type"] == "hello"
-        said = await refusal_of(socket, {"type": "say", "text": "still here", "nonce": "1"})
+        found = await refusal_of(socket, {"type": "say", "text": "still here", "nonce": "1"})
         moderated = await refusals_of_moderation(socket, world)
 
-    assert (said, moderated) == ("silenced", {"forbidden"})
+    assert (found, moderated) == ("silenced", {"forbidden"})
 
 
 async def test_viewer_cannot_moderate_a_room(world: World) -> None:

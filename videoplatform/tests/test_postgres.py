@@ -104,26 +104,26 @@ def test_forked_child_opens_its_own_pool() -> None:
 
 
 def test_host_waits_for_the_migration_of_another() -> None:
-    said: list[str] = []
+    printed: list[str] = []
     done: list[str] = []
     waits = threading.Event()
 
     def other_host() -> None:
-        def say(sentence: str) -> None:
-            said.append(sentence)
+        def report(sentence: str) -> None:
+            printed.append(sentence)
             waits.set()
 
-        with schema.migration_lock(say):
+        with schema.migration_lock(report):
             done.append("second")
         connection.close()
 
-    with schema.migration_lock(said.append):
+    with schema.migration_lock(printed.append):
         other = threading.Thread(target=other_host)
         other.start()
         assert waits.wait(60)
         done.append("first")
     other.join()
-    assert said == ["Another host is migrating this database. Waiting until it is done."]
+    assert printed == ["Another host is migrating this database. Waiting until it is done."]
     assert done == ["first", "second"]
 
 

@@ -68,7 +68,7 @@ def test_terminal_line_is_rewritten_below_sentences() -> None:
     terminal = Terminal()
     progress = Progress(stream=terminal)
     with progress.step("Database"):
-        progress.say("Installing chromium")
+        progress.report("Installing chromium")
     progress.close()
     shown = without_seconds(terminal.getvalue().replace(CLEAR_LINE, "|"))
     assert "|Database|Installing chromium\n|Database" in shown

@@ -166,11 +166,11 @@ def test_lock_matches_pyproject() -> None:
         requirements = map(Requirement, lines)
         return {(canonicalize_name(found.name), str(found.specifier)) for found in requirements}
 
-    def noted(entries: list[dict[str, str]]) -> set[tuple[str, str]]:
+    def locked(entries: list[dict[str, str]]) -> set[tuple[str, str]]:
         return {(entry["name"], entry["specifier"]) for entry in entries}
 
-    assert noted(root["requires-dist"]) == declared(project["project"]["dependencies"])
-    assert {name: noted(entries) for name, entries in root["requires-dev"].items()} == {
+    assert locked(root["requires-dist"]) == declared(project["project"]["dependencies"])
+    assert {name: locked(entries) for name, entries in root["requires-dev"].items()} == {
         name: declared(lines) for name, lines in project["dependency-groups"].items()
     }
 

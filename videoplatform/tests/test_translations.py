@@ -110,10 +110,10 @@ def test_every_message_is_translated(catalogue: Catalog) -> None:
 
 
 def test_catalogue_has_no_unused_message(catalogue: Catalog) -> None:
-    said = used()
+    in_use = used()
 
     left_over = [
-        message.id for message in catalogue if message.id and key(message.context, message.id) not in said
+        message.id for message in catalogue if message.id and key(message.context, message.id) not in in_use
     ]
 
     assert left_over == []

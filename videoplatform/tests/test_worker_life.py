@@ -40,11 +40,11 @@ def test_worker_that_only_encodes_sweeps_its_work_folder(
     assert again in worker.timer.call_repeatedly.call_args_list
 
 
-def test_worker_stopped_after_its_pool_was_replaced_gives_back_the_killed_jobs(
+def test_worker_stopped_after_its_pool_was_replaced_releases_the_killed_jobs(
     worker: mock.MagicMock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    give_back = mock.Mock(return_value=0)
-    monkeypatch.setattr(queue, "give_back", give_back)
+    release = mock.Mock(return_value=0)
+    monkeypatch.setattr(queue, "release", release)
     monkeypatch.setattr(workers, "connection", mock.Mock())
     step = workers.WorkerLife(worker)
     monkeypatch.setattr(workers, "children", lambda: [11, 12])
@@ -57,4 +57,4 @@ def test_worker_stopped_after_its_pool_was_replaced_gives_back_the_killed_jobs(
     monkeypatch.setattr(state, "should_terminate", 0)
     step.stop(worker)
 
-    give_back.assert_called_once_with({11, 12, 13})
+    release.assert_called_once_with({11, 12, 13})

@@ -162,7 +162,7 @@ def _broadcasts(world: World) -> None:
     broadcast: Broadcast = BroadcastFactory(
         stream=stream, recording=_recording(world.person("owner")), peak_viewer_count=1000
     )
-    ingest_presence.note_health(broadcast.public_id, HEALTH)
+    ingest_presence.record_health(broadcast.public_id, HEALTH)
     guest = world.person("guest")
     world.rows |= {
         "stream": stream,
@@ -179,7 +179,7 @@ def _recording(owner: User) -> Video:
     video = recordings.start_recording(
         channel=owner.channel, title="Live", category="other", visibility="public"
     )
-    recordings.note_renditions(video, [RECORDED])
+    recordings.record_renditions(video, [RECORDED])
     run = recordings.open_run(video, is_continuous=False, began_at=timezone.now())
     recordings.append_segment(run, duration_s=4.0, size_bytes=1)
     return video

@@ -57,20 +57,20 @@ class MultivariantPlaylist:
             "#EXTM3U",
             f"#EXT-X-VERSION:{VERSION}",
             "#EXT-X-INDEPENDENT-SEGMENTS",
-            *(_audio(rendition) for rendition in _told_apart(self.audio)),
+            *(_audio(rendition) for rendition in _with_unique_names(self.audio)),
             *(line for variant in self.variants for line in _variant(variant)),
         ]
         return "\n".join(lines) + "\n"
 
 
-def _told_apart(audio: tuple[AudioRendition, ...]) -> list[AudioRendition]:
+def _with_unique_names(audio: tuple[AudioRendition, ...]) -> list[AudioRendition]:
     """Return ``audio`` with unique names and one automatic choice per language (RFC 8216, 4.3.4.1.1).
 
     Repeated names in a group are numbered.  Of several renditions in one language,
     only the default one, or else the first, keeps ``is_autoselect``.
     """
     names: set[tuple[str, str]] = set()
-    told = []
+    unique = []
     for rendition in audio:
         name, count = rendition.name, 1
         while (rendition.group_id, name) in names:
@@ -78,8 +78,8 @@ def _told_apart(audio: tuple[AudioRendition, ...]) -> list[AudioRendition]:
             name = f"{rendition.name} {count}"
         names.add((rendition.group_id, name))
         is_chosen = rendition is _choice(rendition, audio)
-        told.append(replace(rendition, name=name, is_autoselect=rendition.is_autoselect and is_chosen))
-    return told
+        unique.append(replace(rendition, name=name, is_autoselect=rendition.is_autoselect and is_chosen))
+    return unique
 
 
 def _choice(rendition: AudioRendition, audio: tuple[AudioRendition, ...]) -> AudioRendition:

@@ -46,7 +46,7 @@ class VideoQuerySet(models.QuerySet["Video"]):
             visibility=Video.Visibility.PUBLIC, is_playable=True, withheld="", channel__owner__is_active=True
         ).exclude(status=Video.Status.FAILED)
 
-    def note_published(self) -> int:
+    def record_published(self) -> int:
         """Set ``published_at`` of playable, non-private videos that have none; return their number."""
         fresh = self.filter(published_at=None, is_playable=True).exclude(visibility=Video.Visibility.PRIVATE)
         return fresh.update(published_at=Now())

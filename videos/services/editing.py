@@ -49,7 +49,7 @@ def edit_video(
     if changed:
         video.save(update_fields=list(changed))
     if "visibility" in changed:
-        Video.objects.filter(pk=video.pk).note_published()
+        Video.objects.filter(pk=video.pk).record_published()
     if tags is not None:
         set_tags(video, tags)
     return video
@@ -85,7 +85,7 @@ def retry_video(video: Video) -> Video:
     deletion.delete_later(old_prefix)
     Job.objects.create(video=video, encode_key=video.encode_key, kind=Job.Kind.PLAN, lane=Job.Lane.FIRST)
     transaction.on_commit(lambda: queue.wake(Job.Lane.FIRST))
-    transaction.on_commit(lambda: progress.announce(video))
+    transaction.on_commit(lambda: progress.publish(video))
     return video
 
 

@@ -60,7 +60,7 @@ def start_recording(*, channel: Channel, title: str, category: str, visibility: 
 
 
 @transaction.atomic
-def note_renditions(video: Video, renditions: Sequence[RecordedRendition]) -> None:
+def record_renditions(video: Video, renditions: Sequence[RecordedRendition]) -> None:
     """Record the renditions of a recording or of a later part of it, best first.
 
     If the parts of a rendition differ, its row holds the values that a player needs
@@ -73,22 +73,22 @@ def note_renditions(video: Video, renditions: Sequence[RecordedRendition]) -> No
         raise RecordingClosed
     listed = Rendition.objects.select_for_update().filter(video=video, encode_key=video.encode_key)
     held = {rendition.name: rendition for rendition in listed}
-    for position, noted in enumerate(renditions):
-        rendition = held.get(noted.name)
+    for position, recorded in enumerate(renditions):
+        rendition = held.get(recorded.name)
         if rendition is None:
             Rendition.objects.create(
                 video=video,
                 encode_key=video.encode_key,
                 kind=Rendition.Kind.VIDEO,
                 position=position,
-                **asdict(noted),
+                **asdict(recorded),
             )
             continue
-        if noted.width_px * noted.height_px > rendition.width_px * rendition.height_px:
-            rendition.width_px, rendition.height_px = noted.width_px, noted.height_px
-        rendition.frame_rate = max(rendition.frame_rate, noted.frame_rate)
-        rendition.bitrate_bps = max(rendition.bitrate_bps, noted.bitrate_bps)
-        rendition.codecs = covering_codecs(rendition.codecs, noted.codecs)
+        if recorded.width_px * recorded.height_px > rendition.width_px * rendition.height_px:
+            rendition.width_px, rendition.height_px = recorded.width_px, recorded.height_px
+        rendition.frame_rate = max(rendition.frame_rate, recorded.frame_rate)
+        rendition.bitrate_bps = max(rendition.bitrate_bps, recorded.bitrate_bps)
+        rendition.codecs = covering_codecs(rendition.codecs, recorded.codecs)
         rendition.save(update_fields=["width_px", "height_px", "frame_rate", "bitrate_bps", "codecs"])
     best = renditions[0]
     Video.objects.filter(pk=video.pk, width_px=None).update(width_px=best.width_px, height_px=best.height_px)

@@ -178,8 +178,8 @@ def _check_disk(size_bytes: int) -> None:
     """Raise StorageFull if the disk of our own S3 server has no room for ``size_bytes``.
 
     The check runs for the whole file at the start, and again for the parts that are
-    signed.  Announced bytes of other uploads are not reserved, so nobody can fill the
-    disk by announcing alone.
+    signed.  Declared bytes of other uploads are not reserved, so nobody can fill the
+    disk by declaring alone.
     """
     if not settings.S3_DATA_DIR:
         return
@@ -327,7 +327,7 @@ def finish_upload(upload: Upload, *, parts: Sequence[dict[str, Any]]) -> Video:
     except WrongSize:
         abort_upload(upload)
         raise
-    return _hand_over(upload)
+    return _queue_plan(upload)
 
 
 def finish_interrupted_uploads() -> None:
@@ -338,14 +338,14 @@ def finish_interrupted_uploads() -> None:
         log = {"video": upload.video.public_id}
         try:
             _join(upload, etags=None)
-            _hand_over(upload)
+            _queue_plan(upload)
         except StorageUnavailable:
             # The next sweep tries it after the others.
             Upload.objects.filter(pk=upload.pk).update(completing_at=timezone.now() - COMPLETING_FOR)
             logger.warning("Upload completed later: the storage does not answer", extra=log)
         except WrongSize:
             abort_upload(upload)
-            logger.warning("Upload ended: size differs from the announced size", extra=log)
+            logger.warning("Upload ended: size differs from the declared size", extra=log)
         except (PartsMissing, NotUploading) as error:
             Upload.objects.filter(pk=upload.pk).update(completing_at=None)
             logger.warning("Upload stays open", extra=log | {"reason": error.code})
@@ -404,7 +404,7 @@ def _check_sizes(upload: Upload, arrived: dict[int, UploadedPart]) -> None:
 
 
 def _check_joined(upload: Upload) -> None:
-    """Raise NotUploading if the object does not exist, WrongSize if it is not of the announced size."""
+    """Raise NotUploading if the object does not exist, WrongSize if it is not of the declared size."""
     size_bytes = storage.size_of(upload.video.source_key)
     if size_bytes is None:
         raise NotUploading
@@ -412,7 +412,7 @@ def _check_joined(upload: Upload) -> None:
         raise WrongSize
 
 
-def _hand_over(upload: Upload) -> Video:
+def _queue_plan(upload: Upload) -> Video:
     """Queue an arrived source for the workers.  Raises NotUploading if another request was faster."""
     video = upload.video
     with transaction.atomic():
@@ -421,7 +421,7 @@ def _hand_over(upload: Upload) -> Video:
         Job.objects.create(video=video, encode_key=video.encode_key, kind=Job.Kind.PLAN, lane=Job.Lane.FIRST)
         Upload.objects.filter(pk=upload.pk).delete()
         transaction.on_commit(lambda: queue.wake(Job.Lane.FIRST))
-    progress.announce(video)
+    progress.publish(video)
     return video
 
 

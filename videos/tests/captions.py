@@ -40,10 +40,10 @@ def faults(captions: Captions, work: Path) -> list[str]:
 def words_for_ffmpeg(path: Path) -> list[str]:
     """Return the text lines, without tags and times, that FFmpeg finds in captions of any format."""
     argv = [ffmpeg_path(), "-v", "error", "-nostdin", "-i", f"file:{path}", "-f", "webvtt", "-"]
-    said = subprocess.run(argv, capture_output=True, timeout=60, check=False).stdout.decode(
+    output = subprocess.run(argv, capture_output=True, timeout=60, check=False).stdout.decode(
         "utf-8", "replace"
     )
-    lines = [line for line in said.splitlines()[1:] if "-->" not in line]
+    lines = [line for line in output.splitlines()[1:] if "-->" not in line]
     return [words for line in lines if (words := re.sub(r"<[^>]*>", "", line).strip())]
 
 

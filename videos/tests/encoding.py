@@ -60,7 +60,7 @@ def encode_video(
         directory = work / f"chunk-{chunk.position}"
         outputs = output_directories(directory, len(rungs))
         argv = encode_args(source, str(path), rungs, chunk, directory, preset="ultrafast")
-        # A header may announce more video than there is, so later chunks may be empty.
+        # A header may declare more video than there is, so later chunks may be empty.
         rate = source.video.frame_rate if source.video else None
         _collect(renditions, argv, work, outputs, allow_empty=chunk.position > 0, frame_rate=rate)
     return renditions

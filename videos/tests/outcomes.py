@@ -94,5 +94,5 @@ def _complaints(path: Path) -> str:
     """Return FFmpeg's complaints about an encode while it decodes all of it."""
     argv = [ffmpeg_path(), "-v", "error", "-nostdin", "-i", f"file:{path}", "-f", "null", "-"]
     done = subprocess.run(argv, capture_output=True, timeout=120, check=False)
-    said = done.stderr.decode("utf-8", "replace").strip()
-    return said[-300:] or ("" if done.returncode == 0 else f"exit code {done.returncode}")
+    output = done.stderr.decode("utf-8", "replace").strip()
+    return output[-300:] or ("" if done.returncode == 0 else f"exit code {done.returncode}")

@@ -82,7 +82,7 @@ def test_hide_and_restore_actions_are_recorded_as_decisions(client: Client, admi
 
     client.post(desk, {"action": "hide", **chosen})
     hidden = Video.objects.get().withheld
-    client.post(desk, {"action": "put_back", **chosen})
+    client.post(desk, {"action": "undo_latest", **chosen})
 
     assert (hidden, Video.objects.get().withheld) == ("hidden", "")
     lines = Decision.objects.order_by("pk").values_list("action", "reason")

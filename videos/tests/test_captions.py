@@ -88,7 +88,7 @@ def test_cues_with_invalid_times_are_counted_as_skipped() -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "kept"),
+    ("written", "kept"),
     [
         ("<i>so</i> <b>bold</b>", "<i>so</i> <b>bold</b>"),
         ("<v Ann Other>hi</v>", "<v Ann Other>hi</v>"),
@@ -103,8 +103,8 @@ def test_cues_with_invalid_times_are_counted_as_skipped() -> None:
         ("&lt;b&gt; &amp; &nbsp;x", "&lt;b&gt; &amp; &nbsp;x"),
     ],
 )
-def test_only_webvtt_markup_is_kept(said: str, kept: str) -> None:
-    assert read(f"00:01.000 --> 00:02.000\n{said}\n").cues[0].text == kept
+def test_only_webvtt_markup_is_kept(written: str, kept: str) -> None:
+    assert read(f"00:01.000 --> 00:02.000\n{written}\n").cues[0].text == kept
 
 
 @pytest.mark.parametrize(

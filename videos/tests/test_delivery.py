@@ -33,11 +33,11 @@ def signed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     keys: list[str] = []
     sign = storage.sign_get
 
-    def sign_and_note(key: str, **about: Any) -> str:
+    def sign_and_record(key: str, **about: Any) -> str:
         keys.append(key)
         return sign(key, **about)
 
-    monkeypatch.setattr(storage, "sign_get", sign_and_note)
+    monkeypatch.setattr(storage, "sign_get", sign_and_record)
     return keys
 
 
@@ -56,7 +56,7 @@ def recording(*, segments: int) -> tuple[Video, SegmentRun]:
     video = recordings.start_recording(
         channel=UserFactory().channel, title="Live", category="gaming", visibility="public"
     )
-    recordings.note_renditions(video, [RecordedRendition("r0", 640, 360, 30.0, 800_000, "avc1.64001e")])
+    recordings.record_renditions(video, [RecordedRendition("r0", 640, 360, 30.0, 800_000, "avc1.64001e")])
     run = recordings.open_run(video, is_continuous=False, began_at=BEGAN_AT)
     for _ in range(segments):
         recordings.append_segment(run, duration_s=4.0, size_bytes=1)

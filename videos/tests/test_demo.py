@@ -44,7 +44,7 @@ def test_titles_are_unique_and_conversations_belong_to_them() -> None:
     assert len(set(titles)) == len(titles) == 12
     assert set(TALK) <= set(titles)
     for clip in CLIPS:
-        offsets = [said.offset_ms for said in TALK.get(clip.title, ()) if said.offset_ms is not None]
+        offsets = [one.offset_ms for one in TALK.get(clip.title, ()) if one.offset_ms is not None]
         assert max(offsets, default=0) < clip.duration_s * 1000
 
 

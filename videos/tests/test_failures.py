@@ -48,13 +48,13 @@ def test_failure_without_values_has_the_sentence_of_its_code() -> None:
 
 @pytest.mark.parametrize("limit", OF_LIMIT)
 def test_every_limit_has_a_sentence_of_its_own_in_both_languages(limit: str) -> None:
-    said = set()
+    sentences = set()
     for language in ("en", "zh-hans"):
         with translation.override(language):
-            said.add(sentence_of({"limit": limit, "most": 1024**3}))
+            sentences.add(sentence_of({"limit": limit, "most": 1024**3}))
 
-    assert len(said) == 2
-    assert "%" not in "".join(said)
+    assert len(sentences) == 2
+    assert "%" not in "".join(sentences)
 
 
 def test_values_of_a_later_version_have_no_sentence() -> None:

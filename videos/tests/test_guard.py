@@ -37,25 +37,25 @@ def test_database_file_is_not_readable(tmp_path: Path) -> None:
 def test_files_of_the_machine_are_not_readable(path: str) -> None:
     code = f"import os; print(os.listdir({path!r}) if os.path.isdir({path!r}) else open({path!r}).read())"
 
-    said = run(code)
+    output = run(code)
 
-    assert "PermissionError" in said
+    assert "PermissionError" in output
 
 
 @needs_landlock
 def test_environment_of_the_worker_is_not_readable() -> None:
-    said = run("import os; print(open(f'/proc/{os.getppid()}/environ').read())")
+    output = run("import os; print(open(f'/proc/{os.getppid()}/environ').read())")
 
-    assert "PermissionError" in said
+    assert "PermissionError" in output
 
 
 def test_environment_holds_no_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "hunter2")
 
-    said = run("import os; print(sorted(os.environ), open('/proc/self/environ').read())")
+    output = run("import os; print(sorted(os.environ), open('/proc/self/environ').read())")
 
-    assert "hunter2" not in said
-    assert "SECRET" not in said
+    assert "hunter2" not in output
+    assert "SECRET" not in output
 
 
 @needs_landlock
@@ -87,11 +87,11 @@ def test_only_the_port_of_the_source_is_reachable() -> None:
 @needs_landlock
 def test_other_processes_cannot_be_signalled() -> None:
     with subprocess.Popen(["sleep", "60"]) as other:
-        said = run(f"import os; os.kill({other.pid}, 9)")
+        output = run(f"import os; os.kill({other.pid}, 9)")
         assert other.poll() is None
         other.kill()
 
-    assert "PermissionError" in said
+    assert "PermissionError" in output
 
 
 def test_privileges_files_and_memory_are_bounded() -> None:

@@ -54,7 +54,7 @@ def test_tracks_of_another_programme_have_their_own_code() -> None:
 
 
 @pytest.mark.parametrize(
-    ("container", "announced_s", "found_s", "expected"),
+    ("container", "declared_s", "found_s", "expected"),
     [
         ("matroska", 600.0, 400.4, (LeftOut("missing_end", 200),)),
         ("matroska", 600.0, 595.0, ()),
@@ -63,10 +63,10 @@ def test_tracks_of_another_programme_have_their_own_code() -> None:
         ("mpegts", 600.0, 400.0, ()),
     ],
 )
-def test_announced_end_that_is_not_there_is_missing(
-    container: str, announced_s: float, found_s: float, expected: tuple[LeftOut, ...]
+def test_declared_end_that_is_not_there_is_missing(
+    container: str, declared_s: float, found_s: float, expected: tuple[LeftOut, ...]
 ) -> None:
-    assert missing_end(container, announced_s=announced_s, found_s=found_s) == expected
+    assert missing_end(container, declared_s=declared_s, found_s=found_s) == expected
 
 
 def test_source_stored_without_left_out_is_readable() -> None:

@@ -91,7 +91,7 @@ def test_mvex_means_fragments() -> None:
 
 
 @pytest.mark.parametrize("kind", [b"encv", b"enca", b"drms", b"drmi"])
-def test_protected_entry_is_noticed_behind_a_plain_one(kind: bytes) -> None:
+def test_protected_entry_is_found_behind_a_plain_one(kind: bytes) -> None:
     assert header_of_moov(track(1, b"vide", avc1(), avc1(kind=kind))).is_protected is True
     assert header_of_moov(track(1, b"vide", avc1())).is_protected is False
 

@@ -29,10 +29,10 @@ def test_program_over_its_output_limit_is_killed() -> None:
 def test_memory_is_bounded_and_the_environment_is_clean(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
 
-    said = run_short(["sh", "-c", "ulimit -v; env"], timeout_s=5).stdout.decode()
+    output = run_short(["sh", "-c", "ulimit -v; env"], timeout_s=5).stdout.decode()
 
-    assert said.startswith("4194304\n")
-    assert "secret" not in said
+    assert output.startswith("4194304\n")
+    assert "secret" not in output
 
 
 def test_nuls_are_scrubbed_from_stderr() -> None:
@@ -73,9 +73,9 @@ def test_encode_may_use_all_cores_and_write_larger_files_than_a_probe(
 ) -> None:
     monkeypatch.setattr("os.cpu_count", lambda: 3)
 
-    said = run_short(["sh", "-c", "ulimit -t; ulimit -f"], timeout_s=5, limits=encoding(100)).stdout
+    output = run_short(["sh", "-c", "ulimit -t; ulimit -f"], timeout_s=5, limits=encoding(100)).stdout
 
-    assert said.split() == [b"301", str(ENCODE_FILE_BYTES // 512).encode()]
+    assert output.split() == [b"301", str(ENCODE_FILE_BYTES // 512).encode()]
 
 
 def test_started_program_has_its_output_and_stderr_in_pipes(tmp_path: Path) -> None:
@@ -123,6 +123,9 @@ async def test_piped_program_has_the_given_limits() -> None:
 
 
 def test_complaints_are_kept_by_their_last_lines() -> None:
-    said = b"\n".join(b"line %d" % number for number in range(100))
+    output = b"\n".join(b"line %d" % number for number in range(100))
 
-    assert last_lines(said + b"\xff").split("\n") == [*(f"line {n}" for n in range(88, 99)), "line 99\ufffd"]
+    assert last_lines(output + b"\xff").split("\n") == [
+        *(f"line {n}" for n in range(88, 99)),
+        "line 99\ufffd",
+    ]

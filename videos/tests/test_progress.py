@@ -40,10 +40,10 @@ def video() -> Video:
 async def test_owner_is_sent_changed_states_only(video: Video) -> None:
     socket = await listening(video, video.channel.owner)
 
-    await sync_to_async(progress.announce)(video)
+    await sync_to_async(progress.publish)(video)
     assert await socket.receive_nothing(timeout=1.5)
     await sync_to_async(Video.objects.filter(pk=video.pk).update)(status=Video.Status.FAILED)
-    await sync_to_async(progress.announce)(video)
+    await sync_to_async(progress.publish)(video)
 
     assert (await socket.receive_json_from(timeout=5))["status"] == "failed"
     await socket.disconnect()
@@ -55,7 +55,7 @@ async def test_socket_closes_for_a_banned_owner_and_a_former_moderator(video: Vi
 
     await sync_to_async(moderation.decide_about)(video.channel.owner, by=admin, action="ban")
     await sync_to_async(User.objects.filter(pk=moderator.pk).update)(is_superuser=False)
-    await sync_to_async(progress.announce)(video)
+    await sync_to_async(progress.publish)(video)
 
     closed = [await socket.receive_output(timeout=5) for socket in sockets]
     assert [one["code"] for one in closed] == [1012, 4004]

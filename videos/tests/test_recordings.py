@@ -24,7 +24,7 @@ def new_recording() -> Video:
     video = recordings.start_recording(
         channel=UserFactory().channel, title="Live", category="gaming", visibility="public"
     )
-    recordings.note_renditions(video, [R0, R1])
+    recordings.record_renditions(video, [R0, R1])
     return Video.objects.get(pk=video.pk)
 
 
@@ -66,7 +66,7 @@ def test_changed_rendition_declares_the_highest_values() -> None:
     video = new_recording()
     later = RecordedRendition("r0", 1920, 1080, 24.0, 6_000_000, "avc1.4d0028,mp4a.40.2")
 
-    recordings.note_renditions(video, [later])
+    recordings.record_renditions(video, [later])
 
     record(video, 4.0)
     first = multivariant_playlist(Encode.of(Video.objects.get(pk=video.pk)), str).splitlines()

@@ -124,7 +124,7 @@ def test_timed_out_person_cannot_upload(moderator: User) -> None:
     assert (answer.status_code, answer.json()["errors"][0]["code"]) == (403, "timed_out")
 
 
-def told(video: Video) -> list[str]:
+def notifications_of(video: Video) -> list[str]:
     return [sentence(notification) for notification in Notification.objects.of(video.channel.owner)]
 
 
@@ -135,7 +135,7 @@ def test_owner_is_notified_once_of_a_failed_encode() -> None:
     ends.fail_video(video, EncodeFailed())
     ends.fail_video(same_seen_by_another_worker, EncodeFailed())
 
-    assert told(video) == ["“Lamps” could not be processed"]
+    assert notifications_of(video) == ["“Lamps” could not be processed"]
 
 
 def test_owner_is_notified_once_of_a_ready_video(bucket: str) -> None:
@@ -144,7 +144,7 @@ def test_owner_is_notified_once_of_a_ready_video(bucket: str) -> None:
     for _time in range(2):
         ends.complete(video.pk)
 
-    assert told(video) == ["“Lamps” is ready to watch"]
+    assert notifications_of(video) == ["“Lamps” is ready to watch"]
 
 
 def test_chart_of_encodes_counts_no_recordings() -> None:

@@ -43,7 +43,7 @@ def old() -> Iterator[Any]:
         for _ in range(2)
     ]
     for recording in videos[2:]:
-        recordings.note_renditions(recording, [R0])
+        recordings.record_renditions(recording, [R0])
     Job.objects.all().delete()
     SegmentRun.objects.all().delete()
     yield migrate(BEFORE)

@@ -274,11 +274,11 @@ def test_decoded_frames_are_believed_before_the_header() -> None:
         width_px=640, height_px=360, pix_fmt="yuv420p10le", color_range="pc", matrix="bt2020nc",
         primaries="bt2020", transfer="smpte2084",
     )  # fmt: skip
-    said: dict[str, Any] = {
+    declared: dict[str, Any] = {
         "color_range": "tv", "color_space": "bt709", "color_primaries": "bt709", "color_transfer": "bt709",
     }  # fmt: skip
 
-    seen, read = described_video(look=look, **said), described_video(**said)
+    seen, read = described_video(look=look, **declared), described_video(**declared)
 
     assert (seen.width_px, seen.height_px, seen.pix_fmt) == (640, 360, "yuv420p10le")
     assert (seen.color_range, seen.matrix, seen.primaries, seen.transfer) == (
@@ -315,11 +315,11 @@ def test_size_is_upright_and_in_square_pixels(
 
 
 @pytest.mark.parametrize(
-    ("said", "rotation"),
+    ("declared", "rotation"),
     [(-90, 90), (90, 270), (180, 180), (-180, 180), ("-90.00", 90), (3, 0), (-88, 90), (None, 0), ("x", 0)],
 )
-def test_rotation_is_clockwise_in_quarters(said: object, rotation: int) -> None:
-    video = described_video(**turned(said))
+def test_rotation_is_clockwise_in_quarters(declared: object, rotation: int) -> None:
+    video = described_video(**turned(declared))
 
     assert video.rotation == rotation
     assert video.has_display_matrix is True
@@ -361,14 +361,14 @@ def test_largest_size_is_accepted() -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "language"),
+    ("declared", "language"),
     [
         ("en", "en"), ("eng", "eng"), ("zh-Hant", "zh-Hant"), ("und", ""), ("EN", ""), ("english", ""),
         ("e", ""), ("en_GB", ""), ("<b>", ""), ("", ""),
     ],
 )  # fmt: skip
-def test_language_of_a_track_is_a_tag_or_unknown(said: str, language: str) -> None:
-    assert described_audio(tags={"language": said}).language == language
+def test_language_of_a_track_is_a_tag_or_unknown(declared: str, language: str) -> None:
+    assert described_audio(tags={"language": declared}).language == language
 
 
 def test_title_of_a_track_is_printable_and_short() -> None:

@@ -104,7 +104,7 @@ def test_part_without_a_length_is_not_stored(bucket: str, channel: Channel) -> N
 
 
 @pytest.mark.storage
-def test_parts_with_the_announced_lengths_are_stored(bucket: str, channel: Channel) -> None:
+def test_parts_with_the_declared_lengths_are_stored(bucket: str, channel: Channel) -> None:
     upload = begin(channel, size_bytes=8 * MIB + 5)
 
     statuses = [put(url_of(upload, 1), b"x" * 8 * MIB), put(url_of(upload, 2), b"x" * 5)]
@@ -223,7 +223,7 @@ def test_upload_to_a_full_disk_is_refused(bucket: str, channel: Channel, setting
     settings.S3_DATA_DIR, settings.UPLOAD_MIN_FREE_BYTES = "/", 1000
     with mock.patch("shutil.disk_usage", return_value=Usage(5000, 3900, 1100)):
         upload = begin(channel, size_bytes=60)
-        begin(channel, size_bytes=100)  # announced uploads do not count against the disk
+        begin(channel, size_bytes=100)  # declared uploads do not count against the disk
         with pytest.raises(StorageFull):
             begin(channel, size_bytes=101)
     with mock.patch("shutil.disk_usage", return_value=Usage(5000, 3950, 1050)), pytest.raises(StorageFull):
@@ -321,7 +321,7 @@ def killed_after_joining(channel: Channel) -> tuple[Upload, dict[str, Any]]:
     upload = begin(channel)
     part = send(upload, 1, b"abc")
     with (
-        mock.patch("videos.services.uploads._hand_over", side_effect=KeyboardInterrupt),
+        mock.patch("videos.services.uploads._queue_plan", side_effect=KeyboardInterrupt),
         pytest.raises(KeyboardInterrupt),
     ):
         services.finish_upload(upload, parts=[part])

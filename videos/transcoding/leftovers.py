@@ -47,10 +47,10 @@ def left_out_of(streams: Sequence[_Json], used: Iterable[int], own: Iterable[int
     return tuple(left_out)
 
 
-def missing_end(container: str, *, announced_s: float, found_s: float) -> tuple[LeftOut, ...]:
-    """Return the announced seconds that a source lacks; empty if it lacks few or announces none."""
-    missing_s = announced_s - found_s
-    is_much = missing_s > max(_MISSING_END_S, _MISSING_END_SHARE * announced_s)
+def missing_end(container: str, *, declared_s: float, found_s: float) -> tuple[LeftOut, ...]:
+    """Return the declared seconds that a source lacks; empty if it lacks few or declares none."""
+    missing_s = declared_s - found_s
+    is_much = missing_s > max(_MISSING_END_S, _MISSING_END_SHARE * declared_s)
     return (LeftOut("missing_end", round(missing_s)),) if container in _ANNOUNCING and is_much else ()
 
 

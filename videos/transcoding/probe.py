@@ -76,13 +76,13 @@ def probe(
 
 
 def _left_out(source: SourceInfo, chosen: Chosen, file: _File, timing: Timing) -> tuple[LeftOut, ...]:
-    """Return the content that the file holds, or announces, and the video will lack."""
+    """Return the content that the file holds, or declares, and the video will lack."""
     used = [track.index for track in (source.video, *source.audio) if track]
     left_out = left_out_of(file.streams, used, chosen.own)
     if not source.is_measured:
         return left_out
-    announced_s = timing.declared_duration_s
-    return (*left_out, *missing_end(source.container, announced_s=announced_s, found_s=source.duration_s))
+    declared_s = timing.declared_duration_s
+    return (*left_out, *missing_end(source.container, declared_s=declared_s, found_s=source.duration_s))
 
 
 def _has_clean_seams(url: str, source: SourceInfo, timing: Timing) -> bool:

@@ -251,7 +251,7 @@ class _Encoder:
 
     def check_exit(self) -> None:
         """Raise StorageFailed, HostTrouble, DecodeFailed or FFmpegFailed unless FFmpeg ended with 0."""
-        complaints = self._said
+        complaints = self._stderr_text
         if self._popen.returncode:
             if STORAGE_TROUBLE.search(complaints):
                 raise StorageFailed(complaints[-500:])
@@ -265,15 +265,15 @@ class _Encoder:
 
     def check_fetched(self, planned_s: float, encoded_s: float) -> None:
         """Raise StorageFailed if the encode is short and its source could not be fetched to the end."""
-        if encoded_s < planned_s - _TOLERANCE_S and STORAGE_TROUBLE.search(self._said):
-            raise StorageFailed(f"{encoded_s:.2f} s of {planned_s:.2f} s: {self._said[-500:]}")
+        if encoded_s < planned_s - _TOLERANCE_S and STORAGE_TROUBLE.search(self._stderr_text):
+            raise StorageFailed(f"{encoded_s:.2f} s of {planned_s:.2f} s: {self._stderr_text[-500:]}")
 
     def encoded_s(self, frame_rate: Fraction | None) -> float:
         """Return the seconds that FFmpeg encoded: by frames for video, by time for audio."""
         return float(self._progress.frames / frame_rate) if frame_rate else self._progress.encoded_s
 
     @property
-    def _said(self) -> str:
+    def _stderr_text(self) -> str:
         return scrub(self._complaints.decode("utf-8", "replace"))
 
     def _complain(self, data: bytes) -> None:

@@ -1,7 +1,7 @@
 /**
  * The moderation desk by keyboard. A key goes to the element that names it:
  * ``data-key="n"`` is clicked; a decision (``data-arms``) is chosen first, by
- * focus, and taken by the same key again or by Enter.
+ * focus, and chosen by the same key again or by Enter.
  */
 
 import { cookie } from "#lib/api";
@@ -61,19 +61,19 @@ window.addEventListener("pageshow", ({ persisted }) => persisted && location.rel
 
 if (desk?.dataset.claim) {
   const renewing = setInterval(async () => {
-    const answer = await tell(desk.dataset.claim).catch(/** @returns {?Response} */ () => null);
+    const answer = await post(desk.dataset.claim).catch(/** @returns {?Response} */ () => null);
     if (answer?.status !== 409) return;
     clearInterval(renewing);
     location.reload(); // it shows who has it
   }, RENEW_MS);
-  window.addEventListener("pagehide", () => tell(desk.dataset.release, { keepalive: true }).catch(() => {}));
+  window.addEventListener("pagehide", () => post(desk.dataset.release, { keepalive: true }).catch(() => {}));
 }
 
 /**
  * @param {string} address
  * @param {RequestInit} [options]
  */
-function tell(address, options = {}) {
+function post(address, options = {}) {
   return fetch(address, { method: "POST", headers: { "X-CSRFToken": cookie("csrftoken") }, ...options });
 }
 

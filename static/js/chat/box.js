@@ -8,18 +8,18 @@ const COUNT_FROM = 0.8; // of the longest
 export class Box {
   /**
    * @param {HTMLFormElement} form
-   * @param {{words: import("#lib/words").Words, longest: number, onSay: (text: string) => boolean}} options
-   *   ``onSay`` returns whether it was sent
+   * @param {{words: import("#lib/words").Words, longest: number, onPost: (text: string) => boolean}} options
+   *   ``onPost`` returns whether it was sent
    */
-  constructor(form, { words, longest, onSay }) {
+  constructor(form, { words, longest, onPost }) {
     this.form = form;
     this.words = words;
     this.longest = longest;
-    this.onSay = onSay;
+    this.onPost = onPost;
     this.field = form.querySelector("textarea");
     this.button = form.querySelector("[type=submit]");
     this.counter = part(form, "counter");
-    this.error = part(form, "say-error");
+    this.error = part(form, "post-error");
     this.wait = part(form, "wait");
     this.listen();
     this.show();
@@ -51,7 +51,7 @@ export class Box {
     const { text } = this;
     if (!text || this.isWaiting) return;
     if (lengthOf(text) > this.longest) return this.fail(this.words("too-long", { most: this.longest }));
-    if (!this.onSay(text)) return this.fail(this.words("not-connected"));
+    if (!this.onPost(text)) return this.fail(this.words("not-connected"));
     this.field.value = "";
     this.fail("");
     return this.show();

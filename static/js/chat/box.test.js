@@ -7,7 +7,7 @@ install();
 const { Box } = await import("#chat/box");
 
 const FORM = `<form>
-  <textarea name="text"></textarea><span data-part="counter"></span><p data-part="say-error" hidden></p><p data-part="wait" hidden></p>
+  <textarea name="text"></textarea><span data-part="counter"></span><p data-part="post-error" hidden></p><p data-part="wait" hidden></p>
   <div data-emoji-list><button type="button">🎉</button></div><button type="submit"></button>
 </form>`;
 
@@ -18,7 +18,7 @@ function made({ isConnected = true } = {}) {
   const box = new Box(form, {
     words: (name, values = {}) => [name, ...Object.values(values)].join(" "),
     longest: 10,
-    onSay: (text) => isConnected && Boolean(sent.push(text)),
+    onPost: (text) => isConnected && Boolean(sent.push(text)),
   });
   const type = (text) => {
     box.field.value = text;

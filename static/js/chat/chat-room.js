@@ -1,5 +1,5 @@
 /**
- * ``<chat-room>``: a stream's chat. It announces the events of the room on the
+ * ``<chat-room>``: a stream's chat. It publishes the events of the room on the
  * document: ``chat-message``, ``chat-removed``, ``viewer-count``,
  * ``live-status``, ``stream-news`` and ``chat-connection``.
  */
@@ -37,7 +37,7 @@ class ChatRoom extends HTMLElement {
       canReport: (username) => "me" in this.dataset && username !== this.dataset.me,
     });
     const form = /** @type {?HTMLFormElement} */ (part(this, "form"));
-    if (form) this.box = new Box(form, { words: this.words, longest: Number(this.dataset.longest), onSay: (text) => this.say(text) });
+    if (form) this.box = new Box(form, { words: this.words, longest: Number(this.dataset.longest), onPost: (text) => this.post(text) });
     if (this.canModerate) this.moderate();
     this.connect();
   }
@@ -98,7 +98,7 @@ class ChatRoom extends HTMLElement {
     }
     // A short interruption is not shown.
     else this.lostTimer = setTimeout(() => (state.hidden = false), LOST_MS);
-    this.tell("chat-connection", { isOpen });
+    this.dispatch("chat-connection", { isOpen });
   }
 
   /** @param {"banned" | "gone"} why */
@@ -132,11 +132,11 @@ class ChatRoom extends HTMLElement {
       message_restored: () => this.lines.restore(change.message),
       user_cleared: () => this.onRemoved({ username: change.username }),
       user_allowed: () => this.onAllowed(change.username),
-      viewers: () => this.tell("viewer-count", { count: change.count }),
-      broadcast: () => this.tell("live-status", change),
-      stream: () => this.tell("stream-news", change),
+      viewers: () => this.dispatch("viewer-count", { count: change.count }),
+      broadcast: () => this.dispatch("live-status", change),
+      stream: () => this.dispatch("stream-news", change),
       connection: () => this.onReach(change.is_open),
-      skipped: () => this.lines.note(this.words("skipped", { n: change.count })),
+      skipped: () => this.lines.hint(this.words("skipped", { n: change.count })),
       error: () => this.onError(change),
     };
     const made = acts[change.type]?.();
@@ -147,7 +147,7 @@ class ChatRoom extends HTMLElement {
   onMessage({ message, isNew }) {
     part(this, "quiet")?.remove();
     const own = message.nonce ? this.settle(message.nonce) : null;
-    if (isNew) this.tell("chat-message", { id: message.id, username: message.user.username, text: message.text, isOwn: this.isMe(message.user) });
+    if (isNew) this.dispatch("chat-message", { id: message.id, username: message.user.username, text: message.text, isOwn: this.isMe(message.user) });
     const line = this.lines.line(message);
     if (!own?.line.isConnected) return line;
     own.line.remove();
@@ -171,7 +171,7 @@ class ChatRoom extends HTMLElement {
   onRemoved(removed) {
     if (removed.id) this.lines.remove(removed.id);
     else this.lines.clearUser(removed.username);
-    this.tell("chat-removed", removed);
+    this.dispatch("chat-removed", removed);
   }
 
   /**
@@ -183,7 +183,7 @@ class ChatRoom extends HTMLElement {
     if (!this.box || !this.isMe({ username })) return undefined;
     this.box.allow();
     this.connection.readmit();
-    return this.lines.note(this.words("allowed"));
+    return this.lines.hint(this.words("allowed"));
   }
 
   /** @param {Record<string, any>} mode */
@@ -210,7 +210,7 @@ class ChatRoom extends HTMLElement {
    * @param {string} text
    * @returns {boolean} whether it is on its way
    */
-  say(text) {
+  post(text) {
     const nonce = Array.from(crypto.getRandomValues(new Uint32Array(2)), (n) => n.toString(36)).join("");
     if (!this.connection.send({ type: "say", text, nonce })) return false;
     const { username = this.dataset.me, display_name: name = this.dataset.name, badges = [] } = this.you ?? {};
@@ -247,7 +247,7 @@ class ChatRoom extends HTMLElement {
    * @param {string} name
    * @param {object} detail
    */
-  tell(name, detail) {
+  dispatch(name, detail) {
     document.dispatchEvent(new CustomEvent(name, { detail }));
   }
 }

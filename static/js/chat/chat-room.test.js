@@ -23,7 +23,7 @@ class FakeSocket extends EventTarget {
     this.dispatchEvent(new Event("open"));
   }
 
-  tell(frame) {
+  receive(frame) {
     this.dispatchEvent(Object.assign(new Event("message"), { data: JSON.stringify(frame) }));
   }
 
@@ -46,7 +46,7 @@ const ROOM = (attributes) => `<chat-room data-username="eve" data-path="/ws/live
   <p data-part="quiet"></p><p data-part="connection" hidden><span data-part="sentence"></span></p>
   <span data-part="mode-slow_s" hidden><span></span></span><span data-part="mode-followers_only" hidden></span><span data-part="mode-emotes_only" hidden></span>
   <div data-part="scroll"><div data-part="log"></div></div><button data-part="pill" hidden><span></span></button>
-  <form data-part="form"><textarea></textarea><span data-part="counter"></span><p data-part="say-error" hidden></p><p data-part="wait" hidden></p><button type="submit"></button></form>
+  <form data-part="form"><textarea></textarea><span data-part="counter"></span><p data-part="post-error" hidden></p><p data-part="wait" hidden></p><button type="submit"></button></form>
 </chat-room>`;
 const HELLO = { type: "hello", room: "eve", seq: 1, mode: { slow_s: 0 }, you: { username: "ada", display_name: "Ada", badges: [] }, history: [] };
 
@@ -68,12 +68,12 @@ function made({ attributes = 'data-ticket="t1" data-me="ada" data-name="Ada" dat
   socket?.open();
   const shown = (name) => room.querySelector(`[data-part="${name}"]`);
   const texts = () => shown("log").children.map((line) => (line.querySelector(".chat-text") ?? line).textContent);
-  const say = (text) => {
+  const post = (text) => {
     room.querySelector("textarea").value = text;
     fire(shown("form"), "submit");
     return socket.sent.at(-1)?.nonce;
   };
-  return { room, socket, heard, shown, texts, say };
+  return { room, socket, heard, shown, texts, post };
 }
 
 beforeEach(() => {
@@ -92,18 +92,18 @@ const answered = () => new Promise((resolve) => setImmediate(resolve));
 
 test("room connects with its ticket and shows the history", () => {
   const { socket, texts, heard } = made();
-  socket.tell({ ...HELLO, history: [message("m1"), message("m2")] });
+  socket.receive({ ...HELLO, history: [message("m1"), message("m2")] });
 
   assert.equal(socket.url, "wss://site.test/ws/live/eve/chat/?ticket=t1");
   assert.deepEqual(texts(), ["text m1", "text m2"]);
   assert.ok(!heard.some(([name]) => name === "chat-message"), "history does not fly over the frames");
 });
 
-test("new message is shown and announced to the page", () => {
+test("new message is shown and published to the page", () => {
   const { socket, texts, heard, shown } = made();
-  socket.tell(HELLO);
+  socket.receive(HELLO);
 
-  socket.tell(tick(2, message("m1")));
+  socket.receive(tick(2, message("m1")));
 
   assert.deepEqual(texts(), ["text m1"]);
   assert.deepEqual(heard.at(-1), ["chat-message", { id: "m1", username: "bob", text: "text m1", isOwn: false }]);
@@ -111,14 +111,14 @@ test("new message is shown and announced to the page", () => {
 });
 
 test("own message is shown at once and replaced by the room's", () => {
-  const { socket, texts, say, shown, heard } = made();
-  socket.tell(HELLO);
+  const { socket, texts, post, shown, heard } = made();
+  socket.receive(HELLO);
 
-  const nonce = say("hello");
+  const nonce = post("hello");
   assert.deepEqual(socket.sent, [{ type: "say", text: "hello", nonce }]);
   assert.deepEqual(texts(), ["hello"]);
   assert.ok(shown("log").firstElementChild.classList.contains("is-pending"));
-  socket.tell(tick(2, message("m1"), message("m2", { text: "hello", nonce, user: { username: "ada", display_name: "Ada", badges: [] } })));
+  socket.receive(tick(2, message("m1"), message("m2", { text: "hello", nonce, user: { username: "ada", display_name: "Ada", badges: [] } })));
 
   assert.deepEqual(texts(), ["text m1", "hello"]);
   assert.equal(shown("log").querySelector(".is-pending"), null);
@@ -126,68 +126,68 @@ test("own message is shown at once and replaced by the room's", () => {
 });
 
 test("refused message comes back into the box with its reason", () => {
-  const { socket, texts, say, room, shown } = made();
-  socket.tell(HELLO);
-  const nonce = say("hello");
+  const { socket, texts, post, room, shown } = made();
+  socket.receive(HELLO);
+  const nonce = post("hello");
 
-  socket.tell({ type: "error", code: "slow", detail: "Slow.", nonce, retry_after_s: 7.2 });
+  socket.receive({ type: "error", code: "slow", detail: "Slow.", nonce, retry_after_s: 7.2 });
 
   assert.deepEqual(texts(), []);
   assert.equal(room.querySelector("textarea").value, "hello");
-  assert.equal(shown("say-error").textContent, "error-slow 8");
+  assert.equal(shown("post-error").textContent, "error-slow 8");
   assert.equal(shown("wait").textContent, "wait 8");
 });
 
-test("unknown refusal is told in the words of the server", () => {
-  const { socket, say, shown } = made();
-  socket.tell(HELLO);
+test("unknown refusal is shown in the words of the server", () => {
+  const { socket, post, shown } = made();
+  socket.receive(HELLO);
 
-  socket.tell({ type: "error", code: "new_code", detail: "Something new.", nonce: say("hello") });
+  socket.receive({ type: "error", code: "new_code", detail: "Something new.", nonce: post("hello") });
 
-  assert.equal(shown("say-error").textContent, "Something new.");
+  assert.equal(shown("post-error").textContent, "Something new.");
 });
 
 test("message without an answer comes back after a while", () => {
-  const { socket, texts, say, room, shown } = made();
-  socket.tell(HELLO);
-  say("hello");
+  const { socket, texts, post, room, shown } = made();
+  socket.receive(HELLO);
+  post("hello");
 
   mock.timers.tick(60_000);
 
   assert.deepEqual(texts(), []);
   assert.equal(room.querySelector("textarea").value, "hello");
-  assert.match(shown("say-error").textContent, /^not-sent/);
+  assert.match(shown("post-error").textContent, /^not-sent/);
 });
 
 test("text is not sent while there is no connection", () => {
-  const { socket, say, room, shown } = made();
+  const { socket, post, room, shown } = made();
   socket.readyState = 3;
 
-  say("hello");
+  post("hello");
 
   assert.deepEqual(socket.sent, []);
   assert.equal(room.querySelector("textarea").value, "hello");
-  assert.match(shown("say-error").textContent, /^not-connected/);
+  assert.match(shown("post-error").textContent, /^not-connected/);
 });
 
 test("slow mode counts down after each message, and is shown", () => {
-  const { socket, say, shown } = made();
-  socket.tell({ ...HELLO, mode: { slow_s: 5 } });
+  const { socket, post, shown } = made();
+  socket.receive({ ...HELLO, mode: { slow_s: 5 } });
   assert.deepEqual([shown("mode-slow_s").hidden, shown("mode-slow_s").textContent], [false, "slow 5"]);
 
-  say("hello");
+  post("hello");
 
   assert.equal(shown("wait").textContent, "wait 5");
   assert.equal(shown("mode-emotes_only").hidden, true);
 });
 
-test("removed messages lose their text, and the page is told", () => {
+test("removed messages lose their text, and the page receives their ids", () => {
   const { socket, texts, heard } = made();
-  socket.tell({ ...HELLO, history: [message("m1"), message("m2"), message("m3", { user: { username: "eve", display_name: "", badges: [] } })] });
+  socket.receive({ ...HELLO, history: [message("m1"), message("m2"), message("m3", { user: { username: "eve", display_name: "", badges: [] } })] });
 
-  socket.tell(tick(5, { type: "message_deleted", id: "m3" }));
+  socket.receive(tick(5, { type: "message_deleted", id: "m3" }));
   assert.deepEqual(heard.at(-1), ["chat-removed", { id: "m3" }]);
-  socket.tell(tick(6, { type: "user_cleared", username: "bob" }));
+  socket.receive(tick(6, { type: "user_cleared", username: "bob" }));
 
   assert.deepEqual(texts().map((text) => text.split(" ")[0]), ["cleared", "cleared", "removed"]);
   assert.deepEqual(heard.at(-1), ["chat-removed", { username: "bob" }]);
@@ -195,17 +195,17 @@ test("removed messages lose their text, and the page is told", () => {
 
 test("audience, status and news go to the page", () => {
   const { socket, heard } = made();
-  socket.tell({ ...HELLO, viewer_count: 12, status: "live" });
-  socket.tell(tick(2, { type: "viewers", count: 13 }));
+  socket.receive({ ...HELLO, viewer_count: 12, status: "live" });
+  socket.receive(tick(2, { type: "viewers", count: 13 }));
 
-  const told = heard.filter(([name]) => name === "viewer-count" || name === "live-status");
+  const published = heard.filter(([name]) => name === "viewer-count" || name === "live-status");
 
-  assert.deepEqual(told.map(([name, detail]) => [name, detail.count ?? detail.status]), [["viewer-count", 12], ["live-status", "live"], ["viewer-count", 13]]);
+  assert.deepEqual(published.map(([name, detail]) => [name, detail.count ?? detail.status]), [["viewer-count", 12], ["live-status", "live"], ["viewer-count", 13]]);
 });
 
 test("lost connection is shown after a moment, and gone when it is back", () => {
   const { socket, shown, room, heard } = made();
-  socket.tell(HELLO);
+  socket.receive(HELLO);
   assert.ok(room.classList.contains("is-open"));
 
   socket.close(1006);
@@ -229,13 +229,13 @@ test("reader who is signed out asks for no ticket", async () => {
 test("banned person cannot write any more and goes on reading", async () => {
   const calls = serve({});
   const { socket, room, shown } = made();
-  socket.tell(HELLO);
+  socket.receive(HELLO);
 
   socket.close(4003);
   await answered();
 
   assert.equal(room.querySelector("textarea").disabled, true);
-  assert.match(shown("say-error").textContent, /^banned/);
+  assert.match(shown("post-error").textContent, /^banned/);
   assert.deepEqual(calls, [], "no ticket is asked for");
 });
 
@@ -251,9 +251,9 @@ test("removed room closes its socket and does not come back", () => {
 
 test("skipped events of a fast room are counted in a line", () => {
   const { socket, texts } = made();
-  socket.tell(HELLO);
+  socket.receive(HELLO);
 
-  socket.tell({ ...tick(40, message("m9")), skipped: 30 });
+  socket.receive({ ...tick(40, message("m9")), skipped: 30 });
 
   assert.deepEqual(texts(), ["text m9", "skipped 30"]);
 });

@@ -28,7 +28,7 @@ function begin(options = {}) {
       this.dispatchEvent(new Event("open"));
     }
 
-    say(frame) {
+    receive(frame) {
       this.dispatchEvent(Object.assign(new Event("message"), { data: JSON.stringify(frame) }));
     }
 
@@ -158,7 +158,7 @@ test("socket on which nothing is heard is given up, and another one is opened", 
   const dead = hands.socket;
   dead.close = () => {}; // its close reaches nobody
   hands.now = 20_000;
-  dead.say({ type: "tick", seq: 1, events: [] });
+  dead.receive({ type: "tick", seq: 1, events: [] });
   hands.now = 25_000;
   hands.look();
   assert.deepEqual(seen.opens, [true]);
@@ -167,7 +167,7 @@ test("socket on which nothing is heard is given up, and another one is opened", 
   assert.deepEqual(seen.opens, [true, false]);
   await hands.next();
   hands.socket.rise();
-  dead.say({ type: "tick", seq: 2, events: [] });
+  dead.receive({ type: "tick", seq: 2, events: [] });
   dead.fall(1006);
   assert.deepEqual([seen.opens, seen.frames.length, seen.urls.length], [[true, false, true], 1, 2]);
 });

@@ -118,10 +118,10 @@ export class Lines {
     return line;
   }
 
-  /** @param {string} said */
-  text(said) {
+  /** @param {string} words */
+  text(words) {
     const text = element("span", "chat-text");
-    for (const piece of pieces(said)) {
+    for (const piece of pieces(words)) {
       if (!piece.href) text.append(piece.text);
       else {
         const link = element("a", "link", piece.text);
@@ -162,7 +162,7 @@ export class Lines {
    * Return a line with a sentence of the room itself.
    * @param {string} sentence
    */
-  note(sentence) {
+  hint(sentence) {
     return element("div", "chat-note", sentence);
   }
 

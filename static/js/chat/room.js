@@ -46,24 +46,24 @@ export class Room {
     this.you = frame.you ?? null;
     this.mode = frame.mode ?? {};
     /** @type {Change[]} */
-    const told = [{ type: "you", you: this.you }, { type: "mode", mode: this.mode }];
+    const greeting = [{ type: "you", you: this.you }, { type: "mode", mode: this.mode }];
     // The size of the audience comes first: the page spreads its requests by it.
-    if (frame.viewer_count !== undefined) told.push({ type: "viewers", count: frame.viewer_count });
-    // A broadcast that began or ended before the socket was open was announced to others.
-    if (frame.status) told.push({ type: "broadcast", status: frame.status });
-    if (frame.title !== undefined) told.push({ type: "stream", title: frame.title, category: frame.category });
+    if (frame.viewer_count !== undefined) greeting.push({ type: "viewers", count: frame.viewer_count });
+    // A broadcast that began or ended before the socket was open was published to others.
+    if (frame.status) greeting.push({ type: "broadcast", status: frame.status });
+    if (frame.title !== undefined) greeting.push({ type: "stream", title: frame.title, category: frame.category });
     const canResume = this.hasBegun && !this.isResuming && frame.seq >= this.seq;
-    if (canResume && frame.seq === this.seq) return told;
+    if (canResume && frame.seq === this.seq) return greeting;
     if (canResume) {
       this.isResuming = true;
-      return [...told, { type: "resume", after: this.seq }];
+      return [...greeting, { type: "resume", after: this.seq }];
     }
     this.hasBegun = true;
     this.isResuming = false;
     this.seq = frame.seq;
     this.known.clear();
     const changes = (frame.history ?? []).flatMap((/** @type {Change} */ event) => this._onEvent(event, false));
-    return [...told, { type: "reset" }, ...changes];
+    return [...greeting, { type: "reset" }, ...changes];
   }
 
   /** @param {Change} frame */

@@ -21,7 +21,7 @@ export class Buckets {
     /** @type {Map<number, {flying: Flying[], readAt: number, isRead: boolean}>} */
     this.known = new Map();
     /** @type {Map<string, ?Flying>} removed messages, which a cache may still deliver; null: not read here */
-    this.taken = new Map();
+    this.removed = new Map();
   }
 
   /** @param {number} seconds */
@@ -67,7 +67,7 @@ export class Buckets {
     const ids = new Set(read.map((one) => one.id));
     // The viewer's own messages are shown before a cache has them.
     const flying = [...read, ...bucket.flying.filter((one) => one.isOwn && !ids.has(one.id))];
-    bucket.flying = flying.filter((one) => !this.taken.has(one.id));
+    bucket.flying = flying.filter((one) => !this.removed.has(one.id));
   }
 
   /**
@@ -101,19 +101,19 @@ export class Buckets {
   }
 
   /**
-   * Put back a message that was removed here; one that was never read comes with the next reading.
+   * Restore a message that was removed here; one that was never read comes with the next reading.
    * @param {string} id
    */
   restore(id) {
-    const one = this.taken.get(id);
-    this.taken.delete(id);
+    const one = this.removed.get(id);
+    this.removed.delete(id);
     if (one) this.known.get(this.numberOf(one.offset_ms / 1000))?.flying.push(one);
   }
 
   /** @param {string} id */
   remove(id) {
     const flying = [...this.known.values()].flatMap((bucket) => bucket.flying);
-    this.taken.set(id, flying.find((one) => one.id === id) ?? this.taken.get(id) ?? null);
+    this.removed.set(id, flying.find((one) => one.id === id) ?? this.removed.get(id) ?? null);
     for (const bucket of this.known.values()) bucket.flying = bucket.flying.filter((one) => one.id !== id);
   }
 

@@ -3,7 +3,7 @@
 import "#comments/changes";
 import "#comments/composer";
 import "#comments/seek-links";
-import "#comments/taken";
+import "#comments/removed";
 import "#comments/thread";
 import "#comments/video-danmaku";
 import "#ui/fold";

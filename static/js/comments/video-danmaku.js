@@ -32,7 +32,7 @@ class VideoDanmaku extends HTMLElement {
       onDelete: (one) => this.delete(one),
     });
     this.shownUntil = this.video.currentTime;
-    this.bringBack();
+    this.loadChoices();
     this.listen();
     this.hidden = false;
   }
@@ -72,9 +72,9 @@ class VideoDanmaku extends HTMLElement {
     on("pause waiting ended seeking", () => danmaku.follow({ isFrozen: true }));
     on("ratechange", () => danmaku.follow({ rate: video.playbackRate }));
     on("player-danmaku", () => this.turn(!danmaku.isOn), this.player);
-    on("said-taken", ({ detail }) => detail.kind === "danmaku" && detail.ids.forEach((/** @type {string} */ id) => this.drop(id)), document);
-    on("said-restored", ({ detail }) => detail.kind === "danmaku" && this.restore(detail.ids), document);
-    on("said-missed", () => this.buckets.refresh(), document);
+    on("text-removed", ({ detail }) => detail.kind === "danmaku" && detail.ids.forEach((/** @type {string} */ id) => this.drop(id)), document);
+    on("text-restored", ({ detail }) => detail.kind === "danmaku" && this.restore(detail.ids), document);
+    on("text-missed", () => this.buckets.refresh(), document);
     on("click", () => this.turn(!danmaku.isOn), part(this, "switch"));
     on("change input", () => this.choose(), part(this, "taste"));
     on("submit", (event) => event.preventDefault(), part(this, "taste"));
@@ -84,7 +84,7 @@ class VideoDanmaku extends HTMLElement {
     on("change", () => this.takeStyle(), form);
   }
 
-  bringBack() {
+  loadChoices() {
     this.taste = { ...USUAL, ...recall("danmaku-taste", {}) };
     fill(/** @type {HTMLFormElement} */ (part(this, "taste")), this.taste);
     this.danmaku.limit(this.taste.share);

@@ -19,7 +19,7 @@ class FakeSocket extends EventTarget {
     queueMicrotask(() => (FakeSocket.plans.shift() ?? ((socket) => socket.close(1006)))(this));
   }
 
-  tell(state) {
+  receive(state) {
     this.dispatchEvent(Object.assign(new Event("message"), { data: JSON.stringify({ type: "progress", ...state }) }));
   }
 
@@ -50,11 +50,11 @@ async function followed(context, plans, { stopAfter = Infinity } = {}) {
   return states;
 }
 
-test("states are told until the video is settled", async (context) => {
+test("states are passed on until the video is settled", async (context) => {
   const states = await followed(context, [(socket) => {
-    socket.tell(WORKING);
-    socket.tell({ ...WORKING, progress_percent: 60 });
-    socket.tell(READY);
+    socket.receive(WORKING);
+    socket.receive({ ...WORKING, progress_percent: 60 });
+    socket.receive(READY);
   }]);
 
   assert.deepEqual(states, [["processing", 30], ["processing", 60], ["ready", 100]]);
@@ -62,15 +62,15 @@ test("states are told until the video is settled", async (context) => {
 });
 
 test("failed video is settled", async (context) => {
-  const states = await followed(context, [(socket) => socket.tell({ ...WORKING, status: "failed" })]);
+  const states = await followed(context, [(socket) => socket.receive({ ...WORKING, status: "failed" })]);
 
   assert.deepEqual(states, [["failed", 30]]);
 });
 
 test("other messages of the socket are no states", async (context) => {
   const states = await followed(context, [(socket) => {
-    socket.tell({ type: "alive" });
-    socket.tell(READY);
+    socket.receive({ type: "alive" });
+    socket.receive(READY);
   }]);
 
   assert.deepEqual(states, [["ready", 100]]);
@@ -79,10 +79,10 @@ test("other messages of the socket are no states", async (context) => {
 test("broken socket is opened again", async (context) => {
   const states = await followed(context, [
     (socket) => {
-      socket.tell(WORKING);
+      socket.receive(WORKING);
       socket.close(1012);
     },
-    (socket) => socket.tell(READY),
+    (socket) => socket.receive(READY),
   ]);
 
   assert.deepEqual(states, [["processing", 30], ["ready", 100]]);
@@ -115,7 +115,7 @@ test("API that fails is asked again, and one that knows no such video is not", a
 });
 
 test("nothing is asked after the page stops following", async (context) => {
-  const states = await followed(context, [(socket) => socket.tell(WORKING)], { stopAfter: 1 });
+  const states = await followed(context, [(socket) => socket.receive(WORKING)], { stopAfter: 1 });
   await settled();
 
   assert.deepEqual(states, [["processing", 30]]);

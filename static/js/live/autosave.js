@@ -1,4 +1,4 @@
-/** ``<auto-save>``: every change of its form is saved at once, and can be taken back. */
+/** ``<auto-save>``: every change of its form is saved at once, and can be undone. */
 
 import { call } from "#lib/api";
 import { define, part } from "#lib/element";

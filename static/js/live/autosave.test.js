@@ -82,7 +82,7 @@ test("form without a change sends nothing", async () => {
   assert.deepEqual(sent, []);
 });
 
-test("undo brings the last values back and saves them", async () => {
+test("undo restores the last values and saves them", async () => {
   const { sent, state, change, pass, elements } = made();
   change("category", "games");
   await pass();
@@ -94,7 +94,7 @@ test("undo brings the last values back and saves them", async () => {
   assert.deepEqual(sent, [{ category: "games" }, { category: "music" }]);
 });
 
-test("refused change is told and sent again with the next one", async () => {
+test("refused change is shown and sent again with the next one", async () => {
   let refuses = true;
   const { sent, state, change, pass } = made({ patch: () => (refuses ? { status: 400, errors: [{ code: "invalid", detail: "Not now." }] } : {}) });
   change("category", "games");

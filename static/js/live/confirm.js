@@ -1,5 +1,5 @@
 /**
- * Ask in a dialog before something that cannot be taken back. Without JavaScript
+ * Ask in a dialog before something that cannot be undone. Without JavaScript
  * the link leads to a page that asks; a form that makes something new just does.
  */
 

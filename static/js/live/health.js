@@ -54,7 +54,7 @@ class StreamHealth extends HTMLElement {
     part(this, "dropped").textContent = number(health.dropped_frames, 0);
     const advice = (health.advice ?? []).map((/** @type {string} */ code) => words(`advice-${code}`)).filter(Boolean);
     const level = health.verdict === "good" ? "good" : MILD.includes(health.verdict) ? "fair" : "bad";
-    this.say(level, words(level));
+    this.showVerdict(level, words(level));
     const items = advice.map((/** @type {string} */ sentence) => {
       const item = document.createElement("li");
       item.textContent = sentence;
@@ -67,14 +67,14 @@ class StreamHealth extends HTMLElement {
   blank(word) {
     for (const name of FIGURES) part(this, name).textContent = "–";
     part(this, "advice").replaceChildren();
-    this.say(word, this.words(word));
+    this.showVerdict(word, this.words(word));
   }
 
   /**
    * @param {string} verdict
    * @param {string} sentence
    */
-  say(verdict, sentence) {
+  showVerdict(verdict, sentence) {
     part(this, "verdict").dataset.verdict = verdict;
     const words = part(this, "verdict-words");
     if (words.textContent !== sentence) words.textContent = sentence;

@@ -39,7 +39,7 @@ const category = document.querySelector("[data-live-category]");
 
 /**
  * Show a title and a category that the streamer changed during the broadcast.
- * @param {{title?: string, category?: string, status?: string}} told
+ * @param {{title?: string, category?: string, status?: string}} described
  */
 function describe({ title, category: chosen, status = document.querySelector("live-stage")?.dataset.status }) {
   if (heading && title !== undefined) {

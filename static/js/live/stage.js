@@ -110,7 +110,7 @@ class LiveStage extends HTMLElement {
     this.onStatusChange("offline");
   }
 
-  /** Hide the link to the last replay. The new one is announced by the socket, or asked for a few times. */
+  /** Hide the link to the last replay. The new one is published by the socket, or asked for a few times. */
   onEnd() {
     this.classList.add("has-ended");
     const link = part(this, "replay");

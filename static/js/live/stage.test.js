@@ -6,7 +6,7 @@ import { html, install, serve } from "#testing/dom";
 install();
 globalThis.HTMLMediaElement = /** @type {any} */ ({ HAVE_METADATA: 1, HAVE_CURRENT_DATA: 2, HAVE_FUTURE_DATA: 3 });
 
-// The player has tests of its own: here it only takes notes.
+// The player has tests of its own: here it only records calls.
 class FakePlayer extends HTMLElement {
   calls = [];
 
@@ -53,12 +53,12 @@ function made({ attributes = 'data-status="offline"', state = OFFLINE } = {}) {
   }
   const stage = html(STAGE(attributes)).firstElementChild;
   document.body.replaceChildren(stage);
-  const announce = (name, detail) => document.dispatchEvent(new CustomEvent(name, { detail }));
+  const publish = (name, detail) => document.dispatchEvent(new CustomEvent(name, { detail }));
   const pass = async (ms) => {
     mock.timers.tick(ms);
     await answered();
   };
-  return { stage, server, calls, heard, announce, pass, replay: stage.querySelector('[data-part="replay"]') };
+  return { stage, server, calls, heard, publish, pass, replay: stage.querySelector('[data-part="replay"]') };
 }
 
 const ON_AIR = 'data-status="live" data-src="/live/b1.m3u8" data-dvr="/dvr/b1.m3u8" data-started="2026-01-01T10:00:00Z" data-latency="low" data-broadcast="b1"';
@@ -70,10 +70,10 @@ test("page of a live stream has a player from the beginning", () => {
 });
 
 test("offline page has no player and gets one with the broadcast", () => {
-  const { stage, announce, heard } = made();
+  const { stage, publish, heard } = made();
   assert.equal(stage.player, null);
 
-  announce("live-status", LIVE);
+  publish("live-status", LIVE);
 
   assert.equal(stage.dataset.status, "live");
   assert.deepEqual(stage.player.calls[0], ["began", "/live/b1.m3u8", "/dvr/b1.m3u8"]);
@@ -82,10 +82,10 @@ test("offline page has no player and gets one with the broadcast", () => {
 });
 
 test("status alone makes the page ask for the rest", async () => {
-  const { stage, server, calls, announce, pass } = made();
+  const { stage, server, calls, publish, pass } = made();
   server.state = LIVE;
 
-  announce("live-status", { status: "live" });
+  publish("live-status", { status: "live" });
   assert.equal(stage.player, null);
   await pass(1000);
 
@@ -94,20 +94,20 @@ test("status alone makes the page ask for the rest", async () => {
 });
 
 test("lost signal interrupts the player and keeps it", () => {
-  const { stage, announce } = made({ attributes: ON_AIR, state: LIVE });
+  const { stage, publish } = made({ attributes: ON_AIR, state: LIVE });
   const { player } = stage;
 
-  announce("live-status", { ...LIVE, status: "reconnecting" });
-  announce("live-status", LIVE);
+  publish("live-status", { ...LIVE, status: "reconnecting" });
+  publish("live-status", LIVE);
 
   assert.equal(stage.player, player);
   assert.deepEqual(player.calls.filter(([name]) => name === "interrupt").map(([, is]) => is).slice(-2), [true, false]);
 });
 
 test("end of the broadcast takes the player away", () => {
-  const { stage, announce } = made({ attributes: ON_AIR, state: LIVE });
+  const { stage, publish } = made({ attributes: ON_AIR, state: LIVE });
 
-  announce("live-status", OFFLINE);
+  publish("live-status", OFFLINE);
 
   assert.equal(stage.player, null);
   assert.ok(stage.classList.contains("has-ended"));
@@ -115,50 +115,50 @@ test("end of the broadcast takes the player away", () => {
 });
 
 test("next broadcast replaces the player", () => {
-  const { stage, announce } = made({ attributes: ON_AIR, state: LIVE });
+  const { stage, publish } = made({ attributes: ON_AIR, state: LIVE });
   const { player } = stage;
 
-  announce("live-status", { ...LIVE, broadcast_id: "b2", playback: { hls_url: "/live/b2.m3u8", dvr_url: null, poster_url: null } });
+  publish("live-status", { ...LIVE, broadcast_id: "b2", playback: { hls_url: "/live/b2.m3u8", dvr_url: null, poster_url: null } });
 
   assert.notEqual(stage.player, player);
   assert.deepEqual(stage.player.calls[0], ["began", "/live/b2.m3u8", ""]);
 });
 
 test("same broadcast keeps its player, with a relative address too", () => {
-  const { stage, announce } = made({ attributes: ON_AIR, state: LIVE });
+  const { stage, publish } = made({ attributes: ON_AIR, state: LIVE });
   const { player } = stage;
 
-  announce("live-status", { ...LIVE, playback: { ...LIVE.playback, hls_url: "https://site.test/live/b1.m3u8" } });
+  publish("live-status", { ...LIVE, playback: { ...LIVE.playback, hls_url: "https://site.test/live/b1.m3u8" } });
 
   assert.equal(stage.player, player);
 });
 
 test("replay of this broadcast is offered, and another one is not", () => {
-  const { announce, replay } = made({ attributes: ON_AIR, state: LIVE });
-  announce("live-status", OFFLINE);
+  const { publish, replay } = made({ attributes: ON_AIR, state: LIVE });
+  publish("live-status", OFFLINE);
   assert.equal(replay.hidden, true);
 
-  announce("stream-news", { replay_id: "v0", replay_broadcast_id: "b0" });
+  publish("stream-news", { replay_id: "v0", replay_broadcast_id: "b0" });
   assert.equal(replay.hidden, true);
-  announce("stream-news", { replay_id: "v1", replay_broadcast_id: "b1" });
+  publish("stream-news", { replay_id: "v1", replay_broadcast_id: "b1" });
 
   assert.equal(replay.hidden, false);
   assert.equal(replay.href, "/watch/v1/");
 });
 
 test("page that saw no broadcast offers the newest replay", () => {
-  const { announce, replay } = made();
+  const { publish, replay } = made();
 
-  announce("live-status", { ...OFFLINE, replay_id: "v9", replay_broadcast_id: "b9" });
+  publish("live-status", { ...OFFLINE, replay_id: "v9", replay_broadcast_id: "b9" });
 
   assert.deepEqual([replay.hidden, replay.href], [false, "/watch/v9/"]);
 });
 
 test("stream that is closed to the viewer loses its player", async () => {
-  const { stage, server, announce, pass } = made({ attributes: ON_AIR, state: LIVE });
+  const { stage, server, publish, pass } = made({ attributes: ON_AIR, state: LIVE });
   server.state = { status: 404 };
 
-  announce("player-lost", {});
+  publish("player-lost", {});
   await pass(1000);
 
   assert.equal(stage.player, null);
@@ -166,10 +166,10 @@ test("stream that is closed to the viewer loses its player", async () => {
 });
 
 test("removed stage asks no more", async () => {
-  const { stage, calls, announce, pass } = made();
+  const { stage, calls, publish, pass } = made();
 
   stage.remove();
-  announce("live-status", { status: "live" });
+  publish("live-status", { status: "live" });
   await pass(120_000);
 
   assert.deepEqual(calls, []);

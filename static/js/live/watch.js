@@ -1,5 +1,5 @@
 /**
- * The state of a stream. The chat's socket announces changes; this module asks the API
+ * The state of a stream. The chat's socket sends changes; this module asks the API
  * for the rest, and regularly while there is no socket.
  */
 
@@ -35,7 +35,7 @@ export class StreamWatch {
     this.isHeard = false; // by the chat's socket
     this.audience = 0; // the number of viewers, who all may ask at once
     this.quiet = 0;
-    this.told = 0; // the number of states that the socket announced
+    this.received = 0; // the number of states that the socket sent
     this.isAsking = false;
     this.isOver = false;
     this.isGone = false;
@@ -50,12 +50,12 @@ export class StreamWatch {
     this.never(this.timer);
   }
 
-  /** @param {boolean} isHeard whether the socket announces changes */
+  /** @param {boolean} isHeard whether the socket sends changes */
   setHeard(isHeard) {
     if (isHeard === this.isHeard) return;
     this.isHeard = isHeard;
     this.quiet = 0;
-    // The first announcement may be a reason to hurry already.
+    // The first message may be a reason to hurry already.
     if (!this.isHurried) this._plan();
   }
 
@@ -77,7 +77,7 @@ export class StreamWatch {
       return;
     }
     this.isHurried = false;
-    this.told += 1;
+    this.received += 1;
     this.onState(state);
     if (!this.isAsking) this._plan();
   }
@@ -95,15 +95,15 @@ export class StreamWatch {
   async refresh() {
     this.isHurried = false;
     this.isAsking = true;
-    const { told } = this;
+    const { received } = this;
     try {
       const state = await this.ask();
       if (this.isOver) return;
       if (this.isGone) this.onBack();
-      else if (told === this.told) this.onState(state); // else the socket knew more meanwhile
+      else if (received === this.received) this.onState(state); // else the socket knew more meanwhile
     } catch (error) {
       if (![401, 403, 404].includes(error.status) || this.isGone) return;
-      if (told !== this.told) {
+      if (received !== this.received) {
         this.isHurried = true; // the socket knew more meanwhile
       } else {
         this.isGone = true;

@@ -24,14 +24,14 @@ function begin(ask) {
   return { watch, seen, turn: () => next() };
 }
 
-test("where no socket tells, the API is asked with growing pauses", async () => {
+test("without a socket, the API is asked with growing pauses", async () => {
   const { seen, turn } = begin(async () => ({ status: "offline" }));
   for (let i = 0; i < 5; i += 1) await turn();
   assert.deepEqual(seen.waits, [4000, 8000, 16_000, 30_000, 30_000, 30_000]);
   assert.equal(seen.states.length, 5);
 });
 
-test("where the socket tells, once a minute is enough", async () => {
+test("with a socket, once a minute is enough", async () => {
   const { watch, seen, turn } = begin(async () => ({ status: "live" }));
   watch.setHeard(true);
   await turn();
@@ -47,7 +47,7 @@ test("many reasons to look are one question", async () => {
   assert.deepEqual(seen.states, ["live"]);
 });
 
-test("hurried question is not delayed by the socket that announced it", async () => {
+test("hurried question is not delayed by the socket that caused it", async () => {
   const { watch, seen, turn } = begin(async () => ({ status: "live" }));
   watch.hurry();
   watch.setHeard(true);
@@ -55,7 +55,7 @@ test("hurried question is not delayed by the socket that announced it", async ()
   assert.deepEqual(seen.waits, [4000, 1000, 60_000]);
 });
 
-test("state that the socket told is not asked for", async () => {
+test("state that the socket sent is not asked for", async () => {
   const { watch, seen } = begin(async () => ({ status: "offline" }));
   watch.setHeard(true);
   watch.hurry();

@@ -12,7 +12,7 @@ export class Attempts {
     this.times = [];
   }
 
-  /** Note an attempt; false when there were too many of late. */
+  /** Record an attempt; return false when there were too many of late. */
   allow() {
     const now = this.now();
     this.times = this.times.filter((time) => now - time < this.within_ms);

@@ -106,13 +106,13 @@ test("error that hls.js mends by itself is not shown", () => {
   assert.deepEqual([words, hls.done], [[], []]);
 });
 
-test("decoder that fails is started anew twice, and then the viewer is told", () => {
+test("decoder that fails is started anew twice, and then the viewer sees an error", () => {
   const { fail, hls, words } = begin();
   for (let i = 0; i < 3; i += 1) fail({ type: ErrorTypes.MEDIA_ERROR });
   assert.deepEqual([hls.done, words], [["recover", "recover", "stop"], ["decode"]]);
 });
 
-test("network that fails is tried five times, and then the viewer is told", (context) => {
+test("network that fails is tried five times, and then the viewer sees an error", (context) => {
   context.mock.timers.enable({ apis: ["setTimeout"] });
   beOnline(true);
   const { fail, hls, words } = begin([level(640, 360)]);

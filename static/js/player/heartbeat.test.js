@@ -49,7 +49,7 @@ test("gap counts no longer than a tick may take", async () => {
   assert.equal(sent.length, 0);
 });
 
-test("short video that was watched is told at its end, a glance is not", async () => {
+test("short video that was watched is reported at its end, a glance is not", async () => {
   const watched = begin();
   await watched.play(6);
   watched.heart.finish(9, 9);

@@ -10,15 +10,15 @@ const STARTED_AT = Date.UTC(2026, 0, 1);
 /** Return a clock 100 s after the start of a broadcast, with the calls to its engine. */
 function made({ startedAt = STARTED_AT, ...members } = {}) {
   const calls = [];
-  const note = (name) => (...values) => calls.push([name, ...values]);
+  const record = (name) => (...values) => calls.push([name, ...values]);
   const engine = {
     date: STARTED_AT + 90_000, edgeDate: STARTED_AT + 100_000, buffered: 2,
     isRecorded: false, isInterrupted: false, isBehind: false,
-    goLive: note("goLive"), seekToDate: note("seekToDate"), goOn: note("goOn"),
+    goLive: record("goLive"), seekToDate: record("seekToDate"), goOn: record("goOn"),
     ...members,
   };
-  const video = { currentTime: 7, paused: false, readyState: 4, play: async () => calls.push(["play"]), pause: note("pause") };
-  const clock = new LiveClock({ video, engine, startedAt, onChange: note("change") });
+  const video = { currentTime: 7, paused: false, readyState: 4, play: async () => calls.push(["play"]), pause: record("pause") };
+  const clock = new LiveClock({ video, engine, startedAt, onChange: record("change") });
   return { clock, video, engine, calls };
 }
 

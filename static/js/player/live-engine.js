@@ -4,7 +4,7 @@
  *
  * A broadcast may lose its signal, its server or its access at any moment and come
  * back: the live engine never gives up. It says that it is lost, tries again with
- * growing pauses, and leaves it to the page to take it away when the broadcast is over.
+ * growing pauses, and leaves it to the page to remove it when the broadcast is over.
  */
 
 import Hls from "hls.js";
@@ -331,7 +331,7 @@ export class LiveEngine extends Engine {
     if (video.playbackRate !== rate) video.playbackRate = rate;
   }
 
-  /** Tell hls.js the distance from the edge: the hold back of the playlist, and more after stalls. */
+  /** Set the distance of hls.js from the edge: the hold back of the playlist, and more after stalls. */
   _aim() {
     const details = this.hls.latestLevelDetails;
     if (!details) return;

@@ -130,7 +130,7 @@ test("danmaku is remembered as it was switched", () => {
   assert.equal(made().player.danmaku.isOn, false);
 });
 
-test("viewer is reported with the session, and the audience told to the page", async () => {
+test("viewer is reported with the session, and the audience published to the page", async () => {
   const calls = serve({ "POST live/eve/heartbeat/": () => ({ session: "s1", viewer_count: 7 }) });
   const { player } = made();
   const counts = [];

@@ -49,6 +49,6 @@ test("few seconds late is no longer live", () => {
   assert.equal(isBehind({ latency: 5, target: 0.8 }), true);
 });
 
-test("delay is said in tenths while they matter", () => {
+test("delay is shown in tenths while they matter", () => {
   assert.deepEqual([0, Number.NaN, 0.84, 4.26, 12.4].map(delayFigure), ["", "", "0.8", "4.3", "12"]);
 });

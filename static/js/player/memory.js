@@ -17,7 +17,7 @@ export function taste() {
 }
 
 /** @param {Partial<Taste>} change */
-export function noteTaste(change) {
+export function recordTaste(change) {
   remember("player", { ...taste(), ...change });
 }
 
@@ -26,7 +26,7 @@ export function noteTaste(change) {
  * @param {number} position
  * @param {number} duration
  */
-export function notePosition(video, position, duration) {
+export function recordPosition(video, position, duration) {
   const known = recall("positions", /** @type {Record<string, number>} */ ({}));
   delete known[video]; // the newest stands last
   if (duration > RESUME_FROM_S && position > 5 && position < duration * NEAR_END) known[video] = Math.floor(position);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
 
-import { notePosition, noteTaste, positionOf, taste } from "#player/memory";
+import { recordPosition, recordTaste, positionOf, taste } from "#player/memory";
 
 /** As a browser keeps it, or refuses to. */
 class FakeStorage {
@@ -28,35 +28,35 @@ const HOUR = 3600;
 beforeEach(() => Object.defineProperty(globalThis, "localStorage", { value: new FakeStorage(), configurable: true }));
 
 test("taste has the chosen values and the defaults for the rest", () => {
-  noteTaste({ speed: 1.5 });
-  noteTaste({ muted: true });
+  recordTaste({ speed: 1.5 });
+  recordTaste({ muted: true });
   assert.deepEqual(taste(), { volume: 1, muted: true, speed: 1.5, quality: 0, captions: "", bandwidth: 0 });
 });
 
 test("long video goes on where it was left", () => {
-  notePosition("a", 754.9, HOUR);
-  notePosition("b", 40, HOUR);
+  recordPosition("a", 754.9, HOUR);
+  recordPosition("b", 40, HOUR);
   assert.deepEqual([positionOf("a"), positionOf("b"), positionOf("unknown")], [754, 40, 0]);
 });
 
 test("short video, its first seconds and its end begin at the beginning", () => {
-  notePosition("short", 60, 100);
-  notePosition("hardly begun", 4, HOUR);
-  notePosition("seen", 1000, HOUR);
-  notePosition("seen", 0.96 * HOUR, HOUR);
+  recordPosition("short", 60, 100);
+  recordPosition("hardly begun", 4, HOUR);
+  recordPosition("seen", 1000, HOUR);
+  recordPosition("seen", 0.96 * HOUR, HOUR);
   assert.deepEqual(["short", "hardly begun", "seen"].map(positionOf), [0, 0, 0]);
 });
 
 test("of many positions the newest two hundred are kept", () => {
-  for (let i = 0; i < 201; i += 1) notePosition(`v${i}`, 100, HOUR);
-  notePosition("v1", 200, HOUR); // watched again: the newest
-  notePosition("v201", 100, HOUR);
+  for (let i = 0; i < 201; i += 1) recordPosition(`v${i}`, 100, HOUR);
+  recordPosition("v1", 200, HOUR); // watched again: the newest
+  recordPosition("v201", 100, HOUR);
   assert.deepEqual([positionOf("v0"), positionOf("v1"), positionOf("v2"), positionOf("v201")], [0, 200, 0, 100]);
 });
 
 test("browser that stores nothing plays as usual", () => {
   globalThis.localStorage.isRefused = true;
-  noteTaste({ speed: 2 });
-  notePosition("a", 500, HOUR);
+  recordTaste({ speed: 2 });
+  recordPosition("a", 500, HOUR);
   assert.deepEqual([taste().speed, positionOf("a")], [1, 0]);
 });

@@ -1,4 +1,4 @@
-/** The engines where hls.js does not run, as on older iPhones, on a ``<video>`` that only takes notes. */
+/** The engines where hls.js does not run, as on older iPhones, on a ``<video>`` that only records calls. */
 
 import assert from "node:assert/strict";
 import { after, test } from "node:test";

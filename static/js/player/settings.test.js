@@ -9,17 +9,17 @@ const LOW = { id: 0, label: "360p", side: 360 };
 /** Return a player with two qualities that plays the lower one, and the calls that the menu makes. */
 function made({ engine = {}, captions = {}, hasSpeeds = true } = {}) {
   const calls = [];
-  const note = (name) => (...values) => calls.push([name, ...values]);
+  const record = (name) => (...values) => calls.push([name, ...values]);
   const player = {
     words: (name) => name,
     video: { playbackRate: 1 },
     clock: { hasSpeeds },
     engine: { qualities: [HIGH, LOW], quality: 0, isAutomatic: true, hls: { loadLevel: 0 }, audioTracks: [], audioTrack: -1, ...engine },
     captions: { tracks: [], chosen: null, ...captions },
-    setQuality: note("setQuality"),
-    setSpeed: note("setSpeed"),
-    showCaptions: note("showCaptions"),
-    run: note("run"),
+    setQuality: record("setQuality"),
+    setSpeed: record("setSpeed"),
+    showCaptions: record("showCaptions"),
+    run: record("run"),
   };
   const group = (label) => settingsGroups(player).find((one) => one.label === label);
   return { player, calls, group };

@@ -15,7 +15,7 @@ import { frameBox } from "#player/frame-box";
 import { enterFullscreen, leaveFullscreen } from "#player/fullscreen";
 import { Heartbeat } from "#player/heartbeat";
 import { commandOf, nextSpeed } from "#player/keys";
-import { noteTaste, taste } from "#player/memory";
+import { recordTaste, taste } from "#player/memory";
 import { Menu } from "#player/menu";
 import { settingsGroups } from "#player/settings";
 import { clock as clockText } from "#player/timeline";
@@ -79,7 +79,7 @@ export class PlayerShell extends HTMLElement {
   }
 
   /**
-   * Tell the server that somebody watches.
+   * Report to the server that somebody watches.
    * @param {{position_s: number, session?: string}} _report
    * @param {boolean} _isLast the page may be gone before the answer
    * @returns {Promise<?{session: string}>}
@@ -209,7 +209,7 @@ export class PlayerShell extends HTMLElement {
     this.controls.pip.hidden = !document.pictureInPictureEnabled || this.classList.contains("is-audio");
   }
 
-  /** Tell the stylesheet where the frames lie, so that nothing is drawn beside them. */
+  /** Give the stylesheet the place of the frames, so that nothing is drawn beside them. */
   measureFrame() {
     const { videoWidth: width, videoHeight: height } = this.video;
     const box = frameBox({ width: this.clientWidth, height: this.clientHeight }, { width, height });
@@ -225,7 +225,7 @@ export class PlayerShell extends HTMLElement {
     const { volume, muted } = this.video;
     this.controls.showVolume();
     // Muting by the browser's autoplay rule is not the person's choice.
-    if (this.controls.unmute.hidden) noteTaste({ volume, muted });
+    if (this.controls.unmute.hidden) recordTaste({ volume, muted });
   }
 
   onWaiting() {
@@ -275,7 +275,7 @@ export class PlayerShell extends HTMLElement {
   }
 
   onLeave() {
-    if (this.engine.hls?.bandwidthEstimate) noteTaste({ bandwidth: Math.round(this.engine.hls.bandwidthEstimate) });
+    if (this.engine.hls?.bandwidthEstimate) recordTaste({ bandwidth: Math.round(this.engine.hls.bandwidthEstimate) });
   }
 
   showBadge() {
@@ -364,14 +364,14 @@ export class PlayerShell extends HTMLElement {
   setSpeed(speed) {
     this.video.defaultPlaybackRate = speed;
     this.video.playbackRate = speed;
-    noteTaste({ speed });
+    recordTaste({ speed });
     this.controls.flash(`${speed}×`);
   }
 
   /** @param {number} side the shorter side in pixels; 0: automatic */
   setQuality(side) {
     this.engine.choose(side);
-    noteTaste({ quality: side });
+    recordTaste({ quality: side });
   }
 
   toggleFullscreen() {
@@ -392,7 +392,7 @@ export class PlayerShell extends HTMLElement {
   /** @param {?TextTrack} wanted */
   showCaptions(wanted) {
     this.captions.choose(wanted);
-    noteTaste({ captions: wanted?.language ?? "" });
+    recordTaste({ captions: wanted?.language ?? "" });
     this.onEngineChange();
   }
 

@@ -23,7 +23,7 @@ const PLAYER = `<test-player class="player is-fresh" tabindex="-1">
   <template data-words>${WORDS.map((name) => `<dd data-word="${name}">${name} {time}{percent}</dd>`).join("")}</template>
 </test-player>`;
 
-/** An engine that only takes notes. */
+/** An engine that only records calls. */
 class FakeEngine {
   calls = [];
   isGrowing = false;
@@ -266,7 +266,7 @@ test("ring is shown while the network is waited for", () => {
   assert.ok(!player.classList.contains("is-waiting"));
 });
 
-test("wait for the encoder is told, and ends when the position is encoded", () => {
+test("wait for the encoder is shown, and ends when the position is encoded", () => {
   const { player, video, engine, shown } = made();
   engine.isGrowing = true;
   Object.assign(video, { duration: 20, paused: false });
@@ -283,7 +283,7 @@ test("wait for the encoder is told, and ends when the position is encoded", () =
   assert.ok(!player.classList.contains("is-waiting"));
 });
 
-test("trouble is told, and taken back when it is over", () => {
+test("trouble is shown, and hidden when it is over", () => {
   const { player, shown } = made();
 
   player.onTrouble("gone");

@@ -28,7 +28,7 @@ export class StallMargin {
     this.changedAt = now;
   }
 
-  /** Give back a step after enough playing without a stall. */
+  /** Remove a step after enough playing without a stall. */
   calm() {
     const now = this.now();
     if (now - this.changedAt < this.wait_ms) return;

@@ -4,8 +4,8 @@ import { test } from "node:test";
 import { availableEnd, bufferedEnd, clampSeek, clock, isBeyond, shownDuration, startInAddress } from "#player/timeline";
 
 test("times read like a clock", () => {
-  const said = [Number.NaN, -1, 0, 9.9, 65, 3723, Infinity].map(clock);
-  assert.deepEqual(said, ["0:00", "0:00", "0:00", "0:09", "1:05", "1:02:03", "0:00"]);
+  const shown = [Number.NaN, -1, 0, 9.9, 65, 3723, Infinity].map(clock);
+  assert.deepEqual(shown, ["0:00", "0:00", "0:00", "0:09", "1:05", "1:02:03", "0:00"]);
 });
 
 test("while it is encoded, a video is as long as it was probed", () => {

@@ -3,12 +3,12 @@
 import { call } from "#lib/api";
 import { define } from "#lib/element";
 import { Engine } from "#player/engine";
-import { notePosition, positionOf } from "#player/memory";
+import { recordPosition, positionOf } from "#player/memory";
 import { PlayerShell } from "#player/shell";
 import { startInAddress } from "#player/timeline";
 import { VideoClock } from "#player/video-clock";
 
-const NOTE_EVERY_S = 5;
+const RECORD_EVERY_S = 5;
 
 /** @extends {PlayerShell<Engine, VideoClock>} */
 export class VideoPlayer extends PlayerShell {
@@ -38,16 +38,16 @@ export class VideoPlayer extends PlayerShell {
   onTime() {
     super.onTime();
     if (this.paused || this.video.seeking) return;
-    if (Math.abs(this.currentTime - (this.notedAt ?? 0)) >= NOTE_EVERY_S) this.notePlace();
+    if (Math.abs(this.currentTime - (this.recordedAt ?? 0)) >= RECORD_EVERY_S) this.recordPlace();
   }
 
-  notePlace() {
-    this.notedAt = this.currentTime;
-    notePosition(this.dataset.video, this.currentTime, this.duration);
+  recordPlace() {
+    this.recordedAt = this.currentTime;
+    recordPosition(this.dataset.video, this.currentTime, this.duration);
   }
 
   onLeave() {
-    this.notePlace();
+    this.recordPlace();
     this.heartbeat.finish(this.currentTime, this.duration);
     super.onLeave();
   }

@@ -1,4 +1,4 @@
-/** Like at once, and take it back if the server says no. */
+/** Like at once, and undo it if the server refuses. */
 
 import { ApiError, call } from "#lib/api";
 import { define } from "#lib/element";

@@ -63,7 +63,7 @@ test("quick presses are sent one after the other", async () => {
   answers[1]();
 });
 
-test("refused like is taken back and told", async () => {
+test("refused like is undone, and an error is shown", async () => {
   const refusal = { status: 403, errors: [{ code: "suspended", detail: "You are suspended.", attr: null }] };
   const { state, press, toast } = made({ "PUT videos/v1/like/": () => refusal });
 

@@ -11,9 +11,9 @@ class SignUpProof extends HTMLElement {
     this.state = part(this, "state");
     this.worker = new Worker(this.dataset.worker, { type: "module" });
     this.worker.addEventListener("message", ({ data }) => this.solved(data));
-    this.worker.addEventListener("error", () => this.say("failed"));
+    this.worker.addEventListener("error", () => this.show("failed"));
     this.form.addEventListener("submit", (event) => this.onSubmit(event));
-    this.say("working");
+    this.show("working");
     this.worker.postMessage({ challenge: this.dataset.challenge, bits: Number(this.dataset.bits) });
   }
 
@@ -21,7 +21,7 @@ class SignUpProof extends HTMLElement {
   solved(proof) {
     this.worker.terminate();
     this.form.elements.proof.value = proof;
-    this.say("done");
+    this.show("done");
     if (this.waiting) this.form.requestSubmit(this.waiting);
   }
 
@@ -30,11 +30,11 @@ class SignUpProof extends HTMLElement {
     if (this.form.elements.proof.value) return;
     event.preventDefault();
     this.waiting = event.submitter;
-    this.say("waiting");
+    this.show("waiting");
   }
 
   /** @param {string} word */
-  say(word) {
+  show(word) {
     this.state.textContent = this.words(word);
   }
 }

@@ -28,9 +28,9 @@ export function local(iso, style, locale, timeZone) {
 export function localize(root) {
   for (const time of root.querySelectorAll("time[data-local]")) {
     const { local: style } = time.dataset;
-    const said = local(time.dateTime, style, document.documentElement.lang);
-    if (said && style === "title") time.title = said;
-    else if (said) time.textContent = said;
+    const shown = local(time.dateTime, style, document.documentElement.lang);
+    if (shown && style === "title") time.title = shown;
+    else if (shown) time.textContent = shown;
     delete time.dataset.local;
   }
 }

@@ -13,7 +13,7 @@ export class Speed {
    * @param {number} bytes sent so far
    * @param {number} at in seconds
    */
-  note(bytes, at) {
+  record(bytes, at) {
     if (this.samples.length && bytes < this.samples.at(-1).bytes) this.samples = []; // a part began anew
     this.samples.push({ at, bytes });
     while (this.samples.length > 2 && this.samples[0].at < at - WINDOW_S) this.samples.shift();

@@ -6,15 +6,15 @@ import { left, size, Speed, titleOf } from "#upload/figures";
 test("speed is that of the last seconds", () => {
   const speed = new Speed();
   assert.equal(speed.value, 0);
-  for (let at = 0; at <= 20; at += 1) speed.note(at < 10 ? at * 100 : 1000 + (at - 10) * 500, at);
+  for (let at = 0; at <= 20; at += 1) speed.record(at < 10 ? at * 100 : 1000 + (at - 10) * 500, at);
   assert.equal(Math.round(speed.value), 500);
 });
 
 test("part that begins anew is not a negative speed", () => {
   const speed = new Speed();
-  speed.note(1000, 0);
-  speed.note(200, 1);
-  speed.note(700, 2);
+  speed.record(1000, 0);
+  speed.record(200, 1);
+  speed.record(700, 2);
   assert.equal(speed.value, 500);
 });
 

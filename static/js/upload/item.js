@@ -60,7 +60,7 @@ export class UploadItem {
   async start() {
     const turn = (this.turn = (this.turn ?? 0) + 1);
     this.enter("uploading");
-    this.say(this.words("starting"));
+    this.show(this.words("starting"));
     try {
       this.opening ??= this.open();
       this.transfer = await this.opening;
@@ -68,7 +68,7 @@ export class UploadItem {
       const parts = await this.transfer.run();
       if (!this.goesOn(turn)) return;
       this.enter("finishing");
-      this.say(this.words("finishing"));
+      this.show(this.words("finishing"));
       await this.complete(parts);
       this.watch();
     } catch (error) {
@@ -85,12 +85,12 @@ export class UploadItem {
    * @param {number} turn
    */
   goesOn(turn) {
-    if (this.state === "gone") this.giveBack();
+    if (this.state === "gone") this.deleteUpload();
     return turn === this.turn && this.state === "uploading";
   }
 
-  /** Tell the server that the upload is cancelled. */
-  giveBack() {
+  /** Delete the cancelled upload on the server. */
+  deleteUpload() {
     if (this.id) call("DELETE", `videos/${this.id}/upload/`).catch(() => {});
   }
 
@@ -104,7 +104,7 @@ export class UploadItem {
       sign: async (numbers) => (await call("POST", `videos/${this.id}/upload/parts/`, { numbers })).parts,
       put: putPart,
       untilOnline: (signal) => {
-        if (!navigator.onLine) this.say(this.words("offline"));
+        if (!navigator.onLine) this.show(this.words("offline"));
         return untilOnline(signal);
       },
       onProgress: (bytes) => this.showSent(bytes),
@@ -135,7 +135,7 @@ export class UploadItem {
     this.id = id;
     this.saved = JSON.stringify(fields);
     this.save(); // as far as they changed meanwhile
-    unfinished.note(id, this.file);
+    unfinished.record(id, this.file);
     return { partSize: upload.part_size_bytes, partCount: upload.part_count, urls: upload.parts };
   }
 
@@ -161,9 +161,9 @@ export class UploadItem {
     this.bar(percent);
     if (status === "failed") return this.fail(failure?.detail ?? this.words("lost"), "");
     this.enter(status === "ready" ? "ready" : "processing");
-    if (status !== "ready" && waitingFor) return this.say(this.words(`waiting-${waitingFor}`));
+    if (status !== "ready" && waitingFor) return this.show(this.words(`waiting-${waitingFor}`));
     const word = status === "ready" ? "ready" : isPlayable ? "playable" : "processing";
-    return this.say(this.words(word, { percent }));
+    return this.show(this.words(word, { percent }));
   }
 
   /** Save the chosen visibility; the video was private before. */
@@ -197,7 +197,7 @@ export class UploadItem {
     this.enter("gone");
     this.transfer?.halt();
     this.remove();
-    if (!this.failedEncode) this.giveBack();
+    if (!this.failedEncode) this.deleteUpload();
   }
 
   remove() {
@@ -250,8 +250,8 @@ export class UploadItem {
     show("retry", state === "failed" && this.canRetry);
     show("publish", !this.isPublished && state !== "failed");
     part(this.element, "draft").hidden = this.isPublished || state === "failed";
-    if (state === "waiting") this.say(this.words("waiting"));
-    if (state === "paused") this.say(this.words("paused", { percent: this.percent ?? 0 }));
+    if (state === "waiting") this.show(this.words("waiting"));
+    if (state === "paused") this.show(this.words("paused", { percent: this.percent ?? 0 }));
   }
 
   /** True if another attempt can help: the failure was ours, not the file's. */
@@ -283,11 +283,11 @@ export class UploadItem {
     this.failedEncode = !word;
     this.troubleWord = word;
     this.enter("failed");
-    this.say(sentence);
+    this.show(sentence);
   }
 
   /** @param {string} sentence */
-  say(sentence) {
+  show(sentence) {
     part(this.element, "state").textContent = sentence;
   }
 
@@ -301,11 +301,11 @@ export class UploadItem {
     if (this.state !== "uploading") return;
     this.percent = this.file.size ? Math.floor((100 * bytes) / this.file.size) : 0;
     this.bar(this.percent);
-    this.speed.note(bytes, performance.now() / 1000);
+    this.speed.record(bytes, performance.now() / 1000);
     const speed = this.speed.value;
-    if (!speed) return this.say(this.words("uploading-first", { percent: this.percent }));
+    if (!speed) return this.show(this.words("uploading-first", { percent: this.percent }));
     const { unit, n } = left((this.file.size - bytes) / speed);
     const values = { percent: this.percent, speed: size(speed, this.locale), left: this.words(unit, { n }) };
-    return this.say(this.words("uploading", values));
+    return this.show(this.words("uploading", values));
   }
 }

@@ -233,7 +233,7 @@ test("fields are saved a moment after the last change, and once", async (context
   assert.deepEqual(calls.map(([, body]) => body.title), ["AB"]);
 });
 
-test("refused change is told and tried again with the next save", async () => {
+test("refused change is shown and tried again with the next save", async () => {
   const answers = { "PATCH videos/v1/": () => ({ status: 400, errors: [{ code: "invalid", detail: "Too long." }] }) };
   const { item, fields, calls } = made(answers);
   await item.open();
@@ -273,7 +273,7 @@ test("changes are sent one after the other, and the newest wins", async () => {
   assert.deepEqual(calls.map(([, body]) => body.title), ["One", "Two"]);
 });
 
-test("cancelled upload is asked about, given back and forgotten", async () => {
+test("cancelled upload is asked about, deleted and forgotten", async () => {
   const { item, file, calls, press, freed } = made();
   await item.open();
   item.enter("uploading");

@@ -43,7 +43,7 @@ test("stored part is not sent again", async () => {
   assert.equal(parts[0].etag, "a");
 });
 
-test("no more parts are under way than was said", async () => {
+test("no more parts are under way than the limit", async () => {
   let now = 0;
   let most = 0;
   const put = async (url, body, _context, keep) => {
@@ -106,7 +106,7 @@ test("upload that the storage no longer knows has ended", async () => {
   await assert.rejects(begin({ put }).upload.run(), { word: "ended" });
 });
 
-test("file that can no longer be read is said to be that", async () => {
+test("file that can no longer be read is reported as unreadable", async () => {
   const file = { size: 30, slice: () => ({ arrayBuffer: () => Promise.reject(new Error("NotReadableError")) }) };
   const put = () => {
     throw new PartError(0);

@@ -25,7 +25,7 @@ export function of(file) {
  * @param {string} id
  * @param {File} file
  */
-export function note(id, file) {
+export function record(id, file) {
   const others = all().filter((upload) => upload.id !== id);
   remember(KEY, [...others, { id, name: file.name, size: file.size, modified: file.lastModified, at: Date.now() }]);
 }

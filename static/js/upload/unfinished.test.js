@@ -4,36 +4,36 @@ import { beforeEach, test } from "node:test";
 import { install } from "#testing/dom";
 
 install();
-const { all, drop, note, of } = await import("#upload/unfinished");
+const { all, drop, record, of } = await import("#upload/unfinished");
 
 const FILE = { name: "a.mp4", size: 1000, lastModified: 5 };
 
 beforeEach(() => localStorage.clear());
 
-test("noted upload is found by its file", () => {
-  note("v1", FILE);
+test("recorded upload is found by its file", () => {
+  record("v1", FILE);
 
   assert.equal(of({ ...FILE }).id, "v1");
 });
 
 for (const [member, value] of Object.entries({ name: "b.mp4", size: 1001, lastModified: 6 })) {
   test(`file with another ${member} is another upload`, () => {
-    note("v1", FILE);
+    record("v1", FILE);
 
     assert.equal(of({ ...FILE, [member]: value }), null);
   });
 }
 
-test("upload is listed once, as of its last note", () => {
-  note("v1", FILE);
-  note("v1", { ...FILE, name: "c.mp4" });
+test("upload is listed once, as of its last record", () => {
+  record("v1", FILE);
+  record("v1", { ...FILE, name: "c.mp4" });
 
   assert.deepEqual(all().map(({ id, name }) => [id, name]), [["v1", "c.mp4"]]);
 });
 
 test("dropped upload is not found, and others are", () => {
-  note("v1", FILE);
-  note("v2", { ...FILE, name: "b.mp4" });
+  record("v1", FILE);
+  record("v2", { ...FILE, name: "b.mp4" });
 
   drop("v1");
 
@@ -43,7 +43,7 @@ test("dropped upload is not found, and others are", () => {
 
 test("upload older than a day is not resumed", (context) => {
   context.mock.timers.enable({ apis: ["Date"], now: 0 });
-  note("v1", FILE);
+  record("v1", FILE);
   context.mock.timers.setTime(23 * 3_600_000);
   assert.equal(of(FILE)?.id, "v1");
 

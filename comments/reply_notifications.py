@@ -16,15 +16,15 @@ SHOWN = 140
 
 def notify_about(comment: Comment, target: Target, *, answered: User | None) -> None:
     """Notify each person once, and only those who may see ``target``; inside a transaction."""
-    told = [comment.author, answered]
+    notified = [comment.author, answered]
     if answered and answered != comment.author:
-        _tell(comment, target, answered, Notification.Kind.REPLY)
+        _notify(comment, target, answered, Notification.Kind.REPLY)
     for person in User.objects.filter(username__in=comment.mentions):
-        if person not in told:
-            _tell(comment, target, person, Notification.Kind.MENTION)
+        if person not in notified:
+            _notify(comment, target, person, Notification.Kind.MENTION)
 
 
-def _tell(comment: Comment, target: Target, person: User, kind: str) -> None:
+def _notify(comment: Comment, target: Target, person: User, kind: str) -> None:
     if not person.is_active or comment.author is None or not target.can_watch(person):
         return
     text = comment.text if len(comment.text) <= SHOWN else f"{comment.text[: SHOWN - 1]}…"

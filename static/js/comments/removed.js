@@ -15,14 +15,14 @@ const shownIn = (/** @type {Element} */ place) => place.querySelector(":scope > 
 const isElsewhere = (/** @type {string} */ id) => placeOf(id) && !shownIn(placeOf(id))?.querySelector(".htmx-request");
 const isOwn = (/** @type {string} */ id) => placeOf(id) && shownIn(placeOf(id))?.querySelector('[href$="?show=edit"]');
 
-document.addEventListener("said-taken", ({ detail: { kind, ids, count } }) => {
+document.addEventListener("text-removed", ({ detail: { kind, ids, count } }) => {
   if (kind !== "comment" || !section()) return;
   showCount(count);
   // Moderators still see hidden comments, and authors their own while it is held.
   for (const id of ids.filter(isElsewhere)) "moderates" in section().dataset || isOwn(id) ? ask(id) : drop(id);
 });
 
-document.addEventListener("said-restored", ({ detail: { kind, ids, count } }) => {
+document.addEventListener("text-restored", ({ detail: { kind, ids, count } }) => {
   if (kind !== "comment" || !section()) return;
   showCount(count);
   const known = ids.filter(isElsewhere);
@@ -30,7 +30,7 @@ document.addEventListener("said-restored", ({ detail: { kind, ids, count } }) =>
 });
 
 // Comments that were restored while the page was hidden.
-document.addEventListener("said-missed", () => {
+document.addEventListener("text-missed", () => {
   const gone = section()?.querySelectorAll("li[id^=comment-]:has(> .is-gone)");
   for (const place of gone ?? []) ask(place.id.slice("comment-".length));
 });
@@ -39,7 +39,7 @@ document.addEventListener("said-missed", () => {
 function drop(id) {
   const place = placeOf(id);
   if (!place) return;
-  shownIn(place)?.replaceWith(part(section(), "taken").content.cloneNode(true));
+  shownIn(place)?.replaceWith(part(section(), "removed").content.cloneNode(true));
   const hasReplies = place.querySelector(".replies:not([hidden])");
   place.hidden = !hasReplies;
 }
