@@ -74,8 +74,13 @@ class Studio:
         return self.sessions[who]
 
 
+IMAGES_ARE_LOADED = """() => [...document.images].every(
+    (image) => image.complete || image.getBoundingClientRect().top > innerHeight)"""
+
+
 def keep(page: Page, name: str) -> None:
     page.wait_for_load_state()
+    page.wait_for_function(IMAGES_ARE_LOADED)
     page.screenshot(path=FOLDER / f"{name}.png")
 
 
@@ -128,12 +133,17 @@ def live(studio: Studio) -> None:
         pages = {"benoit": benoit, "mira": mira}
         for page in pages.values():
             page.wait_for_function("() => document.querySelector('[data-player]')?.currentTime > 0.5")
+        # The delay shrinks while the player finds what machine and network need.
+        benoit.wait_for_function(
+            "() => parseFloat(document.querySelector('[data-part=delay]').textContent) < 1", timeout=90_000
+        )
         for who, words in CHAT:
             box = pages[who].get_by_role("textbox").last
             box.fill(words)
             box.press("Enter")
             expect(benoit.get_by_text(words).first).to_be_visible()
             expect(mira.get_by_text(words).first).to_be_visible()
+        benoit.locator("[data-player]").hover()  # so that its controls show the delay
         keep(benoit, "live")
         keep(mira, "live-phone-zh")
     with studio.page("/studio/live/", who="lumi") as page:
