@@ -105,19 +105,37 @@ def complete(video_id: int) -> bool:
         return False
     measure(encode)
     write_playlists(encode)
-    with transaction.atomic():
-        locked = Video.objects.select_for_update().filter(pk=video.pk)
-        # A broadcast may have gone on, and even ended again, since the encode was read.
-        runs = SegmentRun.objects.of(video).values_list("pk", "is_open", "segments")
-        if not locked.exists() or list(runs) != [(run.pk, run.is_open, run.segments) for run in encode.runs]:
-            return False
-        if not video.transition(Video.Status.READY, is_playable=True, duration_s=round(encode.duration_s, 3)):
-            return False
-        Video.objects.filter(pk=video_id).record_published()
-        logger.info("Video ready", extra={"video": video.public_id, "renditions": len(encode.renditions)})
-        progress.notify_owner(video)
+    if not _make_ready(encode):
+        _store_again(video_id)
+        return False
     progress.publish(video)
     return True
+
+
+@transaction.atomic
+def _make_ready(encode: Encode) -> bool:
+    """Make the video ready with the runs that were read; return False if they or the video changed."""
+    video = encode.video
+    locked = Video.objects.select_for_update().filter(pk=video.pk)
+    # A broadcast may have gone on, and even ended again, since the encode was read.
+    runs = SegmentRun.objects.of(video).values_list("pk", "is_open", "segments")
+    if not locked.exists() or list(runs) != [(run.pk, run.is_open, run.segments) for run in encode.runs]:
+        return False
+    if not video.transition(Video.Status.READY, is_playable=True, duration_s=round(encode.duration_s, 3)):
+        return False
+    Video.objects.filter(pk=video.pk).record_published()
+    logger.info("Video ready", extra={"video": video.public_id, "renditions": len(encode.renditions)})
+    progress.notify_owner(video)
+    return True
+
+
+def _store_again(video_id: int) -> None:
+    """Measure a video that a faster call has made ready, and store its playlists, which ours replaced."""
+    ready = Video.objects.filter(pk=video_id, status=Video.Status.READY).first()
+    if ready is not None:
+        encode = Encode.of(ready)
+        measure(encode)
+        write_playlists(encode)
 
 
 @transaction.atomic

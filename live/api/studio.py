@@ -11,7 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.authentication import person_of
-from accounts.errors import AlreadyDecided, InOtherHands, NotTheirs
+from accounts.errors import AlreadyDecided, NotTheirs
 from accounts.ranks import reaches
 from common.openapi import refusal, refusals
 from common.throttling import ScopedThrottle
@@ -66,7 +66,7 @@ class StreamKeyView(StreamView):
 
 
 class EndView(StreamView):
-    @extend_schema(request=None, responses={204: None, **refusals(NotOnAir, AlreadyDecided, InOtherHands)})
+    @extend_schema(request=None, responses={204: None, **refusals(NotOnAir, AlreadyDecided)})
     def post(self, request: Request, username: str) -> Response:
         """End the broadcast; the encoder is disconnected."""
         stream = self.moderated()

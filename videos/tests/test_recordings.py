@@ -8,7 +8,7 @@ from common import storage
 from common.models import PendingDeletion
 from videos import cleaning, ends, queue, sweeping
 from videos.models import Job, Rendition, SegmentRun, Video
-from videos.publishing import PEAK_FACTOR, Encode, media_playlist, multivariant_playlist
+from videos.publishing import PEAK_FACTOR, Encode, media_playlist, multivariant_playlist, write_playlists
 from videos.services import recordings
 from videos.services.recordings import RecordedRendition, RecordingClosed
 
@@ -283,6 +283,29 @@ def test_recording_continued_and_ended_during_its_completion_keeps_its_later_par
     assert Video.objects.get(pk=video.pk).status == Video.Status.PROCESSING
 
     sweeping.sweep()
+
+    ready = Video.objects.get(pk=video.pk)
+    assert (ready.status, ready.duration_s) == (Video.Status.READY, 9.0)
+    stored = storage.read_range(f"{video.encode_prefix}r0.m3u8", 0, 10_000).decode()
+    assert stored.count("#EXTINF") == 2
+
+
+@pytest.mark.storage
+def test_completion_overtaken_by_a_newer_one_leaves_the_newer_playlists(
+    bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    video = new_recording()
+    record(video, 4.0)
+
+    def be_overtaken(encode: Encode) -> None:
+        monkeypatch.setattr(ends, "write_playlists", write_playlists)
+        recordings.reopen_recording(video)
+        record(video, 5.0)
+        recordings.finish_recording(video, visibility="public")
+        write_playlists(encode)
+
+    monkeypatch.setattr(ends, "write_playlists", be_overtaken)
+    recordings.finish_recording(video, visibility="public")
 
     ready = Video.objects.get(pk=video.pk)
     assert (ready.status, ready.duration_s) == (Video.Status.READY, 9.0)
