@@ -1,12 +1,35 @@
-"""Other players, opened on our addresses: each returns the number of frames it decodes."""
+"""Other players, opened on our addresses."""
 
 from __future__ import annotations
 
 import subprocess
+from pathlib import Path
 
+from django.conf import settings
+from playwright.sync_api import Browser
+
+from videoplatform.embedded import npm
 from videos.transcoding.tools import ffmpeg_path
 
 PATIENCE_S = 60
+# The file of each player in the npm packages of checks/, and its start on a video element.
+SCRIPT_PLAYERS = {
+    "shaka": (
+        "shaka-player/dist/shaka-player.compiled.js",
+        """async (video, url) => {
+            const player = new shaka.Player();
+            await player.attach(video);
+            await player.load(url);
+        }""",
+    ),
+    "video.js": (
+        "video.js/dist/video.min.js",
+        """async (video, url) => {
+            const player = videojs(video, { html5: { vhs: { overrideNative: true } } });
+            player.src({ src: url, type: "application/vnd.apple.mpegurl" });
+        }""",
+    ),
+}
 
 
 def frames_by_ffmpeg(url: str, *, at_most: int) -> int:
@@ -26,6 +49,34 @@ def frames_by_gstreamer(url: str) -> int:
     sinks = ("video-sink=fakesink name=frames sync=false silent=false", "audio-sink=fakesink sync=false")
     lines = printed("gst-launch-1.0", "-v", "playbin3", f"uri={url}", *sinks)
     return sum("frames: last-message = chain" in line for line in lines)
+
+
+def end_reached_by(name: str, chromium: Browser, site: str, url: str, folder: Path) -> float:
+    """Play the first and the last two seconds with one of ``SCRIPT_PLAYERS``; return the end's position."""
+    npm.install(settings.BASE_DIR / "checks", folder / "npm.log")
+    script, start = SCRIPT_PLAYERS[name]
+    # The site's policy admits no scripts of others.
+    context = chromium.new_context(bypass_csp=True)
+    page = context.new_page()
+    page.set_default_timeout(PATIENCE_S * 1000)
+    page.goto(site)
+    page.add_script_tag(path=settings.BASE_DIR / "checks/node_modules" / script)
+    page.evaluate(
+        f"""async (url) => {{
+            window.video = document.createElement("video");
+            video.muted = true;
+            document.body.replaceChildren(video);
+            await ({start})(video, url);
+            await video.play();
+        }}""",
+        url,
+    )
+    page.wait_for_function("video.currentTime > 2")
+    page.evaluate("video.currentTime = video.duration - 2")
+    page.wait_for_function("video.ended")
+    position_s: float = page.evaluate("video.currentTime")
+    context.close()
+    return position_s
 
 
 def printed(*argv: str) -> list[str]:

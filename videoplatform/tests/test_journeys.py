@@ -10,12 +10,17 @@ from typing import Any
 
 import pytest
 from django.conf import settings
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from accounts.models import User
 from accounts.tests.factories import PASSWORD
 from videoplatform.testing import gstreamer
-from videoplatform.tests.other_players import frames_by_ffmpeg, frames_by_gstreamer
+from videoplatform.tests.other_players import (
+    SCRIPT_PLAYERS,
+    end_reached_by,
+    frames_by_ffmpeg,
+    frames_by_gstreamer,
+)
 from videos.models import Video
 from videos.tests.clips import make_clip
 
@@ -70,7 +75,7 @@ def test_browser_plays_h264_and_aac(visitor: BrowserContext, site: str) -> None:
 
 
 def test_newcomer_uploads_a_video_and_switches_its_quality(
-    visitor: BrowserContext, site: str, clips: Path
+    visitor: BrowserContext, chromium: Browser, site: str, clips: Path, tmp_path: Path
 ) -> None:
     clip = make_clip("landscape", clips, seconds=20, size="854x480")
     page = visitor.new_page()
@@ -98,8 +103,12 @@ def test_newcomer_uploads_a_video_and_switches_its_quality(
     assert all(url.startswith(settings.S3_ENDPOINT_URL) for url in parts), "parts went through the site"
     assert player(page, "player.duration") == pytest.approx(20, abs=0.5)
     assert frames_so_far == 50
+    wait_for_player(page, "!player.engine.isGrowing")
+    for name in SCRIPT_PLAYERS:
+        assert end_reached_by(name, chromium, site, multivariant, tmp_path) == pytest.approx(20, abs=0.1), (
+            name
+        )
     if not gstreamer.missing_packages():
-        wait_for_player(page, "!player.engine.isGrowing")
         assert frames_by_gstreamer(multivariant) == 20 * 25
 
 
