@@ -52,10 +52,12 @@ def set_at_once(target_type: str, target_id: str, *, by: User, content: Case.Con
     if carry_out is None:
         raise NotOffered
     latest = latest_standing(case)
-    undoes = latest if content == Content.SHOWN and latest and latest.changes_content else None
+    # A sanction is lifted by its own undoing, not by showing the content again.
+    hid_content = latest is not None and latest.action in {Action.HIDE, Action.REMOVE}
+    undoes = latest if content == Content.SHOWN and hid_content else None
     with transaction.atomic():
         decision = _record(case, by=by, content=content, action=ACTIONS[content], undoes=undoes)
-        # Whatever the case says: its content may have changed without a decision.
+        # The case may be out of date: content can change without a decision.
         carry_out(target, by)
         if case.author:
             notify_person(decision, case.author, kind=kind, target=target)

@@ -121,17 +121,22 @@ def test_stream_suspended_without_a_decision_is_allowed_again(moderator: User) -
     assert not stream.is_suspended
 
 
-def test_allowing_a_stream_leaves_other_decisions_about_it_in_force(moderator: User) -> None:
+@pytest.mark.parametrize(("first", "content"), [("suspend", ""), ("lift_suspension", "hidden")])
+def test_allowing_a_stream_leaves_other_decisions_about_it_in_force(
+    moderator: User, first: str, content: str
+) -> None:
     stream = StreamFactory()
-    on_streams(moderator, "suspend", stream)
+    on_streams(moderator, first, stream)
     case = moderation.open_case("stream", str(stream.pk), by=moderator)
-    moderation.decide(case, by=moderator, action="time_out", duration=timedelta(days=1))
+    day = timedelta(days=1)
+    time_out = moderation.decide(case, by=moderator, action="time_out", duration=day, content=content)
 
-    on_streams(moderator, "lift_suspension", stream)
-    on_streams(moderator, "lift_suspension", stream)
+    for _ in range(2):
+        on_streams(moderator, "lift_suspension", stream)
 
     assert not stream.is_suspended
     assert Sanction.objects.in_force().filter(person=stream.channel.owner).exists()
+    assert time_out in Decision.objects.standing()
 
 
 def test_suspension_follows_the_stream_whose_owner_was_renamed(moderator: User) -> None:
