@@ -47,7 +47,7 @@ HOST_ERRNOS = frozenset(
 )
 
 ERRORS = (TranscodeError, *storage.StorageError, OSError, DatabaseError)
-"""What a step may raise beside LeaseLost."""
+"""Errors that a step may raise beside LeaseLost."""
 
 
 def record_playable(video_id: int) -> None:

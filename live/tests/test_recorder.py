@@ -255,7 +255,8 @@ def test_writers_that_list_and_open_at_once_do_not_deadlock(
     def append_and_pause(*arguments: Any, **named: Any) -> None:
         append(*arguments, **named)
         opened.append(executor.submit(open_another))
-        time.sleep(0.5)  # until the other waits for a lock
+        # Time for the other to reach its lock; a slower one proves nothing, and fails nothing.
+        time.sleep(0.5)
 
     monkeypatch.setattr(recordings, "append_segment", append_and_pause)
     RecordingWriter(broadcast, RENDITIONS).write(RecordedSegment([live(0, 4.0, is_discontinuous=True)]))
