@@ -10,7 +10,7 @@ from botocore.exceptions import EndpointConnectionError
 
 from common import storage
 from live.models import Broadcast
-from live.recording.assembler import LiveSegment
+from live.recording.assembler import LiveSegment, RecordedSegment
 from live.tests.factories import BroadcastFactory
 from videos.models import Video
 from videos.publishing import Encode, media_playlist
@@ -65,3 +65,7 @@ def listed(broadcast: Broadcast, name: str = "r0") -> list[str]:
 def stored(broadcast: Broadcast, name: str) -> bytes:
     assert broadcast.recording
     return storage.read_range(f"{broadcast.recording.encode_prefix}{name}", 0, 1000)
+
+
+def msns(joined: RecordedSegment | None) -> list[int]:
+    return [segment.msn for segment in joined.segments] if joined else []
