@@ -8,8 +8,10 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from django.test import Client
 from playwright.sync_api import Browser, BrowserContext, Page, expect
@@ -19,6 +21,13 @@ from accounts.tests.factories import UserFactory
 from live import services
 from live.models import Broadcast, Stream
 from live.tests.publisher import publishing, unpublish
+from videoplatform.testing import gstreamer
+from videoplatform.tests.other_players import (
+    SCRIPT_PLAYERS,
+    frames_by_ffmpeg,
+    frames_by_gstreamer,
+    seconds_played_by,
+)
 from videoplatform.tests.sites import Site
 from videos.models import Video
 
@@ -255,6 +264,26 @@ def test_broadcast_is_rewound_and_becomes_a_replay_after_its_end(
     assert taken_s < PATIENCE_S
     assert replay.duration_s is not None
     assert replay.duration_s > 5
+
+
+def test_broadcast_plays_in_players_of_others(
+    chromium: Browser, live_site: Site, streamer: Stream, tmp_path: Path
+) -> None:
+    key = services.rotate_stream_key(streamer)
+    with publishing(live_site.rtmp_url, key):
+        wait_for(lambda: Broadcast.objects.filter(status=Broadcast.Status.LIVE).exists(), "a broadcast")
+        multivariant = f"{live_site.url}{broadcast_of(streamer).media_path}multivariant.m3u8"
+        wait_for(lambda: httpx.get(multivariant).is_success, "its playlist")
+        frames = {"FFmpeg": frames_by_ffmpeg(multivariant, at_most=100)}
+        if not gstreamer.missing_packages():
+            frames["GStreamer"] = frames_by_gstreamer(multivariant, at_most=100)
+        played_s = {
+            name: seconds_played_by(name, chromium, live_site.url, multivariant, tmp_path)
+            for name in SCRIPT_PLAYERS
+        }
+
+    assert set(frames.values()) == {100}
+    assert played_s == dict.fromkeys(SCRIPT_PLAYERS, pytest.approx(5, abs=2))
 
 
 @pytest.mark.parametrize("victim", ["ingest", "encoder", "web"])
