@@ -17,7 +17,7 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from live.llhls.boxes import FragmentReader, Movie, Sample, Track, write_fragment
+from common.media.fragments import FragmentReader, Movie, Sample, Track, write_fragment
 
 # FLV counts whole milliseconds, and two renditions round differently.
 TOLERANCE_S = 0.001

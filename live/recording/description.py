@@ -11,8 +11,8 @@ from dataclasses import replace
 from math import ceil
 
 from common.media.boxes import BrokenBoxes
+from common.media.fragments import FragmentReader, Movie, Sample, Track
 from live.frame_rates import usual_rate
-from live.llhls.boxes import FragmentReader, Movie, Sample, Track
 from videos.publishing import PEAK_FACTOR, RECORDING_TARGET_DURATION_S
 from videos.services.recordings import RecordedRendition
 

@@ -15,7 +15,7 @@ from datetime import datetime
 from itertools import pairwise
 from statistics import median
 
-from live.llhls.boxes import FragmentReader, Movie, Sample, Track
+from common.media.fragments import FragmentReader, Movie, Sample, Track
 from videos.hls.bitrate import Bitrate, measured
 
 Fetch = Callable[[str], bytes]

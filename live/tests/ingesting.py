@@ -19,11 +19,11 @@ import redis
 from django.conf import settings
 
 from common import storage
+from common.media.fragments import FragmentReader, Movie, Sample
 from live.edge import keys
 from live.ingest.publisher_session import PublisherSession, in_thread
 from live.ingest.registry import SessionRegistry
 from live.ingest.server import RtmpServer
-from live.llhls.boxes import FragmentReader, Movie, Sample
 from live.llhls.playlist import Window
 from live.models import Broadcast, Stream
 from live.rtmp import avc, flv

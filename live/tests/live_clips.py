@@ -9,7 +9,7 @@ from functools import cache
 from math import ceil, floor
 from pathlib import Path
 
-from live.llhls.boxes import FragmentReader, Movie, Sample
+from common.media.fragments import FragmentReader, Movie, Sample
 from live.llhls.segments import Init, Packager, Part, SegmentEnd, Shape
 from videos.transcoding.tools import ffmpeg_path
 

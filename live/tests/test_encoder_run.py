@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 
 from common.media.boxes import write_box
+from common.media.fragments import NOT_SYNC, Sample, write_fragment
 from common.tests.movies import track
 from live.ingest import encoder_run
 from live.ingest.encoder import Encoder, EncoderGone
 from live.ingest.encoder_run import EncoderRun, bandwidth_bps
 from live.ingest.frames import Frame
 from live.ingest.source import EncodePlan, Output, Source
-from live.llhls.boxes import NOT_SYNC, Sample, write_fragment
 from live.llhls.segments import Init, Part, SegmentEnd, Shape
 from live.rtmp import flv
 from live.tests.edge_tools import SHAPE

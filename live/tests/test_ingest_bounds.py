@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from common.media.fragments import NOT_SYNC, Sample, Track
 from live.bounds import BURST_S, BitrateLimit, Budget
 from live.edge import writer as writer_module
 from live.edge.writer import EdgeWriter
@@ -23,7 +24,6 @@ from live.ingest.registry import SessionRegistry
 from live.ingest.server import FULL, ServerLimits
 from live.ingest.timeline import MAX_BYTES_A_SECOND, MAX_PICTURES_A_SECOND, Timeline, TimelineVerdict
 from live.llhls import segments as segments_module
-from live.llhls.boxes import NOT_SYNC, Sample, Track
 from live.llhls.segments import Packager, Part, Shape
 from live.models import Broadcast, Stream
 from live.recording import assembler as assembler_module

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from pytest import approx  # noqa: PT013
 
-from live.llhls.boxes import NOT_SYNC, FragmentReader, Movie, Sample, write_fragment
+from common.media.fragments import NOT_SYNC, FragmentReader, Movie, Sample, write_fragment
 from live.llhls.segments import Init, Packager, Part, SegmentEnd, Shape
 from live.tests.live_clips import (
     Published,

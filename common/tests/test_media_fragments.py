@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from common.media.boxes import BrokenBoxes
 from common.media.boxes import write_box as box
+from common.media.fragments import NOT_SYNC, FragmentReader, Movie, Sample, Track, write_fragment
 from common.tests.movies import track
-from live.llhls.boxes import NOT_SYNC, FragmentReader, Movie, Sample, Track, write_fragment
 from live.tests.live_clips import FRAGMENTED, Published, ffmpeg, publish
 
 MOOV = box(b"moov", track(1), box(b"mvex", box(b"trex", struct.pack(">6I", 0, 1, 1, 512, 3, NOT_SYNC))))
