@@ -21,9 +21,9 @@ from django.db import DatabaseError, connection, transaction
 from common import disk, heartbeat, storage
 from videos import ends, progress, queue
 from videos.languages import language_name, spoken_tag
-from videos.models import Job, Rendition, SegmentRun, Video
+from videos.models import Job, Rendition, SegmentPlan, SegmentRun, Video
 from videos.publishing import LeaseLost, SegmentPublisher
-from videos.transcoding.chunks import ChunkPlan, plan_chunks
+from videos.transcoding.chunks import ChunkPlan, SegmentGrid, plan_chunks, plan_grid
 from videos.transcoding.codecs import codec_string
 from videos.transcoding.errors import EncodeFailed
 from videos.transcoding.ffmpeg import (
@@ -85,8 +85,7 @@ def plan(job: Job) -> None:
     with lease_kept(job):
         source = look_at(video)
     ladder = plan_ladder(source, max_short_side=settings.MAX_SHORT_SIDE_PX) if source.video else ()
-    chunks = plan_chunks(source) if source.video else ()
-    lay_out(job, source, ladder, chunks)
+    lay_out(job, source, ladder, plan_grid(source))
     progress.publish(video)
 
 
@@ -102,8 +101,8 @@ def look_at(video: Video) -> SourceInfo:
 
 
 @transaction.atomic
-def lay_out(job: Job, source: SourceInfo, ladder: Sequence[Rung], chunks: Sequence[ChunkPlan]) -> None:
-    """Store the plan of the encode: its renditions, and a waiting job for each unit of work."""
+def lay_out(job: Job, source: SourceInfo, ladder: Sequence[Rung], grid: SegmentGrid) -> None:
+    """Store the plan of the encode: renditions, planned segments, and a waiting job for each unit of work."""
     ends.finish_row(job)
     video = job.video
     shown = {"duration_s": source.duration_s, "source_json": source.to_json()}
@@ -111,8 +110,11 @@ def lay_out(job: Job, source: SourceInfo, ladder: Sequence[Rung], chunks: Sequen
         shown |= {"width_px": source.video.width_px, "height_px": source.video.height_px}
     if not Video.objects.filter(pk=video.pk, encode_key=job.encode_key).update(**shown):
         raise LeaseLost
-    Rendition.objects.bulk_create([*_rungs(video, source, ladder), *_tracks(video, source)])
-    planned = [*_chunk_jobs(video, chunks), *_audio_jobs(video, source)]
+    rungs, tracks = list(_rungs(video, source, ladder)), list(_tracks(video, source))
+    Rendition.objects.bulk_create([*rungs, *tracks])
+    chunks = plan_chunks(source, grid)
+    SegmentPlan.objects.bulk_create(_plans(video, source, chunks, grid))
+    planned = [*_chunk_jobs(video, source, chunks, rungs), *_audio_jobs(video, source, tracks)]
     SegmentRun.objects.bulk_create(job.run for job in planned if job.run)
     if source.video or source.cover_index is not None:
         planned.append(_job(video, Job.Kind.POSTER, lane=Job.Lane.FIRST))
@@ -165,17 +167,48 @@ def _run(video: Video, kind: Rendition.Kind, **fields: object) -> SegmentRun:
     return SegmentRun(video=video, encode_key=video.encode_key, kind=kind, **fields)
 
 
-def _chunk_jobs(video: Video, chunks: Sequence[ChunkPlan]) -> Iterator[Job]:
+def _plans(
+    video: Video, source: SourceInfo, chunks: Sequence[ChunkPlan], grid: SegmentGrid
+) -> Iterator[SegmentPlan]:
+    """Yield the plans of an encode with video; audio is cut on the regular grid."""
+    # Of a source that is one chunk, only a scan of all its packets tells the end.
+    is_trusted = source.is_seekable and (len(chunks) > 1 or source.is_measured)
+    for kind, of_kind in ((Rendition.Kind.VIDEO, grid), (Rendition.Kind.AUDIO, plan_grid(source))):
+        if source.video:
+            yield SegmentPlan(
+                video=video,
+                encode_key=video.encode_key,
+                kind=kind,
+                starts_s=list(of_kind.starts_s),
+                end_s=of_kind.end_s,
+                is_trusted=is_trusted,
+            )
+
+
+def _chunk_jobs(
+    video: Video, source: SourceInfo, chunks: Sequence[ChunkPlan], rungs: Sequence[Rendition]
+) -> Iterator[Job]:
+    """Yield the jobs of the video track, in the order in which they make it playable.
+
+    The first chunk is two jobs: the lowest rung, which is encoded in a fraction of the
+    time, and then the others.  A source without seeking is decoded once for all rungs.
+    """
+    names = [rung.name for rung in rungs]
+    parts = []
     for chunk in chunks:
+        is_divided = chunk.position == 0 and source.is_seekable and len(names) > 1
+        parts += [(chunk, names[-1:]), (chunk, names[:-1])] if is_divided else [(chunk, names)]
+    for position, (chunk, of_rungs) in enumerate(parts):
         yield _job(
             video,
             Job.Kind.VIDEO,
-            position=chunk.position,
-            lane=Job.Lane.FIRST if chunk.position == 0 else Job.Lane.BULK,
+            position=position,
+            lane=Job.Lane.FIRST if chunk.first_segment == 0 else Job.Lane.BULK,
             run=_run(
                 video,
                 Rendition.Kind.VIDEO,
-                position=chunk.position,
+                position=position,
+                renditions=of_rungs,
                 first_segment=chunk.first_segment,
                 segment_count=chunk.segment_count,
             ),
@@ -184,22 +217,23 @@ def _chunk_jobs(video: Video, chunks: Sequence[ChunkPlan]) -> Iterator[Job]:
         )
 
 
-def _audio_jobs(video: Video, source: SourceInfo) -> Iterator[Job]:
-    for position, _ in enumerate(source.audio):
+def _audio_jobs(video: Video, source: SourceInfo, tracks: Sequence[Rendition]) -> Iterator[Job]:
+    for track in tracks:
         yield _job(
             video,
             Job.Kind.AUDIO,
-            position=position,
+            position=track.position,
             lane=Job.Lane.FIRST,
-            run=_run(video, Rendition.Kind.AUDIO, position=position),
+            run=_run(video, Rendition.Kind.AUDIO, position=track.position, renditions=[track.name]),
             length_s=source.duration_s,
         )
 
 
 def encode_chunk(job: Job) -> None:
-    """Encode one chunk in every rung at once, publishing each segment as it is finished."""
+    """Encode one chunk in all rungs of its run at once, publishing each segment as it is finished."""
     source, run = _source(job), _run_of(job)
-    rungs = list(job.video.renditions.filter(encode_key=job.encode_key, kind=Rendition.Kind.VIDEO))
+    listed = job.video.renditions.filter(encode_key=job.encode_key, kind=Rendition.Kind.VIDEO)
+    rungs = [rung for rung in listed if run.holds(rung)]
     chunk = ChunkPlan(
         position=job.position,
         first_segment=run.first_segment,
@@ -212,7 +246,7 @@ def encode_chunk(job: Job) -> None:
         argv = encode_args(source, _source_url(job), ladder, chunk, folder, preset=settings.ENCODE_PRESET)
         # A header may declare more video than the file holds, so later chunks may be empty.
         rate = source.video.frame_rate if source.video else None
-        _encode(job, argv, folder, rungs, allow_empty=job.position > 0, frame_rate=rate)
+        _encode(job, argv, folder, rungs, allow_empty=run.first_segment > 0, frame_rate=rate)
     ends.finish(job)
 
 

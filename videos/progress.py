@@ -75,8 +75,9 @@ def percents(videos: Iterable[Video]) -> dict[int, int]:
     if busy:
         listed = Job.objects.filter(video__in=busy, kind__in=WEIGHT).select_related("run")
         for job in listed.only(
-            "video_id", "encode_key", "kind", "length_s", "status", "attempt", "run__segments"
-        ):
+            "video_id", "encode_key", "kind", "length_s", "status", "attempt",
+            "run__segments", "run__renditions",
+        ):  # fmt: skip
             if job.encode_key == busy[job.video_id].encode_key:
                 jobs[job.video_id].append(job)
     in_hand = cache.get_many(
@@ -126,11 +127,19 @@ def _cache_key(job: Job) -> str:
 
 
 def _percent(jobs: list[Job], in_hand: dict[str, float]) -> int:
-    whole = sum(WEIGHT[Job.Kind(job.kind)] * job.length_s for job in jobs)
+    rungs = {name for job in jobs if job.run and job.kind == Job.Kind.VIDEO for name in job.run.renditions}
+    weights = [_weight(job, len(rungs)) for job in jobs]
+    whole = sum(weight * job.length_s for weight, job in zip(weights, jobs, strict=True))
     if not whole:
         return 0
-    done = sum(WEIGHT[Job.Kind(job.kind)] * _done_s(job, in_hand) for job in jobs)
+    done = sum(weight * _done_s(job, in_hand) for weight, job in zip(weights, jobs, strict=True))
     return min(99, int(100 * done / whole))
+
+
+def _weight(job: Job, rung_count: int) -> float:
+    """Return the cost of a second: that of its kind, by the share of the rungs that the job encodes."""
+    named = len(job.run.renditions) if job.run and job.kind == Job.Kind.VIDEO else 0
+    return WEIGHT[Job.Kind(job.kind)] * (named / rung_count if named else 1)
 
 
 def _done_s(job: Job, in_hand: dict[str, float]) -> float:

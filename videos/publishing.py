@@ -11,7 +11,7 @@ Objects of an encode::
 ``<run>`` is the position of a :class:`~videos.models.SegmentRun`.  The attempt is part of
 the key, so a worker that was thought dead cannot overwrite its successor's objects.
 Players see a segment once its run lists it.  A run lists a segment after it is stored
-in every rung, so every object named in a playlist exists.
+in each of the run's renditions, so every object named in a playlist exists.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from videos.hls.bitrate import measured
 from videos.hls.media import MediaPlaylist, Segment
 from videos.hls.multivariant import AudioRendition, MultivariantPlaylist, Variant
 from videos.languages import spoken_tag
-from videos.models import Job, Rendition, SegmentRun, Video
+from videos.models import Job, Rendition, SegmentPlan, SegmentRun, Video
 from videos.transcoding.chunks import SEGMENT_S
 
 if TYPE_CHECKING:
@@ -50,34 +50,34 @@ RECORDING_TARGET_DURATION_S = 8
 
 @dataclass(slots=True)
 class Encode:
-    """An encode as stored in SQL: its renditions, and the runs of segments in them."""
+    """An encode as stored in SQL: its renditions, their planned segments and the runs of stored ones."""
 
     video: Video
     renditions: list[Rendition]
     runs: list[SegmentRun] = field(repr=False)
+    plans: dict[str, SegmentPlan] = field(repr=False, default_factory=dict)
 
     @classmethod
     def of(cls, video: Video) -> Encode:
-        """Read the current encode of ``video`` in two queries."""
+        """Read the current encode of ``video`` in three queries."""
         return cls(
             video=video,
             renditions=list(
                 video.renditions.filter(encode_key=video.encode_key).order_by("kind", "position")
             ),
             runs=list(SegmentRun.objects.of(video)),
+            plans={plan.kind: plan for plan in video.plans.filter(encode_key=video.encode_key)},
         )
 
-    @property
-    def chunks(self) -> list[SegmentRun]:
-        """Return the runs of video: one for each chunk of an upload, or for each writer of a recording."""
-        return [run for run in self.runs if run.kind == Rendition.Kind.VIDEO]
-
-    def track(self, position: int) -> SegmentRun:
-        return next(run for run in self.runs if run.kind == Rendition.Kind.AUDIO and run.position == position)
+    def runs_of(self, rendition: Rendition) -> list[SegmentRun]:
+        """Return the runs of ``rendition`` in the order of its segments."""
+        runs = [run for run in self.runs if run.holds(rendition)]
+        # The first segment of an empty run of a recording says nothing.
+        return runs if self.video.is_recording else sorted(runs, key=lambda run: run.first_segment)
 
     @property
     def is_complete(self) -> bool:
-        """Return whether no run is open and no chunk has a gap."""
+        """Return whether no run is open and no rendition has a gap."""
         return bool(self.runs) and not any(run.is_open for run in self.runs) and not self.gap
 
     @property
@@ -86,12 +86,13 @@ class Encode:
 
         A source may end earlier than its header says; then every later chunk is empty.
         """
-        ended: SegmentRun | None = None
-        for chunk in self.chunks:
-            if ended and chunk.segments:
-                return ended
-            if chunk.is_short and not chunk.is_open:
-                ended = ended or chunk
+        for rung in self.rungs:
+            ended: SegmentRun | None = None
+            for chunk in self.runs_of(rung):
+                if ended and chunk.segments:
+                    return ended
+                if chunk.is_short and not chunk.is_open:
+                    ended = ended or chunk
         return None
 
     @property
@@ -102,7 +103,7 @@ class Encode:
     def tracks(self) -> list[Rendition]:
         """Return the audio renditions, except those without decodable audio in the source."""
         tracks = [rendition for rendition in self.renditions if rendition.kind == Rendition.Kind.AUDIO]
-        return [track for track in tracks if not _is_silent(self.track(track.position))]
+        return [track for track in tracks if any(run.is_open or run.segments for run in self.runs_of(track))]
 
     @property
     def is_playable(self) -> bool:
@@ -119,20 +120,17 @@ class Encode:
         )
 
     def segments(self, rendition: Rendition) -> list[Placed]:
-        """Return the segments of ``rendition`` for its playlist: the first ones, without a gap.
+        """Return the stored segments of ``rendition`` for its playlist: the first ones, without a gap.
 
         During an encode, video stops at the end of the slowest audio track, so that
         playback never waits for audio.  Audio stops with the last segment of video,
         because players without MSE wait for both.  If a source holds less video than
         its header declares, both end with the video.
         """
+        placed = _place(rendition, self.runs_of(rendition))
         if rendition.kind == Rendition.Kind.AUDIO:
-            placed = list(_place(rendition, [self.track(rendition.position)]))
             return _beginning_before(self._video_end_s, placed)
-        placed = list(_place(rendition, self.chunks))
-        sound_s = min(
-            (_listened_s(self.track(track.position)) for track in self.tracks), default=float("inf")
-        )
+        sound_s = min((_listened_s(self.runs_of(track)) for track in self.tracks), default=float("inf"))
         ends = accumulate(segment.duration_s for segment in placed)
         return [
             segment for segment, end_s in zip(placed, ends, strict=True) if end_s <= sound_s + SEGMENT_S / 2
@@ -140,10 +138,11 @@ class Encode:
 
     @property
     def _video_end_s(self) -> float:
-        """Return the seconds of video without a gap, or infinity if there is no video rendition."""
-        if not self.rungs:
-            return float("inf")
-        return sum(segment.duration_s for segment in _place(self.rungs[0], self.chunks))
+        """Return the seconds of video without a gap in the longest rung, or infinity without a rung."""
+        lengths_s = [
+            sum(segment.duration_s for segment in _place(rung, self.runs_of(rung))) for rung in self.rungs
+        ]
+        return max(lengths_s, default=float("inf"))
 
 
 def _beginning_before(end_s: float, placed: list[Placed]) -> list[Placed]:
@@ -196,12 +195,11 @@ def _place(rendition: Rendition, runs: Sequence[SegmentRun]) -> list[Placed]:
     return placed
 
 
-def _listened_s(track: SegmentRun) -> float:
-    return track.duration_s if track.is_open else float("inf")
-
-
-def _is_silent(track: SegmentRun) -> bool:
-    return not track.is_open and not track.segments
+def _listened_s(runs: Sequence[SegmentRun]) -> float:
+    """Return the seconds of audio in ``runs``, or infinity if they are complete."""
+    if not any(run.is_open for run in runs):
+        return float("inf")
+    return sum(run.duration_s for run in runs)
 
 
 class NothingPublished(Exception):

@@ -37,12 +37,14 @@ RELEASED_PAUSE = timedelta(seconds=10)
 FAIRNESS_MEMORY = timedelta(hours=1)
 
 QUEUES = {Job.Lane.FIRST: "default", Job.Lane.BULK: "encode"}
+# Position 0 is the first segment in the lowest rung; with the audio it makes a video playable.
 FIRST_TO_LAST = Case(
     When(kind=Job.Kind.PLAN, then=Value(0)),
     When(kind=Job.Kind.VIDEO, position=0, then=Value(1)),
     When(kind=Job.Kind.AUDIO, then=Value(2)),
-    When(kind=Job.Kind.POSTER, then=Value(3)),
-    default=Value(4),
+    When(kind=Job.Kind.VIDEO, lane=Job.Lane.FIRST, then=Value(3)),
+    When(kind=Job.Kind.POSTER, then=Value(4)),
+    default=Value(5),
     output_field=IntegerField(),
 )
 

@@ -1,4 +1,4 @@
-"""Videos, their uploads, renditions, segment runs, captions and likes, and the jobs: one module each."""
+"""Videos, their uploads, renditions, segments, captions and likes, and the jobs: one module each."""
 
 from videos.models.captions import CaptionTrack
 from videos.models.ids import new_encode_key
@@ -6,6 +6,7 @@ from videos.models.jobs import Job, JobQuerySet
 from videos.models.likes import Like
 from videos.models.renditions import Rendition
 from videos.models.search import Folded, SearchedText
+from videos.models.segment_plans import SegmentPlan
 from videos.models.segment_runs import SegmentRun, SegmentRunQuerySet
 from videos.models.topics import Category, Tag
 from videos.models.uploads import Upload, UploadCharge
@@ -22,6 +23,7 @@ __all__ = [
     "Like",
     "Rendition",
     "SearchedText",
+    "SegmentPlan",
     "SegmentRun",
     "SegmentRunQuerySet",
     "Tag",

@@ -25,9 +25,11 @@ class SegmentRunQuerySet(models.QuerySet["SegmentRun"]):
 
 
 class SegmentRun(models.Model):
-    """Consecutive segments of one chunk, one audio track or one writer of a recording, in every rendition.
+    """Consecutive segments of one chunk, one audio track or one writer of a recording, in some renditions.
 
-    A segment is listed here after every rendition of its kind has stored it.
+    A segment is listed here after each of the run's renditions has stored it.  The runs
+    of one rendition do not overlap; those of an upload follow each other by
+    ``first_segment``, those of a recording by ``position``.
     """
 
     video = models.ForeignKey(Video, models.CASCADE, related_name="runs")
@@ -35,6 +37,9 @@ class SegmentRun(models.Model):
     kind = models.CharField(max_length=8, choices=Rendition.Kind.choices)
     position = models.PositiveIntegerField(
         default=0, help_text="number of the chunk, of the audio track, or of the recording's writer"
+    )
+    renditions = models.JSONField(
+        default=list, blank=True, help_text="names of its renditions; empty: all of its kind"
     )
     # Part of the storage keys, so that no attempt overwrites another's objects.
     attempt = models.PositiveIntegerField(default=0, help_text="attempt of its job; always 1 in a recording")
@@ -64,6 +69,15 @@ class SegmentRun(models.Model):
 
     def __str__(self) -> str:
         return f"{self.video_id}: {self.kind} {self.position}"
+
+    def holds(self, rendition: Rendition) -> bool:
+        """Return whether the run is of ``rendition``."""
+        if self.kind != rendition.kind:
+            return False
+        if self.renditions:
+            return rendition.name in self.renditions
+        # Rows without names: a track's run had the position of its track.
+        return self.kind == Rendition.Kind.VIDEO or self.position == rendition.position
 
     @property
     def duration_s(self) -> float:

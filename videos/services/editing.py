@@ -81,6 +81,7 @@ def retry_video(video: Video) -> Video:
         raise CannotRetry
     video.jobs.all().delete()
     video.runs.all().delete()
+    video.plans.all().delete()
     video.renditions.all().delete()
     deletion.delete_later(old_prefix)
     Job.objects.create(video=video, encode_key=video.encode_key, kind=Job.Kind.PLAN, lane=Job.Lane.FIRST)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from videos.transcoding.chunks import SEGMENT_S, ChunkPlan, plan_chunks
+from videos.transcoding.chunks import SEGMENT_S, ChunkPlan, SegmentGrid, plan_chunks, plan_grid
 from videos.transcoding.source import SourceInfo, VideoStream
 
 
@@ -49,3 +49,23 @@ def test_chunks_follow_one_another_on_the_grid(duration_s: float) -> None:
         assert following.start_s == following.first_segment * SEGMENT_S == chunk.start_s + chunk.length_s
     assert chunks[-1].segment_count is None
     assert chunks[-1].start_s + chunks[-1].length_s == pytest.approx(duration_s)
+
+
+def test_chunks_follow_the_starts_of_an_irregular_grid() -> None:
+    starts_s = tuple(2.5 * number for number in range(20))
+    chunks = plan_chunks(source_of(50), SegmentGrid(starts_s, 50.0))
+
+    assert [
+        (chunk.first_segment, chunk.segment_count, chunk.start_s, chunk.length_s) for chunk in chunks
+    ] == [
+        (0, 1, 0.0, 2.5),
+        (1, 15, 2.5, 37.5),
+        (16, None, 40.0, 10.0),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("duration_s", "starts_s"), [(3.0, [0]), (8.0, [0, 4]), (8.05, [0, 4]), (8.2, [0, 4, 8])]
+)
+def test_regular_grid_has_no_segment_without_a_frame(duration_s: float, starts_s: list[float]) -> None:
+    assert list(plan_grid(source_of(duration_s)).starts_s) == starts_s

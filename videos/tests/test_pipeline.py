@@ -103,6 +103,24 @@ def test_video_is_playable_after_its_first_chunk(uploaded: Uploaded, clips: Path
     assert not encode.is_complete
 
 
+def test_lowest_rung_of_the_first_segment_is_encoded_first(uploaded: Uploaded, clips: Path) -> None:
+    video = uploaded(make_clip("landscape", clips, seconds=14, size="960x540"))
+
+    pipeline.work(Job.Lane.FIRST)
+    pipeline.work(Job.Lane.FIRST)
+
+    video.refresh_from_db()
+    assert not video.is_playable  # without its audio
+    chunks = Job.objects.filter(kind="video").order_by("position").select_related("run")
+    assert [(job.status, job.lane, job.run.renditions, job.run.segments) for job in chunks if job.run] == [
+        ("done", Job.Lane.FIRST, ["360p"], [4.0]),
+        ("waiting", Job.Lane.FIRST, ["480p"], []),
+        ("waiting", Job.Lane.BULK, ["480p", "360p"], []),
+    ]
+    plan = video.plans.get(kind="video")
+    assert (plan.starts_s, plan.end_s, plan.is_trusted) == ([0, 4, 8, 12], pytest.approx(14, abs=0.1), True)
+
+
 @pytest.mark.parametrize(("kind", "width_px", "height_px"), [("portrait", 360, 640), ("no_audio", 640, 360)])
 def test_portrait_and_silent_videos_become_ready(
     kind: str, width_px: int, height_px: int, uploaded: Uploaded, clips: Path

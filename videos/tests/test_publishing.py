@@ -17,7 +17,7 @@ from videos.publishing import (
     multivariant_playlist,
     target_duration_s,
 )
-from videos.tests.factories import VideoFactory
+from videos.tests.factories import VideoFactory, make_run
 from videos.transcoding.run import FinishedSegment
 
 pytestmark = pytest.mark.django_db
@@ -186,6 +186,35 @@ def test_playlist_ends_after_a_short_chunk() -> None:
     SegmentRun.objects.filter(kind="video", position=0).update(segment_count=3)
 
     assert lengths(encode_of(video), "720p") == [4.0]
+
+
+def test_rendition_lists_the_segments_of_its_own_runs() -> None:
+    video = VideoFactory(status=Video.Status.PROCESSING)
+    SegmentRun.objects.filter(kind="video", position=0).update(renditions=["360p"], segments=[4.0])
+    # Stored before the others, whose run comes later in the list and earlier in the video.
+    make_run(video, "video", [], position=2, renditions=["720p"], first_segment=0, segment_count=1)
+
+    encode = encode_of(video)
+
+    assert (lengths(encode, "360p"), lengths(encode, "720p")) == ([4.0, 4.0], [])
+    assert not encode.is_playable
+    SegmentRun.objects.filter(position=2).update(segments=[4.0], attempt=3, is_open=False)
+    assert [segment.name for segment in encode_of(video).segments(rendition(encode, "720p"))] == [
+        "720p/2-3/0.m4s",
+        "720p/1-1/1.m4s",
+    ]
+
+
+def test_gap_in_one_rendition_is_found() -> None:
+    video = VideoFactory(status=Video.Status.PROCESSING)
+    SegmentRun.objects.filter(kind="video", position=0).update(renditions=["360p"])
+    lost = make_run(video, "video", [], position=2, renditions=["720p"], first_segment=0, segment_count=1)
+    SegmentRun.objects.filter(pk=lost.pk).update(is_open=False)
+
+    encode = encode_of(video)
+
+    assert encode.gap == lost
+    assert not encode.is_complete
 
 
 def test_target_duration_is_longer_at_one_frame_per_second() -> None:

@@ -1,4 +1,4 @@
-"""The division of a video into chunks that workers encode independently."""
+"""The division of a video into segments, and into chunks that workers encode independently."""
 
 from __future__ import annotations
 
@@ -13,11 +13,32 @@ SEGMENT_S = 4
 _SEGMENTS_A_CHUNK = 15
 # A remainder shorter than this is not worth a chunk of its own.
 _SHORTEST_TAIL = 2
+# A header may round the end up: so little after the last cut may hold no frame.
+_SHORTEST_SEGMENT_S = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentGrid:
+    """The planned segments of a rendition: where each begins, and where the last one ends, in seconds.
+
+    A segment holds the frames at or after its start and before the next one's.  The end
+    is the header's; the decoder decides the true one.
+    """
+
+    starts_s: tuple[float, ...]
+    end_s: float
+
+    def chunk(self, position: int, first: int, after: int | None) -> ChunkPlan:
+        """Return the chunk of the segments from ``first`` to before ``after``; None means to the end."""
+        start_s = self.starts_s[first]
+        end_s = self.end_s if after is None else self.starts_s[after]
+        count = None if after is None else after - first
+        return ChunkPlan(position, first, count, start_s, max(0.0, end_s - start_s))
 
 
 @dataclass(frozen=True, slots=True)
 class ChunkPlan:
-    """Consecutive segments of every rung.
+    """Consecutive segments of a grid.
 
     ``segment_count`` is None for the last chunk, which runs until the source actually
     ends; ``length_s`` is then an estimate.
@@ -30,35 +51,37 @@ class ChunkPlan:
     length_s: float
 
 
-def plan_chunks(source: SourceInfo) -> tuple[ChunkPlan, ...]:
+def plan_grid(source: SourceInfo) -> SegmentGrid:
+    """Return the regular grid of a source: a segment begins every ``SEGMENT_S`` seconds."""
+    end_s = source.duration_s  # the last frame is held while audio goes on
+    starts_s = [0.0]
+    while (next_s := float(len(starts_s) * SEGMENT_S)) < end_s - _SHORTEST_SEGMENT_S:
+        starts_s.append(next_s)
+    return SegmentGrid(tuple(starts_s), end_s)
+
+
+def plan_chunks(source: SourceInfo, grid: SegmentGrid | None = None) -> tuple[ChunkPlan, ...]:
     """Return the chunks of a source's video in order, the first one a single segment.
 
-    A source in which FFmpeg cannot seek is one chunk.  Audio is encoded whole, so a
-    source without a video track has no chunks.
+    ``grid`` is by default the regular one.  A source in which FFmpeg cannot seek is one
+    chunk.  Audio is encoded whole, so a source without a video track has no chunks.
     """
     if source.video is None:
         return ()
-    duration_s = source.duration_s  # the last frame is held while audio goes on
-    starts = _first_segments(duration_s) if source.is_seekable else [0]
-    following = [*starts[1:], None]
+    grid = grid or plan_grid(source)
+    firsts = _first_segments(grid) if source.is_seekable else [0]
+    following = [*firsts[1:], None]
     return tuple(
-        _chunk(position, first, after, duration_s)
-        for position, (first, after) in enumerate(zip(starts, following, strict=True))
+        grid.chunk(position, first, after)
+        for position, (first, after) in enumerate(zip(firsts, following, strict=True))
     )
 
 
-def _first_segments(duration_s: float) -> list[int]:
+def _first_segments(grid: SegmentGrid) -> list[int]:
     """Return the number of each chunk's first segment."""
     shortest_tail_s = _SHORTEST_TAIL * SEGMENT_S
-    starts, following = [0], 1
-    while duration_s - following * SEGMENT_S >= shortest_tail_s:
-        starts.append(following)
+    firsts, following = [0], 1
+    while following < len(grid.starts_s) and grid.end_s - grid.starts_s[following] >= shortest_tail_s:
+        firsts.append(following)
         following += _SEGMENTS_A_CHUNK
-    return starts
-
-
-def _chunk(position: int, first: int, after: int | None, duration_s: float) -> ChunkPlan:
-    start_s = float(first * SEGMENT_S)
-    if after is None:
-        return ChunkPlan(position, first, None, start_s, max(0.0, duration_s - start_s))
-    return ChunkPlan(position, first, after - first, start_s, float((after - first) * SEGMENT_S))
+    return firsts
