@@ -7,15 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from accounts.consumers import SignedInConsumer
 from accounts.services import as_of_now
+from accounts.viewers import Viewer, viewer_of_socket
 from comments import changes
 from comments.models import Comment
 from comments.thread import is_id
 from common.threads import for_sockets
 
 if TYPE_CHECKING:
-    from django.contrib.auth.models import AnonymousUser
-
-    from accounts.models import User
     from comments.targets import Target
 
 NO_SUCH_TARGET = 4004
@@ -33,8 +31,8 @@ class ConversationConsumer(SignedInConsumer):
     group: str = ""
     has_asked = False
 
-    def target_for(self, user: User | AnonymousUser) -> Target | None:
-        """Return the target of this address, or ``None`` if ``user`` may not know of it."""
+    def target_for(self, viewer: Viewer) -> Target | None:
+        """Return the target of this address, or ``None`` if ``viewer`` may not see it."""
         raise NotImplementedError
 
     async def connect(self) -> None:
@@ -68,13 +66,13 @@ class ConversationConsumer(SignedInConsumer):
         await self.send_json(event["told"])
 
     def _find_group(self) -> str:
-        target = self.target_for(as_of_now(self.scope["user"]))
+        target = self.target_for(viewer_of_socket(self.scope, as_of_now(self.scope["user"])))
         return changes.group_name(target) if target else ""
 
     def _gone(self, shown: list[str]) -> list[str]:
         """Return the ids of ``shown`` that this reader may not read."""
         user = as_of_now(self.scope["user"])
-        target = self.target_for(user)
+        target = self.target_for(viewer_of_socket(self.scope, user))
         if target is None:
             return shown
         seen = Comment.objects.of(target).seen_by(user, can_moderate=target.can_moderate(user))

@@ -12,10 +12,10 @@ from comments.danmaku import writing
 from comments.models import Comment, Danmaku
 
 if TYPE_CHECKING:
-    from accounts.models import User
+    from accounts.viewers import Viewer
 
 
-def find_comment(public_id: str, asker: User) -> Comment | None:
+def find_comment(public_id: str, asker: Viewer) -> Comment | None:
     """Return the comment: any for moderators, a readable one for others; else ``None``."""
     comment = Comment.objects.select_related("author__channel", "parent").filter(public_id=public_id).first()
     target: Any = comment and comment.target
@@ -23,11 +23,11 @@ def find_comment(public_id: str, asker: User) -> Comment | None:
         return None
     if asker.is_moderator:
         return comment
-    seen = Comment.objects.seen_by(asker, can_moderate=target.can_moderate(asker))
+    seen = Comment.objects.seen_by(asker.user, can_moderate=target.can_moderate(asker.user))
     return comment if seen.filter(pk=comment.pk, is_readable=True).exists() else None  # type: ignore[misc]
 
 
-def find_danmaku(public_id: str, asker: User) -> Danmaku | None:
+def find_danmaku(public_id: str, asker: Viewer) -> Danmaku | None:
     rows = Danmaku.objects.select_related("author__channel").filter(public_id=public_id)
     row = rows.first() if asker.is_moderator else rows.spoken().first()
     target: Any = row and row.target

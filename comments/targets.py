@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser
 
     from accounts.models import Channel, User
+    from accounts.viewers import Viewer
 
 
 class Target(Protocol):
@@ -30,8 +31,8 @@ class Target(Protocol):
     def get_absolute_url(self) -> str:
         """Return the address of its page; ``str()`` is its title."""
 
-    def can_watch(self, user: User | AnonymousUser) -> bool:
-        """Return whether ``user`` may know that it exists."""
+    def can_watch(self, viewer: Viewer | User | AnonymousUser) -> bool:
+        """Return whether ``viewer`` may see it."""
 
     def can_moderate(self, user: User | AnonymousUser) -> bool:
         """Return whether ``user`` moderates its comments: the creator or a moderator."""

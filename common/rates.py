@@ -28,6 +28,9 @@ RATES: Final[dict[str, Rate]] = {
     "sign_in": Rate(10, 60),
     "sign_in_address": Rate(60, 60),
     "sign_up": Rate(30, 60),
+    # Wrong passwords of one video: by address, and from all addresses.
+    "unlock": Rate(10, 300),
+    "unlock_video": Rate(1000, 3600),
     # Content that people create, by account.
     "upload": Rate(300, 3600),
     "captions": Rate(120, 3600),

@@ -26,6 +26,13 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser
 
 
+# A broadcast has no password, and its chat no rule for followers but its own mode.
+STREAM_VISIBILITIES = [
+    (choice.value, choice.label)
+    for choice in (Video.Visibility.PUBLIC, Video.Visibility.UNLISTED, Video.Visibility.PRIVATE)
+]
+
+
 def new_access_key() -> str:
     return secrets.token_urlsafe(12)
 
@@ -61,7 +68,7 @@ class Stream(models.Model):
         _("category"), max_length=20, choices=Category.choices, default=Category.OTHER
     )
     visibility = models.CharField(
-        _("visibility"), max_length=12, choices=Video.Visibility.choices, default=Video.Visibility.PUBLIC
+        _("visibility"), max_length=12, choices=STREAM_VISIBILITIES, default=Video.Visibility.PUBLIC
     )
     latency = models.CharField(_("latency"), max_length=8, choices=Latency.choices, default=Latency.LOW)
     record = models.BooleanField(_("save a replay"), default=True)

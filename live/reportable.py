@@ -16,14 +16,15 @@ from videos.services.watching import playback
 
 if TYPE_CHECKING:
     from accounts.models import User
+    from accounts.viewers import Viewer
 
 
-def find_message(public_id: str, asker: User) -> ChatMessage | None:
+def find_message(public_id: str, asker: Viewer) -> ChatMessage | None:
     """Return a message that ``asker`` can read, storing the journal first if necessary; else None."""
     message = chat.find_message(public_id)
     if message is None or asker.is_moderator:
         return message
-    is_readable = message.deleted_at is None and message.stream.can_watch(asker)
+    is_readable = message.deleted_at is None and message.stream.can_watch(asker.user)
     return message if is_readable else None
 
 
@@ -85,10 +86,10 @@ def register_message() -> None:
     )
 
 
-def find_broadcast(public_id: str, asker: User) -> Broadcast | None:
+def find_broadcast(public_id: str, asker: Viewer) -> Broadcast | None:
     broadcasts = Broadcast.objects.select_related("stream__channel__owner", "recording__channel__owner")
     broadcast = broadcasts.filter(public_id=public_id).first()
-    return broadcast if broadcast and broadcast.stream.can_watch(asker) else None
+    return broadcast if broadcast and broadcast.stream.can_watch(asker.user) else None
 
 
 def remove_broadcast(broadcast: Broadcast, _by: User) -> None:
@@ -120,11 +121,11 @@ def register_broadcast() -> None:
     )
 
 
-def find_stream(key: str, asker: User) -> Stream | None:
+def find_stream(key: str, asker: Viewer) -> Stream | None:
     """Return a stream by its primary key, which outlives a change of its channel's name."""
     found = Stream.objects.filter(pk=key) if key.isascii() and key.isdigit() else Stream.objects.none()
     stream = found.select_related("channel__owner").first()
-    return stream if stream and stream.can_watch(asker) else None
+    return stream if stream and stream.can_watch(asker.user) else None
 
 
 def register_stream() -> None:

@@ -5,6 +5,7 @@ Nobody is refused because Redis is away; see :mod:`common.buckets`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -31,6 +32,7 @@ POSTS = (
     ("/admin/login/", "password_form"),
     ("/studio/", "captions"),
 )
+UNLOCK = re.compile(r"/watch/[^/]+/unlock/")
 
 
 @sync_and_async_middleware
@@ -71,6 +73,8 @@ def charges_of(request: HttpRequest) -> tuple[Charge, ...]:
 def _price_of_post(request: HttpRequest) -> int:
     if request.method != "POST":
         return 1
+    if UNLOCK.match(request.path):
+        return PRICES["password_form"]
     return next((PRICES[name] for prefix, name in POSTS if request.path.startswith(prefix)), 1)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
+from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.views.main import ChangeList
 from django.db import transaction
@@ -55,8 +56,19 @@ class JobInline(admin.TabularInline[Job, Video]):
         return request.user.has_perm("videos.view_video")
 
 
+class VideoAdminForm(forms.ModelForm[Video]):
+    """Form that refuses a protection by password for a video without one."""
+
+    def clean_visibility(self) -> str:
+        visibility: str = self.cleaned_data["visibility"]
+        if visibility == Video.Visibility.PASSWORD and not self.instance.has_password:
+            raise forms.ValidationError(_("Only the owner can set a password, in the studio."))
+        return visibility
+
+
 @admin.register(Video)
 class VideoAdmin(admin.ModelAdmin[Video]):
+    form = VideoAdminForm
     list_display = (
         "title", "channel", "status", "progress_percent", "visibility", "withheld", "duration",
         "view_count", "created_at",

@@ -18,9 +18,7 @@ from videos.conversation import is_discussed
 from videos.models import Video
 
 if TYPE_CHECKING:
-    from django.contrib.auth.models import AnonymousUser
-
-    from accounts.models import User
+    from accounts.viewers import Viewer
 
 # Workers publish progress more often than anyone can read.
 MIN_INTERVAL_S = 0.5
@@ -87,7 +85,7 @@ class ProgressConsumer(SignedInConsumer):
 class VideoConversationConsumer(ConversationConsumer):
     """The socket of a video's comments and danmaku: it sends removals and restorations."""
 
-    def target_for(self, user: User | AnonymousUser) -> Video | None:
+    def target_for(self, viewer: Viewer) -> Video | None:
         public_id = self.scope["url_route"]["kwargs"]["public_id"]
         video = Video.objects.select_related("channel__owner").filter(public_id=public_id).first()
-        return video if video and is_discussed(video, user) else None
+        return video if video and is_discussed(video, viewer) else None

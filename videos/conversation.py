@@ -7,11 +7,9 @@ from typing import TYPE_CHECKING
 from videos.models import Video
 
 if TYPE_CHECKING:
-    from django.contrib.auth.models import AnonymousUser
-
-    from accounts.models import User
+    from accounts.viewers import Viewer
 
 
-def is_discussed(video: Video, user: User | AnonymousUser) -> bool:
-    """Return whether ``user`` may read the conversation: they may watch, and the upload is complete."""
-    return video.status != Video.Status.UPLOADING and video.can_watch(user)
+def is_discussed(video: Video, viewer: Viewer) -> bool:
+    """Return whether ``viewer`` may read the conversation: they may watch, and the upload is complete."""
+    return video.status != Video.Status.UPLOADING and video.can_watch(viewer)

@@ -13,14 +13,15 @@ from videos.services.watching import playback
 
 if TYPE_CHECKING:
     from accounts.models import User
+    from accounts.viewers import Viewer
 
 
-def find_video(public_id: str, asker: User) -> Video | None:
+def find_video(public_id: str, asker: Viewer) -> Video | None:
     video = Video.objects.for_cards().prefetch_related("tags").filter(public_id=public_id).first()
     if video is None or not video.can_watch(asker):
         return None
     # Only owners and moderators may see an upload under way.
-    is_there = video.status != Video.Status.UPLOADING or video.can_moderate(asker)
+    is_there = video.status != Video.Status.UPLOADING or video.can_moderate(asker.user)
     return video if is_there else None
 
 

@@ -6,6 +6,7 @@ from videos.views import conversation, studio, watching
 
 urlpatterns = [
     path("watch/<slug:public_id>/", watching.watch, name="watch"),
+    path("watch/<slug:public_id>/unlock/", watching.unlock, name="unlock"),
     path("watch/<slug:public_id>/poster.jpg", watching.poster, name="video-poster"),
     path("watch/<slug:public_id>/comments/", conversation.comments, name="video-comments"),
     path("watch/<slug:public_id>/comments/<slug:comment_id>/", conversation.comment, name="video-comment"),

@@ -35,6 +35,7 @@ from accounts.moderation import desk
 from accounts.moderation.decisions import ABOUT_PEOPLE, CONTENT_AFTER, offers
 from accounts.moderation.registry import Kind
 from accounts.ranks import check_reach, reaches
+from accounts.viewers import Viewer
 from common.errors import Refusal
 from common.templatetags.human import ago
 
@@ -350,7 +351,7 @@ class CaseAdmin(admin.ModelAdmin[Case]):
     def _page(self, request: HttpRequest, case: Case, form: DecisionForm, status: int = 200) -> HttpResponse:
         user = cast(User, request.user)
         kind = moderation.kind_named(case.target_type)
-        target = kind.find(case.target_id, user) if kind else None
+        target = kind.find(case.target_id, Viewer(user)) if kind else None
         reports = reports_of(case)
         moment = kind.at(target) if kind and target is not None else None
         holder = case.holder()

@@ -16,6 +16,7 @@ from accounts.authentication import person_of
 from accounts.errors import NoSuchTarget, TooManyReports
 from accounts.models import Reason, Report
 from accounts.models.cases import MAX_DETAIL
+from accounts.viewers import viewer_of
 from common.openapi import refusals
 
 
@@ -61,6 +62,8 @@ class ReportView(APIView):
         """Report something to the moderators; a second report returns the open one."""
         form = ReportSerializer(data=request.data)
         form.is_valid(raise_exception=True)
-        report, is_new = moderation.report(by=person_of(request), **form.validated_data)
+        report, is_new = moderation.report(
+            by=person_of(request), viewer=viewer_of(request), **form.validated_data
+        )
         code = status.HTTP_201_CREATED if is_new else status.HTTP_200_OK
         return Response(ReportedSerializer(report).data, code)

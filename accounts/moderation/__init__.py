@@ -10,7 +10,7 @@ knows none of them::
             name="comment",
             label=_("Comment"),
             preview="admin/previews/comment.html",
-            find=lambda public_id, user: Comment.objects.readable_by(user, public_id),
+            find=lambda public_id, viewer: Comment.objects.readable_by(viewer.user, public_id),
             author=lambda comment: comment.author,
             title=lambda comment: comment.text[:80],
             text=lambda comment: comment.text,

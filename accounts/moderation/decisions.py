@@ -26,6 +26,7 @@ from accounts.moderation import sanctions
 from accounts.moderation.registry import Kind, allow_in_room, kind_named
 from accounts.moderation.reports import case_of
 from accounts.ranks import check_reach, reaches
+from accounts.viewers import Viewer
 
 logger = logging.getLogger(__name__)
 
@@ -38,7 +39,7 @@ CONTENT_AFTER = {Action.HIDE: Content.HIDDEN, Action.REMOVE: Content.REMOVED}
 def open_case(target_type: str, target_id: str, *, by: User) -> Case:
     """Return the case of a target, reported or not; raise ``NoSuchTarget``."""
     kind = kind_named(target_type)
-    target = kind.find(target_id, by) if kind else None
+    target = kind.find(target_id, Viewer(by)) if kind else None
     if kind is None or target is None:
         raise NoSuchTarget
     return case_of(kind, target)
@@ -262,7 +263,7 @@ def facts(
 
 def set_content(case: Case, kind: Kind | None, after: str, *, by: User) -> Any:
     """Change the target from ``case.content`` to ``after``; return it, or ``None`` if it is gone."""
-    target = kind.find(case.target_id, by) if kind else None
+    target = kind.find(case.target_id, Viewer(by)) if kind else None
     if kind is None or target is None or after == case.content:
         return target
     is_less = after == Content.SHOWN or case.content == Content.REMOVED

@@ -10,6 +10,7 @@ from django.utils.functional import Promise
 
 if TYPE_CHECKING:
     from accounts.models import Decision, User
+    from accounts.viewers import Viewer
 
 
 def own_public_id(target: Any) -> str:
@@ -32,7 +33,7 @@ def nobody_looks(_author: User) -> None:
 class Kind:
     """Kind of content, with the functions that moderation needs.
 
-    ``find`` returns the target with that public id if the user may know of it;
+    ``find`` returns the target with that public id if the viewer may know of it;
     moderators may know of all targets, also of hidden and removed ones.
 
     ``hide``, ``remove`` and ``restore`` run inside the decision's transaction: their
@@ -43,7 +44,7 @@ class Kind:
     name: str  # the API's ``target_type``
     label: str | Promise
     preview: str  # a template that shows ``target`` large, at ``offset_s`` if it is known
-    find: Callable[[str, User], Any | None]
+    find: Callable[[str, Viewer], Any | None]
     author: Callable[[Any], User | None]
     title: Callable[[Any], str]
     text: Callable[[Any], str]  # all of its readable text, kept with a report

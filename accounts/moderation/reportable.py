@@ -6,11 +6,12 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
-from accounts.models import Channel, User
+from accounts.models import Channel
 from accounts.moderation.registry import Kind, register
+from accounts.viewers import Viewer
 
 
-def find_channel(username: str, asker: User) -> Channel | None:
+def find_channel(username: str, asker: Viewer) -> Channel | None:
     """Return a channel by its name; channels of locked accounts for moderators only."""
     channels = Channel.objects.all() if asker.is_moderator else Channel.objects.public()
     return channels.select_related("owner").with_follower_count().named(username).first()

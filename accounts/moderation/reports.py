@@ -16,6 +16,7 @@ from accounts.errors import NoSuchTarget, TooManyReports
 from accounts.models import Case, Reason, Report, User
 from accounts.models.cases import MAX_TEXT, MAX_TITLE
 from accounts.moderation.registry import Kind, kind_named
+from accounts.viewers import Viewer
 
 logger = logging.getLogger(__name__)
 
@@ -25,6 +26,7 @@ REPORTS_PER_HOUR = 30
 def report(
     *,
     by: User,
+    viewer: Viewer | None = None,
     target_type: str,
     target_id: str,
     reason: str,
@@ -37,7 +39,7 @@ def report(
     Raise ``NoSuchTarget`` or ``TooManyReports``.
     """
     kind = kind_named(target_type)
-    target = kind.find(target_id, by) if kind else None
+    target = kind.find(target_id, viewer or Viewer(by)) if kind else None
     if kind is None or target is None:
         raise NoSuchTarget
     with transaction.atomic():

@@ -15,6 +15,7 @@ from accounts.models import Case, Decision, User
 from accounts.moderation.decisions import facts, latest_standing, notify_person, open_case, set_content
 from accounts.moderation.registry import kind_named
 from accounts.ranks import reaches
+from accounts.viewers import Viewer
 
 Action = Decision.Action
 Content = Case.Content
@@ -42,7 +43,7 @@ def set_at_once(target_type: str, target_id: str, *, by: User, content: Case.Con
     """
     case = open_case(target_type, target_id, by=by)
     kind = kind_named(target_type)
-    target = kind.find(target_id, by) if kind else None
+    target = kind.find(target_id, Viewer(by)) if kind else None
     if kind is None or target is None:
         raise NoSuchTarget
     if not reaches(by, case.author):

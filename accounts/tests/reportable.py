@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from accounts.models import User
 from accounts.moderation.registry import Kind
+from accounts.viewers import Viewer
 
 
 @dataclass(slots=True)
@@ -27,9 +28,9 @@ class Wall:
         self.notes[note.public_id] = note
         return note
 
-    def find(self, public_id: str, asker: User) -> Note | None:
+    def find(self, public_id: str, asker: Viewer) -> Note | None:
         note = self.notes.get(public_id)
-        if note is None or asker.is_moderator or asker == note.author:
+        if note is None or asker.is_moderator or asker.user == note.author:
             return note
         return None if note.is_secret or note.state != "shown" else note
 

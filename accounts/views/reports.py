@@ -14,6 +14,7 @@ from django.views.decorators.cache import never_cache
 from accounts import moderation
 from accounts.forms import ReportForm
 from accounts.models import Report
+from accounts.viewers import viewer_of
 from accounts.views.local_addresses import local_address
 from common.errors import Refusal
 
@@ -32,7 +33,7 @@ REPORTED_BEFORE = gettext_lazy(
 def report(request: PersonRequest, kind: str, target_id: str) -> HttpResponse:
     """Show and save a report: on a page of its own, or for ``?dialog`` as the dialog alone."""
     known = moderation.kind_named(kind)
-    target = known.find(target_id, request.user) if known else None
+    target = known.find(target_id, viewer_of(request)) if known else None
     if known is None or target is None:
         raise Http404
     form = ReportForm(request.POST or None, initial={"next": request.GET.get("next", "")})
@@ -40,7 +41,7 @@ def report(request: PersonRequest, kind: str, target_id: str) -> HttpResponse:
         asked = {name: form.cleaned_data[name] for name in ("reason", "detail", "offset_s")}
         try:
             _report, is_new = moderation.report(
-                by=request.user, target_type=kind, target_id=target_id, **asked
+                by=request.user, viewer=viewer_of(request), target_type=kind, target_id=target_id, **asked
             )
         except Refusal as error:
             form.add_error(None, str(error))

@@ -20,6 +20,7 @@ from comments.errors import (
 from common.openapi import refusals
 
 if TYPE_CHECKING:
+    from accounts.viewers import Viewer
     from comments.models import Comment, Danmaku
     from comments.targets import Target
 
@@ -37,10 +38,10 @@ class TargetView(APIView):
         raise NotImplementedError
 
 
-def found_target(row: Comment | Danmaku | None, user: Any) -> Target:
-    """Return the target of ``row``; raise ``NotFound`` if ``user`` may not know that it exists."""
+def found_target(row: Comment | Danmaku | None, viewer: Viewer) -> Target:
+    """Return the target of ``row``; raise ``NotFound`` if ``viewer`` may not see it."""
     target: Any = row.target if row else None
-    if target is None or not target.can_watch(user):
+    if target is None or not target.can_watch(viewer):
         raise NotFound
     found: Target = target
     return found

@@ -13,6 +13,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.authentication import person_of
+from accounts.viewers import viewer_of
 from comments import decisions, services
 from comments.api.base import BAD_TEXT, MAY_NOT_POST, TAKEN_AWAY_BEFORE, TargetView, found_target
 from comments.errors import CommentsClosed, MayNotSpeak, NoSuchParent, NotAllowed, OnlyRoots, TooManyLinks
@@ -186,7 +187,7 @@ class OneCommentView(APIView):
 
     def comment(self) -> Comment:
         known = Comment.objects.filter(public_id=self.kwargs["id"])
-        target = found_target(known.first(), self.request.user)
+        target = found_target(known.first(), viewer_of(self.request))
         comment = get_object_or_404(_seen(target, self.request), public_id=self.kwargs["id"])
         if not comment.is_readable:
             raise NotFound

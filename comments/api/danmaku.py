@@ -17,6 +17,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.authentication import person_of
+from accounts.viewers import Viewer, viewer_of
 from comments import decisions
 from comments.api.base import BAD_TEXT, MAY_NOT_POST, TAKEN_AWAY_BEFORE, TargetView, found_target
 from comments.danmaku import buckets, writing
@@ -85,12 +86,12 @@ class DanmakuView(TargetView):
         """Return the length of the target, or ``None`` if it is unknown."""
         return None
 
-    def target_for(self, user: Any) -> Target:
-        """Return the target as :meth:`target` does, but for ``user`` instead of the requester."""
+    def target_for(self, viewer: Viewer) -> Target:
+        """Return the target as :meth:`target` does, but for ``viewer`` instead of the requester."""
         raise NotImplementedError
 
     def target(self) -> Target:
-        return self.target_for(self.request.user)
+        return self.target_for(viewer_of(self.request))
 
     @extend_schema(
         parameters=[
@@ -109,7 +110,7 @@ class DanmakuView(TargetView):
         Best requested in windows of 30 s that begin at multiples of 30 s.
         """
         try:
-            target, is_shared = self.target_for(AnonymousUser()), True
+            target, is_shared = self.target_for(Viewer(AnonymousUser())), True
         except NotFound:
             target, is_shared = self.target(), False
         return self._answer(request, target, is_shared=is_shared and self.may_be_shared(target))
@@ -179,7 +180,7 @@ class OneDanmakuView(APIView):
         """Delete your own message, or any message that you may moderate."""
         known = Danmaku.objects.filter(deleted_at=None, is_hidden=False)
         row = known.filter(public_id=self.kwargs["id"]).first()
-        target = found_target(row, request.user)
+        target = found_target(row, viewer_of(request))
         if row is None:
             raise NotFound
         row.target = target

@@ -13,6 +13,7 @@ from django.core.cache import cache
 from accounts.models import Decision, User
 from accounts.moderation import decide_about
 from accounts.tests.factories import UserFactory
+from accounts.viewers import Viewer
 from comments import decisions, reportable, services
 from comments.danmaku import writing
 from comments.models import MAX_COMMENT, Comment
@@ -323,14 +324,14 @@ def test_people_can_report_only_texts_they_can_read(
     )
     hidden = CommentFactory(target=video, is_hidden=True)
 
-    assert reportable.find_comment(comment.public_id, alice) == comment
-    assert reportable.find_danmaku(flying.public_id, alice) == flying
-    assert reportable.find_comment(hidden.public_id, alice) is None
-    assert reportable.find_comment(hidden.public_id, moderator) == hidden
+    assert reportable.find_comment(comment.public_id, Viewer(alice)) == comment
+    assert reportable.find_danmaku(flying.public_id, Viewer(alice)) == flying
+    assert reportable.find_comment(hidden.public_id, Viewer(alice)) is None
+    assert reportable.find_comment(hidden.public_id, Viewer(moderator)) == hidden
     assert reportable.context_of(flying)["about_url"] == f"/watch/{video.public_id}/?t=61"
     Video.objects.update(visibility="private")
-    assert reportable.find_comment(comment.public_id, alice) is None
-    assert reportable.find_danmaku(flying.public_id, alice) is None
+    assert reportable.find_comment(comment.public_id, Viewer(alice)) is None
+    assert reportable.find_danmaku(flying.public_id, Viewer(alice)) is None
 
 
 def test_repeated_long_text_is_refused_everywhere_and_short_text_per_target(

@@ -15,8 +15,8 @@ from accounts.api.channels import ChannelSerializer
 from common.pagination import CursorPagination
 from live import services, stream_state
 from live.api.base import StreamView
-from live.models import Broadcast, Stream
-from videos.models import Category, Video
+from live.models import STREAM_VISIBILITIES, Broadcast, Stream
+from videos.models import Category
 
 STATUSES = [*Broadcast.Status.choices[:2], (stream_state.OFFLINE, stream_state.OFFLINE)]
 
@@ -44,7 +44,7 @@ class LiveSerializer(serializers.Serializer[Any]):
     status = serializers.ChoiceField(choices=STATUSES)
     title = serializers.CharField()
     category = serializers.ChoiceField(choices=Category.choices)
-    visibility = serializers.ChoiceField(choices=Video.Visibility.choices)
+    visibility = serializers.ChoiceField(choices=STREAM_VISIBILITIES)
     latency = serializers.ChoiceField(choices=Stream.Latency.choices)
     record = serializers.BooleanField()
     started_at = serializers.DateTimeField(allow_null=True)
@@ -59,7 +59,7 @@ class LiveSerializer(serializers.Serializer[Any]):
 class StreamEditSerializer(serializers.Serializer[Any]):
     title = serializers.CharField(max_length=150, required=False, allow_blank=True)
     category = serializers.ChoiceField(choices=Category.choices, required=False)
-    visibility = serializers.ChoiceField(choices=Video.Visibility.choices, required=False)
+    visibility = serializers.ChoiceField(choices=STREAM_VISIBILITIES, required=False)
     latency = serializers.ChoiceField(choices=Stream.Latency.choices, required=False)
     record = serializers.BooleanField(required=False)
 

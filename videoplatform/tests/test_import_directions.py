@@ -33,7 +33,7 @@ LAYERS = {
     "accounts": [
         "charts decoding errors names proof",
         "access avatars models",
-        "expiry figures mail notifications outbox ranks requests sign_up sweeps tokens",
+        "expiry figures mail notifications outbox ranks requests sign_up sweeps tokens viewers",
         "services",
         "adapter moderation tasks",
         "admin api authentication consumers forms management templatetags throttling views",

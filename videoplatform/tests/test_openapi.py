@@ -37,6 +37,7 @@ from live.tests.factories import BroadcastFactory, ChatMessageFactory, StreamFac
 from videoplatform.tests.askers import undone
 from videos.models import Video
 from videos.services import start_upload
+from videos.services.access import password_fields
 from videos.tests.factories import VideoFactory
 
 CHECKS = [
@@ -89,6 +90,7 @@ class ApiWorld:
             },
             "POST /api/v1/accounts/token/": {"username": "owner", "password": PASSWORD},
             "POST /api/v1/reports/": {"target_type": "comment", "target_id": self.comments[1]},
+            "POST /api/v1/videos/{id}/unlock/": {"password": PASSWORD},
             "POST /api/v1/videos/{id}/captions/": {"language": "fr", "file": CAPTIONS},
             "POST /api/v1/videos/{id}/comments/": {"text": "Hello", "parent": self.comments[0]},
             "POST /api/v1/videos/{id}/danmaku/": {"text": "Hello", "offset_ms": 1000},
@@ -100,6 +102,8 @@ class ApiWorld:
             return [{"username": username} for username in self.usernames]
         if "{language}" in path:
             return [{"id": video, "language": language} for video in self.videos for language in ("en", "de")]
+        if path.endswith("/unlock/"):
+            return [{"id": video} for video in self.videos[-2:]]
         if "{id}" in path:
             resource = path.removeprefix("/api/v1/").split("/")[0]
             return [{"id": one} for one in getattr(self, resource)]
@@ -131,7 +135,10 @@ def world(db: None, one_connection: None, bucket: str, settings: Any) -> ApiWorl
     upload = start_upload(channel=owner.channel, title="On its way", filename="a.mp4", size_bytes=3)
     failed = VideoFactory(channel=owner.channel, status=Video.Status.FAILED, failure_code="not_media")
     secret = VideoFactory(channel=somebody.channel, visibility=Video.Visibility.PRIVATE)
-    world.videos = [video.public_id for video in (own, upload.video, failed, others, secret)]
+    locked = VideoFactory(
+        channel=somebody.channel, visibility=Video.Visibility.PASSWORD, **password_fields(PASSWORD)
+    )
+    world.videos = [video.public_id for video in (own, upload.video, failed, others, secret, locked)]
     for video in (own, others):
         video.captions.create(language="en", key=f"{video.prefix}captions/en.vtt", cue_count=1)
         talk_about(video, owner, somebody, world)

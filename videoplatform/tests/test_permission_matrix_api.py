@@ -15,7 +15,7 @@ from accounts.services import Role
 from accounts.tests.factories import PASSWORD
 from live.services import edit_stream
 from videoplatform.tests.askers import Asker, answers, expected, routes, surprises, table
-from videoplatform.tests.world import World, world
+from videoplatform.tests.world import VIDEO_PASSWORD, World, world
 
 __all__ = ["world"]  # a fixture
 pytestmark = [pytest.mark.django_db, pytest.mark.redis, pytest.mark.storage]
@@ -42,23 +42,36 @@ POST    /api/v1/videos/                                     401    201   201    
 GET     /api/v1/videos/{public}/                            200    200   200       200           200       404
 GET     /api/v1/videos/{unlisted}/                          200    200   200       200           200       404
 GET     /api/v1/videos/{private}/                           404    404   200       200           200       404
+GET     /api/v1/videos/{locked}/                            403    403   200       200           200       404
+GET     /api/v1/videos/{followed}/                          403    200   200       200           200       404
 GET     /api/v1/videos/{uploading}/                         404    404   200       200           200       404
 GET     /api/v1/videos/{failed}/                            404    404   200       200           200       404
 GET     /api/v1/videos/{hidden}/                            404    404   200       200           200       404
 GET     /api/v1/videos/{removed}/                           404    404   404       200           200       404
 PATCH   /api/v1/videos/{public}/                            401    403   200       403           403       401
 PATCH   /api/v1/videos/{private}/                           401    404   200       403           403       401
+PATCH   /api/v1/videos/{locked}/                            401    403   200       403           403       401
+PATCH   /api/v1/videos/{followed}/                          401    403   200       403           403       401
 PATCH   /api/v1/videos/{hidden}/                            401    404   200       403           403       401
 PATCH   /api/v1/videos/{removed}/                           401    404   404       403           403       401
 DELETE  /api/v1/videos/{public}/                            401    403   204       403           403       401
 DELETE  /api/v1/videos/{private}/                           401    404   204       403           403       401
+DELETE  /api/v1/videos/{locked}/                            401    403   204       403           403       401
 DELETE  /api/v1/videos/{removed}/                           401    404   404       403           403       401
 PUT     /api/v1/videos/{public}/like/                       401    204   204       204           204       401
 PUT     /api/v1/videos/{private}/like/                      401    404   204       204           204       401
+PUT     /api/v1/videos/{locked}/like/                       401    403   204       204           204       401
+PUT     /api/v1/videos/{followed}/like/                     401    204   204       204           204       401
 DELETE  /api/v1/videos/{public}/like/                       401   204-  204-      204-          204-       401
 DELETE  /api/v1/videos/{private}/like/                      401    404  204-      204-          204-       401
 POST    /api/v1/videos/{public}/views/                      200    200   200       200           200       404
 POST    /api/v1/videos/{private}/views/                     404    404   200       200           200       404
+POST    /api/v1/videos/{locked}/views/                      403    403   200       200           200       404
+POST    /api/v1/videos/{followed}/views/                    403    200   200       200           200       404
+POST    /api/v1/videos/{locked}/unlock/                    200-   200-  200-      200-          200-       404
+POST    /api/v1/videos/{locked}/unlock/#wrong               400    400   400       400           400       404
+POST    /api/v1/videos/{followed}/unlock/                   409    409   409       409           409       404
+POST    /api/v1/videos/{private}/unlock/                    404    404   409       409           409       404
 POST    /api/v1/videos/{failed}/retry/                      401    404   202       403           403       401
 POST    /api/v1/videos/{public}/retry/                      401    403   409       403           403       401
 
@@ -71,6 +84,8 @@ DELETE  /api/v1/videos/{uploading}/upload/                  401    404   204    
 # Captions
 GET     /api/v1/videos/{public}/captions/                   200    200   200       200           200       404
 GET     /api/v1/videos/{private}/captions/                  404    404   200       200           200       404
+GET     /api/v1/videos/{locked}/captions/                   403    403   200       200           200       404
+GET     /api/v1/videos/{followed}/captions/                 403    200   200       200           200       404
 POST    /api/v1/videos/{public}/captions/                   401    403   201       403           403       401
 POST    /api/v1/videos/{private}/captions/                  401    404   201       403           403       401
 DELETE  /api/v1/videos/{public}/captions/en/                401    403   204       403           403       401
@@ -79,16 +94,23 @@ DELETE  /api/v1/videos/{private}/captions/en/               401    404   404    
 # Comments and danmaku
 GET     /api/v1/videos/{public}/comments/                   200    200   200       200           200       404
 GET     /api/v1/videos/{private}/comments/                  404    404   200       200           200       404
+GET     /api/v1/videos/{locked}/comments/                   404    404   200       200           200       404
+GET     /api/v1/videos/{followed}/comments/                 404    200   200       200           200       404
 POST    /api/v1/videos/{public}/comments/                   401    201   201       201           201       401
 POST    /api/v1/videos/{private}/comments/                  401    404   201       201           201       401
 GET     /api/v1/videos/{public}/danmaku/                    200    200   200       200           200       404
 GET     /api/v1/videos/{private}/danmaku/                   404    404   200       200           200       404
+GET     /api/v1/videos/{locked}/danmaku/                    404    404   200       200           200       404
+GET     /api/v1/videos/{followed}/danmaku/                  404    200   200       200           200       404
 POST    /api/v1/videos/{public}/danmaku/                    401    201   201       201           201       401
 POST    /api/v1/videos/{private}/danmaku/                   401    404   201       201           201       401
 GET     /api/v1/comments/{comment}/                         200    200   200       200           200       404
 GET     /api/v1/comments/{held_comment}/                    404    404   200       200           200       404
 GET     /api/v1/comments/{hidden_comment}/                  404    404   404       200           200       404
 GET     /api/v1/comments/{private_comment}/                 404    404   200       200           200       404
+GET     /api/v1/comments/{locked_comment}/                  404    404   200       200           200       404
+PUT     /api/v1/comments/{locked_comment}/like/             401    404   204       204           204       401
+DELETE  /api/v1/danmaku/{locked_danmaku}/                   401    404   204       204           204       401
 PATCH   /api/v1/comments/{comment}/                         401    403   403       403           403       401
 PATCH   /api/v1/comments/{own_comment}/                     401    403   200       403           403       401
 PATCH   /api/v1/comments/{private_comment}/                 401    404   200       403           403       401
@@ -154,6 +176,14 @@ BODIES: dict[str, dict[str, Any]] = {
     "PATCH /api/v1/videos/{removed}/": {"title": "Changed"},
     "POST /api/v1/videos/{public}/views/": {"position_s": 1},
     "POST /api/v1/videos/{private}/views/": {"position_s": 1},
+    "POST /api/v1/videos/{locked}/views/": {"position_s": 1},
+    "POST /api/v1/videos/{followed}/views/": {"position_s": 1},
+    "PATCH /api/v1/videos/{locked}/": {"title": "Changed"},
+    "PATCH /api/v1/videos/{followed}/": {"title": "Changed"},
+    "POST /api/v1/videos/{locked}/unlock/": {"password": VIDEO_PASSWORD},
+    "POST /api/v1/videos/{locked}/unlock/#wrong": {"password": "bridges"},
+    "POST /api/v1/videos/{followed}/unlock/": {"password": VIDEO_PASSWORD},
+    "POST /api/v1/videos/{private}/unlock/": {"password": VIDEO_PASSWORD},
     "POST /api/v1/videos/{uploading}/upload/parts/": {"numbers": [1]},
     "POST /api/v1/videos/{uploading}/upload/complete/": {"parts": [{"number": 1, "etag": "{etag}"}]},
     "POST /api/v1/videos/{public}/captions/": {"language": "de", "file": VTT},
@@ -222,11 +252,17 @@ def test_revoked_role_gives_no_permissions(role: Role, world: World) -> None:
 
     services.revoke_role(user=world.person(role.value), role=role)
 
-    is_a_follower = {
+    follows_nobody = {
         "PUT /api/v1/channels/{owner}/follow/": "204",
         "DELETE /api/v1/channels/{owner}/follow/": "204-",
+        "GET /api/v1/videos/{followed}/": "403",
+        "PUT /api/v1/videos/{followed}/like/": "403",
+        "POST /api/v1/videos/{followed}/views/": "403",
+        "GET /api/v1/videos/{followed}/captions/": "403",
+        "GET /api/v1/videos/{followed}/comments/": "404",
+        "GET /api/v1/videos/{followed}/danmaku/": "404",
     }
-    assert surprises(answered(client, world), expected(API, Asker.PERSON) | is_a_follower) == {}
+    assert surprises(answered(client, world), expected(API, Asker.PERSON) | follows_nobody) == {}
 
 
 def nameless(path: str) -> str:

@@ -10,7 +10,7 @@ from django.urls import resolve
 
 from live.services import edit_stream
 from videoplatform.tests.askers import Asker, answers, expected, routes, surprises, table
-from videoplatform.tests.world import World, world
+from videoplatform.tests.world import VIDEO_PASSWORD, World, world
 
 __all__ = ["world"]  # a fixture
 pytestmark = [pytest.mark.django_db, pytest.mark.redis, pytest.mark.storage]
@@ -36,6 +36,12 @@ HX-POST /@{owner}/follow/#unfollow                        login    200  200-    
 GET     /watch/{public}/                                    200    200   200       200           200       404
 GET     /watch/{unlisted}/                                  200    200   200       200           200       404
 GET     /watch/{private}/                                   404    404   200       200           200       404
+GET     /watch/{locked}/                                    403    403   200       200           200       404
+GET     /watch/{followed}/                                  403    200   200       200           200       404
+POST    /watch/{locked}/unlock/                            302-   302-  302-      302-          302-       404
+POST    /watch/{locked}/unlock/#wrong                       422    422  302-      302-          302-       404
+POST    /watch/{followed}/unlock/                           403   302-  302-      302-          302-       404
+POST    /watch/{private}/unlock/                            404    404  302-      302-          302-       404
 GET     /watch/{uploading}/                                 404    404   200       200           200       404
 GET     /watch/{failed}/                                    404    404   200       200           200       404
 GET     /watch/{hidden}/                                    404    404   200       200           200       404
@@ -43,9 +49,15 @@ GET     /watch/{removed}/                                   404    404   404    
 GET     /embed/{public}/                                    200    200   200       200           200       404
 GET     /embed/{unlisted}/                                  200    200   200       200           200       404
 GET     /embed/{private}/                                   404    404   404       404           404       404
+GET     /embed/{locked}/                                    404    404   404       404           404       404
+GET     /embed/{followed}/                                  404    404   404       404           404       404
 GET     /embed/{hidden}/                                    404    404   404       404           404       404
 GET     /oembed/?url=http://testserver/watch/{public}/      200    200   200       200           200       404
 GET     /oembed/?url=http://testserver/watch/{private}/     404    404   404       404           404       404
+GET     /oembed/?url=http://testserver/watch/{locked}/      404    404   404       404           404       404
+GET     /oembed/?url=http://testserver/watch/{followed}/    404    404   404       404           404       404
+GET     /watch/{locked}/poster.jpg                          404    404   404       404           404       404
+GET     /watch/{followed}/poster.jpg                        404    404   404       404           404       404
 GET     /watch/{public}/poster.jpg                          404    404   404       404           404       404
 GET     /watch/{private}/poster.jpg                         404    404   404       404           404       404
 GET     /@{owner}/live/embed/                               200    200   200       200           200       404
@@ -59,6 +71,10 @@ GET     /videos/{unlisted}/hls/{unlisted_key}/720p.m3u8         200  200 200    
 GET     /videos/{private}/hls/{private_key}/multivariant.m3u8   404  404 200       200           200       404
 GET     /videos/{private}/hls/{private_key}/720p.m3u8           404  404 200       200           200       404
 GET     /videos/{private}/hls/{public_key}/720p.m3u8            404  404 404       404           404       404
+GET     /videos/{locked}/hls/{locked_key}/multivariant.m3u8     404  404 200       200           200       404
+GET     /videos/{locked}/hls/{locked_key}/720p.m3u8             404  404 200       200           200       404
+GET     /videos/{followed}/hls/{followed_key}/multivariant.m3u8 404  200 200       200           200       404
+GET     /videos/{followed}/hls/{followed_key}/720p.m3u8         404  200 200       200           200       404
 GET     /videos/{hidden}/hls/{hidden_key}/720p.m3u8             404  404 200       200           200       404
 GET     /videos/{removed}/hls/{removed_key}/multivariant.m3u8   404  404 404       200           200       404
 GET     /videos/{removed}/hls/{removed_key}/720p.m3u8           404  404 404       200           200       404
@@ -69,6 +85,9 @@ GET     /live-dvr/{broadcast}/{access_key}/r0.m3u8              404  404 404    
 # Talking
 HX-GET  /watch/{public}/comments/                           200    200   200       200           200       404
 HX-GET  /watch/{private}/comments/                          404    404   200       200           200       404
+HX-GET  /watch/{locked}/comments/                           404    404   200       200           200       404
+HX-GET  /watch/{followed}/comments/                         404    200   200       200           200       404
+HX-POST /watch/{followed}/comments/                         404    200   200       200           200       404
 HX-POST /watch/{public}/comments/                         login    200   200       200           200       404
 HX-POST /watch/{private}/comments/                          404    404   200       200           200       404
 HX-GET  /watch/{public}/comments/{comment}/                 200    200   200       200           200       404
@@ -93,6 +112,10 @@ GET     /report/video/{public}/                           login    200   200    
 POST    /report/video/{public}/                           login    302   302       302           302     login
 GET     /report/video/{private}/                          login    404   200       200           200     login
 POST    /report/video/{private}/                          login    404   302       302           302     login
+GET     /report/video/{locked}/                           login    404   200       200           200     login
+GET     /report/video/{followed}/                         login    200   200       200           200     login
+GET     /report/comment/{locked_comment}/                 login    404   200       200           200     login
+GET     /report/danmaku/{locked_danmaku}/                 login    404   200       200           200     login
 GET     /report/chat_message/{message}/                   login    200   200       200           200     login
 
 # The studio: one's own, whatever one's role
@@ -183,6 +206,11 @@ BODIES: dict[str, dict[str, Any]] = {
     "HX-POST /@{owner}/follow/#unfollow": {"following": "false"},
     A_COMMENT: {"text": "For everyone"},
     "HX-POST /watch/{private}/comments/": {"text": "For few"},
+    "HX-POST /watch/{followed}/comments/": {"text": "For followers"},
+    "POST /watch/{locked}/unlock/": {"password": VIDEO_PASSWORD},
+    "POST /watch/{locked}/unlock/#wrong": {"password": "bridges"},
+    "POST /watch/{followed}/unlock/": {"password": VIDEO_PASSWORD},
+    "POST /watch/{private}/unlock/": {"password": VIDEO_PASSWORD},
     f"{A_COMMENT}{{own_comment}}/#edit": {"do": "edit", "text": "Other words"},
     **{
         f"{A_COMMENT}{{comment}}/#{do}": {"do": do}

@@ -34,6 +34,8 @@ WS  /ws/videos/{uploading}/progress/             4004     4004 progress  progres
 WS  /ws/videos/no-such-video/progress/           4004     4004     4004      4004          4004      4004
 WS  /ws/videos/{public}/conversation/           taken    taken    taken     taken         taken      4004
 WS  /ws/videos/{private}/conversation/           4004     4004    taken     taken         taken      4004
+WS  /ws/videos/{locked}/conversation/            4004     4004    taken     taken         taken      4004
+WS  /ws/videos/{followed}/conversation/          4004    taken    taken     taken         taken      4004
 WS  /ws/videos/{removed}/conversation/           4004     4004     4004     taken         taken      4004
 WS  /ws/live/{owner}/chat/                      hello    hello    hello     hello         hello      4004
 WS  /ws/live/{owner}/chat/?ticket=forged         4001     4001     4001      4001          4001      4001

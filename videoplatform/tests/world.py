@@ -32,9 +32,11 @@ from videoplatform.tests.askers import Asker
 from videos import services as video_services
 from videos.models import CaptionTrack, Video
 from videos.services import recordings
+from videos.services.access import password_fields
 from videos.tests.factories import VideoFactory
 
 A_DAY = timedelta(days=1)
+VIDEO_PASSWORD = "lamps and bridges"
 RECORDED = recordings.RecordedRendition("r0", 640, 360, 30.0, 800_000, "avc1.64001e,mp4a.40.2")
 HEALTH = {
     "bitrate_bps": 1, "fps": 30.0, "width_px": 640, "height_px": 360, "keyframe_interval_s": 2.0,
@@ -116,6 +118,9 @@ def _videos(world: World) -> None:
         "public": {},
         "unlisted": {"visibility": "unlisted"},
         "private": {"visibility": "private"},
+        # The password of "locked" is in the bodies; "person" follows the owner.
+        "locked": {"visibility": "password"} | password_fields(VIDEO_PASSWORD),
+        "followed": {"visibility": "followers"},
         "failed": {"status": "failed", "failure_code": "encode_failed", "is_playable": False},
         "processing": {"status": "processing"},
         "hidden": {},
@@ -145,8 +150,10 @@ def _conversations(world: World) -> None:
         "held_comment": CommentFactory(target=public, author=guest, is_held=True),
         "hidden_comment": CommentFactory(target=public, author=guest),
         "private_comment": CommentFactory(target=private, author=owner),
+        "locked_comment": CommentFactory(target=world.rows["locked"], author=owner),
         "danmaku": DanmakuFactory(target=public, author=guest),
         "hidden_danmaku": DanmakuFactory(target=public, author=guest),
+        "locked_danmaku": DanmakuFactory(target=world.rows["locked"], author=owner),
         "private_danmaku": DanmakuFactory(target=private, author=owner),
     }
 

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from django.shortcuts import get_object_or_404
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers, status
-from rest_framework.exceptions import NotFound, PermissionDenied
 from rest_framework.parsers import MultiPartParser
 from rest_framework.permissions import IsAuthenticated, IsAuthenticatedOrReadOnly
 from rest_framework.request import Request
@@ -18,8 +16,8 @@ from common.openapi import refusals
 from common.rates import PRICES
 from common.throttling import ScopedThrottle
 from videos import services
+from videos.api.access import LOCKED, own, watchable
 from videos.api.serializers import CaptionSerializer
-from videos.models import Video
 from videos.services.errors import (
     CaptionsBusy,
     CaptionsTooLarge,
@@ -64,9 +62,9 @@ class CaptionsView(APIView):
     def get_price(self, request: Request) -> int:
         return PRICES["captions"] if request.method == "POST" else 1
 
-    @extend_schema(responses=CaptionPageSerializer)
+    @extend_schema(responses={200: CaptionPageSerializer, **LOCKED})
     def get(self, request: Request, id: str) -> Response:  # noqa: A002 -- the contract's word
-        video = watchable(request.user, id)
+        video = watchable(request, id)
         tracks = [services.caption_json(track) for track in video.captions.all()]
         return Response({"results": tracks, "next": None, "previous": None})
 
@@ -86,7 +84,7 @@ class CaptionsView(APIView):
     )
     def post(self, request: Request, id: str) -> Response:  # noqa: A002
         """Add or replace captions in one language, from WebVTT, SubRip or SubStation of at most 5 MiB."""
-        video = own(request.user, id)
+        video = own(request, id)
         asked = CaptionFileSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
         track, skipped = services.add_captions(video, **asked.validated_data)
@@ -99,20 +97,5 @@ class CaptionView(APIView):
 
     @extend_schema(responses={204: None, **refusals(NoCaptions)})
     def delete(self, request: Request, id: str, language: str) -> Response:  # noqa: A002
-        services.remove_captions(own(request.user, id), language=language)
+        services.remove_captions(own(request, id), language=language)
         return Response(status=status.HTTP_204_NO_CONTENT)
-
-
-def watchable(user: Any, public_id: str) -> Video:
-    """Return the video, or answer 404 if ``user`` may not know that it exists."""
-    video = get_object_or_404(Video.objects.for_cards(), public_id=public_id)
-    if not video.can_watch(user):
-        raise NotFound
-    return video
-
-
-def own(user: Any, public_id: str) -> Video:
-    video = watchable(user, public_id)
-    if not video.can_edit(user):
-        raise PermissionDenied
-    return video

@@ -12,8 +12,10 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from accounts.api.channels import ChannelSerializer
+from accounts.viewers import token_of
 from videos import progress, services
-from videos.models import Category, Like, Video
+from videos.models import MAX_PASSWORD, MIN_PASSWORD, Category, Like, Video
+from videos.services.watching import with_token
 from videos.transcoding.leftovers import CODES
 
 if TYPE_CHECKING:
@@ -110,7 +112,9 @@ class VideoSerializer(serializers.ModelSerializer[Video]):
     def get_playback(self, video: Video) -> dict[str, Any] | None:
         playback = services.playback(video)
         if playback and "request" in self.context:
-            playback["hls_url"] = self.context["request"].build_absolute_uri(playback["hls_url"])
+            request = self.context["request"]
+            path = with_token(video, playback["hls_url"], token_of(request))
+            playback["hls_url"] = request.build_absolute_uri(path)
         return playback
 
     @cached_property
@@ -150,6 +154,14 @@ class VideoEditSerializer(serializers.Serializer[Any]):
     category = serializers.ChoiceField(choices=Category.choices, required=False)
     visibility = serializers.ChoiceField(choices=Video.Visibility.choices, required=False)
     comments_mode = serializers.ChoiceField(choices=Video.CommentsMode.choices, required=False)
+    password = serializers.CharField(
+        min_length=MIN_PASSWORD,
+        max_length=MAX_PASSWORD,
+        trim_whitespace=False,
+        required=False,
+        write_only=True,
+        help_text="for the visibility `password`; a new one locks the video again",
+    )
 
 
 class FilenameField(serializers.CharField):
@@ -229,6 +241,15 @@ class CompleteSerializer(serializers.Serializer[Any]):
     parts: serializers.ListSerializer[Any] = serializers.ListSerializer(
         child=PartSerializer(), allow_empty=False, max_length=10_000
     )
+
+
+class UnlockSerializer(serializers.Serializer[Any]):
+    password = serializers.CharField(max_length=MAX_PASSWORD, trim_whitespace=False)
+
+
+class TokenOfVideoSerializer(serializers.Serializer[Any]):
+    token = serializers.CharField()
+    expires_at = serializers.DateTimeField()
 
 
 class WatchingSerializer(serializers.Serializer[Any]):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.shortcuts import get_object_or_404
+from django.utils import timezone
 from django_filters import rest_framework as filters
 from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
 from rest_framework import mixins, serializers, status, viewsets
@@ -15,19 +16,23 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.authentication import person_of
-from common.addresses import requester_key
+from accounts.viewers import TOKEN_LIFETIME, token_for, viewer_of
+from common.addresses import client_network, requester_key
 from common.bounded import bounded
 from common.openapi import refusal, refusals
 from common.pagination import CursorPagination
 from common.rates import PARTS_A_UNIT, PRICES, numbers_price
 from common.throttling import ScopedThrottle, SearchThrottle
 from videos import services
+from videos.api.access import LOCKED, own, watchable
 from videos.api.serializers import (
     CompleteSerializer,
     CreatedSerializer,
     NumbersSerializer,
     PartUrlsSerializer,
     SessionSerializer,
+    TokenOfVideoSerializer,
+    UnlockSerializer,
     UploadStateSerializer,
     VideoCreateSerializer,
     VideoEditSerializer,
@@ -40,12 +45,16 @@ from videos.services.errors import (
     EnoughForToday,
     MayNotUpload,
     NoRoomLeft,
+    NotLocked,
     NotUploading,
     PartsMissing,
+    PasswordMissing,
     StorageFull,
     StorageUnavailable,
+    TooManyPasswords,
     TooManyUploads,
     UploadTooLarge,
+    WrongPassword,
     WrongSize,
 )
 
@@ -96,7 +105,7 @@ class VideoPagination(CursorPagination):
         parameters=[OpenApiParameter("ordering", str, enum=list(VideoPagination.ORDERINGS))],
         responses=VideoSerializer(many=True),
     ),
-    retrieve=extend_schema(responses=VideoSerializer),
+    retrieve=extend_schema(responses={200: VideoSerializer, **LOCKED}),
 )
 class VideoViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[Video]):
     """Public videos in lists, one video for viewers with access, and changes for its owner."""
@@ -124,6 +133,8 @@ class VideoViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[Video]):
                 return PRICES["search_page"]
             case "create":
                 return PRICES["upload_begun"]
+            case "unlock":
+                return PRICES["password_form"]
             case "upload_complete":
                 return PRICES["upload_completed"] + numbers_price(_count(request, "parts"), PARTS_A_UNIT)
             case "upload_parts":
@@ -131,17 +142,10 @@ class VideoViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[Video]):
         return 1
 
     def _watchable(self) -> Video:
-        video: Video = get_object_or_404(self.get_queryset(), public_id=self.kwargs["id"])
-        if not video.can_watch(self.request.user):
-            raise NotFound
-        return video
+        return watchable(self.request, self.kwargs["id"], self.get_queryset())
 
     def _own(self) -> Video:
-        """Return the requester's own video: 404 if they may not watch it, 403 if they may only watch it."""
-        video = self._watchable()
-        if not video.can_edit(self.request.user):
-            raise PermissionDenied
-        return video
+        return own(self.request, self.kwargs["id"], self.get_queryset())
 
     def _own_upload(self) -> Upload:
         video = self._own()
@@ -167,6 +171,7 @@ class VideoViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[Video]):
                 NotUploading,
                 StorageFull,
                 StorageUnavailable,
+                PasswordMissing,
             ),
         },
     )
@@ -200,7 +205,7 @@ class VideoViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[Video]):
     def retrieve(self, request: Request, id: str) -> Response:  # noqa: A002 -- the contract's word
         return self._answer(self._watchable())
 
-    @extend_schema(request=VideoEditSerializer, responses=VideoSerializer)
+    @extend_schema(request=VideoEditSerializer, responses={200: VideoSerializer, **refusals(PasswordMissing)})
     def partial_update(self, request: Request, id: str) -> Response:  # noqa: A002
         video = self._own()
         asked = VideoEditSerializer(data=request.data)
@@ -286,7 +291,26 @@ class VideoViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[Video]):
         services.unlike(self._watchable(), person_of(request))
         return Response(status=status.HTTP_204_NO_CONTENT)
 
-    @extend_schema(request=WatchingSerializer, responses=SessionSerializer)
+    @extend_schema(
+        request=UnlockSerializer,
+        responses={200: TokenOfVideoSerializer, **refusals(WrongPassword, NotLocked, TooManyPasswords)},
+    )
+    @action(detail=True, methods=["post"], permission_classes=[AllowAny])
+    def unlock(self, request: Request, id: str) -> Response:  # noqa: A002
+        """Exchange the password for a token, to send as ``?token=`` with requests about this video."""
+        video: Video = get_object_or_404(self.get_queryset(), public_id=id)
+        asked = UnlockSerializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        viewer = viewer_of(request)
+        if not video.is_locked_for(viewer) and not video.can_watch(viewer):
+            raise NotFound
+        if video.visibility != Video.Visibility.PASSWORD:
+            raise NotLocked
+        key = services.unlock(video, network=client_network(request), **asked.validated_data)
+        expires_at = timezone.now() + TOKEN_LIFETIME
+        return Response(TokenOfVideoSerializer({"token": token_for(key), "expires_at": expires_at}).data)
+
+    @extend_schema(request=WatchingSerializer, responses={200: SessionSerializer, **LOCKED})
     @action(detail=True, methods=["post"], permission_classes=[AllowAny])
     def views(self, request: Request, id: str) -> Response:  # noqa: A002
         asked = WatchingSerializer(data=request.data)

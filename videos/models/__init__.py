@@ -10,11 +10,21 @@ from videos.models.segment_plans import SegmentPlan
 from videos.models.segment_runs import SegmentRun, SegmentRunQuerySet
 from videos.models.topics import Category, Tag
 from videos.models.uploads import Upload, UploadCharge
-from videos.models.videos import MAX_DESCRIPTION, MAX_TITLE, Video, VideoFolder, VideoQuerySet
+from videos.models.videos import (
+    MAX_DESCRIPTION,
+    MAX_PASSWORD,
+    MAX_TITLE,
+    MIN_PASSWORD,
+    Video,
+    VideoFolder,
+    VideoQuerySet,
+)
 
 __all__ = [
     "MAX_DESCRIPTION",
+    "MAX_PASSWORD",
     "MAX_TITLE",
+    "MIN_PASSWORD",
     "CaptionTrack",
     "Category",
     "Folded",

@@ -12,7 +12,8 @@ from django.db.models.functions import Now
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
-from accounts.models import Channel, User
+from accounts.models import Channel, Follow, User
+from accounts.viewers import Viewer
 from comments.models import Comment, Danmaku
 from common import trigrams
 from common.ids import new_public_id
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
 MAX_TITLE = 150  # characters
 MAX_DESCRIPTION = 5_000
+MIN_PASSWORD = 4
+MAX_PASSWORD = 128
 # Bounds of a search.
 MOST_WORDS = 8
 MOST_NAMED = 200
@@ -143,6 +146,8 @@ class Video(models.Model):
         PUBLIC = "public", _("Public")
         UNLISTED = "unlisted", _("Unlisted")
         PRIVATE = "private", _("Private")
+        PASSWORD = "password", _("Password")
+        FOLLOWERS = "followers", _("Followers only")
 
     class Withheld(models.TextChoices):
         """The decision of moderators; the owner's ``visibility`` is kept and applies again after it."""
@@ -189,6 +194,11 @@ class Video(models.Model):
             _("The video could not be converted. Nothing is lost. Try again."),
         )
 
+    # Everyone with the address may watch.
+    OPEN = frozenset({Visibility.PUBLIC, Visibility.UNLISTED})
+    # Everyone with the address sees what to do in order to watch.
+    LOCKED = frozenset({Visibility.PASSWORD, Visibility.FOLLOWERS})
+
     RETRYABLE = frozenset({Failure.STORAGE_FAILED, Failure.ENCODE_FAILED})
 
     # The allowed changes of status; only ``transition`` makes them.
@@ -212,6 +222,9 @@ class Video(models.Model):
     visibility = models.CharField(
         _("visibility"), max_length=12, choices=Visibility.choices, default=Visibility.PUBLIC
     )
+    password_hash = models.CharField(max_length=128, blank=True, editable=False)
+    # Changes with each new password, so that keys of an older one open nothing.
+    password_version = models.CharField(max_length=16, blank=True, editable=False)
     withheld = models.CharField(
         _("withheld"), max_length=8, choices=Withheld.choices, blank=True, default="", editable=False
     )
@@ -335,14 +348,47 @@ class Video(models.Model):
     def can_moderate(self, user: User | AnonymousUser) -> bool:
         return self.can_edit(user) or (user.is_authenticated and user.is_moderator)
 
-    def can_watch(self, user: User | AnonymousUser) -> bool:
-        """Return whether ``user`` may watch; watch pages, playlists, sockets and the API ask this method."""
-        if user.is_authenticated and user.is_moderator:
+    @property
+    def is_open(self) -> bool:
+        """Return whether everyone with the address may watch, also in frames of other sites."""
+        return self.visibility in self.OPEN
+
+    @property
+    def has_password(self) -> bool:
+        return bool(self.password_version)
+
+    @property
+    def password_key(self) -> str:
+        """Return the key that a viewer gets for the current password."""
+        return f"{self.public_id}:{self.password_version}"
+
+    def can_watch(self, viewer: Viewer | User | AnonymousUser) -> bool:
+        """Return whether ``viewer`` may watch; pages, playlists, sockets and the API ask this method."""
+        viewer = Viewer.of(viewer)
+        if viewer.is_moderator:
             return True
-        if self.can_edit(user):
+        if self.can_edit(viewer.user):
             return self.withheld != self.Withheld.REMOVED
-        is_there = self.status in (self.Status.PROCESSING, self.Status.READY) and not self.withheld
-        return is_there and self.visibility != self.Visibility.PRIVATE and self.channel.owner.is_active
+        return self._is_there and self._admits(viewer)
+
+    def is_locked_for(self, viewer: Viewer | User | AnonymousUser) -> bool:
+        """Return whether ``viewer`` may not watch, but may know that a password or a follow lets them."""
+        return self._is_there and self.visibility in self.LOCKED and not self.can_watch(viewer)
+
+    @property
+    def _is_there(self) -> bool:
+        has_arrived = self.status in (self.Status.PROCESSING, self.Status.READY)
+        return has_arrived and not self.withheld and self.channel.owner.is_active
+
+    def _admits(self, viewer: Viewer) -> bool:
+        match self.visibility:
+            case self.Visibility.PASSWORD:
+                return self.has_password and viewer.holds(self.password_key)
+            case self.Visibility.FOLLOWERS:
+                user = viewer.user
+                follows = Follow.objects.filter(channel=self.channel_id)
+                return user.is_authenticated and follows.filter(follower=user).exists()
+        return self.is_open
 
     def transition(self, status: str, **fields: Any) -> bool:
         """Change the status if the row is still as it was read; return False otherwise.

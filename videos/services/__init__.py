@@ -4,6 +4,7 @@ Views, the API and the admin call these functions.  Each takes keyword arguments
 and raises the errors of ``videos.services.errors``.
 """
 
+from videos.services.access import unlock
 from videos.services.captions import add_captions, remove_captions
 from videos.services.editing import cancel_encode, delete_video, edit_video, retry_video
 from videos.services.uploads import (
@@ -35,5 +36,6 @@ __all__ = [
     "retry_video",
     "start_upload",
     "unlike",
+    "unlock",
     "uploaded_parts",
 ]

@@ -12,6 +12,7 @@ from common.words import composed, folded
 from videos import ends, progress, queue
 from videos.cleaning import delete_with_objects
 from videos.models import MAX_DESCRIPTION, MAX_TITLE, Job, Tag, Video, new_encode_key
+from videos.services.access import check_has_password, password_fields
 from videos.services.errors import CannotCancel, CannotRetry
 from videos.transcoding.errors import EncodeStopped
 
@@ -30,12 +31,13 @@ def edit_video(
     category: str | None = None,
     visibility: str | None = None,
     comments_mode: str | None = None,
+    password: str | None = None,
     tags: Iterable[str] | None = None,
 ) -> Video:
     """Change the given fields and leave the others.
 
     A new visibility applies to every later playlist request.  A new ``comments_mode``
-    applies to new comments only; existing comments stay.
+    applies to new comments only; existing comments stay.  Raises PasswordMissing.
     """
     values = (title, description, category, visibility, comments_mode)
     given = dict(zip(EDITABLE, values, strict=True))
@@ -44,8 +46,12 @@ def edit_video(
     if description is not None:
         given["description"] = composed(description, MAX_DESCRIPTION)
     changed = {name: value for name, value in given.items() if value is not None}
+    if password:
+        changed |= password_fields(password)
     for name, value in changed.items():
         setattr(video, name, value)
+    if changed.get("visibility"):
+        check_has_password(video)
     if changed:
         video.save(update_fields=list(changed))
     if "visibility" in changed:

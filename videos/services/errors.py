@@ -85,6 +85,43 @@ class CannotCancel(Refusal):
     sentence = _("Only a running encode can be stopped.")
 
 
+class PasswordMissing(Refusal):
+    code = "password_missing"
+    attr = "password"
+    sentence = _("Enter a password for this video.")
+
+
+class PasswordRequired(Refusal):
+    code = "password_required"
+    status = 403
+    sentence = _("This video is protected by a password.")
+
+
+class FollowersOnly(Refusal):
+    code = "followers_only"
+    status = 403
+    sentence = _("Only followers of this channel can watch this video.")
+
+
+class NotLocked(Refusal):
+    code = "not_locked"
+    status = 409
+    sentence = _("This video needs no password.")
+
+
+class WrongPassword(Refusal):
+    code = "wrong_password"
+    attr = "password"
+    sentence = _("Wrong password. Try again.")
+
+
+class TooManyPasswords(Refusal):
+    code = "too_many_attempts"
+    status = 429
+    retry_after_s = RETRY_AFTER_S
+    sentence = _("Too many wrong passwords. Try again later.")
+
+
 class UnknownLanguage(Refusal):
     code = "unknown_language"
     sentence = _("This is not a valid language tag, such as en or zh-Hans.")

@@ -41,6 +41,7 @@ from videos.models import (
     UploadCharge,
     Video,
 )
+from videos.services.access import check_has_password, password_fields
 from videos.services.editing import set_tags
 from videos.services.errors import (
     EnoughForToday,
@@ -107,6 +108,7 @@ def start_upload(
     category: str = Category.OTHER,
     visibility: str = Video.Visibility.PUBLIC,
     comments_mode: str = Video.CommentsMode.OPEN,
+    password: str = "",
 ) -> Upload:
     """Open a multipart upload for a new video of ``channel``.
 
@@ -130,6 +132,9 @@ def start_upload(
         source_filename=neutral_filename(filename),
         source_size_bytes=size_bytes,
     )
+    for name, value in (password_fields(password) if password else {}).items():
+        setattr(video, name, value)
+    check_has_password(video)
     video.source_key = f"{video.prefix}source"
     with transaction.atomic():
         # A person's uploads start one at a time, so that two at once cannot exceed the limits.

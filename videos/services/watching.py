@@ -10,12 +10,14 @@ from __future__ import annotations
 
 from time import time
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 from django.core.cache import cache
 from django.db import transaction
 from django.db.models import F
 from django.urls import reverse
 
+from accounts.viewers import TOKEN_PARAMETER
 from common.storage import media_url
 from common.viewer_sessions import ViewerSessions
 from videos.models import CaptionTrack, Like, Video
@@ -41,6 +43,11 @@ def playback(video: Video) -> dict[str, Any] | None:
         "storyboard_url": None,
         "captions": [caption_json(track) for track in video.captions.all()],
     }
+
+
+def with_token(video: Video, path: str, token: str) -> str:
+    """Return ``path`` with the viewer's token, which a player needs for all playlists of a locked video."""
+    return path if video.is_open or not token else f"{path}?{urlencode({TOKEN_PARAMETER: token})}"
 
 
 def caption_json(track: CaptionTrack) -> dict[str, str]:

@@ -6,6 +6,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 
+from accounts.viewers import viewer_of
 from comments import views
 from comments.views import Place
 from videos.conversation import is_discussed
@@ -22,6 +23,6 @@ def comment(request: HttpRequest, public_id: str, comment_id: str) -> HttpRespon
 
 def _place(request: HttpRequest, public_id: str) -> Place:
     video = get_object_or_404(Video.objects.for_cards(), public_id=public_id)
-    if not is_discussed(video, request.user):
+    if not is_discussed(video, viewer_of(request)):
         raise Http404
     return Place(video, video.get_absolute_url(), reverse("video-comments", args=[video.public_id]))

@@ -24,11 +24,13 @@ from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
 from accounts.authentication import ApiTokenAuthentication
+from accounts.viewers import Viewer, token_of
 from common import signing, storage
 from common.content_coding import accepts_gzip
 from videos.models import SegmentRun, Video
 from videos.publishing import Encode, NothingPublished, media_playlist, multivariant_playlist
 from videos.rendered import Rendered, playlists
+from videos.services.watching import with_token
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -58,11 +60,15 @@ def person(request: HttpRequest) -> User | AnonymousUser:
     return found[0] if found else request.user
 
 
+def viewer(request: HttpRequest) -> Viewer:
+    return Viewer(person(request), request.session, token_of(request))
+
+
 def watchable(request: HttpRequest, public_id: str, encode_key: str) -> Video:
     """Return the video, or raise Http404 if the requester may not watch this encode of it."""
     videos = Video.objects.select_related("channel__owner")
     video = get_object_or_404(videos, public_id=public_id, encode_key=encode_key, is_playable=True)
-    if not video.can_watch(person(request)):
+    if not video.can_watch(viewer(request)):
         raise Http404
     return video
 
@@ -84,10 +90,13 @@ def multivariant_answer(request: HttpRequest, video: Video) -> HttpResponse:
         encode = Encode.of(video)
         if not encode.is_playable:
             raise Http404
-        return Rendered(state, multivariant_playlist(encode, "{}.m3u8".format))
+        return Rendered(
+            state, multivariant_playlist(encode, lambda name: with_token(video, f"{name}.m3u8", token))
+        )
 
+    token = "" if video.is_open else token_of(request)
     state = _state(video)
-    key = (video.encode_prefix,)
+    key = (video.encode_prefix, token)
     return _answer(request, video, key, state, render, max_age_s=RENDITIONS_KEPT_S)
 
 
@@ -181,7 +190,7 @@ def _answer(
     response["ETag"] = body.etag
     response["Cache-Control"] = "private, no-cache"
     patch_vary_headers(response, ["Accept-Encoding"])
-    if video.visibility != Video.Visibility.PRIVATE or "Authorization" in request.headers:
+    if video.is_open or "Authorization" in request.headers:
         # Players on any site may play videos that anyone may watch, or that their token opens.
         response["Access-Control-Allow-Origin"] = "*"
     return response

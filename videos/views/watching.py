@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
+from django.utils.cache import add_never_cache_headers
 from django.views.decorators.clickjacking import xframe_options_exempt
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_POST, require_safe
 
 from accounts.models import Channel, Follow
+from accounts.viewers import Viewer, give_key
+from common.addresses import client_network
+from common.errors import Refusal
 from videos import progress, services
+from videos.forms import UnlockForm
 from videos.models import Like, Video
 from videos.views.quoting import Quotable, poster_answer
 
@@ -18,9 +23,19 @@ RELATED = 16
 
 @require_safe
 def watch(request: HttpRequest, public_id: str) -> HttpResponse:
-    """Show a video at any stage of its life, or answer 404 if the requester may not watch it."""
-    video = _watchable(request, public_id)
+    """Show a video at any stage of its life, or the page of its lock.
+
+    Answers 404 to requesters who may not know that it exists.
+    """
+    video = get_object_or_404(Video.objects.for_cards(), public_id=public_id)
+    if video.is_locked_for(_visitor(request)):
+        return locked_page(request, video, UnlockForm())
+    if not video.can_watch(_visitor(request)):
+        raise Http404
     user = request.user
+    # Only owners and moderators may see an upload under way.
+    if video.status == Video.Status.UPLOADING and not video.can_moderate(user):
+        raise Http404
     channel = Channel.objects.with_follower_count().select_related("owner").get(pk=video.channel_id)
     quoted = quotable(video)
     context = {
@@ -42,14 +57,38 @@ def watch(request: HttpRequest, public_id: str) -> HttpResponse:
     return render(request, "videos/watch.html", context)
 
 
-def _watchable(request: HttpRequest, public_id: str) -> Video:
+def _visitor(request: HttpRequest) -> Viewer:
+    """Return the viewer of a page, which takes no token: its links would lose it."""
+    return Viewer(request.user, request.session)
+
+
+def locked_page(request: HttpRequest, video: Video, form: UnlockForm, status: int = 403) -> HttpResponse:
+    """Ask for the password, or to follow.  The page shows neither title nor poster."""
+    context = {"video": video, "channel": video.channel, "form": form}
+    response = render(request, "videos/locked.html", context, status=status)
+    add_never_cache_headers(response)
+    return response
+
+
+@require_POST
+def unlock(request: HttpRequest, public_id: str) -> HttpResponse:
+    """Check the password, keep its key in the session, and continue to the video."""
     video = get_object_or_404(Video.objects.for_cards(), public_id=public_id)
-    if not video.can_watch(request.user):
-        raise Http404
-    # Only owners and moderators may see an upload under way.
-    if video.status == Video.Status.UPLOADING and not video.can_moderate(request.user):
-        raise Http404
-    return video
+    visitor = _visitor(request)
+    if not video.is_locked_for(visitor):
+        if not video.can_watch(visitor):
+            raise Http404
+        return redirect(video)
+    form = UnlockForm(request.POST)
+    if video.visibility != Video.Visibility.PASSWORD or not form.is_valid():
+        return locked_page(request, video, form)
+    try:
+        key = services.unlock(video, password=form.cleaned_data["password"], network=client_network(request))
+    except Refusal as error:
+        form.add_error("password", str(error))
+        return locked_page(request, video, form, status=422 if error.status == 400 else error.status)
+    give_key(request.session, key)
+    return redirect(video)
 
 
 def related(video: Video) -> list[Video]:
@@ -63,7 +102,7 @@ def related(video: Video) -> list[Video]:
 @require_safe
 @xframe_options_exempt
 def embed(request: HttpRequest, public_id: str) -> HttpResponse:
-    """Show the player alone, for other sites; it ignores the session and shows no private videos."""
+    """Show the player alone, for other sites; it ignores the session and shows only open videos."""
     video = _embeddable(public_id)
     context = {
         "video": video,
@@ -77,7 +116,7 @@ def embed(request: HttpRequest, public_id: str) -> HttpResponse:
 
 
 def _embeddable(public_id: str) -> Video:
-    videos = Video.objects.for_cards().exclude(visibility=Video.Visibility.PRIVATE)
+    videos = Video.objects.for_cards().filter(visibility__in=Video.OPEN)
     return get_object_or_404(
         videos.filter(channel__owner__is_active=True, is_playable=True, withheld=""), public_id=public_id
     )
@@ -85,7 +124,7 @@ def _embeddable(public_id: str) -> Video:
 
 def quotable(video: Video) -> Quotable:
     """Return the data of a video that other pages may show."""
-    has_poster = video.poster_key and video.visibility != Video.Visibility.PRIVATE
+    has_poster = video.poster_key and video.is_open
     return Quotable(
         title=video.title,
         channel=video.channel,

@@ -209,12 +209,13 @@ export class UploadItem {
   }
 
   fields() {
-    const { title, description, visibility, category, tags } = this.form.elements;
+    const { title, description, visibility, password, category, tags } = this.form.elements;
     const names = tags.value.split(/[,，、]/).map((/** @type {string} */ name) => name.trim()).filter(Boolean).slice(0, 12);
     return {
       title: wellFormed(title.value).trim() || titleOf(this.file.name),
       description: wellFormed(description.value),
       visibility: this.isPublished ? visibility.value : "private",
+      ...(visibility.value === "password" && password?.value ? { password: password.value } : {}),
       category: category.value,
       ...(names.length ? { tags: names } : {}),
     };
