@@ -21,6 +21,8 @@ RATES: Final[dict[str, Rate]] = {
     # ten items in a second; counted by each process.
     "sockets": Rate(600, 60),
     "live_media": Rate(20_000, 10),
+    # Segments that are encoded because a viewer asked, by address: a school that seeks.
+    "wanted_segments": Rate(1200, 60),
     # The API: anonymous clients by address, people by account.
     "anonymous": Rate(600, 60),
     "person": Rate(1200, 60),

@@ -25,11 +25,12 @@ from live.routing import websocket_urlpatterns as chat_urlpatterns  # noqa: E402
 from videoplatform.bodies import BoundedBodies  # noqa: E402
 from videoplatform.openapi_view import render_ahead  # noqa: E402
 from videoplatform.sockets import BoundedSockets, no_such_socket  # noqa: E402
+from videos.held_segments import HeldSegments  # noqa: E402
 from videos.routing import websocket_urlpatterns as progress_urlpatterns  # noqa: E402
 
 logger.info("Limit of open files and connections: %d", raise_descriptor_limit())
 live_edge = origin.EdgeOrigin(settings.REDIS_URL, has_limits=settings.RATE_LIMITS)
-pages = BoundedBodies(django_application)
+pages = HeldSegments(BoundedBodies(django_application), settings.REDIS_URL, has_limits=settings.RATE_LIMITS)
 
 
 async def http_application(scope: Any, receive: Any, send: Any) -> None:

@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from accounts import charts, sweeps
 from common import deletion
+from videos import arrivals
 from videos.models import Job, JobQuerySet, Upload, UploadCharge, Video, VideoFolder
 
 logger = logging.getLogger(__name__)
@@ -32,7 +33,9 @@ def delete_with_objects(video: Video) -> None:
     """Delete a video and, soon after, its objects and its unfinished upload."""
     deletion.delete_later(video.prefix)
     VideoFolder.objects.filter(video=video).delete()
+    encode_key = video.encode_key
     video.delete()
+    transaction.on_commit(lambda: arrivals.publish(encode_key))
 
 
 def clean_up() -> None:

@@ -21,7 +21,7 @@ from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
 
 from common import disk, storage
-from videos import progress, queue
+from videos import arrivals, progress, queue
 from videos.models import Job, SegmentRun, Video
 from videos.publishing import Encode, LeaseLost, measure, write_playlists
 from videos.transcoding.errors import (
@@ -62,6 +62,7 @@ def record_playable(video_id: int) -> None:
                 Video.objects.filter(pk=video_id).record_published()
                 logger.info("Video playable", extra={"video": video.public_id})
     progress.publish(video)
+    arrivals.publish(video.encode_key)
 
 
 def finish(job: Job) -> None:
@@ -279,3 +280,4 @@ def fail_video(video: Video, error: TranscodeError) -> None:
         progress.notify_owner(video)
     logger.info("Video failed", extra={"video": video.public_id, "code": error.code})
     transaction.on_commit(lambda: progress.publish(video))
+    transaction.on_commit(lambda: arrivals.publish(video.encode_key))

@@ -311,6 +311,9 @@ def _encode(
             if segment.number == run.first_segment:
                 _check_codecs(renditions[segment.output_index], init_path)
             publisher.add(segment, init_path)
+            if publisher.is_cut:
+                # Another job encodes the rest, because a viewer asked for a segment there.
+                break
 
 
 class LeaseKeeper:

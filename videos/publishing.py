@@ -17,9 +17,11 @@ in each of the run's renditions, so every object named in a playlist exists.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from itertools import accumulate
+from fractions import Fraction
+from itertools import accumulate, pairwise
+from math import ceil, inf
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,6 +34,7 @@ from videos.hls.multivariant import AudioRendition, MultivariantPlaylist, Varian
 from videos.languages import spoken_tag
 from videos.models import Job, Rendition, SegmentPlan, SegmentRun, Video
 from videos.transcoding.chunks import SEGMENT_S
+from videos.transcoding.codecs import expected_codec
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,6 +43,10 @@ if TYPE_CHECKING:
 
 AUDIO_GROUP = "audio"
 _ROUNDING_S = 0.05
+# A place on the grid may lie this much, in frames, behind the frame that begins there.
+_ROUNDING_FRAMES = Fraction(1, 1000)
+# Our encoder's blocks of 1024 samples at 48 kHz.
+AAC_BLOCKS_PER_S = Fraction(48_000, 1024)
 # For a rendition that is not measured yet: a segment holds at most its encoder's maxrate for
 # its duration and for the buffer of one second, plus 2 % for the container.
 PEAK_FACTOR = (SEGMENT_S + 1) / SEGMENT_S * 1.02
@@ -106,10 +113,21 @@ class Encode:
         return [track for track in tracks if any(run.is_open or run.segments for run in self.runs_of(track))]
 
     @property
+    def shows_plan(self) -> bool:
+        """Return whether the playlists list the planned segments: until the encode is complete."""
+        plan = self.plans.get(Rendition.Kind.VIDEO)
+        is_running = self.video.status == Video.Status.PROCESSING
+        return plan is not None and plan.is_trusted and is_running and not self.is_complete
+
+    @property
     def is_playable(self) -> bool:
-        """Return whether every rendition has at least one segment."""
-        listed = [self.segments(rendition) for rendition in [*self.rungs, *self.tracks]]
-        return bool(listed) and all(listed)
+        """Return whether every rendition has its first segment; with a plan, one rung and all tracks."""
+        rungs = [bool(self._stored(rung)) for rung in self.rungs]
+        tracks = [bool(self._stored(track)) for track in self.tracks]
+        if not rungs and not tracks:
+            return False
+        is_enough = any(rungs) if self.shows_plan else all(rungs)
+        return is_enough and all(tracks)
 
     @property
     def duration_s(self) -> float:
@@ -127,22 +145,94 @@ class Encode:
         because players without MSE wait for both.  If a source holds less video than
         its header declares, both end with the video.
         """
-        placed = _place(rendition, self.runs_of(rendition))
+        placed = self._stored(rendition)
         if rendition.kind == Rendition.Kind.AUDIO:
             return _beginning_before(self._video_end_s, placed)
-        sound_s = min((_listened_s(self.runs_of(track)) for track in self.tracks), default=float("inf"))
+        sound_s = min((_listened_s(self.runs_of(track)) for track in self.tracks), default=inf)
         ends = accumulate(segment.duration_s for segment in placed)
         return [
             segment for segment, end_s in zip(placed, ends, strict=True) if end_s <= sound_s + SEGMENT_S / 2
         ]
 
+    def _stored(self, rendition: Rendition) -> list[Placed]:
+        return _place(rendition, self.runs_of(rendition))
+
     @property
     def _video_end_s(self) -> float:
         """Return the seconds of video without a gap in the longest rung, or infinity without a rung."""
-        lengths_s = [
-            sum(segment.duration_s for segment in _place(rung, self.runs_of(rung))) for rung in self.rungs
+        lengths_s = [sum(segment.duration_s for segment in self._stored(rung)) for rung in self.rungs]
+        return max(lengths_s, default=inf)
+
+    def listed(self, rendition: Rendition) -> list[Placed]:
+        """Return the segments of the rendition's playlist now; with a plan, also those that will exist."""
+        if not self.shows_plan:
+            return self.segments(rendition)
+        stored = self.stored_by_number(rendition)
+        init_name = next((placed.init_name for placed in stored.values()), f"{rendition.name}/init.mp4")
+        listed = []
+        for number, duration_s in enumerate(self._planned_durations_s(rendition)):
+            if number in stored:
+                listed.append(replace(stored[number], init_name=init_name))
+            elif self.is_beyond_end(rendition, number):
+                return listed
+            else:
+                name = f"{rendition.name}/{number}.m4s"
+                listed.append(Placed(name, init_name, duration_s, is_stored=False))
+        # The decoder found more than the header declared.
+        while placed := stored.get(len(listed)):
+            listed.append(replace(placed, init_name=init_name))
+        return listed
+
+    def stored_by_number(self, rendition: Rendition) -> dict[int, Placed]:
+        """Return the stored segments of ``rendition`` by their number in the video, with gaps."""
+        return {
+            run.first_segment + index: placed
+            for run in self.runs_of(rendition)
+            for index, placed in enumerate(_placed_of(rendition, run))
+        }
+
+    def awaits(self, name: str, number: int | None) -> bool:
+        """Return whether segment ``number`` of a rendition may still come; None means its init segment."""
+        rendition = self.rendition(name)
+        if rendition is None or not self.shows_plan:
+            return False
+        stored = self.stored_by_number(rendition)
+        if number is None:
+            return not stored
+        return number not in stored and not self.is_beyond_end(rendition, number)
+
+    def rendition(self, name: str) -> Rendition | None:
+        """Return the rung or the track ``name``, or None."""
+        return next((each for each in [*self.rungs, *self.tracks] if each.name == name), None)
+
+    def is_beyond_end(self, rendition: Rendition, number: int) -> bool:
+        """Return whether ``rendition`` ends before segment ``number``, as far as that is known."""
+        for run in self.runs_of(rendition):
+            stored_until = run.first_segment + len(run.segments)
+            if stored_until > number:
+                return False
+            planned_until = inf if run.segment_count is None else run.first_segment + run.segment_count
+            if run.is_open and planned_until > number:
+                return False
+        return True
+
+    def _planned_durations_s(self, rendition: Rendition) -> list[float]:
+        """Return the durations of the planned segments, each from its first frame to the next one's."""
+        grid = self.plans[rendition.kind].grid
+        source = self.video.source
+        if rendition.kind == Rendition.Kind.AUDIO:
+            rate = AAC_BLOCKS_PER_S
+        elif source and source.video:
+            rate = source.video.frame_rate
+        else:
+            rate = Fraction(rendition.frame_rate).limit_denominator(1001)
+        # A segment begins with the first frame at or after its place on the grid.
+        starts = [ceil(Fraction(start_s) * rate - _ROUNDING_FRAMES) / rate for start_s in grid.starts_s]
+        following = [
+            *starts[1:],
+            max(starts[-1], ceil(Fraction(grid.end_s) * rate - _ROUNDING_FRAMES) / rate),
         ]
-        return max(lengths_s, default=float("inf"))
+        return [round(float(end - start), 6) for start, end in zip(starts, following, strict=True)]
 
 
 def _beginning_before(end_s: float, placed: list[Placed]) -> list[Placed]:
@@ -156,13 +246,18 @@ def _beginning_before(end_s: float, placed: list[Placed]) -> list[Placed]:
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """A published segment: its key and its init segment's, relative to the encode, and its duration."""
+    """A listed segment: its key and its init segment's, relative to the encode, and its duration.
+
+    The names of segments that are not stored yet, and of init segments before the first
+    stored one, are addresses relative to the playlists (``videos.views.delivery``).
+    """
 
     name: str
     init_name: str
     duration_s: float
     is_discontinuous: bool = False
     taken_at: datetime | None = None
+    is_stored: bool = True
 
 
 def _place(rendition: Rendition, runs: Sequence[SegmentRun]) -> list[Placed]:
@@ -175,30 +270,37 @@ def _place(rendition: Rendition, runs: Sequence[SegmentRun]) -> list[Placed]:
     placed: list[Placed] = []
     init_name = ""
     for run in runs:
-        folder = run.folder(rendition.name)
-        if run.segments and (run.is_discontinuous or not init_name):
-            init_name = f"{folder}init.mp4"
+        of_run = _placed_of(rendition, run)
+        if of_run and (run.is_discontinuous or not init_name):
+            init_name = of_run[0].init_name
         is_gap = run.is_discontinuous and bool(placed)
-        for index, duration_s in enumerate(run.segments):
-            is_first = index == 0
-            placed.append(
-                Placed(
-                    f"{folder}{run.first_segment + index}.m4s",
-                    init_name,
-                    duration_s,
-                    is_discontinuous=is_gap and is_first,
-                    taken_at=run.began_at if is_first else None,
-                )
-            )
+        placed += [
+            replace(segment, init_name=init_name, is_discontinuous=is_gap and index == 0)
+            for index, segment in enumerate(of_run)
+        ]
         if run.is_open or run.is_short:
             break
     return placed
 
 
+def _placed_of(rendition: Rendition, run: SegmentRun) -> list[Placed]:
+    """Return the stored segments of one run, with the init segment of that run."""
+    folder = run.folder(rendition.name)
+    return [
+        Placed(
+            f"{folder}{run.first_segment + index}.m4s",
+            f"{folder}init.mp4",
+            duration_s,
+            taken_at=run.began_at if index == 0 else None,
+        )
+        for index, duration_s in enumerate(run.segments)
+    ]
+
+
 def _listened_s(runs: Sequence[SegmentRun]) -> float:
     """Return the seconds of audio in ``runs``, or infinity if they are complete."""
     if not any(run.is_open for run in runs):
-        return float("inf")
+        return inf
     return sum(run.duration_s for run in runs)
 
 
@@ -206,22 +308,34 @@ class NothingPublished(Exception):
     """The requested playlist would list no segment."""
 
 
-def media_playlist(encode: Encode, rendition: Rendition, uri: Callable[[str], str]) -> MediaPlaylist:
-    """Return the media playlist of ``rendition``; ``uri`` maps an object's name to its URL.
+def media_playlist(
+    encode: Encode,
+    rendition: Rendition,
+    uri: Callable[[str], str],
+    address: Callable[[str], str] = str,
+) -> MediaPlaylist:
+    """Return the media playlist of ``rendition``.
 
-    It is an ``EVENT`` while the encode runs, so that players keep their segments and
-    ask for more.  It is a ``VOD`` with ``EXT-X-ENDLIST`` once the encode is complete.
-    Raises NothingPublished if there is no segment.
+    ``uri`` maps an object's name to its URL, ``address`` the relative address of a
+    segment that is not stored yet to the one that the playlist names.
+
+    It is a ``VOD`` with ``EXT-X-ENDLIST`` once the encode is complete, and before that
+    where it lists the whole plan.  Otherwise it is an ``EVENT``, so that players keep
+    their segments and ask for more.  Raises NothingPublished if there is no segment.
     """
-    placed = encode.segments(rendition)
+    placed = encode.listed(rendition)
     if not placed:
         raise NothingPublished(rendition.name)
-    init_uris = {name: uri(name) for name in {segment.init_name for segment in placed}}
+    # Of a rendition without stored segments, the init segment does not exist either.
+    has_init = any(segment.is_stored for segment in placed)
+    init_uris = {
+        name: uri(name) if has_init else address(name) for name in {segment.init_name for segment in placed}
+    }
     return MediaPlaylist(
         target_duration_s=target_duration_s(encode),
         segments=tuple(
             Segment(
-                uri=uri(segment.name),
+                uri=uri(segment.name) if segment.is_stored else address(segment.name),
                 duration_s=segment.duration_s,
                 map_uri=init_uris[segment.init_name],
                 is_discontinuous=segment.is_discontinuous,
@@ -229,7 +343,7 @@ def media_playlist(encode: Encode, rendition: Rendition, uri: Callable[[str], st
             )
             for segment in placed
         ),
-        is_complete=encode.is_complete,
+        is_complete=encode.shows_plan or encode.is_complete,
     )
 
 
@@ -238,8 +352,11 @@ def target_duration_s(encode: Encode) -> int:
     if encode.video.is_recording:
         return RECORDING_TARGET_DURATION_S
     longest_picture_s = max((1 / rung.frame_rate for rung in encode.rungs if rung.frame_rate), default=0)
+    grid = encode.plans[Rendition.Kind.VIDEO].grid if Rendition.Kind.VIDEO in encode.plans else None
+    planned = pairwise([*grid.starts_s, grid.end_s]) if grid else ()
+    longest_s = max((end_s - start_s for start_s, end_s in planned), default=0)
     # A segment ends with the frame that crosses the grid; players compare durations in whole seconds.
-    return int(SEGMENT_S + longest_picture_s + 0.5)
+    return int(max(SEGMENT_S, longest_s) + longest_picture_s + 0.5)
 
 
 def multivariant_playlist(encode: Encode, uri: Callable[[str], str]) -> str:
@@ -272,13 +389,17 @@ def _variant(encode: Encode, rung: Rendition, tracks: list[Rendition], uri: Call
         uri=uri(rung.name),
         bandwidth_bps=_peak_bps(rung) + max(map(_peak_bps, tracks), default=0),
         average_bandwidth_bps=average_bps,
-        codecs=",".join([rung.codecs, *(track.codecs for track in tracks[:1])]),
+        codecs=",".join([rung.codecs or _expected_codec(rung), *(track.codecs for track in tracks[:1])]),
         resolution=(rung.width_px, rung.height_px),
         frame_rate=rung.frame_rate,
         audio_group=AUDIO_GROUP if tracks else None,
         # Segments copied from a broadcast may hold closed captions; encodes of uploads do not.
         has_captions=encode.video.is_recording,
     )
+
+
+def _expected_codec(rung: Rendition) -> str:
+    return expected_codec(rung.width_px, rung.height_px, rung.frame_rate, rung.bitrate_bps)
 
 
 def _peak_bps(rendition: Rendition) -> int:
@@ -345,6 +466,7 @@ class SegmentPublisher:
     on_listed: Callable[[], None]
     waiting: dict[int, dict[int, float]] = field(default_factory=dict)
     has_init: set[int] = field(default_factory=set)
+    was_shortened: bool = False
 
     def key(self, output: int, name: str) -> str:
         rendition = self.renditions[output]
@@ -364,20 +486,29 @@ class SegmentPublisher:
         self.waiting.setdefault(segment.number, {})[output] = segment.duration_s
         self._list_complete()
 
-    def _list_complete(self) -> None:
-        listed_before = len(self.run.segments)
-        while len(self.waiting.get(self._next_number, ())) == len(self.renditions):
-            durations = self.waiting.pop(self._next_number)
-            self.run.segments.append(round(max(durations.values()), 6))
-        if len(self.run.segments) > listed_before:
-            listed = {"segments": self.run.segments, "bytes_stored": self.run.bytes_stored}
-            with transaction.atomic():
-                # The first update locks the job, so no other attempt begins before the second.
-                is_held = self.job.renew_lease(waits_for="", waits=0)
-                if not is_held or not SegmentRun.objects.held(self.run).update(**listed):
-                    raise LeaseLost
-            self.on_listed()
-
     @property
-    def _next_number(self) -> int:
-        return self.run.first_segment + len(self.run.segments)
+    def is_cut(self) -> bool:
+        """Return whether all segments are listed because the run was shortened: the encoder can stop."""
+        return self.was_shortened and not self.run.is_short
+
+    def _list_complete(self) -> None:
+        listed = list(self.run.segments)
+        while len(self.waiting.get(self.run.first_segment + len(listed), ())) == len(self.renditions):
+            durations = self.waiting.pop(self.run.first_segment + len(listed))
+            listed.append(round(max(durations.values()), 6))
+        if len(listed) > len(self.run.segments):
+            with transaction.atomic():
+                # The first update locks the job, so no other attempt begins before the second,
+                # and nobody shortens the run.
+                is_held = self.job.renew_lease(waits_for="", waits=0)
+                held = SegmentRun.objects.held(self.run)
+                planned = held.values_list("segment_count", flat=True).first()
+                if planned != self.run.segment_count:
+                    self.was_shortened, self.run.segment_count = True, planned
+                if self.was_shortened:
+                    del listed[planned:]
+                fields = {"segments": listed, "bytes_stored": self.run.bytes_stored}
+                if not is_held or not held.update(**fields):
+                    raise LeaseLost
+            self.run.segments = listed
+            self.on_listed()

@@ -41,10 +41,11 @@ QUEUES = {Job.Lane.FIRST: "default", Job.Lane.BULK: "encode"}
 FIRST_TO_LAST = Case(
     When(kind=Job.Kind.PLAN, then=Value(0)),
     When(kind=Job.Kind.VIDEO, position=0, then=Value(1)),
-    When(kind=Job.Kind.AUDIO, then=Value(2)),
-    When(kind=Job.Kind.VIDEO, lane=Job.Lane.FIRST, then=Value(3)),
-    When(kind=Job.Kind.POSTER, then=Value(4)),
-    default=Value(5),
+    When(wanted_at__isnull=False, then=Value(2)),
+    When(kind=Job.Kind.AUDIO, then=Value(3)),
+    When(kind=Job.Kind.VIDEO, lane=Job.Lane.FIRST, then=Value(4)),
+    When(kind=Job.Kind.POSTER, then=Value(5)),
+    default=Value(6),
     output_field=IntegerField(),
 )
 
@@ -121,7 +122,8 @@ def _fairest(lanes: Sequence[Job.Lane]) -> Job | None:
     """Return the next job: choose a channel first, then one of its videos, then a job of the video.
 
     The first lane comes first.  Channels are served in turn.  Of one channel's videos,
-    the one with the fewest jobs begun is next, so a clip overtakes a film.
+    the one with the fewest jobs begun is next, so a clip overtakes a film.  Of its jobs,
+    the one that a viewer asked for last comes before those that nobody waits for.
     """
     waiting = Job.objects.claimable().filter(lane__in=lanes)
     # The sweep fails jobs that killed their workers too often.
@@ -140,7 +142,9 @@ def _fairest(lanes: Sequence[Job.Lane]) -> Job | None:
     if not waiting_videos:
         return None
     jobs = waiting.filter(video_id=_least_served(waiting_videos)).annotate(turn=FIRST_TO_LAST)
-    return jobs.select_related("video__channel__owner", "run").order_by("turn", "position").first()
+    return (
+        jobs.select_related("video__channel__owner", "run").order_by("turn", "-wanted_at", "position").first()
+    )
 
 
 def _least_served(videos: set[int]) -> int:

@@ -52,8 +52,8 @@ LAYERS = {
     "videos": [
         "failures hls languages leftovers rendered transcoding",
         "models",
-        "conversation figures listing progress publishing queue",
-        "cleaning ends",
+        "arrivals conversation figures listing progress publishing queue",
+        "cleaning demand ends held_segments",
         "pipeline services sweeping",
         "reportable tasks",
         "admin api consumers demo forms templatetags views",

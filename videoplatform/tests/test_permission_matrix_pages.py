@@ -75,6 +75,11 @@ GET     /videos/{locked}/hls/{locked_key}/multivariant.m3u8     404  404 200    
 GET     /videos/{locked}/hls/{locked_key}/720p.m3u8             404  404 200       200           200       404
 GET     /videos/{followed}/hls/{followed_key}/multivariant.m3u8 404  200 200       200           200       404
 GET     /videos/{followed}/hls/{followed_key}/720p.m3u8         404  200 200       200           200       404
+GET     /videos/{public}/hls/{public_key}/720p/0.m4s            302  302 302       302           302     404
+GET     /videos/{public}/hls/{public_key}/720p/init.mp4         302  302 302       302           302     404
+GET     /videos/{private}/hls/{private_key}/720p/0.m4s          404  404 302       302           302     404
+GET     /videos/{private}/hls/{private_key}/720p/init.mp4       404  404 302       302           302     404
+GET     /videos/{removed}/hls/{removed_key}/720p/0.m4s          404  404 404       302           302     404
 GET     /videos/{hidden}/hls/{hidden_key}/720p.m3u8             404  404 200       200           200       404
 GET     /videos/{removed}/hls/{removed_key}/multivariant.m3u8   404  404 404       200           200       404
 GET     /videos/{removed}/hls/{removed_key}/720p.m3u8           404  404 404       200           200       404

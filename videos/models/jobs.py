@@ -68,6 +68,7 @@ class Job(models.Model):
     position = models.PositiveIntegerField(
         _("number"), default=0, help_text=_("number of the chunk or of the audio track")
     )
+    wanted_at = models.DateTimeField(null=True, help_text="a viewer asked for its first segment then")
     lane = models.PositiveSmallIntegerField(choices=Lane.choices, default=Lane.BULK)
     status = models.CharField(_("status"), max_length=8, choices=Status.choices, default=Status.WAITING)
 

@@ -308,6 +308,20 @@ class Video(models.Model):
         return not self.source_key and self.status != self.Status.UPLOADING
 
     @property
+    def access(self) -> str:
+        """Return a value that changes with the fields on which ``can_watch`` depends."""
+        return (
+            f"{self.visibility}-{self.password_version}-{self.withheld}-{int(self.channel.owner.is_active)}"
+        )
+
+    @property
+    def is_growing(self) -> bool:
+        """Return whether its playlists grow: while it is encoded without a plan, or recorded."""
+        if self.status != self.Status.PROCESSING:
+            return False
+        return not self.plans.filter(encode_key=self.encode_key, kind="video", is_trusted=True).exists()
+
+    @property
     def is_portrait(self) -> bool:
         return bool(self.width_px and self.height_px and self.height_px > self.width_px)
 

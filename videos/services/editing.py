@@ -9,7 +9,7 @@ from django.db import transaction
 
 from common import deletion
 from common.words import composed, folded
-from videos import ends, progress, queue
+from videos import arrivals, ends, progress, queue
 from videos.cleaning import delete_with_objects
 from videos.models import MAX_DESCRIPTION, MAX_TITLE, Job, Tag, Video, new_encode_key
 from videos.services.access import check_has_password, password_fields
@@ -56,6 +56,7 @@ def edit_video(
         video.save(update_fields=list(changed))
     if "visibility" in changed:
         Video.objects.filter(pk=video.pk).record_published()
+        transaction.on_commit(lambda: arrivals.publish(video.encode_key))
     if tags is not None:
         set_tags(video, tags)
     return video

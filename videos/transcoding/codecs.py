@@ -6,6 +6,8 @@ they are left out.
 
 from __future__ import annotations
 
+from math import ceil
+
 from common.media.boxes import BrokenBoxes, child
 from common.media.tracks import entry_codec, sample_entries
 
@@ -149,3 +151,36 @@ def codec_string(init_segment: bytes) -> str:
     except BrokenBoxes as error:
         raise EncodeFailed(f"init segment: {error}") from error
     raise EncodeFailed(f"init segment of {kind!r}")
+
+
+# H.264, table A-1: most macroblocks in a second, in a frame and in the buffer of decoded
+# frames, and the highest bitrate (kbit/s) of Main; High may have a quarter more.
+_LEVELS = {
+    10: (1485, 99, 396, 64),
+    11: (3000, 396, 900, 192),
+    12: (6000, 396, 2376, 384),
+    13: (11_880, 396, 2376, 768),
+    20: (11_880, 396, 2376, 2000),
+    21: (19_800, 792, 4752, 4000),
+    22: (20_250, 1620, 8100, 4000),
+    30: (40_500, 1620, 8100, 10_000),
+    31: (108_000, 3600, 18_000, 14_000),
+    32: (216_000, 5120, 20_480, 20_000),
+    40: (245_760, 8192, 32_768, 20_000),
+    42: (522_240, 8704, 34_816, 50_000),
+    50: (589_824, 22_080, 110_400, 135_000),
+    51: (983_040, 36_864, 184_320, 240_000),
+    52: (2_073_600, 36_864, 184_320, 240_000),
+}
+# Frames that a decoder holds for our encoder's B-frames.
+_HELD_FRAMES = 2
+
+
+def expected_codec(width_px: int, height_px: int, frame_rate: float, bitrate_bps: int) -> str:
+    """Return the RFC 6381 name of a rung that is not encoded yet: High, at the level that x264 chooses."""
+    blocks = ceil(width_px / 16) * ceil(height_px / 16)
+    for level, (per_second, per_frame, held, kbps) in _LEVELS.items():
+        is_enough = blocks <= per_frame and blocks * frame_rate <= per_second
+        if is_enough and blocks * _HELD_FRAMES <= held and bitrate_bps <= kbps * 1250:
+            return f"avc1.6400{level:02x}"
+    return f"avc1.6400{max(_LEVELS):02x}"

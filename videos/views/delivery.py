@@ -1,8 +1,9 @@
 """Playlists for players, with a check of access for every request.
 
-Segments lie in a private bucket, and playlists carry presigned URLs.  Withholding a
-video stops every playlist at once and moves no bytes.  URLs issued before stay valid
-until they expire (:func:`_signing_window`).
+Segments lie in a private bucket, and playlists carry presigned URLs; of segments that do
+not exist yet they carry addresses of ours (:func:`segment`).  Withholding a video stops
+every playlist at once and moves no bytes.  URLs issued before stay valid until they
+expire (:func:`_signing_window`).
 """
 
 from __future__ import annotations
@@ -26,9 +27,13 @@ from rest_framework.request import Request
 from accounts.authentication import ApiTokenAuthentication
 from accounts.viewers import Viewer, token_of
 from common import signing, storage
+from common.addresses import client_network
+from common.buckets import Charge, seconds_to_wait, take
 from common.content_coding import accepts_gzip
-from videos.models import SegmentRun, Video
-from videos.publishing import Encode, NothingPublished, media_playlist, multivariant_playlist
+from common.rates import RATES
+from videos import demand
+from videos.models import Rendition, SegmentRun, Video
+from videos.publishing import Encode, NothingPublished, Placed, media_playlist, multivariant_playlist
 from videos.rendered import Rendered, playlists
 from videos.services.watching import with_token
 
@@ -39,6 +44,9 @@ if TYPE_CHECKING:
     from accounts.models import User
     from videos.rendered import Key
 
+# Named to ``videos.held_segments``, which removes it.
+AWAITS = "X-Awaits"
+RETRY_AFTER_S = 2
 HLS_CONTENT_TYPE = "application/vnd.apple.mpegurl"
 # A growing media playlist is rendered again after this time at the latest, a
 # multivariant playlist after RENDITIONS_KEPT_S, because its bitrates may change.
@@ -105,13 +113,15 @@ def media_answer(request: HttpRequest, video: Video, rendition: str) -> HttpResp
 
     Raises Http404 if the rendition does not exist or has no segment.
     """
+    # The addresses of segments that do not exist yet carry it.
+    token = "" if video.is_open or video.status == Video.Status.READY else token_of(request)
     base, who = storage.public_base(), signing.credentials()
     signed_at, expires = _signing_window(video)
     state = _state(video)
 
     def render(before: Rendered | None) -> Rendered:
         encode = Encode.of(video)
-        found = next((r for r in [*encode.rungs, *encode.tracks] if r.name == rendition), None)
+        found = encode.rendition(rendition)
         if found is None:
             raise Http404
         known, urls = before.urls if before else {}, {}
@@ -123,16 +133,73 @@ def media_answer(request: HttpRequest, video: Video, rendition: str) -> HttpResp
             return urls[name]
 
         try:
-            playlist = media_playlist(encode, found, uri)
+            playlist = media_playlist(encode, found, uri, lambda name: with_token(video, name, token))
         except NothingPublished:
             raise Http404 from None
-        # A complete playlist is not extended, so its URLs are not kept.
-        return Rendered(state, playlist, {} if playlist.is_complete else urls)
+        # The playlist of a finished encode is not rendered again, so its URLs are not kept.
+        return Rendered(state, playlist, {} if encode.is_complete else urls)
 
-    key = (video.encode_prefix, rendition, base, signed_at, expires, who.access_key, who.token)
+    key = (video.encode_prefix, rendition, base, signed_at, expires, who.access_key, who.token, token)
     # A complete playlist changes only with its state.
     max_age_s = inf if video.status == Video.Status.READY else GROWING_KEPT_S
     return _answer(request, video, key, state, render, max_age_s=max_age_s)
+
+
+@require_safe
+def segment(
+    request: HttpRequest, public_id: str, encode_key: str, rendition: str, number: int | None = None
+) -> HttpResponse:
+    """Redirect to a segment, or to the init segment if ``number`` is None.
+
+    Playlists name this address for segments that did not exist when they were rendered.
+    A segment that may still come is encoded next and answered with 503, or held before
+    that by ``videos.held_segments``; one beyond the end of the video with 410.
+    """
+    video = watchable(request, public_id, encode_key)
+    encode = Encode.of(video)
+    found = encode.rendition(rendition)
+    if found is None or video.is_recording:
+        raise Http404
+    stored = encode.stored_by_number(found)
+    placed = next(iter(stored.values()), None) if number is None else stored.get(number)
+    if placed:
+        return _open_to_players(request, video, _redirect(video, placed, is_init=number is None))
+    if not encode.awaits(rendition, number):
+        return _open_to_players(request, video, HttpResponse(status=410))
+    return _open_to_players(request, video, _awaited(request, encode, found, number))
+
+
+def _redirect(video: Video, placed: Placed, *, is_init: bool) -> HttpResponse:
+    signed_at, expires = _signing_window(video)
+    key = f"{video.encode_prefix}{placed.init_name if is_init else placed.name}"
+    url = storage.sign_get(key, base=storage.public_base(), signed_at=signed_at, expires=expires)
+    # Not stored: the next request checks access again, and the signature ends some day.
+    return HttpResponse(status=302, headers={"Location": url, "Cache-Control": "private, no-store"})
+
+
+def _awaited(request: HttpRequest, encode: Encode, rendition: Rendition, number: int | None) -> HttpResponse:
+    """Return the answer for a segment that may still come, after asking for it."""
+    charge = Charge("wanted_segments", f"address-{client_network(request)}", RATES["wanted_segments"])
+    if wait_s := take(charge):
+        return _later(429, seconds_to_wait(wait_s))
+    demand.bring_forward(encode, rendition, number or 0)
+    answer = _later(503, RETRY_AFTER_S)
+    # Django would log each of them as an error of ours.
+    answer._has_been_logged = True  # type: ignore[attr-defined]
+    name = "init" if number is None else str(number)
+    answer[AWAITS] = f"{encode.video.encode_key}/{rendition.name}/{name}/{encode.video.access}"
+    return answer
+
+
+def _later(status: int, seconds: int) -> HttpResponse:
+    return HttpResponse(status=status, headers={"Retry-After": str(seconds), "Cache-Control": "no-store"})
+
+
+def _open_to_players(request: HttpRequest, video: Video, response: HttpResponse) -> HttpResponse:
+    """Let players on any site read it, of videos that anyone may watch or that their token opens."""
+    if video.is_open or "Authorization" in request.headers:
+        response["Access-Control-Allow-Origin"] = "*"
+    return response
 
 
 def _signing_window(video: Video) -> tuple[datetime, timedelta]:
@@ -190,13 +257,12 @@ def _answer(
     response["ETag"] = body.etag
     response["Cache-Control"] = "private, no-cache"
     patch_vary_headers(response, ["Accept-Encoding"])
-    if video.is_open or "Authorization" in request.headers:
-        # Players on any site may play videos that anyone may watch, or that their token opens.
-        response["Access-Control-Allow-Origin"] = "*"
-    return response
+    return _open_to_players(request, video, response)
 
 
 urlpatterns = [
     path("multivariant.m3u8", multivariant, name="hls-multivariant"),
     path("<slug:rendition>.m3u8", media, name="hls-media"),
+    path("<slug:rendition>/init.mp4", segment, name="hls-init"),
+    path("<slug:rendition>/<int:number>.m4s", segment, name="hls-segment"),
 ]

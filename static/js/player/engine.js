@@ -2,15 +2,17 @@
  * The loading of a stream into the ``<video>``: by hls.js, or by the browser's own HLS
  * if hls.js does not run (iPhones).
  *
- * While a video is being encoded its playlists grow, and hls.js takes it for a live
- * stream. The engine begins at the beginning and lets one seek, and the end of the
- * playlists changes nothing.
+ * While a video is being encoded, its playlists list the whole of it, and a segment that
+ * does not exist yet is waited for (``held-loader.js``). If its length is unknown, the
+ * playlists grow, and hls.js takes it for a live stream. The engine begins at the beginning
+ * and lets one seek, and the end of the playlists changes nothing.
  */
 
 import Hls from "hls.js";
 
 import { backoff } from "#lib/backoff";
 import { Attempts } from "#player/attempts";
+import { HeldLoader, fragLoadPolicy } from "#player/held-loader";
 
 const MAX_TRIES = 5;
 // hls.js declares the end of a stream only once its audio plays, and a browser that has so
@@ -141,6 +143,8 @@ export class Engine {
       enableWorker: true,
       // Near the end hls.js would take the next segment for the one it needs, and wait for the one before it.
       maxFragLookUpTolerance: 0.02,
+      fLoader: HeldLoader,
+      fragLoadPolicy: fragLoadPolicy(),
       ...this._config(position),
       ...(this.bandwidth ? { abrEwmaDefaultEstimate: this.bandwidth } : {}),
     });
@@ -188,7 +192,8 @@ export class Engine {
   _onError(error) {
     const status = error.response?.code ?? 0;
     const isSegment = error.details === Hls.ErrorDetails.FRAG_LOAD_ERROR;
-    if (isSegment && status === 403) return this._renew();
+    // 410: the video ends earlier than its playlist said, which is right by now.
+    if (isSegment && (status === 403 || status === 410)) return this._renew();
     if (!error.fatal) return undefined;
     if ([401, 403, 404, 410].includes(status) && !isSegment) return this.onTrouble("gone");
     if (error.type === Hls.ErrorTypes.MEDIA_ERROR) return this._recover();
@@ -196,7 +201,7 @@ export class Engine {
     return this._tryAgain("decode", () => this.reload());
   }
 
-  /** Fetch freshly signed URLs: these have run out, as after a night of standby. */
+  /** Fetch the playlists anew: signatures have run out, as after a night of standby, or the end has moved. */
   _renew() {
     const now = performance.now();
     if (now - this.renewedAt < RENEW_AFTER_MS) return this.onTrouble("gone");

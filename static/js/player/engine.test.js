@@ -92,6 +92,12 @@ test("signed address that ran out is renewed where one is, once a minute", () =>
   assert.deepEqual([loads, words], [[30], ["gone"]]);
 });
 
+test("segment beyond an end that has moved is no end: the playlists are fetched anew", () => {
+  const { fail, loads, words } = begin();
+  fail({ ...SEGMENT, fatal: false, response: { code: 410 } });
+  assert.deepEqual([loads, words], [[30], []]);
+});
+
 test("playlist that is refused says that the video is gone", () => {
   for (const code of [401, 403, 404, 410]) {
     const { fail, words } = begin();
