@@ -9,6 +9,8 @@ reply, mention  ``name`` of the author, ``title`` of the target, ``text``
 follow          ``name``, ``username``
 video_ready     ``title``
 video_failed    ``title``; the page has the reason
+video_published ``name``, ``title``
+premiere        ``name``, ``title``
 channel_live    ``name``, ``title``
 moderation      ``action``, ``content``, ``reason``, ``note``, ``until``, ``title``
 report_decided  ``title``, ``upheld``
@@ -138,6 +140,8 @@ SENTENCES: dict[str, Promise] = {
     Kind.FOLLOW: _("%(name)s followed you"),
     Kind.VIDEO_READY: _("“%(title)s” is ready to watch"),
     Kind.VIDEO_FAILED: _("“%(title)s” could not be processed"),
+    Kind.VIDEO_PUBLISHED: _("%(name)s published “%(title)s”"),
+    Kind.PREMIERE: _("%(name)s premieres “%(title)s” now"),
     Kind.CHANNEL_LIVE: _("%(name)s is live: %(title)s"),
 }
 UPHELD = _("Moderators reviewed your report of “%(title)s” and took action.")

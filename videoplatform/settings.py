@@ -276,6 +276,7 @@ WORK_FLOOR_INODES = env.int("WORK_FLOOR_INODES", default=1000)
 ENCODE_PRESET = env.str("ENCODE_PRESET", default="veryfast")
 CELERY_BEAT_SCHEDULE = {
     "sweep": {"task": "videos.tasks.sweep", "schedule": 10.0, "options": {"expires": 10}},
+    "publish-due": {"task": "videos.tasks.publish_due", "schedule": 2.0, "options": {"expires": 2}},
     "clean-up": {"task": "videos.tasks.clean_up", "schedule": 600.0, "options": {"expires": 600}},
     "work-outbox": {
         "task": "accounts.tasks.work_outbox",

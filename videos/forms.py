@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from typing import Any
 
 from django import forms
@@ -11,10 +12,26 @@ from django.utils.translation import gettext_lazy as _
 from videos import services
 from videos.languages import USUAL, language_name
 from videos.models import MAX_PASSWORD, MIN_PASSWORD, CaptionTrack, Video
-from videos.services.errors import PasswordMissing
+from videos.services.errors import BadMoment, PasswordMissing
+from videos.services.scheduling import scheduled_fields
+
+SCHEDULED = "scheduled"
 
 
 class VideoForm(forms.ModelForm[Video]):
+    """Details of a video; its visibility has one choice more, the time at which it becomes public."""
+
+    visibility = forms.ChoiceField(
+        label=_("Visibility"),
+        choices=lambda: [*Video.Visibility.choices, (SCHEDULED, _("Scheduled"))],
+        widget=forms.RadioSelect,
+    )
+    publish_at = forms.DateTimeField(
+        label=_("Publish at"), required=False, widget=forms.DateTimeInput(attrs={"type": "datetime-local"})
+    )
+    is_premiere = forms.BooleanField(
+        label=_("Premiere: the page opens now, and everyone watches together"), required=False
+    )
     tags = forms.CharField(
         label=_("Tags"),
         required=False,
@@ -24,17 +41,15 @@ class VideoForm(forms.ModelForm[Video]):
 
     class Meta:
         model = Video
-        fields = ("title", "description", "category", "visibility", "comments_mode")
+        fields = ("title", "description", "category", "comments_mode")
         labels = {
             "title": _("Title"),
             "description": _("Description"),
             "category": _("Category"),
-            "visibility": _("Visibility"),
             "comments_mode": _("Comments and danmaku"),
         }
         widgets = {
             "description": forms.Textarea(attrs={"rows": 8}),
-            "visibility": forms.RadioSelect,
             "comments_mode": forms.RadioSelect,
         }
 
@@ -48,13 +63,22 @@ class VideoForm(forms.ModelForm[Video]):
         widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
     )
 
-    field_order = ("title", "description", "visibility", "password", "comments_mode", "category", "tags")
+    field_order = (
+        "title", "description", "visibility", "password", "publish_at", "is_premiere", "comments_mode",
+        "category", "tags",
+    )  # fmt: skip
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.label_suffix = ""
         if self.instance.pk:
             self.initial["tags"] = ", ".join(tag.name for tag in self.instance.tags.all())
+            self.initial["visibility"] = self.instance.visibility
+            if self.instance.publish_at:
+                # In UTC; the page's script writes it in the zone of the browser.
+                at = self.instance.publish_at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M")
+                self.initial["visibility"], self.initial["publish_at"] = SCHEDULED, at
+                self.initial["is_premiere"] = self.instance.is_premiere
         self.fields["comments_mode"].required = False
         if self.instance.has_password:
             self.fields["password"].widget.attrs["placeholder"] = "••••••"
@@ -65,13 +89,24 @@ class VideoForm(forms.ModelForm[Video]):
         return [name.strip() for name in typed if name.strip()]
 
     def clean(self) -> dict[str, Any]:
-        """Refuse a protection by password without a password."""
+        """Refuse a protection by password without a password, and a schedule without a time."""
         values: dict[str, Any] = super().clean() or {}
         is_chosen = values.get("visibility") == Video.Visibility.PASSWORD
         has_password = values.get("password") or self.instance.has_password
         if is_chosen and not has_password and "password" not in self.errors:
             self.add_error("password", str(PasswordMissing.sentence))
+        if values.get("visibility") == SCHEDULED and "publish_at" not in self.errors:
+            self._check_moment(values.get("publish_at"))
         return values
+
+    def _check_moment(self, publish_at: datetime | None) -> None:
+        """Refuse a missing or wrong time; a time that was saved before may pass meanwhile."""
+        if publish_at is not None and publish_at == self.instance.publish_at:
+            return
+        try:
+            scheduled_fields(publish_at or datetime.min.replace(tzinfo=UTC), is_premiere=False)
+        except BadMoment as error:
+            self.add_error("publish_at", str(error))
 
     def clean_comments_mode(self) -> str:
         """Return the chosen mode, or the current one if the form was sent without it."""
@@ -79,7 +114,14 @@ class VideoForm(forms.ModelForm[Video]):
 
     def apply(self) -> Video:
         """Change the video through its service."""
-        return services.edit_video(self.instance, **self.cleaned_data)
+        values = dict(self.cleaned_data)
+        schedule = {name: values.pop(name) for name in ("publish_at", "is_premiere")}
+        if values["visibility"] == SCHEDULED:
+            del values["visibility"]
+            # An unchanged schedule may be over at this moment, and is then left alone.
+            if schedule != {name: getattr(self.instance, name) for name in schedule}:
+                values |= schedule
+        return services.edit_video(self.instance, **values)
 
 
 class UnlockForm(forms.Form):

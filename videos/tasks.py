@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from videos import cleaning, pipeline, sweeping
+from videos import cleaning, pipeline, services, sweeping
 from videos.models import Job
 
 
@@ -14,6 +14,11 @@ def work(lane: int) -> None:
 @shared_task
 def sweep() -> None:
     sweeping.sweep()
+
+
+@shared_task
+def publish_due() -> None:
+    services.publish_due()
 
 
 @shared_task

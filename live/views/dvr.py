@@ -26,7 +26,7 @@ def recording_of(request: HttpRequest, broadcast_id: str, access: str) -> Video:
     video = broadcast.recording
     if video is None or access != broadcast.access or not broadcast.stream.can_publish():
         raise Http404
-    if not broadcast.is_running and not video.can_watch(delivery.viewer(request)):
+    if not broadcast.is_running and not video.can_play(delivery.viewer(request)):
         raise Http404
     return video
 

@@ -2,3 +2,5 @@
 
 import "#studio/encode-progress";
 import "#studio/delete";
+import "#ui/count-down";
+import "#ui/local-moment";

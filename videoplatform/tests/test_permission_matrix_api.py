@@ -44,6 +44,8 @@ GET     /api/v1/videos/{unlisted}/                          200    200   200    
 GET     /api/v1/videos/{private}/                           404    404   200       200           200       404
 GET     /api/v1/videos/{locked}/                            403    403   200       200           200       404
 GET     /api/v1/videos/{followed}/                          403    200   200       200           200       404
+GET     /api/v1/videos/{scheduled}/                         404    404   200       200           200       404
+GET     /api/v1/videos/{premiere}/                          200    200   200       200           200       404
 GET     /api/v1/videos/{uploading}/                         404    404   200       200           200       404
 GET     /api/v1/videos/{failed}/                            404    404   200       200           200       404
 GET     /api/v1/videos/{hidden}/                            404    404   200       200           200       404

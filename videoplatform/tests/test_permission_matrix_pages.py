@@ -38,6 +38,8 @@ GET     /watch/{unlisted}/                                  200    200   200    
 GET     /watch/{private}/                                   404    404   200       200           200       404
 GET     /watch/{locked}/                                    403    403   200       200           200       404
 GET     /watch/{followed}/                                  403    200   200       200           200       404
+GET     /watch/{scheduled}/                                 404    404   200       200           200       404
+GET     /watch/{premiere}/                                  200    200   200       200           200       404
 POST    /watch/{locked}/unlock/                            302-   302-  302-      302-          302-       404
 POST    /watch/{locked}/unlock/#wrong                       422    422  302-      302-          302-       404
 POST    /watch/{followed}/unlock/                           403   302-  302-      302-          302-       404
@@ -51,6 +53,8 @@ GET     /embed/{unlisted}/                                  200    200   200    
 GET     /embed/{private}/                                   404    404   404       404           404       404
 GET     /embed/{locked}/                                    404    404   404       404           404       404
 GET     /embed/{followed}/                                  404    404   404       404           404       404
+GET     /embed/{scheduled}/                                 404    404   404       404           404       404
+GET     /embed/{premiere}/                                  404    404   404       404           404       404
 GET     /embed/{hidden}/                                    404    404   404       404           404       404
 GET     /oembed/?url=http://testserver/watch/{public}/      200    200   200       200           200       404
 GET     /oembed/?url=http://testserver/watch/{private}/     404    404   404       404           404       404
@@ -58,6 +62,8 @@ GET     /oembed/?url=http://testserver/watch/{locked}/      404    404   404    
 GET     /oembed/?url=http://testserver/watch/{followed}/    404    404   404       404           404       404
 GET     /watch/{locked}/poster.jpg                          404    404   404       404           404       404
 GET     /watch/{followed}/poster.jpg                        404    404   404       404           404       404
+GET     /oembed/?url=http://testserver/watch/{premiere}/    404    404   404       404           404       404
+GET     /watch/{premiere}/poster.jpg                        404    404   404       404           404       404
 GET     /watch/{public}/poster.jpg                          404    404   404       404           404       404
 GET     /watch/{private}/poster.jpg                         404    404   404       404           404       404
 GET     /@{owner}/live/embed/                               200    200   200       200           200       404
@@ -80,6 +86,9 @@ GET     /videos/{public}/hls/{public_key}/720p/init.mp4         302  302 302    
 GET     /videos/{private}/hls/{private_key}/720p/0.m4s          404  404 302       302           302     404
 GET     /videos/{private}/hls/{private_key}/720p/init.mp4       404  404 302       302           302     404
 GET     /videos/{removed}/hls/{removed_key}/720p/0.m4s          404  404 404       302           302     404
+GET     /videos/{scheduled}/hls/{scheduled_key}/720p.m3u8       404  404 200       200           200       404
+GET     /videos/{premiere}/hls/{premiere_key}/multivariant.m3u8 404  404 200       200           200       404
+GET     /videos/{premiere}/hls/{premiere_key}/720p.m3u8         404  404 200       200           200       404
 GET     /videos/{hidden}/hls/{hidden_key}/720p.m3u8             404  404 200       200           200       404
 GET     /videos/{removed}/hls/{removed_key}/multivariant.m3u8   404  404 404       200           200       404
 GET     /videos/{removed}/hls/{removed_key}/720p.m3u8           404  404 404       200           200       404

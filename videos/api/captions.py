@@ -12,6 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from accounts.viewers import viewer_of
 from common.openapi import refusals
 from common.rates import PRICES
 from common.throttling import ScopedThrottle
@@ -65,8 +66,9 @@ class CaptionsView(APIView):
     @extend_schema(responses={200: CaptionPageSerializer, **LOCKED})
     def get(self, request: Request, id: str) -> Response:  # noqa: A002 -- the contract's word
         video = watchable(request, id)
-        tracks = [services.caption_json(track) for track in video.captions.all()]
-        return Response({"results": tracks, "next": None, "previous": None})
+        tracks = video.captions.all() if video.can_play(viewer_of(request)) else []
+        captions = [services.caption_json(track) for track in tracks]
+        return Response({"results": captions, "next": None, "previous": None})
 
     @extend_schema(
         request={"multipart/form-data": CaptionFileSerializer},

@@ -12,7 +12,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from accounts.api.channels import ChannelSerializer
-from accounts.viewers import token_of
+from accounts.viewers import token_of, viewer_of
 from videos import progress, services
 from videos.models import MAX_PASSWORD, MIN_PASSWORD, Category, Like, Video
 from videos.services.watching import with_token
@@ -83,6 +83,9 @@ class VideoSerializer(serializers.ModelSerializer[Video]):
             "is_liked",
             "created_at",
             "published_at",
+            "publish_at",
+            "is_premiere",
+            "premiered_at",
             "playback",
         )
         read_only_fields = fields
@@ -110,9 +113,10 @@ class VideoSerializer(serializers.ModelSerializer[Video]):
 
     @extend_schema_field(PlaybackSerializer(allow_null=True))
     def get_playback(self, video: Video) -> dict[str, Any] | None:
-        playback = services.playback(video)
-        if playback and "request" in self.context:
-            request = self.context["request"]
+        request = self.context.get("request")
+        can_play = not video.is_awaited or (request is not None and video.can_play(viewer_of(request)))
+        playback = services.playback(video) if can_play else None
+        if playback and request is not None:
             path = with_token(video, playback["hls_url"], token_of(request))
             playback["hls_url"] = request.build_absolute_uri(path)
         return playback
@@ -147,7 +151,7 @@ class TagsField(serializers.ListField):
         super().__init__(max_length=12, **kwargs)
 
 
-class VideoEditSerializer(serializers.Serializer[Any]):
+class VideoFieldsSerializer(serializers.Serializer[Any]):
     title = serializers.CharField(max_length=150, required=False)
     description = serializers.CharField(max_length=5000, required=False, allow_blank=True)
     tags = TagsField(required=False)
@@ -164,6 +168,15 @@ class VideoEditSerializer(serializers.Serializer[Any]):
     )
 
 
+class VideoEditSerializer(VideoFieldsSerializer):
+    publish_at = serializers.DateTimeField(
+        required=False, help_text="public from then on; a new `visibility` ends the schedule"
+    )
+    is_premiere = serializers.BooleanField(
+        required=False, help_text="with `publish_at`: the page is public before, and all watch together"
+    )
+
+
 class FilenameField(serializers.CharField):
     """A file name from the person's machine; NUL and surrogate characters become spaces."""
 
@@ -172,7 +185,7 @@ class FilenameField(serializers.CharField):
         return re.sub("[\0\ud800-\udfff]", " ", name)
 
 
-class VideoCreateSerializer(VideoEditSerializer):
+class VideoCreateSerializer(VideoFieldsSerializer):
     title = serializers.CharField(max_length=150)
     filename = FilenameField(max_length=1024, trim_whitespace=False)
     size_bytes = serializers.IntegerField(min_value=0)

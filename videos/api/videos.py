@@ -41,6 +41,7 @@ from videos.api.serializers import (
 )
 from videos.models import Category, Upload, Video
 from videos.services.errors import (
+    BadMoment,
     CannotRetry,
     EnoughForToday,
     MayNotUpload,
@@ -205,7 +206,9 @@ class VideoViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[Video]):
     def retrieve(self, request: Request, id: str) -> Response:  # noqa: A002 -- the contract's word
         return self._answer(self._watchable())
 
-    @extend_schema(request=VideoEditSerializer, responses={200: VideoSerializer, **refusals(PasswordMissing)})
+    @extend_schema(
+        request=VideoEditSerializer, responses={200: VideoSerializer, **refusals(PasswordMissing, BadMoment)}
+    )
     def partial_update(self, request: Request, id: str) -> Response:  # noqa: A002
         video = self._own()
         asked = VideoEditSerializer(data=request.data)

@@ -10,6 +10,7 @@ from django.db import models, transaction
 from django.db.models import Q, Value
 from django.db.models.functions import Now
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Channel, Follow, User
@@ -46,13 +47,17 @@ class VideoQuerySet(models.QuerySet["Video"]):
     def listed(self) -> VideoQuerySet:
         """Return the public, playable videos, as shown on home, search and channel pages."""
         return self.filter(
-            visibility=Video.Visibility.PUBLIC, is_playable=True, withheld="", channel__owner__is_active=True
+            visibility=Video.Visibility.PUBLIC,
+            is_playable=True,
+            withheld="",
+            publish_at=None,
+            channel__owner__is_active=True,
         ).exclude(status=Video.Status.FAILED)
 
     def record_published(self) -> int:
-        """Set ``published_at`` of playable, non-private videos that have none; return their number."""
-        fresh = self.filter(published_at=None, is_playable=True).exclude(visibility=Video.Visibility.PRIVATE)
-        return fresh.update(published_at=Now())
+        """Set ``published_at`` of playable videos that are out and have none; return their number."""
+        fresh = self.filter(published_at=None, is_playable=True, publish_at=None)
+        return fresh.exclude(visibility=Video.Visibility.PRIVATE).update(published_at=Now())
 
     def for_cards(self) -> VideoQuerySet:
         """Join the channel and its owner, so that a list of cards takes one query."""
@@ -256,6 +261,10 @@ class Video(models.Model):
     like_count = models.PositiveIntegerField(_("likes"), default=0, editable=False)
     created_at = models.DateTimeField(_("uploaded"), auto_now_add=True)
     published_at = models.DateTimeField(_("published"), null=True, editable=False)
+    # A private video becomes public then; a premiere is public before, and begins then.
+    publish_at = models.DateTimeField(_("scheduled for"), null=True, editable=False)
+    is_premiere = models.BooleanField(_("premiere"), default=False, editable=False)
+    premiered_at = models.DateTimeField(null=True, editable=False)
 
     comments = GenericRelation(Comment, object_id_field="target_id", content_type_field="target_type")
     danmaku = GenericRelation(Danmaku, object_id_field="target_id", content_type_field="target_type")
@@ -273,6 +282,9 @@ class Video(models.Model):
             models.Index(fields=["channel", "-created_at", "-id"], name="video_of_channel"),
             models.Index(fields=["-created_at", "-id"], name="video_created"),
             models.Index(fields=["status", "-created_at", "-id"], name="video_status"),
+            models.Index(
+                fields=["publish_at"], name="video_scheduled", condition=Q(publish_at__isnull=False)
+            ),
         ]
 
     def __str__(self) -> str:
@@ -384,6 +396,29 @@ class Video(models.Model):
         if self.can_edit(viewer.user):
             return self.withheld != self.Withheld.REMOVED
         return self._is_there and self._admits(viewer)
+
+    @property
+    def is_awaited(self) -> bool:
+        """Return whether it is a premiere that has not begun: its page is open, its media are not."""
+        return self.is_premiere and self.publish_at is not None
+
+    @property
+    def publish_in_s(self) -> float:
+        """Return the seconds until a scheduled video is published; negative while it is late."""
+        return (self.publish_at - timezone.now()).total_seconds() if self.publish_at else 0.0
+
+    @property
+    def premiere_s(self) -> float | None:
+        """Return the seconds since the beginning of a premiere that is running, else None."""
+        if self.premiered_at is None or not self.duration_s:
+            return None
+        passed_s = (timezone.now() - self.premiered_at).total_seconds()
+        return passed_s if 0 <= passed_s < self.duration_s else None
+
+    def can_play(self, viewer: Viewer | User | AnonymousUser) -> bool:
+        """Return whether ``viewer`` may load the media; moderators and the owner need not wait."""
+        viewer = Viewer.of(viewer)
+        return self.can_watch(viewer) and (not self.is_awaited or self.can_moderate(viewer.user))
 
     def is_locked_for(self, viewer: Viewer | User | AnonymousUser) -> bool:
         """Return whether ``viewer`` may not watch, but may know that a password or a follow lets them."""

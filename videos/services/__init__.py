@@ -7,6 +7,7 @@ and raises the errors of ``videos.services.errors``.
 from videos.services.access import unlock
 from videos.services.captions import add_captions, remove_captions
 from videos.services.editing import cancel_encode, delete_video, edit_video, retry_video
+from videos.services.scheduling import publish_due
 from videos.services.uploads import (
     abort_upload,
     finish_interrupted_uploads,
@@ -16,7 +17,7 @@ from videos.services.uploads import (
     start_upload,
     uploaded_parts,
 )
-from videos.services.watching import caption_json, like, playback, record_watching, unlike
+from videos.services.watching import caption_json, like, playback, poster_url, record_watching, unlike
 
 __all__ = [
     "abort_upload",
@@ -30,7 +31,9 @@ __all__ = [
     "keep_open",
     "like",
     "playback",
+    "poster_url",
     "presign_parts",
+    "publish_due",
     "record_watching",
     "remove_captions",
     "retry_video",

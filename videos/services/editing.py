@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
 
 from django.db import transaction
 
@@ -14,6 +16,7 @@ from videos.cleaning import delete_with_objects
 from videos.models import MAX_DESCRIPTION, MAX_TITLE, Job, Tag, Video, new_encode_key
 from videos.services.access import check_has_password, password_fields
 from videos.services.errors import CannotCancel, CannotRetry
+from videos.services.scheduling import NOT_SCHEDULED, scheduled_fields
 from videos.transcoding.errors import EncodeStopped
 
 logger = logging.getLogger(__name__)
@@ -32,22 +35,22 @@ def edit_video(
     visibility: str | None = None,
     comments_mode: str | None = None,
     password: str | None = None,
+    publish_at: datetime | None = None,
+    is_premiere: bool | None = None,
     tags: Iterable[str] | None = None,
 ) -> Video:
     """Change the given fields and leave the others.
 
     A new visibility applies to every later playlist request.  A new ``comments_mode``
-    applies to new comments only; existing comments stay.  Raises PasswordMissing.
+    applies to new comments only; existing comments stay.  ``publish_at`` schedules the
+    video and replaces ``visibility``, which alone ends a schedule.  Raises
+    PasswordMissing and BadMoment.
     """
     values = (title, description, category, visibility, comments_mode)
-    given = dict(zip(EDITABLE, values, strict=True))
-    if title is not None:
-        given["title"] = composed(title, MAX_TITLE)
-    if description is not None:
-        given["description"] = composed(description, MAX_DESCRIPTION)
-    changed = {name: value for name, value in given.items() if value is not None}
+    changed = _changed(dict(zip(EDITABLE, values, strict=True)))
     if password:
         changed |= password_fields(password)
+    changed |= _schedule(video, visibility, publish_at, is_premiere)
     for name, value in changed.items():
         setattr(video, name, value)
     if changed.get("visibility"):
@@ -60,6 +63,28 @@ def edit_video(
     if tags is not None:
         set_tags(video, tags)
     return video
+
+
+def _changed(given: dict[str, str | None]) -> dict[str, Any]:
+    """Return the given fields as they are stored, without those to leave."""
+    for name, most in (("title", MAX_TITLE), ("description", MAX_DESCRIPTION)):
+        text = given[name]
+        if text is not None:
+            given[name] = composed(text, most)
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def _schedule(
+    video: Video, visibility: str | None, publish_at: datetime | None, is_premiere: bool | None
+) -> dict[str, Any]:
+    """Return the fields of a new or changed schedule; a new visibility alone ends a schedule."""
+    if publish_at is None and is_premiere is not None:
+        publish_at = video.publish_at
+    if publish_at is not None:
+        return scheduled_fields(
+            publish_at, is_premiere=video.is_premiere if is_premiere is None else is_premiere
+        )
+    return NOT_SCHEDULED if visibility is not None else {}
 
 
 def set_tags(video: Video, names: Iterable[str]) -> None:

@@ -85,6 +85,12 @@ class CannotCancel(Refusal):
     sentence = _("Only a running encode can be stopped.")
 
 
+class BadMoment(Refusal):
+    code = "bad_moment"
+    attr = "publish_at"
+    sentence = _("Choose a time in the future, within two years.")
+
+
 class PasswordMissing(Refusal):
     code = "password_missing"
     attr = "password"

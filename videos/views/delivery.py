@@ -76,7 +76,7 @@ def watchable(request: HttpRequest, public_id: str, encode_key: str) -> Video:
     """Return the video, or raise Http404 if the requester may not watch this encode of it."""
     videos = Video.objects.select_related("channel__owner")
     video = get_object_or_404(videos, public_id=public_id, encode_key=encode_key, is_playable=True)
-    if not video.can_watch(viewer(request)):
+    if not video.can_play(viewer(request)):
         raise Http404
     return video
 

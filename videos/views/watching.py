@@ -40,7 +40,9 @@ def watch(request: HttpRequest, public_id: str) -> HttpResponse:
     quoted = quotable(video)
     context = {
         "video": video,
-        "playback": services.playback(video),
+        "playback": None if video.is_awaited else services.playback(video),
+        "poster_url": services.poster_url(video) if video.is_awaited else None,
+        "premiere_s": video.premiere_s,
         "channel": channel,
         "tags": list(video.tags.all()),
         "is_own": video.can_edit(user),
@@ -118,13 +120,14 @@ def embed(request: HttpRequest, public_id: str) -> HttpResponse:
 def _embeddable(public_id: str) -> Video:
     videos = Video.objects.for_cards().filter(visibility__in=Video.OPEN)
     return get_object_or_404(
-        videos.filter(channel__owner__is_active=True, is_playable=True, withheld=""), public_id=public_id
+        videos.filter(channel__owner__is_active=True, is_playable=True, withheld="", publish_at=None),
+        public_id=public_id,
     )
 
 
 def quotable(video: Video) -> Quotable:
     """Return the data of a video that other pages may show."""
-    has_poster = video.poster_key and video.is_open
+    has_poster = video.poster_key and video.is_open and not video.is_awaited
     return Quotable(
         title=video.title,
         channel=video.channel,

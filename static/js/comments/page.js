@@ -2,6 +2,7 @@
 
 import "#comments/changes";
 import "#comments/composer";
+import "#comments/new-comments";
 import "#comments/seek-links";
 import "#comments/removed";
 import "#comments/thread";
