@@ -1,4 +1,4 @@
-"""Checks for free ports, with an error message for a taken one."""
+"""Checks of ports and sockets, with an error message for a taken port."""
 
 import errno
 import json
@@ -48,6 +48,19 @@ def is_free(port: int, host: str = "127.0.0.1") -> bool:
         probe(host, port)
     except OSError:
         return False
+    return True
+
+
+def accepts(path: Path) -> bool:
+    """Return whether a server accepts connections at the Unix socket ``path``.
+
+    The file exists before the server listens, which may take a while on a busy machine.
+    """
+    with socket.socket(socket.AF_UNIX) as client:
+        try:
+            client.connect(str(path))
+        except (FileNotFoundError, ConnectionRefusedError):
+            return False
     return True
 
 

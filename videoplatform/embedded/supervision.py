@@ -19,6 +19,7 @@ from typing import Any
 from supervisor.xmlrpc import SupervisorTransport
 
 from common.descriptors import raise_descriptor_limit
+from videoplatform.embedded import ports
 from videoplatform.embedded.environment import write_private
 from videoplatform.embedded.failure import CannotStart
 from videoplatform.embedded.lineage import dying_with_parent, dying_with_us
@@ -142,7 +143,7 @@ class Supervisor:
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         )  # fmt: skip
         threading.Thread(target=self.listen, daemon=True).start()
-        while not self.socket.exists():
+        while not ports.accepts(self.socket):
             if not self.is_alive:
                 raise CannotStart(f"The supervisor did not start: see {self.log_dir}/supervisord.log.")
             time.sleep(0.05)

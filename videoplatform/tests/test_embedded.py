@@ -68,6 +68,17 @@ def taken_port() -> Iterator[int]:
         yield server.getsockname()[1]
 
 
+def test_socket_accepts_only_after_its_server_listens(tmp_path: Path) -> None:
+    path = tmp_path / "server.sock"
+    before = ports.accepts(path)
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(path))
+        bound = ports.accepts(path)
+        server.listen()
+
+        assert (before, bound, ports.accepts(path)) == (False, False, True)
+
+
 def test_taken_port_is_reported_with_its_setting(taken_port: int) -> None:
     with pytest.raises(CannotStart) as failure:
         ports.demand_free("127.0.0.1", taken_port, "S3_PORT")
