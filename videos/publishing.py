@@ -66,14 +66,16 @@ class Encode:
 
     @classmethod
     def of(cls, video: Video) -> Encode:
-        """Read the current encode of ``video`` in three queries."""
+        """Read the current encode of ``video`` in three queries; a recording has no plan and takes two."""
         return cls(
             video=video,
             renditions=list(
                 video.renditions.filter(encode_key=video.encode_key).order_by("kind", "position")
             ),
             runs=list(SegmentRun.objects.of(video)),
-            plans={plan.kind: plan for plan in video.plans.filter(encode_key=video.encode_key)},
+            plans={}
+            if video.is_recording
+            else {plan.kind: plan for plan in video.plans.filter(encode_key=video.encode_key)},
         )
 
     def runs_of(self, rendition: Rendition) -> list[SegmentRun]:

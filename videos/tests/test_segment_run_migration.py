@@ -22,32 +22,46 @@ from videos.tests.playlists import playlists
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-BEFORE, AFTER = ("videos", "0015_measured_renditions"), ("videos", "0018_jobs_of_the_queue")
+BEFORE = ("videos", "0015_measured_renditions")
+IRREVERSIBLE = ("videos", "0018_jobs_of_the_queue")
 BEGAN_AT = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 R0 = recordings.RecordedRendition("r0", 1280, 720, 30.0, 2_500_000, "avc1.64001f,mp4a.40.2")
 
 
-def migrate(target: tuple[str, str]) -> Any:
+def migrate_back() -> Any:
+    """Undo the migration and all later ones of every app; return the models of that time."""
+    MigrationExecutor(connection).migrate([BEFORE])
+    return MigrationExecutor(connection).loader.project_state([BEFORE]).apps
+
+
+def migrate() -> None:
+    """Apply every migration, so that the tables fit the models of today."""
     executor = MigrationExecutor(connection)
-    executor.migrate([target])
-    return MigrationExecutor(connection).loader.project_state([target]).apps
+    executor.migrate(executor.loader.graph.leaf_nodes())
 
 
 @pytest.fixture
-def old() -> Iterator[Any]:
-    """Return the models from before the migration, on tables of that time."""
-    videos = [VideoFactory() for _ in range(2)] + [
+def videos() -> list[Video]:
+    """Return two uploads and two recordings, without jobs and segments."""
+    uploads = [VideoFactory() for _ in range(2)]
+    live = [
         recordings.start_recording(
             channel=UserFactory().channel, title="Live", category="gaming", visibility="public"
         )
         for _ in range(2)
     ]
-    for recording in videos[2:]:
+    for recording in live:
         recordings.record_renditions(recording, [R0])
     Job.objects.all().delete()
     SegmentRun.objects.all().delete()
-    yield migrate(BEFORE)
-    migrate(AFTER)
+    return [*uploads, *live]
+
+
+@pytest.fixture
+def old(videos: list[Video]) -> Iterator[Any]:
+    """Return the models from before the migration, on tables of that time."""
+    yield migrate_back()
+    migrate()
 
 
 def add_job(old: Any, video: Video, kind: str, position: int, segments: list[float], **fields: Any) -> None:
@@ -69,8 +83,8 @@ def folded(kind: str, position: int, segments: list[float], **fields: Any) -> di
     return {"kind": kind, "position": position, "segments": segments, **planned, **fields}
 
 
-def test_playlist_of_an_upload_is_the_same_after_the_migration(old: Any) -> None:
-    running, _other, *_recordings = Video.objects.order_by("pk")
+def test_playlist_of_an_upload_is_the_same_after_the_migration(old: Any, videos: list[Video]) -> None:
+    running, _other, *_recordings = videos
     Video.objects.filter(pk=running.pk).update(status="processing")
     add_job(old, running, "plan", 0, [], claimed_at=BEGAN_AT)
     add_job(old, running, "video", 0, [4.0], claimed_at=BEGAN_AT, segment_count=1, attempt=2)
@@ -80,7 +94,7 @@ def test_playlist_of_an_upload_is_the_same_after_the_migration(old: Any) -> None
     )  # fmt: skip
     add_job(old, running, "audio", 0, [4.010667, 3.989333], claimed_at=BEGAN_AT)
 
-    migrate(AFTER)
+    migrate()
 
     assert playlists(running)[1].splitlines()[-7:] == [
         '#EXT-X-MAP:URI="720p/0-2/init.mp4"',
@@ -100,8 +114,8 @@ def test_playlist_of_an_upload_is_the_same_after_the_migration(old: Any) -> None
     ]
 
 
-def test_running_recording_goes_on_after_the_migration(old: Any) -> None:
-    *_uploads, running, finished = Video.objects.order_by("pk")
+def test_running_recording_goes_on_after_the_migration(old: Any, videos: list[Video]) -> None:
+    *_uploads, running, finished = videos
     for video in (running, finished):
         add_job(old, video, "video", 0, [])
         add_job(old, video, "video", 1, [4.0], claimed_at=BEGAN_AT)
@@ -111,7 +125,7 @@ def test_running_recording_goes_on_after_the_migration(old: Any) -> None:
             status="running" if video == running else "done",
         )  # fmt: skip
 
-    migrate(AFTER)
+    migrate()
 
     lines = [line for line in playlists(running)[1].splitlines()[7:] if not line.startswith("#EXTINF")]
     assert lines == [
@@ -138,8 +152,8 @@ def test_running_recording_goes_on_after_the_migration(old: Any) -> None:
     assert (later.position, later.first_segment) == (4, 4)
 
 
-def test_folded_encodes_become_runs(old: Any) -> None:
-    upload, failed, recording, _other = Video.objects.order_by("pk")
+def test_folded_encodes_become_runs(old: Any, videos: list[Video]) -> None:
+    upload, failed, recording, _other = videos
     finished = old.get_model("videos", "FinishedEncode").objects
     finished.create(
         video_id=upload.pk, encode_key=upload.encode_key, bytes_stored=700,
@@ -155,7 +169,7 @@ def test_folded_encodes_become_runs(old: Any) -> None:
         jobs=[folded("video", 1, [4.0], claimed_at=BEGAN_AT.isoformat())],
     )  # fmt: skip
 
-    migrate(AFTER)
+    migrate()
 
     assert playlists(upload)[1].splitlines()[-6:] == [
         '#EXT-X-MAP:URI="720p/0-2/init.mp4"',
@@ -169,8 +183,8 @@ def test_folded_encodes_become_runs(old: Any) -> None:
     assert recordings.stretches(recording) == [recordings.Stretch(BEGAN_AT, 0.0, 4.0)]
 
 
-def test_folded_encode_with_jobs_is_left_out_without_a_query_for_each(old: Any) -> None:
-    upload, other, *_recordings = Video.objects.order_by("pk")
+def test_folded_encode_with_jobs_is_left_out_without_a_query_for_each(old: Any, videos: list[Video]) -> None:
+    upload, other, *_recordings = videos
     add_job(old, upload, "video", 0, [4.0], claimed_at=BEGAN_AT)
     finished = old.get_model("videos", "FinishedEncode").objects
     for video in (upload, other):
@@ -179,7 +193,7 @@ def test_folded_encode_with_jobs_is_left_out_without_a_query_for_each(old: Any) 
         )
 
     with CaptureQueriesContext(connection) as queries:
-        migrate(AFTER)
+        migrate()
 
     asked = [
         query["sql"] for query in queries if query["sql"].startswith('SELECT 1 AS "a" FROM "videos_job"')
@@ -192,9 +206,9 @@ def test_migration_of_a_site_with_segments_cannot_be_undone() -> None:
     VideoFactory()
 
     with pytest.raises(IrreversibleError):
-        migrate(BEFORE)
+        migrate_back()
 
-    was_kept = AFTER in MigrationRecorder(connection).applied_migrations()
-    migrate(AFTER)
+    was_kept = IRREVERSIBLE in MigrationRecorder(connection).applied_migrations()
+    migrate()
     assert was_kept
     assert SegmentRun.objects.count() == 3
