@@ -274,6 +274,10 @@ ENCODE_LEASE_S = env.int("ENCODE_LEASE_S", default=30)
 WORK_FLOOR_BYTES = env.int("WORK_FLOOR_BYTES", default=1024**3)
 WORK_FLOOR_INODES = env.int("WORK_FLOOR_INODES", default=1000)
 ENCODE_PRESET = env.str("ENCODE_PRESET", default="veryfast")
+# Automatic captions: a Whisper model by name, downloaded once, or the absolute path of its
+# folder; empty: none.
+CAPTIONS_MODEL = env.str("CAPTIONS_MODEL", default="")
+CAPTIONS_AUTOMATIC = env.bool("CAPTIONS_AUTOMATIC", default=True)  # for each new upload
 CELERY_BEAT_SCHEDULE = {
     "sweep": {"task": "videos.tasks.sweep", "schedule": 10.0, "options": {"expires": 10}},
     "publish-due": {"task": "videos.tasks.publish_due", "schedule": 2.0, "options": {"expires": 2}},

@@ -16,7 +16,7 @@ from common import disk, heartbeat
 from videoplatform.celery import app
 from videoplatform.embedded.lineage import children
 from videoplatform.tasks import pulse
-from videos import queue
+from videos import queue, transcriptions
 from videos.transcoding import guard
 
 logger = logging.getLogger(__name__)
@@ -91,7 +91,7 @@ def machine_state(queues: list[str]) -> dict[str, Any]:
 def release_jobs(pids: set[int]) -> None:
     """Release the jobs of these processes; after ``queue.RELEASED_PAUSE`` others may claim them."""
     try:
-        count = queue.release(pids)
+        count = queue.release(pids) + transcriptions.release(pids)
     except DatabaseError:
         logger.warning("Jobs not released: the database does not answer, and their leases will expire")
         return

@@ -18,8 +18,8 @@ from accounts.models import Decision, User
 from accounts.models.cases import MAX_TITLE as MAX_DECISION_TITLE
 from common.errors import Refusal
 from common.templatetags.human import clock
-from videos import progress, services
-from videos.models import Job, Video
+from videos import progress, services, transcriptions
+from videos.models import Job, Transcription, Video
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -207,3 +207,32 @@ class VideoList(ChangeList):
         for video in videos:
             video.percent = percents[video.pk]
         self.result_list = videos
+
+
+@admin.register(Transcription)
+class TranscriptionAdmin(admin.ModelAdmin[Transcription]):
+    """The queue of automatic captions, read-only."""
+
+    list_display = (
+        "video", "status", "language", "found_language", "heard_s", "work_s", "attempt", "failures",
+        "losses", "waits_for", "worker", "claimed_at", "finished_at", "error_code",
+    )  # fmt: skip
+    list_filter = ("status", "waits_for", "error_code")
+    list_select_related = ("video",)
+    list_per_page = 50
+    show_full_result_count = False
+    fields = (*list_display, "error_detail", "created_at")
+    readonly_fields = fields
+    actions = ("cancel",)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False  # owners request them
+
+    def has_delete_permission(self, request: HttpRequest, obj: Transcription | None = None) -> bool:
+        return False
+
+    @admin.action(description=_("Cancel selected transcriptions"), permissions=["change"])
+    def cancel(self, request: HttpRequest, rows: QuerySet[Transcription]) -> None:
+        count = sum(transcriptions.cancel(row.video) for row in rows.select_related("video"))
+        done = ngettext("%(n)d transcription was canceled.", "%(n)d transcriptions were canceled.", count)
+        messages.success(request, done % {"n": count})

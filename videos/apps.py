@@ -7,8 +7,9 @@ class VideosConfig(AppConfig):
     verbose_name = _("Videos")
 
     def ready(self) -> None:
-        from videos import figures, queue, reportable, tasks
+        from videos import figures, queue, reportable, tasks, transcriptions
 
         reportable.register_video()
         figures.register_charts()
         queue.job_wakeup.inject(tasks.work)
+        transcriptions.transcription_wakeup.inject(tasks.transcribe)

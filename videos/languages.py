@@ -18,6 +18,8 @@ USUAL = (
 _NO_LANGUAGES = frozenset({"und", "mul", "zxx", "mis"})
 _LONG_CODE = 3  # letters
 
+_AUTOMATIC_MARKS = {"zh": "（自动生成）", "yue": "（自動生成）", "ja": "（自動生成）"}
+
 _TAG = re.compile(r"[a-z]{2,3}(?:-[a-z]{4})?(?:-(?:[a-z]{2}|[0-9]{3}))?(?:-[a-z0-9]{5,8})?", re.IGNORECASE)
 
 
@@ -56,3 +58,8 @@ def language_name(tag: str) -> str:
         return tag
     name = locale.get_display_name() or tag
     return name[:1].upper() + name[1:]
+
+
+def automatic_mark(tag: str) -> str:
+    """Return the mark of automatic captions behind the name of their language, for readers of it."""
+    return _AUTOMATIC_MARKS.get(tag.partition("-")[0], " (automatic)")

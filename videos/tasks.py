@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from videos import cleaning, pipeline, services, sweeping
+from videos import cleaning, pipeline, services, sweeping, transcribing, transcriptions
 from videos.models import Job
 
 
@@ -14,6 +14,12 @@ def work(lane: int) -> None:
 @shared_task
 def sweep() -> None:
     sweeping.sweep()
+    transcriptions.sweep()
+
+
+@shared_task
+def transcribe() -> None:
+    transcribing.work()
 
 
 @shared_task

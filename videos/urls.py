@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from videos.views import conversation, studio, watching
+from videos.views import conversation, studio, studio_captions, watching
 
 urlpatterns = [
     path("watch/<slug:public_id>/", watching.watch, name="watch"),
@@ -19,6 +19,12 @@ urlpatterns = [
         "studio/<slug:public_id>/captions/<slug:language>/remove/",
         studio.remove_captions,
         name="studio-captions-remove",
+    ),
+    path("studio/<slug:public_id>/transcription/", studio_captions.transcribe, name="studio-transcription"),
+    path(
+        "studio/<slug:public_id>/transcription/cancel/",
+        studio_captions.cancel_transcription,
+        name="studio-transcription-cancel",
     ),
     path("studio/<slug:public_id>/delete/", studio.delete, name="studio-delete"),
     path("studio/<slug:public_id>/retry/", studio.retry, name="studio-retry"),

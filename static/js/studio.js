@@ -2,5 +2,6 @@
 
 import "#studio/encode-progress";
 import "#studio/delete";
+import "#studio/transcription";
 import "#ui/count-down";
 import "#ui/local-moment";

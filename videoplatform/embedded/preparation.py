@@ -15,7 +15,7 @@ import redis
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 
-from videoplatform.embedded import npm
+from videoplatform.embedded import install, npm
 from videoplatform.embedded.configuration import Configuration
 from videoplatform.embedded.digests import digest
 from videoplatform.embedded.failure import CannotStart
@@ -27,6 +27,7 @@ PLANNED = re.compile(r"^Migrations to apply: (\d+)$", re.MULTILINE)
 APPLYING = re.compile(r"^ {2}Applying ", re.MULTILINE)
 NO_ADMINISTRATOR = re.compile(r"^Administrators: 0$", re.MULTILINE)
 REDIS_WAIT_S = 20
+RECOGNISER_REQUIREMENTS = "requirements-captions.txt"
 
 
 def prepare(configuration: Configuration, progress: Progress) -> None:
@@ -35,6 +36,7 @@ def prepare(configuration: Configuration, progress: Progress) -> None:
     Assets are made from the browser packages; tables and the bucket need neither.
     """
     compile_translations(configuration.base_dir)
+    install_recogniser(configuration, progress)
     with tables_and_bucket(configuration, progress):
         install_browser_packages(configuration, progress)
         build_assets(configuration, progress)
@@ -46,6 +48,25 @@ def install_browser_packages(configuration: Configuration, progress: Progress) -
         return
     with progress.step("Browser packages"):
         npm.install(configuration.base_dir, configuration.log_dir / "npm.log")
+
+
+def install_recogniser(configuration: Configuration, progress: Progress) -> None:
+    """Install the packages of automatic captions where a model is set, unless they are installed already."""
+    requirements = configuration.base_dir / RECOGNISER_REQUIREMENTS
+    venv = configuration.base_dir / ".venv"
+    if not configuration.environment.get("CAPTIONS_MODEL") or not venv.exists():
+        return
+    if install.digest(requirements) in install.installed(venv):
+        return
+    with beside_us(
+        (sys.executable, "-m", "embedded.install", RECOGNISER_REQUIREMENTS),
+        progress.step("Speech recognition"),
+        cwd=configuration.base_dir,
+        log=configuration.log_dir / "recogniser.log",
+        environment=configuration.environment | {"PYTHONPATH": "videoplatform"},
+        failure="The packages of automatic captions (CAPTIONS_MODEL) could not be installed",
+    ):
+        pass
 
 
 def compile_translations(base_dir: Path) -> None:

@@ -57,6 +57,7 @@ def services(configuration: Configuration) -> tuple[SupervisedProcess, ...]:
 def platform(configuration: Configuration) -> tuple[SupervisedProcess, ...]:
     """Return the processes of the platform itself."""
     return (
+        *captions(configuration),
         SupervisedProcess("web", web_command(configuration), stop_wait_s=4),
         SupervisedProcess(
             "worker-default", worker_command("default", slots=DEFAULT_SLOTS), CELERY_ENVIRONMENT
@@ -68,6 +69,14 @@ def platform(configuration: Configuration) -> tuple[SupervisedProcess, ...]:
         SupervisedProcess("ingest", ingest_command(), stop_wait_s=6),
         SupervisedProcess("beat", beat_command(configuration.data_dir / "celerybeat-schedule")),
     )
+
+
+def captions(configuration: Configuration) -> tuple[SupervisedProcess, ...]:
+    """Return the worker of automatic captions, where a model is set; it yields to every other process."""
+    if not configuration.environment.get("CAPTIONS_MODEL"):
+        return ()
+    command = ("nice", "-n", "19", *worker_command("captions", slots=1))
+    return (SupervisedProcess("worker-captions", command, CELERY_ENVIRONMENT),)
 
 
 def web_command(configuration: Configuration) -> tuple[str, ...]:

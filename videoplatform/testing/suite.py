@@ -18,7 +18,7 @@ from functools import partial
 from itertools import count
 from pathlib import Path
 
-from videoplatform.embedded import lineage, npm, ports, preparation, servers
+from videoplatform.embedded import install, lineage, npm, ports, preparation, servers
 from videoplatform.embedded.configuration import SEAWEEDFS_PORTS, Configuration, configure
 from videoplatform.embedded.digests import digest
 from videoplatform.embedded.failure import CannotStart
@@ -51,6 +51,7 @@ TEMPLATE = "test-template-{}.sqlite3"
 # A machine that is busy may need long before a server of ours answers.
 PATIENCE_S = 120.0
 SCRIPT_TEST_LIMIT_S = 120
+SPEECH_REQUIREMENTS = "requirements-speech.txt"
 
 
 def main(base_dir: Path, arguments: list[str]) -> int:
@@ -162,8 +163,30 @@ def prepare(configuration: Configuration, *, installs: bool) -> list[str]:
         preparation.install_browser_packages(configuration, progress)
         preparation.build_assets(configuration, progress)
         complaints = packages.result() if packages else []
+    if installs:
+        complaints += install_speech(configuration, progress)
     progress.close()
     return complaints
+
+
+def install_speech(configuration: Configuration, progress: Progress) -> list[str]:
+    """Install the model and the voice of the tests of automatic captions; return a sentence on failure."""
+    requirements = configuration.base_dir / SPEECH_REQUIREMENTS
+    if install.digest(requirements) in install.installed(configuration.base_dir / ".venv"):
+        return []
+    try:
+        with preparation.beside_us(
+            (sys.executable, "-m", "embedded.install", SPEECH_REQUIREMENTS),
+            progress.step("Speech recognition"),
+            cwd=configuration.base_dir,
+            log=configuration.log_dir / "speech.log",
+            environment=configuration.environment | {"PYTHONPATH": "videoplatform"},
+            failure="The packages of the tests of automatic captions could not be installed",
+        ):
+            pass
+    except CannotStart as failure:
+        return [str(failure)]
+    return []
 
 
 def install_packages(configuration: Configuration, progress: Progress) -> list[str]:

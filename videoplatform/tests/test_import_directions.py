@@ -15,8 +15,8 @@ BASE_DIR = Path(__file__).resolve().parents[2]
 APPS = ["common", "accounts", "comments", "videos", "live", "videoplatform"]
 # Plain Python about files, numbers and bytes.
 CORES = [
-    "common.media", "videos.transcoding", "videos.hls", "live.rtmp", "live.llhls", "live.chat.messages",
-    "live.bounds", "live.frame_rates", "live.task_errors",
+    "common.media", "videos.transcoding", "videos.hls", "videos.transcription", "live.rtmp", "live.llhls",
+    "live.chat.messages", "live.bounds", "live.frame_rates", "live.task_errors",
 ]  # fmt: skip
 FRAMEWORKS = {"django", "rest_framework", "celery", "kombu", "channels", "redis", "boto3", "botocore"}
 # Modules and packages of each app, lowest layer first.
@@ -51,10 +51,12 @@ LAYERS = {
     ],
     "videos": [
         "failures hls languages leftovers rendered transcoding",
+        "transcription",
         "models",
-        "arrivals conversation figures listing progress publishing queue",
+        "arrivals caption_tracks conversation figures listing progress publishing queue",
+        "transcriptions",
         "cleaning demand ends held_segments",
-        "pipeline services sweeping",
+        "pipeline services sweeping transcribing",
         "reportable tasks",
         "admin api consumers demo forms templatetags views",
         "apps routing urls",

@@ -142,6 +142,8 @@ POST    /studio/{private}/                                login    404   302    
 GET     /studio/{removed}/                                login    404   404       404           404     login
 POST    /studio/{public}/captions/                        login    404   302       404           404     login
 POST    /studio/{public}/captions/en/remove/              login    404   302       404           404     login
+POST    /studio/{public}/transcription/                   login    404   302-      404           404     login
+POST    /studio/{public}/transcription/cancel/            login    404   302-      404           404     login
 GET     /studio/{public}/delete/                          login    404   200       404           404     login
 POST    /studio/{public}/delete/                          login    404   302       404           404     login
 POST    /studio/{private}/delete/                         login    404   302       404           404     login

@@ -24,6 +24,8 @@ FILES = {
     "requirements.txt": (),
     "requirements-test.txt": ("test",),
     "requirements-dev.txt": ("test", "dev"),
+    "requirements-captions.txt": ("captions",),
+    "requirements-speech.txt": ("captions", "test", "speech"),
 }
 TARGETS = [(python, machine) for python in PYTHONS for machine in MACHINES]
 PUBLIC_HOSTS = {"pypi.org", "files.pythonhosted.org"}
@@ -91,8 +93,9 @@ def closure(packages: dict[str, dict[str, Any]], groups: tuple[str, ...], target
     root = packages["zoetrope"]
     needed: set[tuple[str, str]] = set()
     waiting = list(root["dependencies"])
+    named = root["dev-dependencies"] | root["optional-dependencies"]
     for group in groups:
-        waiting += root["dev-dependencies"][group]
+        waiting += named[group]
     while waiting:
         dependency = waiting.pop()
         marker = dependency.get("marker")
@@ -127,19 +130,19 @@ def test_file_pins_every_package_that_its_groups_need(name: str, target: Install
     assert written == expected
 
 
-def test_every_package_has_a_wheel_whose_hash_is_pinned(target: InstallTarget) -> None:
+@pytest.mark.parametrize("name", ["requirements-dev.txt", "requirements-speech.txt"])
+def test_every_package_has_a_wheel_whose_hash_is_pinned(name: str, target: InstallTarget) -> None:
     packages = locked_packages()
     tags = target.tags()
     hashes = {
-        canonicalize_name(requirement.name): found
-        for requirement, found in pinned(settings.BASE_DIR / "requirements-dev.txt")
+        canonicalize_name(requirement.name): found for requirement, found in pinned(settings.BASE_DIR / name)
     }
     missing = [
-        name
-        for name in sorted(closure(packages, ("test", "dev"), target))
+        package
+        for package in sorted(closure(packages, FILES[name], target))
         if not any(
-            wheel["hash"].removeprefix("sha256:") in hashes[canonicalize_name(name)]
-            for wheel in packages[name].get("wheels", ())
+            wheel["hash"].removeprefix("sha256:") in hashes[canonicalize_name(package)]
+            for wheel in packages[package].get("wheels", ())
             if parse_wheel_filename(wheel["url"].rpartition("/")[2])[3] & tags
         )
     ]
@@ -169,7 +172,8 @@ def test_lock_matches_pyproject() -> None:
     def locked(entries: list[dict[str, str]]) -> set[tuple[str, str]]:
         return {(entry["name"], entry["specifier"]) for entry in entries}
 
-    assert locked(root["requires-dist"]) == declared(project["project"]["dependencies"])
+    optional = project["project"]["optional-dependencies"]["captions"]
+    assert locked(root["requires-dist"]) == declared([*project["project"]["dependencies"], *optional])
     assert {name: locked(entries) for name, entries in root["requires-dev"].items()} == {
         name: declared(lines) for name, lines in project["dependency-groups"].items()
     }
@@ -177,7 +181,11 @@ def test_lock_matches_pyproject() -> None:
 
 def test_site_requirements_contain_no_test_or_developer_tools(target: InstallTarget) -> None:
     groups = read_toml("pyproject.toml")["dependency-groups"]
-    tools = {canonicalize_name(Requirement(line).name) for name in ("test", "dev") for line in groups[name]}
+    tools = {
+        canonicalize_name(Requirement(line).name)
+        for name in ("test", "dev", "speech")
+        for line in groups[name]
+    }
     assert closure(locked_packages(), (), target) & tools <= {"packaging"}
 
 

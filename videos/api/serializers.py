@@ -36,6 +36,7 @@ class CaptionSerializer(serializers.Serializer[Any]):
     language = serializers.CharField()
     label = serializers.CharField()  # type: ignore[assignment]  # the contract's word is an attribute of fields
     url = serializers.CharField()
+    is_automatic = serializers.BooleanField(help_text="made by speech recognition")
 
 
 class PlaybackSerializer(serializers.Serializer[Any]):

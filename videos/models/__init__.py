@@ -9,6 +9,7 @@ from videos.models.search import Folded, SearchedText
 from videos.models.segment_plans import SegmentPlan
 from videos.models.segment_runs import SegmentRun, SegmentRunQuerySet
 from videos.models.topics import Category, Tag
+from videos.models.transcriptions import TranscribedChunk, Transcription, TranscriptionQuerySet
 from videos.models.uploads import Upload, UploadCharge
 from videos.models.videos import (
     MAX_DESCRIPTION,
@@ -37,6 +38,9 @@ __all__ = [
     "SegmentRun",
     "SegmentRunQuerySet",
     "Tag",
+    "TranscribedChunk",
+    "Transcription",
+    "TranscriptionQuerySet",
     "Upload",
     "UploadCharge",
     "Video",

@@ -8,6 +8,7 @@ from videos.services.access import unlock
 from videos.services.captions import add_captions, remove_captions
 from videos.services.editing import cancel_encode, delete_video, edit_video, retry_video
 from videos.services.scheduling import publish_due
+from videos.services.transcriptions import cancel_transcription, request_transcription
 from videos.services.uploads import (
     abort_upload,
     finish_interrupted_uploads,
@@ -23,6 +24,7 @@ __all__ = [
     "abort_upload",
     "add_captions",
     "cancel_encode",
+    "cancel_transcription",
     "caption_json",
     "delete_video",
     "edit_video",
@@ -36,6 +38,7 @@ __all__ = [
     "publish_due",
     "record_watching",
     "remove_captions",
+    "request_transcription",
     "retry_video",
     "start_upload",
     "unlike",

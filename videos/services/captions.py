@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import secrets
 from typing import TYPE_CHECKING
 
 from django.db import transaction
-from django.utils import timezone
 
 from common import deletion, storage
+from videos import caption_tracks
 from videos.languages import canonical_tag
 from videos.models import CaptionTrack, Video
 from videos.services.errors import (
@@ -27,8 +26,6 @@ from videos.transcoding.errors import LimitsExceeded
 if TYPE_CHECKING:
     from django.core.files import File
 
-MAX_TRACKS = 60
-
 
 def add_captions(video: Video, *, language: str, file: File[bytes]) -> tuple[CaptionTrack, int]:
     """Store ``file`` as the captions of ``video`` in ``language``, replacing earlier ones.
@@ -40,7 +37,7 @@ def add_captions(video: Video, *, language: str, file: File[bytes]) -> tuple[Cap
         raise UnknownLanguage(attr="language")
     if (file.size or 0) > captions.MAX_BYTES:
         raise CaptionsTooLarge(attr="file")
-    if video.captions.exclude(language=tag).count() >= MAX_TRACKS:
+    if video.captions.exclude(language=tag).count() >= caption_tracks.MAX_TRACKS:
         raise TooManyCaptions
     try:
         converted = convert(file.read(captions.MAX_BYTES), language=tag)
@@ -48,21 +45,14 @@ def add_captions(video: Video, *, language: str, file: File[bytes]) -> tuple[Cap
         raise CaptionsUnreadable(attr="file") from error
     except ConversionBusy as error:
         raise CaptionsBusy from error
-    # A new name for each upload: a player with the old URL never gets parts of the new file.
-    key = f"{video.prefix}captions/{tag}-{secrets.token_hex(6)}.vtt"
     try:
-        storage.put_bytes(key, converted.webvtt)
+        key = caption_tracks.put(video, tag, converted.webvtt)
     except storage.StorageError as error:
         raise StorageUnavailable from error
-    with transaction.atomic():
-        now_is = {"key": key, "cue_count": converted.cue_count}
-        track, is_new = CaptionTrack.objects.select_for_update().get_or_create(
-            video=video, language=tag, defaults=now_is
-        )
-        if not is_new:
-            deletion.delete_later(track.key)
-            track.key, track.cue_count, track.created_at = key, converted.cue_count, timezone.now()
-            track.save(update_fields=[*now_is, "created_at"])
+    try:
+        track = caption_tracks.record(video, tag, key, converted, CaptionTrack.Origin.OWNER)
+    except caption_tracks.TracksFull as error:
+        raise TooManyCaptions from error
     return track, converted.skipped
 
 

@@ -160,3 +160,41 @@ class NoCaptions(Refusal):
     code = "not_found"
     status = 404
     sentence = _("This video has no captions in this language.")
+
+
+class TranscriptionOff(Refusal):
+    code = "transcription_off"
+    status = 409
+    sentence = _(
+        "Automatic captions are not set up on this site. "
+        "An administrator sets CAPTIONS_MODEL and installs requirements-captions.txt."
+    )
+
+
+class UnheardLanguage(Refusal):
+    code = "unknown_language"
+    sentence = _("Automatic captions do not know this language.")
+
+
+class CannotTranscribe(Refusal):
+    code = "cannot_transcribe"
+    status = 409
+    sentence = _("Automatic captions need a video that is ready or being processed.")
+
+
+class TranscriptionRuns(Refusal):
+    code = "transcription_runs"
+    status = 409
+    sentence = _("Automatic captions are already being created.")
+
+
+class NothingToCancel(Refusal):
+    code = "nothing_to_cancel"
+    status = 409
+    sentence = _("No automatic captions are being created.")
+
+
+class NoTranscription(Refusal):
+    code = "not_found"
+    status = 404
+    sentence = _("Automatic captions were not requested for this video.")

@@ -29,7 +29,7 @@ from accounts.models import Channel
 from common import storage
 from common.templatetags import human
 from common.words import composed
-from videos import progress, queue
+from videos import progress, queue, transcriptions
 from videos.cleaning import delete_with_objects
 from videos.models import (
     MAX_DESCRIPTION,
@@ -425,6 +425,7 @@ def _queue_plan(upload: Upload) -> Video:
             raise NotUploading
         Job.objects.create(video=video, encode_key=video.encode_key, kind=Job.Kind.PLAN, lane=Job.Lane.FIRST)
         Upload.objects.filter(pk=upload.pk).delete()
+        transcriptions.request_for_upload(video)
         transaction.on_commit(lambda: queue.wake(Job.Lane.FIRST))
     progress.publish(video)
     return video

@@ -50,8 +50,13 @@ def with_token(video: Video, path: str, token: str) -> str:
     return path if video.is_open or not token else f"{path}?{urlencode({TOKEN_PARAMETER: token})}"
 
 
-def caption_json(track: CaptionTrack) -> dict[str, str]:
-    return {"language": track.language, "label": track.label, "url": media_url(track.key)}
+def caption_json(track: CaptionTrack) -> dict[str, Any]:
+    return {
+        "language": track.language,
+        "label": track.label,
+        "url": media_url(track.key),
+        "is_automatic": track.is_automatic,
+    }
 
 
 def poster_url(video: Video) -> str | None:

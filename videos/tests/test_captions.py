@@ -16,9 +16,9 @@ from accounts.models import User
 from accounts.tests.factories import UserFactory
 from common import storage
 from common.models import PendingDeletion
+from videos import caption_tracks
 from videos.languages import canonical_tag, language_name
 from videos.models import CaptionTrack, Video
-from videos.services import captions as service
 from videos.tests.factories import VideoFactory
 from videos.transcoding import caption_conversion
 from videos.transcoding.caption_conversion import Converted, convert
@@ -350,7 +350,7 @@ def test_captions_are_readable_by_viewers_and_changed_by_the_owner(owner: User) 
 
 
 def test_number_of_languages_is_limited(owner: User, video: Video, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(service, "MAX_TRACKS", 1)
+    monkeypatch.setattr(caption_tracks, "MAX_TRACKS", 1)
     CaptionTrack.objects.create(video=video, language="en", key="x", cue_count=1)
 
     answer = send(signed_in(owner), video, language="de")

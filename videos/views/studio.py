@@ -9,7 +9,7 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
 from django.http import HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import redirect, render
 from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
@@ -19,6 +19,7 @@ from videos import progress, services
 from videos.forms import CaptionForm, VideoForm
 from videos.languages import canonical_tag
 from videos.models import CaptionTrack, Category, Upload, Video
+from videos.views.studio_captions import own, transcription_context
 
 if TYPE_CHECKING:
     from django.forms import BaseForm
@@ -54,7 +55,7 @@ def studio(request: PersonRequest) -> HttpResponse:
 
 @login_required
 def edit(request: PersonRequest, public_id: str) -> HttpResponse:
-    video = _own(request, public_id)
+    video = own(request, public_id)
     form = VideoForm(request.POST or None, instance=video)
     if request.method == "POST" and form.is_valid():
         form.apply()
@@ -69,6 +70,7 @@ def _edit_page(request: PersonRequest, video: Video, **forms: BaseForm) -> HttpR
         "form": VideoForm(instance=video),
         "caption_form": CaptionForm(initial={"language": canonical_tag(get_language() or "")}),
         "captions": video.captions.all(),
+        **transcription_context(video),
         "video": video,
         "playback": services.playback(video),
     }
@@ -79,7 +81,7 @@ def _edit_page(request: PersonRequest, video: Video, **forms: BaseForm) -> HttpR
 @login_required
 @require_POST
 def add_captions(request: PersonRequest, public_id: str) -> HttpResponse:
-    video = _own(request, public_id)
+    video = own(request, public_id)
     form = CaptionForm(request.POST, request.FILES)
     if form.is_valid():
         try:
@@ -108,7 +110,7 @@ def added_sentence(track: CaptionTrack, skipped: int) -> str:
 @require_POST
 def remove_captions(request: PersonRequest, public_id: str, language: str) -> HttpResponse:
     try:
-        services.remove_captions(_own(request, public_id), language=language)
+        services.remove_captions(own(request, public_id), language=language)
     except Refusal as error:
         messages.error(request, str(error))
     return redirect("studio-edit", public_id)
@@ -117,7 +119,7 @@ def remove_captions(request: PersonRequest, public_id: str, language: str) -> Ht
 @login_required
 def delete(request: PersonRequest, public_id: str) -> HttpResponse:
     """Ask for confirmation, then delete."""
-    video = _own(request, public_id)
+    video = own(request, public_id)
     if request.method != "POST":
         return render(request, "videos/delete.html", {"video": video})
     under_way = Upload.objects.filter(video=video).first()
@@ -136,7 +138,7 @@ def delete(request: PersonRequest, public_id: str) -> HttpResponse:
 @login_required
 @require_POST
 def retry(request: PersonRequest, public_id: str) -> HttpResponse:
-    video = _own(request, public_id)
+    video = own(request, public_id)
     try:
         services.retry_video(video)
     except Refusal as error:
@@ -144,8 +146,3 @@ def retry(request: PersonRequest, public_id: str) -> HttpResponse:
     else:
         messages.success(request, _("Retrying “%(title)s”.") % {"title": video.title})
     return redirect("studio")
-
-
-def _own(request: PersonRequest, public_id: str) -> Video:
-    own = Video.objects.kept().filter(channel__owner=request.user)
-    return get_object_or_404(own.for_cards(), public_id=public_id)

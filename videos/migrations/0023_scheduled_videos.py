@@ -3,7 +3,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("videos", "0021_wanted_jobs"),
+        ("videos", "0022_automatic_captions"),
     ]
 
     operations = [

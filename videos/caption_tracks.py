@@ -1,0 +1,64 @@
+"""Storing of captions, uploaded or made by ourselves."""
+
+from __future__ import annotations
+
+import secrets
+
+from django.db import transaction
+from django.utils import timezone
+
+from common import deletion, storage
+from videos.models import CaptionTrack, Video
+from videos.transcoding.caption_conversion import Converted
+
+MAX_TRACKS = 60
+
+
+class TracksFull(Exception):
+    """A video with captions in ``MAX_TRACKS`` other languages."""
+
+
+def put(video: Video, language: str, webvtt: bytes) -> str:
+    """Store a WebVTT file and return its key.
+
+    Each has a new name: a player with the old URL never gets parts of the new file.
+    """
+    key = f"{video.prefix}captions/{language}-{secrets.token_hex(6)}.vtt"
+    storage.put_bytes(key, webvtt)
+    return key
+
+
+@transaction.atomic
+def record(
+    video: Video, language: str, key: str, converted: Converted, origin: CaptionTrack.Origin
+) -> CaptionTrack:
+    """Make a stored file the captions of ``video`` in ``language``, replacing others.  Raises TracksFull."""
+    # Locked, so that two first files of a language do not meet.
+    Video.objects.select_for_update().filter(pk=video.pk).first()
+    if video.captions.exclude(language=language).count() >= MAX_TRACKS:
+        raise TracksFull
+    now_is = {"key": key, "cue_count": converted.cue_count, "origin": origin}
+    track, is_new = CaptionTrack.objects.get_or_create(video=video, language=language, defaults=now_is)
+    if not is_new:
+        deletion.delete_later(track.key)
+        track.key, track.cue_count, track.origin = key, converted.cue_count, origin
+        track.created_at = timezone.now()
+        track.save(update_fields=[*now_is, "created_at"])
+    return track
+
+
+@transaction.atomic
+def record_ours(
+    video: Video, language: str, key: str, converted: Converted, origin: CaptionTrack.Origin
+) -> bool:
+    """Record captions that nobody uploaded unless better ones exist; then delete the file and return False.
+
+    Only automatic captions give way to them.  Raises TracksFull.
+    """
+    Video.objects.select_for_update().filter(pk=video.pk).first()
+    kept = video.captions.filter(language=language).exclude(origin=CaptionTrack.Origin.AUTOMATIC)
+    if kept.exists():
+        deletion.delete_later(key)
+        return False
+    record(video, language, key, converted, origin)
+    return True
