@@ -81,8 +81,8 @@ class VideoAdmin(admin.ModelAdmin[Video]):
     show_full_result_count = False
     fields = (
         "title", "description", "category", "visibility", "public_id", "channel", "status", "withheld",
-        "failure", "source_filename", "source_size_bytes", "view_count", "like_count", "created_at",
-        "published_at",
+        "failure", "storyboard", "source_filename", "source_size_bytes", "view_count", "like_count",
+        "created_at", "published_at",
     )  # fmt: skip
     readonly_fields = fields[4:]
     inlines = (JobInline,)
@@ -136,6 +136,16 @@ class VideoAdmin(admin.ModelAdmin[Video]):
     @admin.display(description=_("failure"))
     def failure(self, video: Video) -> str:
         return f"{video.failure_code}: {video.failure_sentence}" if video.failure_code else ""
+
+    @admin.display(description=_("storyboard"))
+    def storyboard(self, video: Video) -> str:
+        """Return the state of the storyboard: present, waiting, or the reason why there is none."""
+        if video.has_storyboard:
+            return str(_("present"))
+        job = video.jobs.filter(kind=Job.Kind.STORYBOARD).order_by("-position").first()
+        if job is None:
+            return ""
+        return f"{job.error_code}: {job.error_detail}" if job.error_code else job.get_status_display()
 
     @admin.action(description=_("Retry failed videos"), permissions=["change"])
     def retry(self, request: HttpRequest, videos: QuerySet[Video]) -> None:

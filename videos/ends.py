@@ -21,7 +21,7 @@ from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
 
 from common import disk, storage
-from videos import arrivals, progress, queue
+from videos import arrivals, progress, queue, storyboards
 from videos.models import Job, SegmentRun, Video
 from videos.publishing import Encode, LeaseLost, measure, write_playlists
 from videos.transcoding.errors import (
@@ -101,7 +101,8 @@ def complete(video_id: int) -> bool:
     if gap := encode.gap:
         _redo(gap)
         return False
-    unfinished = video.jobs.filter(encode_key=video.encode_key).exclude(status=Job.Status.DONE)
+    jobs = Job.objects.needed().filter(video=video, encode_key=video.encode_key)
+    unfinished = jobs.exclude(status=Job.Status.DONE)
     if not encode.is_complete or unfinished.exists():
         return False
     measure(encode)
@@ -125,6 +126,7 @@ def _make_ready(encode: Encode) -> bool:
     if not video.transition(Video.Status.READY, is_playable=True, duration_s=round(encode.duration_s, 3)):
         return False
     Video.objects.filter(pk=video.pk).record_published()
+    storyboards.queue_for(encode)
     logger.info("Video ready", extra={"video": video.public_id, "renditions": len(encode.renditions)})
     progress.notify_owner(video)
     return True
@@ -262,10 +264,11 @@ def fail(job: Job, error: TranscodeError) -> None:
 def is_dispensable(job: Job, error: TranscodeError) -> bool:
     """Return whether the video is complete without this job.
 
-    A poster is dispensable.  So is an audio track that cannot be decoded, if there is a
-    video track.  An audio track that can be decoded but not encoded is required.
+    A poster and the jobs of the last lane are dispensable.  So is an audio track that
+    cannot be decoded, if there is a video track.  An audio track that can be decoded but
+    not encoded is required.
     """
-    if job.kind == Job.Kind.POSTER:
+    if job.kind == Job.Kind.POSTER or job.lane == Job.Lane.AFTER:
         return True
     return job.kind == Job.Kind.AUDIO and job.video.has_picture and isinstance(error, DecodeFailed)
 

@@ -19,7 +19,7 @@ from django.conf import settings
 from django.db import DatabaseError, connection, transaction
 
 from common import disk, heartbeat, storage
-from videos import ends, progress, queue
+from videos import ends, progress, queue, storyboards
 from videos.languages import language_name, spoken_tag
 from videos.models import Job, Rendition, SegmentPlan, SegmentRun, Video
 from videos.publishing import LeaseLost, SegmentPublisher
@@ -51,12 +51,13 @@ BULK_NICENESS = 19
 def work(lane: Job.Lane) -> bool:
     """Run one job for a worker of ``lane``; return False if no job waits or the local disk is full.
 
-    Bulk workers take jobs of the first lane before their own.  First-lane workers
-    never start bulk work, so that the next upload finds one of them free.
+    Bulk workers take jobs of the first lane before their own, and those of the last lane
+    after all others.  First-lane workers never start other work, so that the next upload
+    finds one of them free.
     """
     if not disk.has_room():
         return False
-    lanes = [Job.Lane.FIRST] if lane == Job.Lane.FIRST else [Job.Lane.FIRST, Job.Lane.BULK]
+    lanes = [Job.Lane.FIRST] if lane == Job.Lane.FIRST else list(Job.Lane)
     job = queue.claim(lanes)
     if job is None:
         return False
@@ -276,11 +277,25 @@ def make_poster(job: Job) -> None:
     ends.finish(job)
 
 
+def make_storyboard(job: Job) -> None:
+    """Store the storyboard of a video that is ready, from the segments of its smallest rendition."""
+    folder_key = f"{job.video.encode_prefix}storyboard-{job.attempt}/"
+    with disk.workspace() as folder, lease_kept(job):
+        is_drawn = storyboards.draw(job.video, folder, lambda argv: _nicely(job, argv))
+        if is_drawn:
+            storyboards.store(folder, folder_key)
+    with transaction.atomic():
+        ends.finish_row(job)
+        if is_drawn:
+            storyboards.publish(job.video, folder_key)
+
+
 STEPS: dict[Job.Kind, Callable[[Job], None]] = {
     Job.Kind.PLAN: plan,
     Job.Kind.VIDEO: encode_chunk,
     Job.Kind.AUDIO: encode_audio,
     Job.Kind.POSTER: make_poster,
+    Job.Kind.STORYBOARD: make_storyboard,
 }
 
 
@@ -405,5 +420,5 @@ def _source_url(job: Job) -> str:
 
 def _nicely(job: Job, argv: list[str]) -> list[str]:
     """Return ``argv`` with a lower CPU priority for work that nobody is waiting for."""
-    niceness = BULK_NICENESS if job.lane == Job.Lane.BULK else NICENESS.get(Job.Kind(job.kind), 0)
+    niceness = BULK_NICENESS if job.lane != Job.Lane.FIRST else NICENESS.get(Job.Kind(job.kind), 0)
     return ["nice", "-n", str(niceness), *argv] if niceness else argv

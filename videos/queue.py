@@ -36,7 +36,7 @@ RELEASED_PAUSE = timedelta(seconds=10)
 # Channels served within this time come after the others.
 FAIRNESS_MEMORY = timedelta(hours=1)
 
-QUEUES = {Job.Lane.FIRST: "default", Job.Lane.BULK: "encode"}
+QUEUES = {Job.Lane.FIRST: "default", Job.Lane.BULK: "encode", Job.Lane.AFTER: "encode"}
 # Position 0 is the first segment in the lowest rung; with the audio it makes a video playable.
 FIRST_TO_LAST = Case(
     When(kind=Job.Kind.PLAN, then=Value(0)),

@@ -39,7 +39,7 @@ def sweep() -> None:
     processing = Video.objects.filter(status=Video.Status.PROCESSING).order_by("pk")
     jobs = Job.objects.filter(video=OuterRef("pk"), encode_key=OuterRef("encode_key"))
     has_jobs, is_failed = Exists(jobs), Exists(jobs.filter(status=Job.Status.FAILED))
-    is_busy = Exists(jobs.exclude(status=Job.Status.DONE))
+    is_busy = Exists(jobs.needed().exclude(status=Job.Status.DONE))
     sweeps.each("fail videos", processing.filter(is_failed), _fail_with_job, at_most=AT_ONCE)
     runs = SegmentRun.objects.filter(video=OuterRef("pk"), encode_key=OuterRef("encode_key"))
     done = processing.filter(Exists(runs)).exclude(Exists(runs.filter(is_open=True))).exclude(is_busy)

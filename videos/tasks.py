@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from videos import cleaning, pipeline, services, sweeping, transcribing, transcriptions
+from videos import cleaning, pipeline, services, storyboards, sweeping, transcribing, transcriptions
 from videos.models import Job
 
 
@@ -31,3 +31,4 @@ def publish_due() -> None:
 def clean_up() -> None:
     cleaning.clean_up()
     sweeping.measure_old_encodes()
+    storyboards.queue_missing()

@@ -53,7 +53,7 @@ LAYERS = {
         "failures hls languages leftovers rendered transcoding",
         "transcription",
         "models",
-        "arrivals caption_tracks conversation figures listing progress publishing queue",
+        "arrivals caption_tracks conversation figures listing progress publishing queue storyboards",
         "transcriptions",
         "cleaning demand ends held_segments",
         "pipeline services sweeping transcribing",

@@ -89,6 +89,11 @@ GET     /videos/{removed}/hls/{removed_key}/720p/0.m4s          404  404 404    
 GET     /videos/{scheduled}/hls/{scheduled_key}/720p.m3u8       404  404 200       200           200       404
 GET     /videos/{premiere}/hls/{premiere_key}/multivariant.m3u8 404  404 200       200           200       404
 GET     /videos/{premiere}/hls/{premiere_key}/720p.m3u8         404  404 200       200           200       404
+GET     /videos/{public}/hls/{public_key}/storyboard.vtt        200  200 200       200           200       404
+GET     /videos/{private}/hls/{private_key}/storyboard.vtt      404  404 200       200           200       404
+GET     /videos/{hidden}/hls/{hidden_key}/storyboard.vtt        404  404 200       200           200       404
+GET     /videos/{locked}/hls/{locked_key}/storyboard.vtt        404  404 200       200           200       404
+GET     /videos/{followed}/hls/{followed_key}/storyboard.vtt    404  200 200       200           200       404
 GET     /videos/{hidden}/hls/{hidden_key}/720p.m3u8             404  404 200       200           200       404
 GET     /videos/{removed}/hls/{removed_key}/multivariant.m3u8   404  404 404       200           200       404
 GET     /videos/{removed}/hls/{removed_key}/720p.m3u8           404  404 404       200           200       404

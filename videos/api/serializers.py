@@ -118,8 +118,10 @@ class VideoSerializer(serializers.ModelSerializer[Video]):
         can_play = not video.is_awaited or (request is not None and video.can_play(viewer_of(request)))
         playback = services.playback(video) if can_play else None
         if playback and request is not None:
-            path = with_token(video, playback["hls_url"], token_of(request))
-            playback["hls_url"] = request.build_absolute_uri(path)
+            for name in ("hls_url", "storyboard_url"):
+                if playback[name]:
+                    path = with_token(video, playback[name], token_of(request))
+                    playback[name] = request.build_absolute_uri(path)
         return playback
 
     @cached_property

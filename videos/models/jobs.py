@@ -29,19 +29,24 @@ class JobQuerySet(models.QuerySet["Job"]):
             | Q(status=Job.Status.RUNNING, lease_until__lt=now)
         )
 
+    def needed(self) -> JobQuerySet:
+        """Exclude the jobs that a video is complete without and does not wait for."""
+        return self.exclude(lane=Job.Lane.AFTER)
+
     def held(self, job: Job) -> JobQuerySet:
         """Return the row of ``job`` if it still runs under this attempt; its lease may have expired."""
         return self.filter(pk=job.pk, status=Job.Status.RUNNING, attempt=job.attempt)
 
 
 class Job(models.Model):
-    """One unit of work on a video: its plan, one chunk of video, one whole audio track or its poster."""
+    """One unit of work on a video: its plan, one chunk of video, one whole audio track, or its pictures."""
 
     class Kind(models.TextChoices):
         PLAN = "plan", _("Plan")
         POSTER = "poster", _("Poster")
         AUDIO = "audio", _("Audio")
         VIDEO = "video", _("Video")
+        STORYBOARD = "storyboard", _("Storyboard")
 
     class Status(models.TextChoices):
         WAITING = "waiting", _("Waiting")
@@ -57,14 +62,18 @@ class Job(models.Model):
         DATABASE = "database", _("Waiting for the database…")
 
     class Lane(models.IntegerChoices):
-        """The priority of a job: first makes a video playable and has its own workers, bulk completes it."""
+        """The priority of a job: first makes a video playable and has its own workers, bulk completes it.
+
+        Jobs of the last lane begin once no other job waits, and a video is ready without them.
+        """
 
         FIRST = 0, _("priority")
         BULK = 1, _("standard")
+        AFTER = 2, _("low priority")
 
     video = models.ForeignKey(Video, models.CASCADE, related_name="jobs")
     encode_key = models.CharField(max_length=16)
-    kind = models.CharField(_("kind"), max_length=8, choices=Kind.choices)
+    kind = models.CharField(_("kind"), max_length=12, choices=Kind.choices)
     position = models.PositiveIntegerField(
         _("number"), default=0, help_text=_("number of the chunk or of the audio track")
     )

@@ -256,6 +256,7 @@ class Video(models.Model):
     width_px = models.PositiveIntegerField(null=True, editable=False)
     height_px = models.PositiveIntegerField(null=True, editable=False)
     poster_key = models.CharField(max_length=200, blank=True, editable=False)
+    storyboard_key = models.CharField(max_length=200, blank=True, default="", db_default="", editable=False)
 
     view_count = models.PositiveBigIntegerField(_("views"), default=0, editable=False)
     like_count = models.PositiveIntegerField(_("likes"), default=0, editable=False)
@@ -313,6 +314,11 @@ class Video(models.Model):
     @property
     def encode_prefix(self) -> str:
         return f"{self.prefix}{self.encode_key}/"
+
+    @property
+    def has_storyboard(self) -> bool:
+        """Return whether the current encode has a storyboard."""
+        return self.storyboard_key.startswith(self.encode_prefix)
 
     @property
     def is_recording(self) -> bool:

@@ -108,6 +108,7 @@ def retry_video(video: Video) -> Video:
         "failure_parameters": {},
         "is_playable": False,
         "poster_key": "",
+        "storyboard_key": "",
     }
     if video.status != Video.Status.FAILED or not video.transition(Video.Status.PROCESSING, **fresh):
         raise CannotRetry

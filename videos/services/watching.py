@@ -40,7 +40,7 @@ def playback(video: Video) -> dict[str, Any] | None:
     return {
         "hls_url": reverse("hls-multivariant", args=[video.public_id, video.encode_key]),
         "poster_url": poster_url(video),
-        "storyboard_url": None,
+        "storyboard_url": storyboard_path(video),
         "captions": [caption_json(track) for track in video.captions.all()],
     }
 
@@ -61,6 +61,12 @@ def caption_json(track: CaptionTrack) -> dict[str, Any]:
 
 def poster_url(video: Video) -> str | None:
     return media_url(video.poster_key) if video.poster_key else None
+
+
+def storyboard_path(video: Video) -> str | None:
+    if not video.has_storyboard:
+        return None
+    return reverse("hls-storyboard", args=[video.public_id, video.encode_key])
 
 
 def record_watching(video: Video, *, position_s: float, session: str = "", viewer: str) -> str:

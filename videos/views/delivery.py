@@ -1,4 +1,4 @@
-"""Playlists for players, with a check of access for every request.
+"""Playlists and storyboards for players, with a check of access for every request.
 
 Segments lie in a private bucket, and playlists carry presigned URLs; of segments that do
 not exist yet they carry addresses of ours (:func:`segment`).  Withholding a video stops
@@ -36,6 +36,7 @@ from videos.models import Rendition, SegmentRun, Video
 from videos.publishing import Encode, NothingPublished, Placed, media_playlist, multivariant_playlist
 from videos.rendered import Rendered, playlists
 from videos.services.watching import with_token
+from videos.transcoding.storyboard import with_addresses
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,6 +49,9 @@ if TYPE_CHECKING:
 AWAITS = "X-Awaits"
 RETRY_AFTER_S = 2
 HLS_CONTENT_TYPE = "application/vnd.apple.mpegurl"
+VTT_CONTENT_TYPE = "text/vtt; charset=utf-8"
+# The longest storyboard has 600 cues of at most 80 bytes.
+MAX_STORYBOARD_BYTES = 64 * 1024
 # A growing media playlist is rendered again after this time at the latest, a
 # multivariant playlist after RENDITIONS_KEPT_S, because its bitrates may change.
 GROWING_KEPT_S = 10.0
@@ -202,6 +206,29 @@ def _open_to_players(request: HttpRequest, video: Video, response: HttpResponse)
     return response
 
 
+@require_safe
+def storyboard(request: HttpRequest, public_id: str, encode_key: str) -> HttpResponseBase:
+    """Answer with the storyboard of a video, with a signed URL for each sheet."""
+    video = watchable(request, public_id, encode_key)
+    if not video.has_storyboard:
+        raise Http404
+    base, who = storage.public_base(), signing.credentials()
+    signed_at, expires = _signing_window(video)
+    folder = video.storyboard_key.rpartition("/")[0]
+
+    def render(_before: Rendered | None) -> Rendered:
+        text = storage.read_range(video.storyboard_key, 0, MAX_STORYBOARD_BYTES).decode()
+
+        def address(name: str) -> str:
+            return storage.sign_get(f"{folder}/{name}", base=base, signed_at=signed_at, expires=expires)
+
+        return Rendered(video.storyboard_key, with_addresses(text, address))
+
+    key = (video.storyboard_key, base, signed_at, expires, who.access_key, who.token)
+    state = video.storyboard_key
+    return _answer(request, video, key, state, render, max_age_s=inf, content_type=VTT_CONTENT_TYPE)
+
+
 def _signing_window(video: Video) -> tuple[datetime, timedelta]:
     """Return the signing time of a playlist's URLs and their lifetime from then.
 
@@ -235,6 +262,7 @@ def _answer(
     render: Callable[[Rendered | None], Rendered],
     *,
     max_age_s: float,
+    content_type: str = HLS_CONTENT_TYPE,
 ) -> HttpResponse:
     """Answer with a playlist that clients revalidate on every use; send it again only if it changed."""
     body = playlists.get(
@@ -249,7 +277,7 @@ def _answer(
     is_unchanged = body.etag in known
     response = HttpResponse(
         b"" if is_unchanged else body.content,
-        content_type=HLS_CONTENT_TYPE,
+        content_type=content_type,
         status=304 if is_unchanged else 200,
     )
     if body.is_compressed:
@@ -262,6 +290,7 @@ def _answer(
 
 urlpatterns = [
     path("multivariant.m3u8", multivariant, name="hls-multivariant"),
+    path("storyboard.vtt", storyboard, name="hls-storyboard"),
     path("<slug:rendition>.m3u8", media, name="hls-media"),
     path("<slug:rendition>/init.mp4", segment, name="hls-init"),
     path("<slug:rendition>/<int:number>.m4s", segment, name="hls-segment"),

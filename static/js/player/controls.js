@@ -1,7 +1,7 @@
 /** Buttons, bars and messages over the frames. They show the state of the player and ask it to act; they decide nothing. */
 
 import { part } from "#lib/element";
-import { clock } from "#player/timeline";
+import { SeekBar } from "#player/seek-bar";
 
 const IDLE_MS = 2600;
 const DOUBLE_TAP_MS = 280;
@@ -17,11 +17,7 @@ export class Controls {
     this.words = words;
     player.append(player.querySelector("template[data-controls]").content.cloneNode(true));
     this.icons = player.querySelector("template[data-icons]").content;
-    this.seek = part(player, "seek");
-    this.seekInput = part(player, "seek-input");
-    this.tip = part(player, "tip");
-    this.now = part(player, "now");
-    this.length = part(player, "length");
+    this.seekBar = new SeekBar(player, words);
     this.volume = part(player, "volume");
     this.volumeInput = part(player, "volume-input");
     this.play = part(player, "play");
@@ -51,8 +47,6 @@ export class Controls {
       const button = event.target.closest("[data-do]");
       if (button && player.contains(button)) player.run({ do: button.dataset.do });
     });
-    this.seekInput.addEventListener("input", () => player.seekTo(this.seekInput.value * player.duration));
-    this.seek.addEventListener("pointermove", (event) => this.showTip(event));
     this.volumeInput.addEventListener("input", () => player.setVolume(Number(this.volumeInput.value)));
     for (const name of ["pointermove", "pointerdown", "keydown", "focusin"]) {
       player.addEventListener(name, (event) => this.wake(event));
@@ -104,29 +98,11 @@ export class Controls {
   }
 
   rest() {
-    if (!this.player.menu?.isOpen) this.player.classList.add("is-idle");
+    if (!this.player.menu?.isOpen && !this.seekBar.isDragged) this.player.classList.add("is-idle");
   }
 
   showTime() {
-    const { player } = this;
-    const { duration, shownTime: currentTime, available } = player;
-    const share = (/** @type {number} */ seconds) => String(duration ? Math.min(1, seconds / duration) : 0);
-    this.seek.style.setProperty("--played", share(currentTime));
-    this.seek.style.setProperty("--buffered", share(player.bufferedUntil));
-    this.seek.style.setProperty("--available", share(available));
-    this.now.textContent = clock(currentTime);
-    this.length.textContent = clock(duration);
-    const input = this.seekInput;
-    input.value = share(currentTime);
-    input.setAttribute("aria-valuetext", this.words("position", { now: clock(currentTime), length: clock(duration) }));
-  }
-
-  /** @param {PointerEvent} event */
-  showTip(event) {
-    const box = this.seek.getBoundingClientRect();
-    const at = Math.min(1, Math.max(0, (event.clientX - box.left) / box.width));
-    this.seek.style.setProperty("--at", String(at));
-    this.tip.textContent = clock(at * this.player.duration);
+    this.seekBar.showTime();
   }
 
   showPlaying() {

@@ -10,6 +10,7 @@
 import { part } from "#lib/element";
 import { wordsOf } from "#lib/words";
 import { Captions } from "#player/captions";
+import { readChapters } from "#player/chapters";
 import { Controls } from "#player/controls";
 import { frameBox } from "#player/frame-box";
 import { enterFullscreen, leaveFullscreen } from "#player/fullscreen";
@@ -40,6 +41,7 @@ export class PlayerShell extends HTMLElement {
     if (this.video) return;
     this.video = /** @type {HTMLVideoElement} */ (this.querySelector("video"));
     this.words = wordsOf(this);
+    this.chapters = readChapters(this.dataset.chapters);
     this.controls = new Controls(this, this.words);
     this.captions = new Captions(this.video, part(this, "captions-layer"));
     this.engine = this.makeEngine();
@@ -189,6 +191,7 @@ export class PlayerShell extends HTMLElement {
     on("timeupdate", () => this.onTime());
     on("progress seeking seeked durationchange loadedmetadata", () => this.controls.showTime());
     on("progress durationchange loadedmetadata", () => this.onMore());
+    on("durationchange loadedmetadata", () => this.controls.seekBar.showChapters());
     on("play pause playing ended", () => this.controls.showPlaying());
     on("play", () => this.clock.hold());
     on("volumechange", () => this.onVolume());

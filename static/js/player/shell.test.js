@@ -9,7 +9,7 @@ const { PlayerShell } = await import("#player/shell");
 const { VideoClock } = await import("#player/video-clock");
 const { taste } = await import("#player/memory");
 
-const PARTS = ["seek", "tip", "now", "length", "volume", "unmute", "captions", "settings", "badge", "pip", "error", "error-text", "waiting", "big", "flash", "menu"];
+const PARTS = ["bar", "seek", "track", "tip", "tip-title", "tip-time", "still", "now", "length", "volume", "unmute", "captions", "settings", "badge", "pip", "error", "error-text", "waiting", "big", "flash", "menu"];
 const WORDS = ["preparing", "not-yet", "volume", "mute", "unmute", "play", "pause", "replay", "position", "offline", "gone", "auto", "quality", "speed", "normal", "keys"];
 const PLAYER = `<test-player class="player is-fresh" tabindex="-1">
   <video></video><div data-part="captions-layer"></div>
@@ -178,6 +178,34 @@ test("seek bar and volume bar ask the player", () => {
   assert.equal(video.currentTime, 30);
   assert.equal(video.muted, true);
   assert.equal(video.volume, 1, "the volume is there again when it is unmuted");
+});
+
+test("a drag on the seek bar shows its position and seeks once, at its end", () => {
+  const { player, video, shown } = made();
+  const seeks = [];
+  const seekTo = player.seekTo.bind(player);
+  player.seekTo = (seconds) => {
+    seeks.push(seconds);
+    seekTo(seconds);
+  };
+
+  fire(shown("seek-input"), "pointerdown");
+  for (const value of [0.3, 0.5, 0.65]) {
+    Object.assign(shown("seek-input"), { value });
+    fire(shown("seek-input"), "input");
+  }
+  fire(video, "timeupdate", { bubbles: false });
+
+  assert.deepEqual(seeks, []);
+  assert.equal(shown("tip-time").textContent, "1:05");
+  assert.equal(shown("now").textContent, "1:05");
+  assert.equal(player.classList.contains("is-scrubbing"), true);
+
+  fire(shown("seek-input"), "change");
+  fire(shown("seek-input"), "pointerup");
+
+  assert.deepEqual(seeks, [65]);
+  assert.equal(player.classList.contains("is-scrubbing"), false);
 });
 
 test("volume stays between silence and full", () => {

@@ -1,0 +1,97 @@
+/**
+ * The seek bar: a range input drawn by us, with a preview of the position under the pointer, the
+ * finger or the focus.
+ *
+ * A drag shows where it would go and seeks once, at its end: a seek for each step of a finger
+ * would fetch a segment for each.
+ */
+
+import { part } from "#lib/element";
+import { divisions, gaps } from "#player/chapters";
+import { Preview } from "#player/preview";
+import { clock } from "#player/timeline";
+
+const GAP_PX = 3;
+
+export class SeekBar {
+  /**
+   * @param {import("#player/shell").PlayerShell<any, any>} player
+   * @param {import("#lib/words").Words} words
+   */
+  constructor(player, words) {
+    this.player = player;
+    this.words = words;
+    this.element = part(player, "seek");
+    this.input = part(player, "seek-input");
+    this.track = part(player, "track");
+    this.now = part(player, "now");
+    this.length = part(player, "length");
+    this.preview = new Preview(player);
+    this.isDragged = false;
+    this.listen();
+  }
+
+  listen() {
+    const { element, input, player } = this;
+    const bar = part(player, "bar");
+    bar.addEventListener("pointerenter", () => this.preview.open());
+    element.addEventListener("pointermove", (event) => !this.isDragged && this.preview.show(this.shareAt(event)));
+    input.addEventListener("focus", () => this.preview.open());
+    input.addEventListener("pointerdown", () => this.drag());
+    input.addEventListener("input", () => this.onInput());
+    for (const name of ["change", "pointerup", "pointercancel"]) input.addEventListener(name, () => this.drop());
+  }
+
+  drag() {
+    this.preview.open();
+    this.isDragged = true;
+    this.player.classList.add("is-scrubbing");
+  }
+
+  onInput() {
+    const share = Number(this.input.value);
+    this.preview.show(share);
+    if (!this.isDragged) this.player.seekTo(share * this.player.duration);
+    else this.wanted = share;
+    this.showTime();
+  }
+
+  /** End a drag: go to the position under the finger. */
+  drop() {
+    if (!this.isDragged) return;
+    this.isDragged = false;
+    this.player.classList.remove("is-scrubbing");
+    const { wanted } = this;
+    this.wanted = undefined;
+    if (wanted !== undefined) this.player.seekTo(wanted * this.player.duration);
+    this.showTime();
+  }
+
+  /** @param {PointerEvent} event */
+  shareAt(event) {
+    const box = this.element.getBoundingClientRect();
+    return Math.min(1, Math.max(0, (event.clientX - box.left) / box.width));
+  }
+
+  showTime() {
+    const { player, input, element } = this;
+    const { duration, available } = player;
+    const shownTime = this.wanted === undefined ? player.shownTime : this.wanted * duration;
+    const share = (/** @type {number} */ seconds) => String(duration ? Math.min(1, seconds / duration) : 0);
+    element.style.setProperty("--played", share(shownTime));
+    element.style.setProperty("--buffered", share(player.bufferedUntil));
+    element.style.setProperty("--available", share(available));
+    this.now.textContent = clock(shownTime);
+    this.length.textContent = clock(duration);
+    if (this.wanted === undefined) input.value = share(shownTime);
+    input.setAttribute("aria-valuetext", this.words("position", { now: clock(shownTime), length: clock(duration) }));
+    if (input === document.activeElement && !this.isDragged && !element.matches(":hover")) {
+      this.preview.show(Number(share(shownTime)));
+    }
+  }
+
+  /** Divide the bar where a chapter follows another. */
+  showChapters() {
+    this.track.style.maskImage = gaps(divisions(this.player.chapters, this.player.duration), GAP_PX);
+  }
+}

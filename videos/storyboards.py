@@ -1,0 +1,182 @@
+"""The storyboard of a ready video: drawn, stored and published after everything else.
+
+Every segment opens with a keyframe, so the stills come from the beginnings of the
+smallest rendition's segments: a request and one small frame each, whatever the source
+was.  The same holds for recordings, which have no source.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import accumulate
+from pathlib import Path
+
+from django.db import transaction
+from django.db.models import Exists, OuterRef
+
+from accounts import sweeps
+from common import deletion, storage
+from common.media.boxes import BrokenBoxes
+from common.media.keyframes import VideoTrack, byte_stream, first_frame, video_track
+from videos import queue
+from videos.models import Job, Video
+from videos.publishing import Encode, Placed
+from videos.transcoding.errors import EncodeFailed
+from videos.transcoding.processes import run_short
+from videos.transcoding.storyboard import (
+    DENSE_UP_TO_S,
+    Storyboard,
+    chosen_segments,
+    dense_times,
+    sheet_args,
+    sheet_paths,
+    tile_size,
+)
+
+INDEX = "index.vtt"
+# A keyframe of a small rendition takes less; the rest of a larger one is read as well.
+HEAD_BYTES = 64 * 1024
+# The only rendition of a recording may be its source, with keyframes of a megabyte.
+MAX_KEYFRAME_BYTES = 8 * 1024**2
+MAX_INIT_BYTES = 64 * 1024
+MAX_SEGMENT_BYTES = 32 * 1024**2
+READ_AT_ONCE = 8
+TIMEOUT_S = 120
+# Each new job costs a second; more wait for the next clean-up.
+QUEUED_AT_ONCE = 50
+_END_OF_JPEG = b"\xff\xd9"
+
+
+def queue_for(encode: Encode) -> None:
+    """Queue the storyboard of an encode that is complete, in the caller's transaction.
+
+    A recording that goes on is complete again with more runs, and gets another one.
+    """
+    if encode.rungs:
+        _queue(encode.video, position=len(encode.runs))
+
+
+def queue_missing() -> None:
+    """Queue the storyboards of ready videos from before there were storyboards."""
+    jobs = Job.objects.filter(
+        video=OuterRef("pk"), encode_key=OuterRef("encode_key"), kind=Job.Kind.STORYBOARD
+    )
+    ready = Video.objects.filter(status=Video.Status.READY, storyboard_key="", width_px__gt=0)
+    missing = ready.exclude(Exists(jobs)).order_by("-pk")
+    sweeps.each("queue storyboards", missing, _queue, at_most=QUEUED_AT_ONCE)
+
+
+@transaction.atomic
+def _queue(video: Video, *, position: int = 0) -> None:
+    job = Job(
+        video=video,
+        encode_key=video.encode_key,
+        kind=Job.Kind.STORYBOARD,
+        position=position,
+        lane=Job.Lane.AFTER,
+    )
+    Job.objects.bulk_create([job], ignore_conflicts=True)
+    transaction.on_commit(lambda: queue.wake(Job.Lane.AFTER))
+
+
+def draw(video: Video, folder: Path, nicely: Callable[[list[str]], list[str]]) -> bool:
+    """Write sheets and index of a ready video's storyboard into ``folder``; return False if it has none.
+
+    ``nicely`` returns a command with a lower priority.  Raises TranscodeError or an error
+    of storage.
+    """
+    if video.status != Video.Status.READY:
+        return False  # a recording that goes on: its end queues another job
+    encode = Encode.of(video)
+    placed = encode.segments(encode.rungs[-1]) if encode.rungs else []
+    if not placed:
+        return False
+    smallest = encode.rungs[-1]
+    duration_s = sum(segment.duration_s for segment in placed)
+    tile_px = tile_size(smallest.width_px or 16, smallest.height_px or 9)
+    is_dense = duration_s <= DENSE_UP_TO_S and not video.is_recording
+    path = folder / "frames"
+    if is_dense:
+        times_s = dense_times(duration_s)
+        pieces = _whole(video, placed)
+    else:
+        starts_s = list(accumulate((segment.duration_s for segment in placed), initial=0.0))[:-1]
+        chosen = chosen_segments(starts_s)
+        times_s = tuple(starts_s[number] for number in chosen)
+        pieces = _keyframes(video, [placed[number] for number in chosen])
+    with path.open("wb") as file:
+        file.writelines(pieces)
+    storyboard = Storyboard(tile_px, times_s, duration_s)
+    _run(nicely(sheet_args(path, folder, storyboard, is_dense=is_dense)), folder, storyboard)
+    (folder / INDEX).write_text(storyboard.webvtt())
+    return True
+
+
+def store(folder: Path, folder_key: str) -> None:
+    """Store a drawn storyboard in the bucket, its index last."""
+    for path in sorted(folder.glob("*.jpg")):
+        storage.put_file(f"{folder_key}{path.name}", path)
+    storage.put_file(f"{folder_key}{INDEX}", folder / INDEX)
+
+
+def publish(video: Video, folder_key: str) -> None:
+    """Make a stored storyboard the video's, in the caller's transaction, unless the video has changed."""
+    found = Video.objects.filter(pk=video.pk).values("encode_key", "status", "duration_s", "storyboard_key")
+    seen = {"encode_key": video.encode_key, "status": video.status, "duration_s": video.duration_s}
+    before = found.filter(**seen).first()
+    if before is None:
+        deletion.delete_later(folder_key)
+        return
+    found.filter(**seen).update(storyboard_key=f"{folder_key}{INDEX}")
+    if before["storyboard_key"]:
+        deletion.delete_later(f"{before['storyboard_key'].removesuffix(INDEX)}")
+
+
+def _whole(video: Video, placed: Sequence[Placed]) -> Iterator[bytes]:
+    """Yield the init segment and the segments of a short video as one file."""
+    yield _read(video, placed[0].init_name, MAX_INIT_BYTES)
+    for segment in placed:
+        yield _read(video, segment.name, MAX_SEGMENT_BYTES)
+
+
+def _keyframes(video: Video, placed: Sequence[Placed]) -> Iterator[bytes]:
+    """Yield the first frame of each segment as a byte stream of H.264."""
+    try:
+        tracks = {
+            name: video_track(_read(video, name, MAX_INIT_BYTES))
+            for name in dict.fromkeys(segment.init_name for segment in placed)
+        }
+        with ThreadPoolExecutor(max_workers=READ_AT_ONCE) as pool:
+            for start in range(0, len(placed), READ_AT_ONCE):
+                batch = placed[start : start + READ_AT_ONCE]
+                yield from pool.map(
+                    lambda segment: _keyframe(video, segment.name, tracks[segment.init_name]), batch
+                )
+    except BrokenBoxes as error:
+        raise EncodeFailed(f"segment of the storyboard: {error}") from error
+
+
+def _keyframe(video: Video, name: str, track: VideoTrack) -> bytes:
+    head = _read(video, name, HEAD_BYTES)
+    place = first_frame(head, track)
+    if place is None or place.end > len(head):
+        head = _read(video, name, min(place.end, MAX_KEYFRAME_BYTES) if place else MAX_KEYFRAME_BYTES)
+        place = first_frame(head, track)
+    if place is None:
+        raise BrokenBoxes("no fragment")
+    return byte_stream(head[place.start : place.end], track)
+
+
+def _read(video: Video, name: str, most: int) -> bytes:
+    return storage.read_range(f"{video.encode_prefix}{name}", 0, most)
+
+
+def _run(argv: list[str], folder: Path, storyboard: Storyboard) -> None:
+    finished = run_short(argv, timeout_s=TIMEOUT_S, writes=[folder])
+    # FFmpeg ends with 0 on a full disk.
+    is_whole = all(
+        path.exists() and path.read_bytes().endswith(_END_OF_JPEG) for path in sheet_paths(folder, storyboard)
+    )
+    if finished.exit_code or not is_whole:
+        raise EncodeFailed(f"no storyboard, FFmpeg ended with {finished.exit_code}: {finished.stderr}")
