@@ -15,6 +15,8 @@ class Target(Protocol):
     """Model instance with comments; its own app decides the answers."""
 
     pk: Any
+    duration_s: float | None
+    """Its length in seconds, if it has one that is known: times beyond it are not links."""
 
     @property
     def channel(self) -> Channel:

@@ -8,7 +8,9 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
 from html import escape
+from math import inf
 
 # Boundaries are ASCII on purpose: Chinese writes a time or a name without a space before it.
 _URL = re.compile(r"(?<![A-Za-z0-9])https?://[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]+", re.IGNORECASE)
@@ -99,31 +101,42 @@ def gist(text: str) -> str:
     return words or folded
 
 
-def to_html(text: str, mentions: Collection[str] = ()) -> str:
-    """Return safe HTML: everything escaped; URLs, times and the names in ``mentions`` are links."""
-    known = {name.lower(): name for name in mentions}
-    return "".join(_pieces(text, known)).replace("\n", "<br>")
+def to_html(text: str, mentions: Collection[str] = (), length_s: float | None = None) -> str:
+    """Return safe HTML: everything escaped; URLs, times and the names in ``mentions`` are links.
+
+    Times at or beyond ``length_s`` stay text; None means that the length is not known.
+    """
+    links = _Links({name.lower(): name for name in mentions}, inf if length_s is None else length_s)
+    return "".join(_pieces(text, links)).replace("\n", "<br>")
 
 
-def _pieces(text: str, known: Mapping[str, str]) -> Iterator[str]:
+@dataclass(frozen=True, slots=True)
+class _Links:
+    """The words that become links: names by their lower case, and times below ``length_s``."""
+
+    names: Mapping[str, str]
+    length_s: float
+
+
+def _pieces(text: str, links: _Links) -> Iterator[str]:
     at = 0
     for match in _URL.finditer(text):
         url = match[0]
         # The punctuation that ends the sentence around a URL is not part of it.
         while url[-1] in ".,;:!?'*_~" or (url[-1] in ")]" and _is_unopened(url)):
             url = url[:-1]
-        yield from _words(text[at : match.start()], known)
+        yield from _words(text[at : match.start()], links)
         yield _link(url)
         at = match.start() + len(url)
-    yield from _words(text[at:], known)
+    yield from _words(text[at:], links)
 
 
-def _words(text: str, known: Mapping[str, str]) -> Iterator[str]:
+def _words(text: str, links: _Links) -> Iterator[str]:
     """Yield text with times and names as links; they never overlap, so one pass finds both."""
     at = 0
     found = sorted([*_TIME.finditer(text), *_MENTION.finditer(text)], key=lambda match: match.start())
     for match in found:
-        linked = _time(match) if match.re is _TIME else _mention(match, known)
+        linked = _time(match, links) if match.re is _TIME else _mention(match, links)
         if linked and match.start() >= at:
             yield escape(text[at : match.start()])
             yield linked
@@ -131,18 +144,20 @@ def _words(text: str, known: Mapping[str, str]) -> Iterator[str]:
     yield escape(text[at:])
 
 
-def _time(match: re.Match[str]) -> str:
+def _time(match: re.Match[str], links: _Links) -> str:
     """Return a link to a time: ``1:23`` is minutes and seconds, ``1:02:03`` begins with hours."""
     first, second, third = match.groups()
     if third is None:
         seconds = int(first) * 60 + int(second)
     else:
         seconds = int(first) * 3600 + int(second) * 60 + int(third)
+    if seconds >= links.length_s:
+        return ""
     return f'<a class="time-link" href="?t={seconds}" data-seek="{seconds}">{escape(match[0])}</a>'
 
 
-def _mention(match: re.Match[str], known: Mapping[str, str]) -> str:
-    name = known.get(match[1].lower())
+def _mention(match: re.Match[str], links: _Links) -> str:
+    name = links.names.get(match[1].lower())
     return f'<a class="mention" href="/@{escape(name)}/">{escape(match[0])}</a>' if name else ""
 
 

@@ -48,6 +48,6 @@ def danmaku(context: Context, target: Target, api_path: str) -> dict[str, Any]:
 
 
 @register.filter
-def as_html(comment: Comment) -> SafeString:
-    """Return a comment's text as safe HTML."""
-    return mark_safe(to_html(comment.text, comment.mentions))  # noqa: S308 -- to_html escapes
+def as_html(comment: Comment, length_s: float | None = None) -> SafeString:
+    """Return a comment's text as safe HTML; times within ``length_s`` are links."""
+    return mark_safe(to_html(comment.text, comment.mentions, length_s))  # noqa: S308 -- to_html escapes

@@ -92,6 +92,13 @@ def test_unsafe_or_malformed_urls_are_not_links(text: str) -> None:
     assert "<a" not in to_html(text)
 
 
+def test_time_beyond_the_length_is_text() -> None:
+    html = to_html("0:59 1:00 1:00:00", (), 60)
+
+    assert html.count("<a ") == 1
+    assert html.endswith("</a> 1:00 1:00:00")
+
+
 @given(st.text(max_size=200))
 def test_html_has_only_generated_tags(text: str) -> None:
     html = to_html(text, ["alice"])

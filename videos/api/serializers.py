@@ -46,6 +46,11 @@ class PlaybackSerializer(serializers.Serializer[Any]):
     captions = CaptionSerializer(many=True)
 
 
+class ChapterSerializer(serializers.Serializer[Any]):
+    start_s = serializers.FloatField()
+    title = serializers.CharField()
+
+
 class VideoSerializer(serializers.ModelSerializer[Video]):
     """A video, as shown to viewers with access."""
 
@@ -59,6 +64,7 @@ class VideoSerializer(serializers.ModelSerializer[Video]):
     likes = serializers.IntegerField(source="like_count", read_only=True)
     is_liked = serializers.SerializerMethodField()
     playback = serializers.SerializerMethodField()
+    chapters = ChapterSerializer(source="named_chapters", many=True, read_only=True)
 
     class Meta:
         model = Video
@@ -88,6 +94,7 @@ class VideoSerializer(serializers.ModelSerializer[Video]):
             "is_premiere",
             "premiered_at",
             "playback",
+            "chapters",
         )
         read_only_fields = fields
 

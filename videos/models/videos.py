@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,8 @@ from videos import failures, leftovers
 from videos.models.ids import new_encode_key
 from videos.models.search import Folded, SearchedText
 from videos.models.topics import Category, Tag
+from videos.transcoding import chapters
+from videos.transcoding.chapters import Chapter
 from videos.transcoding.source import SourceInfo
 
 if TYPE_CHECKING:
@@ -364,6 +367,20 @@ class Video(models.Model):
         """Return code and sentence for each item of the source that the video lacks, for the owner."""
         source = self.source if self.status != self.Status.FAILED else None
         return [(left.code, leftovers.sentence_of(left)) for left in source.left_out] if source else []
+
+    @property
+    def chapters(self) -> tuple[Chapter, ...]:
+        """Return the chapters that the description lists, or else those that the file declares."""
+        listed = chapters.written(self.description, self.duration_s)
+        return listed or (self.source.chapters if self.source else ())
+
+    @property
+    def named_chapters(self) -> list[Chapter]:
+        """Return the chapters, with a number as the title of those that have none."""
+        return [
+            replace(chapter, title=chapter.title or str(_("Chapter %(number)d") % {"number": number}))
+            for number, chapter in enumerate(self.chapters, start=1)
+        ]
 
     @property
     def comments_open(self) -> bool:

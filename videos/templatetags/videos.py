@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from django import template
+import json
 
+from django import template
+from django.utils.safestring import SafeString, mark_safe
+
+from comments.text import to_html
 from videos.models import Video
 from videos.services import watching
 
@@ -14,3 +18,16 @@ register = template.Library()
 def poster_url(video: Video) -> str:
     """Return the URL of the poster, or an empty string if there is none."""
     return watching.poster_url(video) or ""
+
+
+@register.filter
+def chapters_json(video: Video) -> str:
+    """Return the chapters for the player, as JSON, or an empty string without any."""
+    listed = [{"start_s": chapter.start_s, "title": chapter.title} for chapter in video.named_chapters]
+    return json.dumps(listed, ensure_ascii=False) if listed else ""
+
+
+@register.filter
+def description_html(video: Video) -> SafeString:
+    """Return the description as safe HTML: addresses, and times within the video, are links."""
+    return mark_safe(to_html(video.description, (), video.duration_s))  # noqa: S308 -- to_html escapes

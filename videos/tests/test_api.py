@@ -481,3 +481,19 @@ def test_upload_with_too_many_parts_is_refused(api: APIClient, alice: User) -> N
 
     assert answer.status_code == 400
     assert answer.json()["errors"][0]["code"] == "max_length"
+
+
+def test_video_lists_its_chapters() -> None:
+    described = VideoFactory(duration_s=90, description="0:00 One\n0:30 Two\n1:00 Three")
+    source = {"container": "mov", "duration_s": 90, "size_bytes": 1, "video": None, "audio": []}
+    found = [{"start_s": 0, "title": ""}, {"start_s": 40.5, "title": "B"}]
+    declared = VideoFactory(duration_s=90, source_json={**source, "chapters": found})
+
+    answers = [
+        APIClient().get(f"/api/v1/videos/{video.public_id}/").json() for video in (described, declared)
+    ]
+
+    assert [answer["chapters"] for answer in answers] == [
+        [{"start_s": 0, "title": "One"}, {"start_s": 30, "title": "Two"}, {"start_s": 60, "title": "Three"}],
+        [{"start_s": 0, "title": "Chapter 1"}, {"start_s": 40.5, "title": "B"}],
+    ]

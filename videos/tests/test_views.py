@@ -282,3 +282,25 @@ def test_pages_have_no_inline_script_except_the_import_map(studio: Client) -> No
         inline = re.findall(r"<script(?![^>]*\bsrc=)[^>]*>(.*?)</script>", html, re.DOTALL)
         assert [list(json.loads(script)) for script in inline] == [["imports"]]
         assert re.findall(r'\son\w+="|\sstyle="', html) == []
+
+
+def test_chapters_and_times_within_the_video_are_links(client: Client) -> None:
+    video = VideoFactory(duration_s=90, description="0:00 <One>\n0:30 Two\n1:00 Three\nSee 0:45, not 9:59.")
+
+    html = client.get(f"/watch/{video.public_id}/").content.decode()
+
+    assert re.findall(r'<a class="chapter" href="\?t=(\d+)" data-seek="([\d.]+)">', html) == [
+        ("0", "0.0"),
+        ("30", "30.0"),
+        ("60", "60.0"),
+    ]
+    assert re.findall(r'<a class="time-link" href="\?t=(\d+)"', html) == ["0", "30", "60", "45"]
+    assert "<strong>&lt;One&gt;</strong>" in html
+    assert 'data-chapters="[{&quot;start_s&quot;: 0.0, &quot;title&quot;: &quot;&lt;One&gt;&quot;}' in html
+
+
+def test_video_without_chapters_has_no_list(client: Client) -> None:
+    html = client.get(f"/watch/{VideoFactory().public_id}/").content.decode()
+
+    assert "<chapter-list" not in html
+    assert "data-chapters" not in html

@@ -15,6 +15,7 @@ from pathlib import Path
 from . import mp4
 from . import restarts as restarting
 from .byteranges import RangeReader, range_reader
+from .chapters import declared as chapters_of
 from .chunks import plan_chunks
 from .errors import DecodeFailed, Encrypted, LimitsExceeded, NotMedia, StorageFailed
 from .frames import FrameLook, decodes_from, look_at_frames
@@ -71,7 +72,8 @@ def probe(
         source = replace(source, sessions_s=tuple(restarts.begins_s))
     _check_length(source, timing, limits)
     source = _decodable(url, source, timing, limits)
-    source = replace(source, left_out=_left_out(source, chosen, file, timing))
+    chapters = chapters_of(file.chapters, start_s=timing.start_s, duration_s=source.duration_s)
+    source = replace(source, left_out=_left_out(source, chosen, file, timing), chapters=chapters)
     return source if _has_clean_seams(url, source, timing) else replace(source, is_seekable=False)
 
 
@@ -95,12 +97,13 @@ def _has_clean_seams(url: str, source: SourceInfo, timing: Timing) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _File:
-    """ffprobe's answer about the whole file: first timestamp and length if known, streams, programmes."""
+    """ffprobe's answer about a file: start and length if known, streams, programmes, chapters."""
 
     start_s: float | None
     duration_s: float | None
     streams: list[dict[str, object]]
     programs: list[dict[str, object]]
+    chapters: list[dict[str, object]]
 
 
 def _check_declared(header: mp4.Header | None, limits: SourceLimits) -> bool:
@@ -125,7 +128,8 @@ def _check_declared(header: mp4.Header | None, limits: SourceLimits) -> bool:
 
 def _open(url: str, container: str, limits: SourceLimits) -> _File:
     """Return ffprobe's answer from the header and the first packets."""
-    argv = [ffprobe_path(), "-v", "error", "-of", "json", "-show_format", "-show_streams", "-show_programs"]
+    shown = ["-show_format", "-show_streams", "-show_programs", "-show_chapters"]
+    argv = [ffprobe_path(), "-v", "error", "-of", "json", *shown]
     finished = run_short([*argv, *probe_input_args(url, container)], timeout_s=limits.header_timeout_s)
     _check_storage(finished)
     try:
@@ -139,6 +143,7 @@ def _open(url: str, container: str, limits: SourceLimits) -> _File:
         number(found["format"].get("duration")),
         rows(found, "streams"),
         rows(found, "programs"),
+        rows(found, "chapters"),
     )
 
 

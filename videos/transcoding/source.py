@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
 from typing import Any
 
+from .chapters import Chapter
 from .leftovers import LeftOut
 
 # FFmpeg subtracts the first timestamp of the whole file from every stream; in
@@ -81,7 +82,7 @@ class SourceInfo:
     in the middle, ``is_measured`` that every packet was read, so that the durations hold.
     ``cover_index`` is the stream of an attached picture, ``left_out`` the content that is
     not encoded.  ``sessions_s`` are the starts of recordings that were appended to one
-    file, each with its own clock.
+    file, each with its own clock.  ``chapters`` are those that the file declares.
     """
 
     container: str
@@ -94,6 +95,7 @@ class SourceInfo:
     cover_index: int | None = None
     left_out: tuple[LeftOut, ...] = ()
     sessions_s: tuple[float, ...] = (0.0,)
+    chapters: tuple[Chapter, ...] = ()
 
     @property
     def short_side(self) -> int:
@@ -111,6 +113,7 @@ class SourceInfo:
             data["video"]["frame_rate"] = str(self.video.frame_rate)
         data["audio"] = list(data["audio"])
         data["sessions_s"] = list(data["sessions_s"])
+        data["chapters"] = list(data["chapters"])
         data["left_out"] = [{**left, "names": list(left["names"])} for left in data["left_out"]]
         return data
 
@@ -129,5 +132,7 @@ class SourceInfo:
             LeftOut(**{**left, "names": tuple(left["names"])}) for left in data.get("left_out", ())
         )
         sessions_s = tuple(data.get("sessions_s", (0.0,)))
-        plain = {**data, "video": None, "audio": (), "left_out": left_out, "sessions_s": sessions_s}
+        chapters = tuple(Chapter(**chapter) for chapter in data.get("chapters", ()))
+        read = {"left_out": left_out, "sessions_s": sessions_s, "chapters": chapters}
+        plain = {**data, "video": None, "audio": (), **read}
         return replace(cls(**plain), video=video or None, audio=audio)

@@ -45,6 +45,7 @@ def watch(request: HttpRequest, public_id: str) -> HttpResponse:
         "premiere_s": video.premiere_s,
         "channel": channel,
         "tags": list(video.tags.all()),
+        "chapters": video.named_chapters,
         "is_own": video.can_edit(user),
         "is_liked": user.is_authenticated and Like.objects.filter(video=video, user=user).exists(),
         "is_following": user.is_authenticated

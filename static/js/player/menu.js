@@ -2,7 +2,7 @@
 
 /**
  * @typedef {{label: string, icon: string, value: string, items?: Item[], act?: () => void}} Group
- * @typedef {{label: string, isChosen: boolean, act: () => void}} Item
+ * @typedef {{label: string, value?: string, isChosen: boolean, act: () => void}} Item
  */
 
 // As in player.css: below that a list does not fit into the player.
@@ -41,6 +41,18 @@ export class Menu {
     this.showGroups();
   }
 
+  /**
+   * Open at one group's items; close if it is open.
+   * @param {string} label
+   */
+  openAt(label) {
+    if (this.isOpen) return this.close();
+    this.open();
+    const group = this.groups().find((one) => one.label === label);
+    if (group?.items) this.showItems(group);
+    return undefined;
+  }
+
   /** @param {boolean} [givesFocusBack] */
   close(givesFocusBack = true) {
     if (!this.isOpen) return;
@@ -57,10 +69,7 @@ export class Menu {
       const row = this.row("menuitem", group.label, () => (group.items ? this.showItems(group) : this.run(group.act)));
       row.prepend(this.icon(group.icon));
       if (group.items) row.setAttribute("aria-haspopup", "menu");
-      const value = document.createElement("span");
-      value.className = "value";
-      value.textContent = group.value;
-      row.append(value);
+      row.append(this.value(group.value));
       return row;
     });
     this.show(rows, Math.max(0, this.groups().findIndex((group) => group.label === focused)));
@@ -76,6 +85,7 @@ export class Menu {
       const row = this.row("menuitemradio", item.label, () => this.run(item.act));
       row.setAttribute("aria-checked", String(item.isChosen));
       row.prepend(this.icon("tick"));
+      if (item.value) row.append(this.value(item.value));
       return row;
     });
     this.show([back, ...rows], Math.max(1, group.items.findIndex((item) => item.isChosen) + 1));
@@ -85,6 +95,14 @@ export class Menu {
   run(act) {
     this.close();
     act();
+  }
+
+  /** @param {string} text */
+  value(text) {
+    const value = document.createElement("span");
+    value.className = "value";
+    value.textContent = text;
+    return value;
   }
 
   /**

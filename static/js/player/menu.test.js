@@ -118,3 +118,15 @@ test("on a small screen the menu is a sheet above everything", () => {
   menu.open();
   assert.equal(element.popover, "manual");
 });
+
+test("the menu opens at one group, and the same call closes it", () => {
+  const { element, menu } = begin();
+
+  menu.openAt("Speed");
+  assert.equal(element.hidden, false);
+  assert.equal(element.children[0].className, "back");
+  assert.equal(element.children.length, 5);
+
+  menu.openAt("Speed");
+  assert.equal(element.hidden, true);
+});

@@ -2,7 +2,6 @@
 
 import { part } from "#lib/element";
 import { chapterAt } from "#player/chapters";
-import { Storyboard } from "#player/storyboard";
 import { clock } from "#player/timeline";
 
 // On a large player a still is shown larger than it is stored.
@@ -13,18 +12,15 @@ export class Preview {
   /** @param {import("#player/shell").PlayerShell<any, any>} player */
   constructor(player) {
     this.player = player;
-    this.storyboard = new Storyboard(player.dataset.storyboard);
     this.still = part(player, "still");
     this.title = part(player, "tip-title");
     this.time = part(player, "tip-time");
     this.seek = part(player, "seek");
-    /** @type {Map<string, HTMLImageElement>} */
-    this.sheets = new Map();
   }
 
   /** Read the storyboard's index, because a pointer or the focus is near the bar. */
   async open() {
-    await this.storyboard.open();
+    await this.player.storyboard.open();
     if (this.shownAt !== undefined) this.showStill(this.shownAt);
   }
 
@@ -43,45 +39,13 @@ export class Preview {
 
   /** @param {number} seconds */
   showStill(seconds) {
-    const still = this.storyboard.at(seconds);
+    const { storyboard } = this.player;
+    const still = storyboard.at(seconds);
     this.still.hidden = !still;
     this.seek.classList.toggle("has-still", Boolean(still));
     if (!still) return;
     const scale = this.player.clientWidth >= ROOMY_PX ? ROOMY_SCALE : 1;
-    const { style } = this.still;
-    style.width = `${still.width * scale}px`;
-    style.height = `${still.height * scale}px`;
-    this.seek.style.setProperty("--still", style.width);
-    const sheet = this.sheet(still.url);
-    if (!sheet.complete || !sheet.naturalWidth) {
-      style.backgroundImage = "";
-      return;
-    }
-    style.backgroundImage = `url("${still.url}")`;
-    style.backgroundSize = `${sheet.naturalWidth * scale}px auto`;
-    style.backgroundPosition = `${-still.x * scale}px ${-still.y * scale}px`;
-  }
-
-  /**
-   * Return a sheet, which is fetched on first use; the still is shown again once it is there.
-   * @param {string} url
-   */
-  sheet(url) {
-    const known = this.sheets.get(url);
-    if (known) return known;
-    const sheet = new Image();
-    sheet.addEventListener("load", () => this.shownAt !== undefined && this.showStill(this.shownAt));
-    sheet.addEventListener("error", () => this.onLost());
-    sheet.src = url;
-    this.sheets.set(url, sheet);
-    return sheet;
-  }
-
-  /** Signed addresses expire: read new ones at the next visit. */
-  onLost() {
-    this.sheets.clear();
-    this.storyboard.expire();
-    this.still.hidden = true;
-    this.seek.classList.remove("has-still");
+    storyboard.draw(this.still, still, scale, () => this.showStill(this.shownAt));
+    this.seek.style.setProperty("--still", this.still.style.width);
   }
 }

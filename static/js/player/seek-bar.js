@@ -7,7 +7,7 @@
  */
 
 import { part } from "#lib/element";
-import { divisions, gaps } from "#player/chapters";
+import { chapterAt, divisions, gaps } from "#player/chapters";
 import { Preview } from "#player/preview";
 import { clock } from "#player/timeline";
 
@@ -26,6 +26,8 @@ export class SeekBar {
     this.track = part(player, "track");
     this.now = part(player, "now");
     this.length = part(player, "length");
+    this.chapter = part(player, "chapter");
+    this.chapterTitle = part(player, "chapter-title");
     this.preview = new Preview(player);
     this.isDragged = false;
     this.listen();
@@ -84,10 +86,19 @@ export class SeekBar {
     this.now.textContent = clock(shownTime);
     this.length.textContent = clock(duration);
     if (this.wanted === undefined) input.value = share(shownTime);
-    input.setAttribute("aria-valuetext", this.words("position", { now: clock(shownTime), length: clock(duration) }));
+    const title = chapterAt(player.chapters, shownTime)?.title ?? "";
+    const position = this.words("position", { now: clock(shownTime), length: clock(duration) });
+    input.setAttribute("aria-valuetext", title ? `${position}, ${title}` : position);
+    if (this.chapter && this.chapterTitle.textContent !== title) this.showChapter(title);
     if (input === document.activeElement && !this.isDragged && !element.matches(":hover")) {
       this.preview.show(Number(share(shownTime)));
     }
+  }
+
+  /** @param {string} title empty: before the first chapter */
+  showChapter(title) {
+    this.chapter.hidden = !title;
+    this.chapterTitle.textContent = title;
   }
 
   /** Divide the bar where a chapter follows another. */

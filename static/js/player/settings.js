@@ -1,6 +1,8 @@
-/** The groups of the settings menu: quality, speed, captions, audio track, keys. */
+/** The groups of the settings menu: quality, speed, captions, audio track, chapters, keys. */
 
+import { chapterAt } from "#player/chapters";
 import { SPEEDS } from "#player/keys";
+import { clock as clockText } from "#player/timeline";
 
 /** @typedef {import("#player/menu").Group} Group */
 /** @typedef {import("#player/shell").PlayerShell<import("#player/engine").Engine, import("#player/shell").Clock>} Player */
@@ -17,6 +19,7 @@ export function settingsGroups(player) {
     ...(clock.hasSpeeds ? [speedGroup(player)] : []),
     ...(captions.tracks.length ? [captionsGroup(player)] : []),
     ...(engine.audioTracks.length > 1 ? [audioGroup(player)] : []),
+    ...(player.chapters.length ? [chaptersGroup(player)] : []),
     { label: words("keys"), icon: "keys", value: "?", act: () => player.run({ do: "keys" }) },
   ];
   return groups.filter((group) => group.items?.length !== 0);
@@ -66,6 +69,22 @@ function captionsGroup(player) {
     act: () => player.showCaptions(track),
   }));
   return { label: words("captions"), icon: "captions", value: chosen?.label ?? words("off"), items: [off, ...items] };
+}
+
+/**
+ * @param {Player} player
+ * @returns {Group}
+ */
+function chaptersGroup(player) {
+  const { chapters, words } = player;
+  const now = chapterAt(chapters, player.shownTime);
+  const items = chapters.map((chapter) => ({
+    label: chapter.title,
+    value: clockText(chapter.start_s),
+    isChosen: chapter === now,
+    act: () => player.seekTo(chapter.start_s),
+  }));
+  return { label: words("chapters"), icon: "chapters", value: now?.title ?? "", items };
 }
 
 /**

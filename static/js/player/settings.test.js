@@ -12,6 +12,9 @@ function made({ engine = {}, captions = {}, hasSpeeds = true } = {}) {
   const record = (name) => (...values) => calls.push([name, ...values]);
   const player = {
     words: (name) => name,
+    chapters: [],
+    shownTime: 0,
+    seekTo: record("seekTo"),
     video: { playbackRate: 1 },
     clock: { hasSpeeds },
     engine: { qualities: [HIGH, LOW], quality: 0, isAutomatic: true, hls: { loadLevel: 0 }, audioTracks: [], audioTrack: -1, ...engine },
@@ -91,4 +94,17 @@ test("audio tracks are offered if there are several", () => {
 
   assert.equal(player.engine.audioTrack, 0);
   assert.equal(made({ engine: { audioTracks: tracks.slice(0, 1) } }).group("audio"), undefined);
+});
+
+test("chapters are listed with their times, and the one that plays is marked", () => {
+  const { player, calls, group } = made();
+  assert.equal(group("chapters"), undefined);
+
+  Object.assign(player, { chapters: [{ start_s: 0, title: "Opening" }, { start_s: 65, title: "Night" }], shownTime: 70 });
+  const { items, value } = group("chapters");
+  items[0].act();
+
+  assert.deepEqual(items.map((item) => [item.label, item.value, item.isChosen]), [["Opening", "0:00", false], ["Night", "1:05", true]]);
+  assert.equal(value, "Night");
+  assert.deepEqual(calls, [["seekTo", 0]]);
 });

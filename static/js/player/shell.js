@@ -19,6 +19,7 @@ import { commandOf, nextSpeed } from "#player/keys";
 import { recordTaste, taste } from "#player/memory";
 import { Menu } from "#player/menu";
 import { settingsGroups } from "#player/settings";
+import { Storyboard } from "#player/storyboard";
 import { clock as clockText } from "#player/timeline";
 
 const FRAME_S = 1 / 30;
@@ -42,6 +43,7 @@ export class PlayerShell extends HTMLElement {
     this.video = /** @type {HTMLVideoElement} */ (this.querySelector("video"));
     this.words = wordsOf(this);
     this.chapters = readChapters(this.dataset.chapters);
+    this.storyboard = new Storyboard(this.dataset.storyboard);
     this.controls = new Controls(this, this.words);
     this.captions = new Captions(this.video, part(this, "captions-layer"));
     this.engine = this.makeEngine();
@@ -327,6 +329,7 @@ export class PlayerShell extends HTMLElement {
       faster: (step) => this.setSpeed(nextSpeed(this.video.playbackRate, step)),
       frame: (step) => this.paused && this.seekTo(this.currentTime + step * FRAME_S),
       menu: () => this.menu.toggle(),
+      chapters: () => this.menu.openAt(this.words("chapters")),
       keys: () => part(this, "keys").showModal(),
       retry: () => this.retry(),
     };

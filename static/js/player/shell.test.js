@@ -9,8 +9,8 @@ const { PlayerShell } = await import("#player/shell");
 const { VideoClock } = await import("#player/video-clock");
 const { taste } = await import("#player/memory");
 
-const PARTS = ["bar", "seek", "track", "tip", "tip-title", "tip-time", "still", "now", "length", "volume", "unmute", "captions", "settings", "badge", "pip", "error", "error-text", "waiting", "big", "flash", "menu"];
-const WORDS = ["preparing", "not-yet", "volume", "mute", "unmute", "play", "pause", "replay", "position", "offline", "gone", "auto", "quality", "speed", "normal", "keys"];
+const PARTS = ["bar", "seek", "track", "tip", "tip-title", "tip-time", "chapter", "chapter-title", "still", "now", "length", "volume", "unmute", "captions", "settings", "badge", "pip", "error", "error-text", "waiting", "big", "flash", "menu"];
+const WORDS = ["preparing", "not-yet", "volume", "mute", "unmute", "play", "pause", "replay", "position", "offline", "gone", "auto", "quality", "speed", "normal", "keys", "chapters"];
 const PLAYER = `<test-player class="player is-fresh" tabindex="-1">
   <video></video><div data-part="captions-layer"></div>
   <template data-controls>
@@ -206,6 +206,24 @@ test("a drag on the seek bar shows its position and seeks once, at its end", () 
 
   assert.deepEqual(seeks, [65]);
   assert.equal(player.classList.contains("is-scrubbing"), false);
+});
+
+test("chapters divide the bar, name the position and stand in the menu", () => {
+  const { player, video, shown } = made();
+  player.chapters = [{ start_s: 0, title: "Opening" }, { start_s: 50, title: "Lanterns" }];
+  fire(video, "durationchange", { bubbles: false });
+  video.currentTime = 65;
+  fire(video, "timeupdate", { bubbles: false });
+
+  assert.equal(shown("chapter-title").textContent, "Lanterns");
+  assert.match(shown("seek-input").getAttribute("aria-valuetext"), /, Lanterns$/);
+  assert.match(shown("track").style.maskImage, /^linear-gradient\(to right, #000 calc\(50/);
+
+  const opened = [];
+  player.menu.openAt = (label) => opened.push(label);
+  player.run({ do: "chapters" });
+
+  assert.deepEqual(opened, ["chapters {time}{percent}"]);
 });
 
 test("volume stays between silence and full", () => {

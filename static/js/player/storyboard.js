@@ -52,6 +52,8 @@ export class Storyboard {
     /** @type {TimedStill[]} */
     this.stills = [];
     this.triedAt = Number.NEGATIVE_INFINITY;
+    /** @type {Map<string, HTMLImageElement>} */
+    this.sheets = new Map();
   }
 
   /** Read the index if nobody has; after a failure, not again for a while. */
@@ -68,6 +70,45 @@ export class Storyboard {
   /** Forget the stills whose addresses have expired, so that the next ``open`` reads new ones. */
   expire() {
     this.stills = [];
+    this.sheets.clear();
+  }
+
+  /**
+   * Draw a still as the background of an element, ``scale`` times as large as it is stored. If its
+   * sheet is not there yet, fetch it and call ``again`` once it is, or once it turns out to be lost.
+   * @param {HTMLElement} element
+   * @param {Still} still
+   * @param {number} scale
+   * @param {() => void} again
+   */
+  draw(element, still, scale, again) {
+    const { style } = element;
+    style.width = `${still.width * scale}px`;
+    style.height = `${still.height * scale}px`;
+    const sheet = this.sheet(still.url, again);
+    if (!sheet.complete || !sheet.naturalWidth) {
+      style.backgroundImage = "";
+      return;
+    }
+    style.backgroundImage = `url("${still.url}")`;
+    style.backgroundSize = `${sheet.naturalWidth * scale}px auto`;
+    style.backgroundPosition = `${-still.x * scale}px ${-still.y * scale}px`;
+  }
+
+  /**
+   * @param {string} url
+   * @param {() => void} again
+   */
+  sheet(url, again) {
+    let sheet = this.sheets.get(url);
+    if (!sheet) {
+      sheet = new Image();
+      sheet.addEventListener("error", () => this.expire(), { once: true });
+      sheet.src = url;
+      this.sheets.set(url, sheet);
+    }
+    if (!sheet.complete) for (const name of ["load", "error"]) sheet.addEventListener(name, again, { once: true });
+    return sheet;
   }
 
   /** @param {number} time in seconds */
