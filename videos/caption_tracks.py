@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable
 
 from django.db import transaction
 from django.utils import timezone
 
 from common import deletion, storage
+from videos.hls.multivariant import SubtitleRendition
 from videos.models import CaptionTrack, Video
 from videos.transcoding.caption_conversion import Converted
 
 MAX_TRACKS = 60
+SUBTITLE_GROUP = "captions"
+PLAYLIST_PREFIX = "captions-"
+# The cues of captions and the frames of an encode count from the same moment (RFC 8216, 3.5).
+TIMESTAMP_MAP = b"X-TIMESTAMP-MAP=MPEGTS:0,LOCAL:00:00:00.000\n"
 
 
 class TracksFull(Exception):
@@ -24,8 +30,18 @@ def put(video: Video, language: str, webvtt: bytes) -> str:
     Each has a new name: a player with the old URL never gets parts of the new file.
     """
     key = f"{video.prefix}captions/{language}-{secrets.token_hex(6)}.vtt"
-    storage.put_bytes(key, webvtt)
+    storage.put_bytes(key, webvtt.replace(b"WEBVTT\n", b"WEBVTT\n" + TIMESTAMP_MAP, 1))
     return key
+
+
+def rendition_of(track: CaptionTrack, uri: Callable[[str], str]) -> SubtitleRendition:
+    """Return the rendition of a track in HLS; ``uri`` maps the name of its playlist to a URL."""
+    return SubtitleRendition(
+        group_id=SUBTITLE_GROUP,
+        name=track.label,
+        language=track.language,
+        uri=uri(f"{PLAYLIST_PREFIX}{track.language}"),
+    )
 
 
 @transaction.atomic

@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING
 from django.db import transaction
 
 from common import storage
+from videos import caption_tracks
 from videos.hls.bitrate import measured
 from videos.hls.media import MediaPlaylist, Segment
 from videos.hls.multivariant import AudioRendition, MultivariantPlaylist, Variant
@@ -39,6 +40,7 @@ from videos.transcoding.codecs import expected_codec
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from videos.models import CaptionTrack
     from videos.transcoding.run import FinishedSegment
 
 AUDIO_GROUP = "audio"
@@ -361,14 +363,27 @@ def target_duration_s(encode: Encode) -> int:
     return int(max(SEGMENT_S, longest_s) + longest_picture_s + 0.5)
 
 
-def multivariant_playlist(encode: Encode, uri: Callable[[str], str]) -> str:
-    """Return the multivariant playlist; ``uri`` maps a rendition's name to the URL of its playlist."""
+def multivariant_playlist(
+    encode: Encode, uri: Callable[[str], str], captions: Sequence[CaptionTrack] = ()
+) -> str:
+    """Return the multivariant playlist; ``uri`` maps a rendition's name to the URL of its playlist.
+
+    Captions change without the encode, so the playlist in storage names none.
+    """
     tracks = encode.tracks
-    if not encode.rungs:
-        return MultivariantPlaylist(variants=tuple(_sound_alone(track, uri) for track in tracks[:1])).render()
+    subtitles = tuple(caption_tracks.rendition_of(track, uri) for track in captions)
+    variants = (
+        [_variant(encode, rung, tracks, uri) for rung in encode.rungs]
+        if encode.rungs
+        else [_sound_alone(track, uri) for track in tracks[:1]]
+    )
     return MultivariantPlaylist(
-        audio=tuple(_audio_rendition(track, tracks, uri) for track in tracks),
-        variants=tuple(_variant(encode, rung, tracks, uri) for rung in encode.rungs),
+        audio=tuple(_audio_rendition(track, tracks, uri) for track in tracks) if encode.rungs else (),
+        subtitles=subtitles,
+        variants=tuple(
+            replace(variant, subtitle_group=caption_tracks.SUBTITLE_GROUP if subtitles else None)
+            for variant in variants
+        ),
     ).render()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -104,3 +105,17 @@ class MediaPlaylist:
                 yield f"#EXT-X-PROGRAM-DATE-TIME:{taken_at.replace('+00:00', 'Z')}"
             yield f"#EXTINF:{decimal(segment.duration_s)},"
             yield uri_line(segment.uri)
+
+
+def whole_file_playlist(uri: str, duration_s: float) -> str:
+    """Return the media playlist of a file without an init segment, such as WebVTT, as one segment."""
+    lines = [
+        "#EXTM3U",
+        f"#EXT-X-VERSION:{VERSION}",
+        "#EXT-X-PLAYLIST-TYPE:VOD",
+        f"#EXT-X-TARGETDURATION:{max(1, math.ceil(duration_s))}",
+        f"#EXTINF:{decimal(duration_s)},",
+        uri_line(uri),
+        "#EXT-X-ENDLIST",
+    ]
+    return "\n".join(lines) + "\n"

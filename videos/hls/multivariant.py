@@ -22,6 +22,19 @@ class AudioRendition:
 
 
 @dataclass(frozen=True, slots=True)
+class SubtitleRendition:
+    """Captions in one language; ``language`` is an RFC 5646 tag.
+
+    None is the default: players choose by the preferences of their viewer.
+    """
+
+    group_id: str
+    name: str
+    language: str
+    uri: str
+
+
+@dataclass(frozen=True, slots=True)
 class Variant:
     """One video quality, or audio alone.
 
@@ -38,6 +51,7 @@ class Variant:
     resolution: tuple[int, int] | None = None
     frame_rate: float | None = None
     audio_group: str | None = None
+    subtitle_group: str | None = None
     has_captions: bool = True
 
 
@@ -47,17 +61,22 @@ class MultivariantPlaylist:
 
     variants: tuple[Variant, ...]
     audio: tuple[AudioRendition, ...] = ()
+    subtitles: tuple[SubtitleRendition, ...] = ()
 
     def render(self) -> str:
-        """Return the playlist's text.  Raises ValueError for a variant whose audio group does not exist."""
+        """Return the playlist's text.  Raises ValueError for a variant whose groups do not exist."""
         groups = {None, *(rendition.group_id for rendition in self.audio)}
         if any(variant.audio_group not in groups for variant in self.variants):
             raise ValueError("a variant names an audio group without renditions")
+        groups = {None, *(rendition.group_id for rendition in self.subtitles)}
+        if any(variant.subtitle_group not in groups for variant in self.variants):
+            raise ValueError("a variant names a group of subtitles without renditions")
         lines = [
             "#EXTM3U",
             f"#EXT-X-VERSION:{VERSION}",
             "#EXT-X-INDEPENDENT-SEGMENTS",
             *(_audio(rendition) for rendition in _with_unique_names(self.audio)),
+            *(_subtitles(rendition) for rendition in self.subtitles),
             *(line for variant in self.variants for line in _variant(variant)),
         ]
         return "\n".join(lines) + "\n"
@@ -109,6 +128,22 @@ def _audio(rendition: AudioRendition) -> str:
     )
 
 
+def _subtitles(rendition: SubtitleRendition) -> str:
+    return tag(
+        "EXT-X-MEDIA",
+        [
+            ("TYPE", "SUBTITLES"),
+            ("GROUP-ID", quoted(rendition.group_id)),
+            ("NAME", quoted(rendition.name)),
+            ("LANGUAGE", quoted(rendition.language)),
+            ("DEFAULT", "NO"),
+            ("AUTOSELECT", "YES"),
+            ("FORCED", "NO"),
+            ("URI", quoted(rendition.uri)),
+        ],
+    )
+
+
 def _variant(variant: Variant) -> list[str]:
     size, average_bps, rate = variant.resolution, variant.average_bandwidth_bps, variant.frame_rate
     attributes = [
@@ -118,6 +153,7 @@ def _variant(variant: Variant) -> list[str]:
         ("RESOLUTION", f"{size[0]}x{size[1]}" if size else None),
         ("FRAME-RATE", f"{rate:.3f}" if rate else None),
         ("AUDIO", quoted(variant.audio_group) if variant.audio_group else None),
+        ("SUBTITLES", quoted(variant.subtitle_group) if variant.subtitle_group else None),
         ("CLOSED-CAPTIONS", None if variant.has_captions else "NONE"),
     ]
     return [tag("EXT-X-STREAM-INF", attributes), uri_line(variant.uri)]

@@ -299,7 +299,9 @@ def test_captions_are_added_listed_played_replaced_and_removed(
     assert playback["captions"] == listed
     with urllib.request.urlopen(listed[0]["url"]) as answer:
         assert answer.headers["Content-Type"] == "text/vtt"
-        assert answer.read().decode().startswith("WEBVTT\n\n00:00:01.000 --> 00:00:02.500\nGood morning\n")
+        stored = answer.read().decode()
+        head = f"WEBVTT\n{caption_tracks.TIMESTAMP_MAP.decode()}\n"
+        assert stored.startswith(f"{head}00:00:01.000 --> 00:00:02.500\nGood morning\n")
     assert (
         len(
             {*storage.keys_under(f"{video.prefix}captions/")}

@@ -31,7 +31,8 @@ from common.addresses import client_network
 from common.buckets import Charge, seconds_to_wait, take
 from common.content_coding import accepts_gzip
 from common.rates import RATES
-from videos import demand
+from videos import caption_tracks, demand
+from videos.hls.media import whole_file_playlist
 from videos.models import Rendition, SegmentRun, Video
 from videos.publishing import Encode, NothingPublished, Placed, media_playlist, multivariant_playlist
 from videos.rendered import Rendered, playlists
@@ -102,14 +103,31 @@ def multivariant_answer(request: HttpRequest, video: Video) -> HttpResponse:
         encode = Encode.of(video)
         if not encode.is_playable:
             raise Http404
-        return Rendered(
-            state, multivariant_playlist(encode, lambda name: with_token(video, f"{name}.m3u8", token))
+        playlist = multivariant_playlist(
+            encode, lambda name: with_token(video, f"{name}.m3u8", token), captions
         )
+        return Rendered(state, playlist)
 
     token = "" if video.is_open else token_of(request)
-    state = _state(video)
+    # Their playlists are whole, so they join the video once it is.
+    captions = list(video.captions.all()) if video.status == Video.Status.READY else []
+    state = (_state(video), tuple((track.language, track.origin) for track in captions))
     key = (video.encode_prefix, token)
     return _answer(request, video, key, state, render, max_age_s=RENDITIONS_KEPT_S)
+
+
+def captions_answer(request: HttpRequest, video: Video, language: str) -> HttpResponse:
+    """Answer with the playlist of captions in ``language``.  Raises Http404 if there are none."""
+    track = get_object_or_404(video.captions, language=language)
+    base, who = storage.public_base(), signing.credentials()
+    signed_at, expires = _signing_window(video)
+    url = storage.sign_get(track.key, base=base, signed_at=signed_at, expires=expires)
+
+    def render(_before: Rendered | None) -> Rendered:
+        return Rendered(track.key, whole_file_playlist(url, video.duration_s or 1.0))
+
+    key = (video.encode_prefix, track.key, base, signed_at, expires, who.access_key, who.token)
+    return _answer(request, video, key, track.key, render, max_age_s=inf)
 
 
 def media_answer(request: HttpRequest, video: Video, rendition: str) -> HttpResponse:
@@ -117,6 +135,8 @@ def media_answer(request: HttpRequest, video: Video, rendition: str) -> HttpResp
 
     Raises Http404 if the rendition does not exist or has no segment.
     """
+    if rendition.startswith(caption_tracks.PLAYLIST_PREFIX):
+        return captions_answer(request, video, rendition.removeprefix(caption_tracks.PLAYLIST_PREFIX))
     # The addresses of segments that do not exist yet carry it.
     token = "" if video.is_open or video.status == Video.Status.READY else token_of(request)
     base, who = storage.public_base(), signing.credentials()

@@ -19,13 +19,25 @@ export class Captions {
     this.chosen = null;
     this.isForeign = false;
     this.draw = () => this._draw();
+    // The browser turns on the playlist's captions by itself, where its person prefers them.
+    video.textTracks.addEventListener?.("addtrack", () => this._setModes());
     const foreign = (/** @type {boolean} */ isForeign) => () => this._setForeign(isForeign);
     for (const name of ["enterpictureinpicture", "webkitbeginfullscreen"]) video.addEventListener(name, foreign(true));
     for (const name of ["leavepictureinpicture", "webkitendfullscreen"]) video.addEventListener(name, foreign(false));
   }
 
-  /** @returns {TextTrack[]} */
+  /**
+   * Return the captions of the page. A browser that plays HLS by itself lists those of the playlist as well: the same
+   * again, so they are only used by a page without any.
+   * @returns {TextTrack[]}
+   */
   get tracks() {
+    const all = this._all();
+    const own = new Set([...(this.video.querySelectorAll?.("track") ?? [])].map((element) => element.track));
+    return own.size ? all.filter((track) => own.has(track)) : all;
+  }
+
+  _all() {
     return [...this.video.textTracks].filter((track) => track.kind === "captions" || track.kind === "subtitles");
   }
 
@@ -55,7 +67,7 @@ export class Captions {
 
   _setModes() {
     const wanted = this.isForeign ? "showing" : "hidden";
-    for (const track of this.tracks) {
+    for (const track of this._all()) {
       const mode = track === this.chosen ? wanted : "disabled";
       if (track.mode !== mode) track.mode = mode; // setting it fires an event, even if it is the same
     }

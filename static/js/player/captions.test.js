@@ -95,3 +95,14 @@ test("language of a caption track is found without regard to case", () => {
   assert.equal(captions.inLanguage("ZH-hans"), tracks[1]);
   assert.equal(captions.inLanguage("en"), null);
 });
+
+test("captions of the playlist are used only by a page that has none", () => {
+  const { captions, tracks, video } = begin();
+  video.querySelectorAll = () => [{ track: tracks[0] }];
+  tracks[1].mode = "showing"; // the browser turned them on by itself
+  captions.choose(null);
+  assert.deepEqual(captions.tracks, [tracks[0]]);
+  assert.equal(tracks[1].mode, "disabled");
+  video.querySelectorAll = () => [];
+  assert.deepEqual(captions.tracks, [tracks[0], tracks[1]]);
+});

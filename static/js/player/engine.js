@@ -145,6 +145,10 @@ export class Engine {
       maxFragLookUpTolerance: 0.02,
       fLoader: HeldLoader,
       fragLoadPolicy: fragLoadPolicy(),
+      // The page's own tracks show the captions (``captions.js``): those of the playlist would be a second copy.
+      subtitleTrackController: undefined,
+      subtitleStreamController: undefined,
+      timelineController: undefined,
       ...this._config(position),
       ...(this.bandwidth ? { abrEwmaDefaultEstimate: this.bandwidth } : {}),
     });
