@@ -19,10 +19,11 @@ from django.conf import settings
 from django.db import DatabaseError, connection, transaction
 
 from common import disk, heartbeat, storage
-from videos import ends, progress, queue, storyboards
+from videos import embedded_captions, ends, progress, queue, storyboards
 from videos.languages import language_name, spoken_tag
 from videos.models import Job, Rendition, SegmentPlan, SegmentRun, Video
 from videos.publishing import LeaseLost, SegmentPublisher
+from videos.transcoding import subtitles
 from videos.transcoding.chunks import ChunkPlan, SegmentGrid, plan_chunks, plan_grid
 from videos.transcoding.codecs import codec_string
 from videos.transcoding.errors import EncodeFailed
@@ -290,12 +291,24 @@ def make_storyboard(job: Job) -> None:
             storyboards.publish(job.video, folder_key)
 
 
+def make_embedded_captions(job: Job) -> None:
+    """Store the text subtitles of the source as captions."""
+    source = _source(job)
+    with disk.workspace() as folder, lease_kept(job):
+        files = subtitles.extract(
+            _source_url(job), source.container, source.subtitles, folder, lambda argv: _nicely(job, argv)
+        )
+        embedded_captions.store(job.video, files)
+    ends.finish_row(job)
+
+
 STEPS: dict[Job.Kind, Callable[[Job], None]] = {
     Job.Kind.PLAN: plan,
     Job.Kind.VIDEO: encode_chunk,
     Job.Kind.AUDIO: encode_audio,
     Job.Kind.POSTER: make_poster,
     Job.Kind.STORYBOARD: make_storyboard,
+    Job.Kind.SUBTITLES: make_embedded_captions,
 }
 
 

@@ -47,6 +47,7 @@ class Job(models.Model):
         AUDIO = "audio", _("Audio")
         VIDEO = "video", _("Video")
         STORYBOARD = "storyboard", _("Storyboard")
+        SUBTITLES = "subtitles", _("Captions")
 
     class Status(models.TextChoices):
         WAITING = "waiting", _("Waiting")

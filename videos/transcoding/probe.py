@@ -28,6 +28,7 @@ from .restarts import Restarts
 from .sniff import sniff
 from .source import DISCONTINUOUS, SourceInfo
 from .streams import Chosen, Timing, choose_streams, describe, number, rows
+from .subtitles import subtitles_of
 from .tools import ffmpeg_path, ffprobe_path
 
 # The length of the beginning that is searched for decodable frames and audio.
@@ -73,13 +74,14 @@ def probe(
     _check_length(source, timing, limits)
     source = _decodable(url, source, timing, limits)
     chapters = chapters_of(file.chapters, start_s=timing.start_s, duration_s=source.duration_s)
+    source = replace(source, subtitles=subtitles_of(file.streams))
     source = replace(source, left_out=_left_out(source, chosen, file, timing), chapters=chapters)
     return source if _has_clean_seams(url, source, timing) else replace(source, is_seekable=False)
 
 
 def _left_out(source: SourceInfo, chosen: Chosen, file: _File, timing: Timing) -> tuple[LeftOut, ...]:
     """Return the content that the file holds, or declares, and the video will lack."""
-    used = [track.index for track in (source.video, *source.audio) if track]
+    used = [track.index for track in (source.video, *source.audio, *source.subtitles) if track]
     left_out = left_out_of(file.streams, used, chosen.own)
     if not source.is_measured:
         return left_out

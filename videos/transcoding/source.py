@@ -8,6 +8,7 @@ from typing import Any
 
 from .chapters import Chapter
 from .leftovers import LeftOut
+from .subtitles import SubtitleStream
 
 # FFmpeg subtracts the first timestamp of the whole file from every stream; in
 # these containers (AVFMT_TS_DISCONT) only that of the streams it decodes.
@@ -82,7 +83,8 @@ class SourceInfo:
     in the middle, ``is_measured`` that every packet was read, so that the durations hold.
     ``cover_index`` is the stream of an attached picture, ``left_out`` the content that is
     not encoded.  ``sessions_s`` are the starts of recordings that were appended to one
-    file, each with its own clock.  ``chapters`` are those that the file declares.
+    file, each with its own clock.  ``chapters`` are those that the file declares,
+    ``subtitles`` the text tracks that become captions.
     """
 
     container: str
@@ -96,6 +98,7 @@ class SourceInfo:
     left_out: tuple[LeftOut, ...] = ()
     sessions_s: tuple[float, ...] = (0.0,)
     chapters: tuple[Chapter, ...] = ()
+    subtitles: tuple[SubtitleStream, ...] = ()
 
     @property
     def short_side(self) -> int:
@@ -114,6 +117,7 @@ class SourceInfo:
         data["audio"] = list(data["audio"])
         data["sessions_s"] = list(data["sessions_s"])
         data["chapters"] = list(data["chapters"])
+        data["subtitles"] = list(data["subtitles"])
         data["left_out"] = [{**left, "names": list(left["names"])} for left in data["left_out"]]
         return data
 
@@ -133,6 +137,12 @@ class SourceInfo:
         )
         sessions_s = tuple(data.get("sessions_s", (0.0,)))
         chapters = tuple(Chapter(**chapter) for chapter in data.get("chapters", ()))
-        read = {"left_out": left_out, "sessions_s": sessions_s, "chapters": chapters}
+        subtitles = tuple(SubtitleStream(**track) for track in data.get("subtitles", ()))
+        read = {
+            "left_out": left_out,
+            "sessions_s": sessions_s,
+            "chapters": chapters,
+            "subtitles": subtitles,
+        }
         plain = {**data, "video": None, "audio": (), **read}
         return replace(cls(**plain), video=video or None, audio=audio)
