@@ -15,6 +15,7 @@ def collector_as_it_was() -> object:
     gc.set_threshold(*thresholds)
 
 
+@pytest.mark.slow
 def test_objects_loaded_at_start_are_excluded_from_collections() -> None:
     gc.unfreeze()
     garbage.settle()

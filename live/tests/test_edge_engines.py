@@ -68,6 +68,7 @@ def decoded_pictures(url: str, variant: int) -> int:
     return sum(not line.startswith("#") for line in done.stdout.splitlines())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("server", ["uvicorn", "daphne"])
 async def test_application_serves_live_media_under_uvicorn_and_daphne(server: str) -> None:
     async with written() as broadcast, application(server) as client:

@@ -8,6 +8,8 @@ from django.core.management import call_command
 from accounts.models import User
 from videos.demo import uploading
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def without_videos(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,6 +21,7 @@ HEADERS = {
 }
 
 
+@pytest.mark.slow
 def test_deploy_check_has_no_warnings(tmp_path: Path) -> None:
     production = os.environ | {
         "HTTPS": "1",

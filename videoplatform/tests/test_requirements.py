@@ -30,6 +30,8 @@ FILES = {
 TARGETS = [(python, machine) for python in PYTHONS for machine in MACHINES]
 PUBLIC_HOSTS = {"pypi.org", "files.pythonhosted.org"}
 
+pytestmark = pytest.mark.slow
+
 
 @dataclass(frozen=True, slots=True)
 class InstallTarget:

@@ -20,7 +20,7 @@ from videos.services.uploads import kept_bytes
 from videos.tests.factories import VideoFactory
 from videos.tests.playlists import playlists
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 BEFORE = ("videos", "0015_measured_renditions")
 IRREVERSIBLE = ("videos", "0018_jobs_of_the_queue")
