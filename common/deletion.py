@@ -37,10 +37,11 @@ MAX_PAUSE = timedelta(hours=1)
 CLAIM = timedelta(minutes=10)
 
 
-def delete_later(path: str) -> None:
-    """Delete an object, or all objects under a prefix that ends in "/", after this transaction."""
-    last_pass_at = timezone.now() + timedelta(seconds=3 * settings.ENCODE_LEASE_S)
-    PendingDeletion.objects.create(path=path, last_pass_at=last_pass_at)
+def delete_later(path: str, *, after: timedelta = timedelta(0)) -> None:
+    """Delete an object, or all objects under a prefix that ends in "/", ``after`` this transaction."""
+    begins_at = timezone.now() + after
+    last_pass_at = begins_at + timedelta(seconds=3 * settings.ENCODE_LEASE_S)
+    PendingDeletion.objects.create(path=path, next_try_at=begins_at, last_pass_at=last_pass_at)
     transaction.on_commit(wake, robust=True)
 
 

@@ -268,6 +268,8 @@ MAX_BYTES_KEPT_PER_PERSON = env.int("MAX_BYTES_KEPT_PER_PERSON", default=1024**4
 UPLOAD_MIN_FREE_BYTES = env.int("UPLOAD_MIN_FREE_BYTES", default=1024**3)
 MAX_DURATION_S = env.int("MAX_DURATION_S", default=12 * 3600)
 MAX_SHORT_SIDE_PX = env.int("MAX_SHORT_SIDE_PX", default=1080)  # 2160 allows 4K rungs
+# A copied source of a higher bitrate, against that of a rung of its size, gives way to the encoded rung.
+COPY_BITRATE_FACTOR = env.float("COPY_BITRATE_FACTOR", default=1.5)
 UPLOAD_LIFETIME = timedelta(hours=env.int("UPLOAD_LIFETIME_HOURS", default=24))
 ENCODE_LEASE_S = env.int("ENCODE_LEASE_S", default=30)
 # A machine with less free space for its work folder starts no new work.

@@ -14,9 +14,18 @@ from django.db.models import Q
 from django.utils import timezone
 
 from accounts import charts, sweeps
-from common import deletion
+from common import deletion, storage
 from videos import arrivals
-from videos.models import Job, JobQuerySet, Upload, UploadCharge, Video, VideoFolder
+from videos.models import (
+    Job,
+    JobQuerySet,
+    Rendition,
+    SegmentRun,
+    Upload,
+    UploadCharge,
+    Video,
+    VideoFolder,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -42,6 +51,7 @@ def clean_up() -> None:
     """Remove everything that is due; to be run every few minutes."""
     abandon_expired_uploads()
     delete_orphaned_folders()
+    delete_retired_renditions()
     forget_old_charges()
     forget_old_jobs()
 
@@ -74,6 +84,29 @@ def delete_orphaned_folders() -> None:
 def _delete_folder(folder: VideoFolder) -> None:
     deletion.delete_later(folder.prefix)
     folder.delete()
+
+
+def delete_retired_renditions() -> None:
+    """Delete copies that encoded rungs replaced, once no player can hold their playlist."""
+    due = Q(retired_at__lt=timezone.now() - storage.MIN_LIFETIME)
+    retired = Rendition.objects.filter(due).select_related("video").order_by("retired_at")
+    sweeps.each("delete retired renditions", retired, _delete_retired, at_most=ROWS_AT_ONCE)
+
+
+@transaction.atomic
+def _delete_retired(rendition: Rendition) -> None:
+    """Delete a rendition and its runs now, and its objects after the last signed URL has ended."""
+    video = Video.objects.select_for_update().get(pk=rendition.video_id)
+    signed_for = storage.lifetime(video.duration_s) + storage.SIGNING_WINDOW
+    if rendition.retired_at is None or timezone.now() < rendition.retired_at + signed_for:
+        return  # a long film, whose viewers still watch it
+    for run in SegmentRun.objects.of(video).filter(kind=rendition.kind):
+        if run.renditions == [rendition.name]:
+            run.delete()
+    folder = f"{video.prefix}{rendition.encode_key}/{rendition.name}"
+    for path in (f"{folder}/", f"{folder}.m3u8"):
+        deletion.delete_later(path, after=signed_for)
+    rendition.delete()
 
 
 def forget_old_charges() -> None:

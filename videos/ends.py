@@ -23,7 +23,7 @@ from django.utils import timezone
 from common import disk, storage
 from videos import arrivals, embedded_captions, progress, queue, storyboards
 from videos.models import Job, SegmentRun, Video
-from videos.publishing import Encode, LeaseLost, measure, write_playlists
+from videos.publishing import Encode, LeaseLost, measure, retire_interim, write_playlists
 from videos.transcoding.errors import (
     DecodeFailed,
     EncodeFailed,
@@ -105,6 +105,7 @@ def complete(video_id: int) -> bool:
     unfinished = jobs.exclude(status=Job.Status.DONE)
     if not encode.is_complete or unfinished.exists():
         return False
+    retire_interim(encode)
     measure(encode)
     write_playlists(encode)
     if not _make_ready(encode):

@@ -8,24 +8,31 @@ worker may die, or return after it was thought dead, at any line.
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing
 from fractions import Fraction
 from pathlib import Path
-from time import monotonic
 
 from django.conf import settings
-from django.db import DatabaseError, connection, transaction
+from django.db import transaction
 
-from common import disk, heartbeat, storage
-from videos import embedded_captions, ends, progress, queue, storyboards
+from common import disk, storage
+from videos import copying, embedded_captions, ends, progress, queue, storyboards
 from videos.languages import language_name, spoken_tag
+from videos.leases import LeaseKeeper, lease_kept
 from videos.models import Job, Rendition, SegmentPlan, SegmentRun, Video
 from videos.publishing import LeaseLost, SegmentPublisher
 from videos.transcoding import subtitles
-from videos.transcoding.chunks import ChunkPlan, SegmentGrid, plan_chunks, plan_grid
+from videos.transcoding.chunks import (
+    ChunkPlan,
+    SegmentGrid,
+    plan_chunks,
+    plan_copied_chunks,
+    plan_grid,
+    regular_grid,
+)
 from videos.transcoding.codecs import codec_string
+from videos.transcoding.copying.eligibility import NotCopied
 from videos.transcoding.errors import EncodeFailed
 from videos.transcoding.ffmpeg import (
     audio_args,
@@ -34,7 +41,7 @@ from videos.transcoding.ffmpeg import (
     output_directories,
     poster_args,
 )
-from videos.transcoding.ladder import Rung, plan_ladder, rung_size
+from videos.transcoding.ladder import CopyLadder, Rung, plan_beside_copy, plan_ladder, rung_size
 from videos.transcoding.limits import SourceLimits
 from videos.transcoding.probe import probe
 from videos.transcoding.run import INIT_SEGMENT, run_encode, run_poster
@@ -43,10 +50,10 @@ from videos.transcoding.source import SourceInfo
 
 logger = logging.getLogger(__name__)
 
-RENEWALS_PER_LEASE = 4
 # Audio tracks, posters and bulk work yield the CPU to work that someone is waiting for.
 NICENESS = {Job.Kind.AUDIO: 10, Job.Kind.POSTER: 15}
 BULK_NICENESS = 19
+COPY_NAME = "source"
 
 
 def work(lane: Job.Lane) -> bool:
@@ -71,7 +78,7 @@ def run(job: Job) -> None:
     """Run a claimed job and record its outcome in its row."""
     log = {"video": job.video.public_id, "job": f"{job.kind} {job.position}", "attempt": job.attempt}
     try:
-        STEPS[Job.Kind(job.kind)](job)
+        _step(job)
     except LeaseLost:
         logger.warning("Job lost its lease", extra=log)
     except ends.ERRORS as error:
@@ -81,14 +88,28 @@ def run(job: Job) -> None:
         logger.info("Job done", extra=log)
 
 
+def _step(job: Job) -> None:
+    try:
+        STEPS[Job.Kind(job.kind)](job)
+    except NotCopied as refusal:
+        copying.encode_instead(job, refusal)
+
+
 def plan(job: Job) -> None:
     """Probe an uploaded source and create the jobs that make it playable."""
     video = job.video
     with lease_kept(job):
         source = look_at(video)
-    ladder = plan_ladder(source, max_short_side=settings.MAX_SHORT_SIDE_PX) if source.video else ()
-    lay_out(job, source, ladder, plan_grid(source))
+    lay_out(job, source, _ladder(source), plan_grid(source))
     progress.publish(video)
+
+
+def _ladder(source: SourceInfo) -> CopyLadder:
+    """Return the rungs to encode: all of a source's, or those beside its copy."""
+    max_short_side = settings.MAX_SHORT_SIDE_PX
+    if source.copied:
+        return plan_beside_copy(source, factor=settings.COPY_BITRATE_FACTOR, max_short_side=max_short_side)
+    return CopyLadder(plan_ladder(source, max_short_side=max_short_side), is_interim=False)
 
 
 def look_at(video: Video) -> SourceInfo:
@@ -99,11 +120,12 @@ def look_at(video: Video) -> SourceInfo:
         size_bytes=video.source_size_bytes,
         limits=SourceLimits(duration_s=settings.MAX_DURATION_S, size_bytes=settings.MAX_UPLOAD_BYTES),
         read_range=lambda start, length: storage.read_range(video.source_key, start, length),
+        copy_refusal=video.copy_refusal,
     )
 
 
 @transaction.atomic
-def lay_out(job: Job, source: SourceInfo, ladder: Sequence[Rung], grid: SegmentGrid) -> None:
+def lay_out(job: Job, source: SourceInfo, ladder: CopyLadder, grid: SegmentGrid) -> None:
     """Store the plan of the encode: renditions, planned segments, and a waiting job for each unit of work."""
     ends.finish_row(job)
     video = job.video
@@ -116,7 +138,7 @@ def lay_out(job: Job, source: SourceInfo, ladder: Sequence[Rung], grid: SegmentG
     Rendition.objects.bulk_create([*rungs, *tracks])
     chunks = plan_chunks(source, grid)
     SegmentPlan.objects.bulk_create(_plans(video, source, chunks, grid))
-    planned = [*_chunk_jobs(video, source, chunks, rungs), *_audio_jobs(video, source, tracks)]
+    planned = [*_chunk_jobs(video, source, grid, chunks, rungs), *_audio_jobs(video, source, tracks)]
     SegmentRun.objects.bulk_create(job.run for job in planned if job.run)
     if source.video or source.cover_index is not None:
         planned.append(_job(video, Job.Kind.POSTER, lane=Job.Lane.FIRST))
@@ -126,9 +148,26 @@ def lay_out(job: Job, source: SourceInfo, ladder: Sequence[Rung], grid: SegmentG
         transaction.on_commit(lambda lane=lane, count=count: queue.wake(lane, count))  # type: ignore[misc]
 
 
-def _rungs(video: Video, source: SourceInfo, ladder: Sequence[Rung]) -> Iterator[Rendition]:
+def _rungs(video: Video, source: SourceInfo, ladder: CopyLadder) -> Iterator[Rendition]:
+    """Yield the video renditions, best first: the copy, if there is one, and the encoded rungs."""
     frame_rate = round(float(source.video.frame_rate), 3) if source.video else 0
-    for position, rung in enumerate(ladder):
+    if source.copied and source.video:
+        frame_rate = round(source.copied.frame_rate, 3)
+        yield Rendition(
+            video=video,
+            encode_key=video.encode_key,
+            kind=Rendition.Kind.VIDEO,
+            position=0,
+            name=COPY_NAME,
+            width_px=source.video.width_px,
+            height_px=source.video.height_px,
+            frame_rate=frame_rate,
+            bitrate_bps=source.copied.peak_bps,
+            codecs=source.copied.codecs,
+            is_copied=True,
+            is_interim=ladder.is_interim,
+        )
+    for position, rung in enumerate(ladder.rungs, int(source.copied is not None)):
         width_px, height_px = rung_size(source, rung)
         yield Rendition(
             video=video,
@@ -155,6 +194,8 @@ def _tracks(video: Video, source: SourceInfo) -> Iterator[Rendition]:
             bitrate_bps=audio_bitrate_bps(track),
             channels=min(track.channels, 2),
             language=track.language[:16],
+            codecs="mp4a.40.2" if source.copied and source.copied.audio[position] else "",
+            is_copied=source.copied is not None and source.copied.audio[position],
             # In the player's menu: its title, its language's own name, or its number.
             label=(track.title or (language_name(tag) if tag else "") or f"Audio {position + 1}")[:90],
             is_default=track.is_default,
@@ -175,7 +216,7 @@ def _plans(
     """Yield the plans of an encode with video; audio is cut on the regular grid."""
     # Of a source that is one chunk, only a scan of all its packets tells the end.
     is_trusted = source.is_seekable and (len(chunks) > 1 or source.is_measured)
-    for kind, of_kind in ((Rendition.Kind.VIDEO, grid), (Rendition.Kind.AUDIO, plan_grid(source))):
+    for kind, of_kind in ((Rendition.Kind.VIDEO, grid), (Rendition.Kind.AUDIO, regular_grid(source))):
         if source.video:
             yield SegmentPlan(
                 video=video,
@@ -188,16 +229,22 @@ def _plans(
 
 
 def _chunk_jobs(
-    video: Video, source: SourceInfo, chunks: Sequence[ChunkPlan], rungs: Sequence[Rendition]
+    video: Video,
+    source: SourceInfo,
+    grid: SegmentGrid,
+    chunks: Sequence[ChunkPlan],
+    rungs: Sequence[Rendition],
 ) -> Iterator[Job]:
     """Yield the jobs of the video track, in the order in which they make it playable.
 
-    The first chunk is two jobs: the lowest rung, which is encoded in a fraction of the
-    time, and then the others.  A source without seeking is decoded once for all rungs.
+    Copies come first.  The first chunk is two jobs: the lowest rung, which is encoded in a
+    fraction of the time, and then the others.  A source without seeking is decoded once
+    for all rungs.
     """
-    names = [rung.name for rung in rungs]
-    parts = []
-    for chunk in chunks:
+    copies = [rung.name for rung in rungs if rung.is_copied]
+    names = [rung.name for rung in rungs if not rung.is_copied]
+    parts = [(chunk, copies) for chunk in (plan_copied_chunks(grid) if copies else ())]
+    for chunk in chunks if names else ():
         is_divided = chunk.position == 0 and source.is_seekable and len(names) > 1
         parts += [(chunk, names[-1:]), (chunk, names[:-1])] if is_divided else [(chunk, names)]
     for position, (chunk, of_rungs) in enumerate(parts):
@@ -205,7 +252,7 @@ def _chunk_jobs(
             video,
             Job.Kind.VIDEO,
             position=position,
-            lane=Job.Lane.FIRST if chunk.first_segment == 0 else Job.Lane.BULK,
+            lane=Job.Lane.FIRST if chunk.first_segment == 0 or of_rungs == copies else Job.Lane.BULK,
             run=_run(
                 video,
                 Rendition.Kind.VIDEO,
@@ -236,6 +283,10 @@ def encode_chunk(job: Job) -> None:
     source, run = _source(job), _run_of(job)
     listed = job.video.renditions.filter(encode_key=job.encode_key, kind=Rendition.Kind.VIDEO)
     rungs = [rung for rung in listed if run.holds(rung)]
+    if rungs[0].is_copied:
+        copying.copy_chunk(job, run, rungs[0], source)
+        ends.finish(job)
+        return
     chunk = ChunkPlan(
         position=job.position,
         first_segment=run.first_segment,
@@ -244,23 +295,43 @@ def encode_chunk(job: Job) -> None:
         length_s=job.length_s,
     )
     ladder = [Rung(int(rung.name.removesuffix("p")), rung.bitrate_bps) for rung in rungs]
+    beside = copying.BesideCopy.of(job, run, source) if source.copied else None
     with disk.workspace() as folder:
-        argv = encode_args(source, _source_url(job), ladder, chunk, folder, preset=settings.ENCODE_PRESET)
+        argv = encode_args(
+            source,
+            _source_url(job),
+            ladder,
+            chunk,
+            folder,
+            preset=settings.ENCODE_PRESET,
+            cuts=beside.cuts if beside else None,
+        )
         # A header may declare more video than the file holds, so later chunks may be empty.
         rate = source.video.frame_rate if source.video else None
-        _encode(job, argv, folder, rungs, allow_empty=run.first_segment > 0, frame_rate=rate)
+        _encode(
+            job,
+            argv,
+            folder,
+            rungs,
+            allow_empty=run.first_segment > 0,
+            frame_rate=beside.frame_rate if beside else rate,
+            beside=beside,
+        )
     ends.finish(job)
 
 
 def encode_audio(job: Job) -> None:
-    """Encode one audio track from beginning to end, so that no seam can click."""
+    """Encode or copy one audio track from beginning to end, so that no seam can click."""
     source = _source(job)
     track = job.video.renditions.get(
         encode_key=job.encode_key, kind=Rendition.Kind.AUDIO, position=job.position
     )
-    with disk.workspace() as folder:
-        argv = audio_args(source, _source_url(job), source.audio[job.position], folder)
-        _encode(job, argv, folder, [track])
+    if track.is_copied:
+        copying.copy_track(job, _run_of(job), track, source)
+    else:
+        with disk.workspace() as folder:
+            argv = audio_args(source, _source_url(job), source.audio[job.position], folder)
+            _encode(job, argv, folder, [track])
     ends.finish(job)
 
 
@@ -320,84 +391,33 @@ def _encode(
     *,
     allow_empty: bool = False,
     frame_rate: Fraction | None = None,
+    beside: copying.BesideCopy | None = None,
 ) -> None:
-    """Run FFmpeg and publish its finished segments.  Raises LeaseLost."""
+    """Run FFmpeg and publish its finished segments.  Raises LeaseLost, and NotCopied beside a copy."""
     run = _run_of(job)
     publisher = SegmentPublisher(job, run, renditions, on_listed=lambda: ends.record_playable(job.video_id))
     encode = run_encode(
         _nicely(job, argv),
         folder,
         outputs=output_directories(folder, len(renditions)),
-        on_progress=LeaseKeeper(job),
+        # Beside a copy, FFmpeg's clock is the video's.
+        on_progress=LeaseKeeper(job, from_s=job.start_s if beside else 0.0),
         allow_empty=allow_empty,
         frame_rate=frame_rate,
         planned_s=job.length_s,
+        compares_lengths=beside is None,
     )
     with closing(encode):
         for segment in encode:
             init_path = segment.path.with_name(INIT_SEGMENT)
             if segment.number == run.first_segment:
                 _check_codecs(renditions[segment.output_index], init_path)
-            publisher.add(segment, init_path)
+            publisher.add(beside.retimed(segment, init_path) if beside else segment, init_path)
             if publisher.is_cut:
                 # Another job encodes the rest, because a viewer asked for a segment there.
                 break
-
-
-class LeaseKeeper:
-    """The progress callback of an encode, called about twice a second: it also renews the lease."""
-
-    def __init__(self, job: Job) -> None:
-        self.job = job
-        self.renewed_at = monotonic()
-
-    def __call__(self, encoded_s: float) -> None:
-        heartbeat.show_progress()
-        if monotonic() - self.renewed_at > settings.ENCODE_LEASE_S / RENEWALS_PER_LEASE:
-            self._renew()
-        progress.record(self.job, encoded_s)
-
-    def _renew(self) -> None:
-        try:
-            is_held = self.job.renew_lease()
-        except DatabaseError:
-            # A short outage must not end an encode; the next call tries again.
-            logger.warning("Lease not renewed: the database does not answer", extra={"job": self.job.pk})
-            connection.close()
-            return
-        if not is_held:
-            raise LeaseLost
-        self.renewed_at = monotonic()
-
-
-@contextmanager
-def lease_kept(job: Job) -> Iterator[None]:
-    """Renew the lease in a thread, during work that reports no progress and has its own time limit.
-
-    If the lease is lost meanwhile, storing the result raises LeaseLost.
-    """
-    is_over = threading.Event()
-
-    def renew() -> None:
-        try:
-            while not is_over.wait(settings.ENCODE_LEASE_S / RENEWALS_PER_LEASE):
-                heartbeat.show_progress()
-                try:
-                    if not job.renew_lease():
-                        return
-                except DatabaseError:
-                    logger.warning("Lease not renewed: the database does not answer", extra={"job": job.pk})
-                    connection.close()
-        finally:
-            connection.close()  # the thread's own connection
-
-    renewing = threading.Thread(target=renew, name="lease", daemon=True)
-    renewing.start()
-    try:
-        yield
-    finally:
-        is_over.set()
-        renewing.join()
+    if beside:
+        beside.check_complete(run)
 
 
 def _check_codecs(rendition: Rendition, init_path: Path) -> None:

@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from django.db import transaction
+from django.utils import timezone
 
 from common import storage
 from videos import caption_tracks
@@ -109,6 +110,11 @@ class Encode:
     @property
     def rungs(self) -> list[Rendition]:
         return [rendition for rendition in self.renditions if rendition.kind == Rendition.Kind.VIDEO]
+
+    @property
+    def offered(self) -> list[Rendition]:
+        """Return the rungs for new players: without a copy that an encoded rung has replaced."""
+        return [rung for rung in self.rungs if rung.retired_at is None]
 
     @property
     def tracks(self) -> list[Rendition]:
@@ -224,6 +230,9 @@ class Encode:
         """Return the durations of the planned segments, each from its first frame to the next one's."""
         grid = self.plans[rendition.kind].grid
         source = self.video.source
+        if rendition.kind == Rendition.Kind.VIDEO and any(rung.is_copied for rung in self.rungs):
+            # Cut at the source's own frames.
+            return [round(after - before, 6) for before, after in pairwise([*grid.starts_s, grid.end_s])]
         if rendition.kind == Rendition.Kind.AUDIO:
             rate = AAC_BLOCKS_PER_S
         elif source and source.video:
@@ -373,7 +382,7 @@ def multivariant_playlist(
     tracks = encode.tracks
     subtitles = tuple(caption_tracks.rendition_of(track, uri) for track in captions)
     variants = (
-        [_variant(encode, rung, tracks, uri) for rung in encode.rungs]
+        [_variant(encode, rung, tracks, uri) for rung in encode.offered]
         if encode.rungs
         else [_sound_alone(track, uri) for track in tracks[:1]]
     )
@@ -410,8 +419,8 @@ def _variant(encode: Encode, rung: Rendition, tracks: list[Rendition], uri: Call
         resolution=(rung.width_px, rung.height_px),
         frame_rate=rung.frame_rate,
         audio_group=AUDIO_GROUP if tracks else None,
-        # Segments copied from a broadcast may hold closed captions; encodes of uploads do not.
-        has_captions=encode.video.is_recording,
+        # Copied segments may hold closed captions; encoded ones do not.
+        has_captions=encode.video.is_recording or any(other.is_copied for other in encode.rungs),
     )
 
 
@@ -456,6 +465,19 @@ def measure(encode: Encode) -> None:
     Rendition.objects.bulk_update(renditions, ["peak_bps", "average_bps"])
 
 
+def retire_interim(encode: Encode) -> None:
+    """Take the copy of a complete encode out of its multivariant playlist if an encoded rung replaces it.
+
+    Its own playlist and its segments stay for players that have the older playlist
+    (``videos.cleaning``).
+    """
+    now = timezone.now()
+    for rung in encode.rungs:
+        if rung.is_interim and rung.retired_at is None:
+            rung.retired_at = now
+            rung.save(update_fields=["retired_at"])
+
+
 def write_playlists(encode: Encode) -> None:
     """Store the playlists of a finished encode, with relative URIs, media playlists first."""
     prefix = encode.video.encode_prefix
@@ -498,17 +520,23 @@ class SegmentPublisher:
         if output not in self.has_init:
             storage.put_file(self.key(output, "init.mp4"), init_path)
             self.has_init.add(output)
-        self.run.bytes_stored += storage.put_file(self.key(output, f"{segment.number}.m4s"), segment.path)
+        size_bytes = storage.put_file(self.key(output, f"{segment.number}.m4s"), segment.path)
         segment.path.unlink()
-        self.waiting.setdefault(segment.number, {})[output] = segment.duration_s
-        self._list_complete()
+        self.hold(segment.number, size_bytes, segment.duration_s, output=output)
+        self.list_complete()
+
+    def hold(self, number: int, size_bytes: int, duration_s: float, *, output: int = 0) -> None:
+        """Keep a stored segment of one output, to be listed."""
+        self.run.bytes_stored += size_bytes
+        self.waiting.setdefault(number, {})[output] = duration_s
 
     @property
     def is_cut(self) -> bool:
         """Return whether all segments are listed because the run was shortened: the encoder can stop."""
         return self.was_shortened and not self.run.is_short
 
-    def _list_complete(self) -> None:
+    def list_complete(self) -> None:
+        """List the next segments that every rendition has stored.  Raises LeaseLost."""
         listed = list(self.run.segments)
         while len(self.waiting.get(self.run.first_segment + len(listed), ())) == len(self.renditions):
             durations = self.waiting.pop(self.run.first_segment + len(listed))

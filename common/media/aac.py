@@ -20,6 +20,7 @@ _SAMPLE_RATES_HZ = (
 # browsers play neither that nor the layouts above 7.
 _CHANNELS = (0, 1, 2, 3, 4, 5, 6, 8)
 _EXPLICIT_RATE = 15
+_MPEG4_AUDIO = 0x40  # objectTypeIndication (14496-1, table 5)
 # Of a descriptor (14496-1, 8.3.3).
 _MAX_SIZE_BYTES = 4
 
@@ -77,6 +78,20 @@ def esds_codec(descriptors: bytes) -> str:
 
     Raises BrokenConfiguration.
     """
+    kind, specific = _decoder(descriptors)
+    return f"mp4a.{kind:x}.{_object_type(BitReader(specific))}"
+
+
+def read_specific(descriptors: bytes) -> AacConfig:
+    """Return the configuration in an ``esds`` box after version and flags.  Raises BrokenConfiguration."""
+    kind, specific = _decoder(descriptors)
+    if kind != _MPEG4_AUDIO:
+        raise BrokenConfiguration(f"audio of kind {kind:x}")
+    return read_config(specific)
+
+
+def _decoder(descriptors: bytes) -> tuple[int, bytes]:
+    """Return the object type and the specific configuration of the decoder in an ``esds`` box."""
     try:
         elementary = _descriptor(descriptors, 0x03)
         flags = elementary[2]
@@ -85,10 +100,10 @@ def esds_codec(descriptors: bytes) -> str:
         start += 1 + elementary[start] if flags & 0x40 else 0
         start += 2 if flags & 0x20 else 0
         decoder = _descriptor(elementary[start:], 0x04)
-        specific = _descriptor(decoder[13:], 0x05)
+        kind, specific = decoder[0], _descriptor(decoder[13:], 0x05)
     except IndexError as error:
         raise BrokenConfiguration("incomplete descriptors") from error
-    return f"mp4a.{decoder[0]:x}.{_object_type(BitReader(specific))}"
+    return kind, specific
 
 
 def object_type_of(codecs: str) -> int:

@@ -125,6 +125,7 @@ class CheckedRendition:
     sizes: list[int] = field(default_factory=list)
     starts_s: list[float] = field(default_factory=list)  # presentation time of each segment's first frame
     frame_s: list[float] = field(default_factory=list)
+    shown_s: list[float] = field(default_factory=list)  # presentation time of every frame
 
     @property
     def duration_s(self) -> float:
@@ -140,8 +141,14 @@ class CheckedRendition:
         return next((track for track in self.tracks if track.kind == "vide"), None)
 
 
-def faults(fetch: Fetch, multivariant: str = "multivariant.m3u8") -> list[str]:
-    """Return one sentence per broken rule of a presentation; empty if there is none."""
+def faults(
+    fetch: Fetch, multivariant: str = "multivariant.m3u8", *, have_same_frames: bool = False
+) -> list[str]:
+    """Return one sentence per broken rule of a presentation; empty if there is none.
+
+    ``have_same_frames`` demands that all renditions show frames at the same moments, as
+    those of an upload do.
+    """
     text = fetch(multivariant).decode()
     found = list(_of_multivariant(text))
     media = [attributes(line) for line in text.splitlines() if line.startswith("#EXT-X-MEDIA:")]
@@ -154,6 +161,8 @@ def faults(fetch: Fetch, multivariant: str = "multivariant.m3u8") -> list[str]:
         read[uri] = rendition = CheckedRendition(playlist)
         found += _of_segments(rendition, fetch)
     found += _of_all(list(read.values()))
+    if have_same_frames:
+        found += _of_frames([rendition for rendition in read.values() if rendition.video])
     for variant, uri in _variants(text):
         sounds = [read[one["URI"]] for one in media if one.get("GROUP-ID") == variant.get("AUDIO")]
         found += [f"{uri}: {fault}" for fault in _of_variant(variant, read[uri], sounds)]
@@ -327,6 +336,7 @@ def _of_samples(
         if min(abs(length_s - segment.duration_s) for length_s in (end_s - start_s, shown_s)) > off_s:
             yield f"{where}: 4.4.4.1: EXTINF {segment.duration_s}, samples last {end_s - start_s:.4f} s"
         rendition.starts_s.append(min(shown_at) / track.timescale)
+        rendition.shown_s += [at / track.timescale for at in shown_at]
         rendition.frame_s += [sample.duration / track.timescale for sample in own]
 
 
@@ -348,6 +358,25 @@ def _of_all(renditions: Sequence[CheckedRendition]) -> Iterator[str]:
         if max(starts) - min(starts) > TIME_OFF_S:
             yield f"6.2.4: segments begin at {[round(start, 4) for start in starts]}"
             break
+
+
+def _of_frames(videos: Sequence[CheckedRendition]) -> Iterator[str]:
+    """Compare each frame of each rendition with the first one's: none is lost, doubled or moved."""
+    if not videos:
+        return
+    first, *others = (sorted(rendition.shown_s) for rendition in videos)
+    if first and first[0] > TIME_OFF_S:
+        yield f"3: the first frame is shown at {first[0]:.4f} s"
+    if any(after - before <= 0 for before, after in pairwise(first)):
+        yield f"3: {videos[0].playlist.name} shows two frames at once"
+    for rendition, shown_s in zip(videos[1:], others, strict=True):
+        name = rendition.playlist.name
+        if len(shown_s) != len(first):
+            yield f"6.2.4: {name} shows {len(shown_s)} frames of {len(first)}"
+            continue
+        moved = max((abs(one - other) for one, other in zip(shown_s, first, strict=True)), default=0)
+        if moved > TIME_OFF_S:
+            yield f"6.2.4: a frame of {name} is shown {moved:.4f} s away from its place"
 
 
 def _of_variant(

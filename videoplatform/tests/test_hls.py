@@ -48,7 +48,27 @@ def encoded(uploaded: Uploaded, tmp_path: Path) -> Callable[..., dict[str, bytes
 def test_video_of_a_common_frame_rate_has_no_faults(
     rate: str, encoded: Callable[..., dict[str, bytes]]
 ) -> None:
-    assert faults(encoded("landscape", seconds=9, rate=rate).__getitem__) == []
+    assert faults(encoded("landscape", seconds=9, rate=rate).__getitem__, have_same_frames=True) == []
+
+
+@pytest.mark.parametrize("rate", ["24000/1001", "25", "30000/1001", "50", "60000/1001"])
+def test_copied_video_of_a_common_frame_rate_has_no_faults(
+    rate: str, encoded: Callable[..., dict[str, bytes]]
+) -> None:
+    files = encoded("copiable", seconds=13, rate=rate, size="640x480")
+
+    assert {"source.m3u8", "360p.m3u8"} <= files.keys()
+    assert faults(files.__getitem__, have_same_frames=True) == []
+
+
+@pytest.mark.parametrize("kind", ["copiable_vfr", "copiable_silent", "copiable_mono", "copiable_opus"])
+def test_copied_video_of_an_unusual_kind_has_no_faults(
+    kind: str, encoded: Callable[..., dict[str, bytes]]
+) -> None:
+    files = encoded(kind, seconds=13, size="640x480", rate="50")
+
+    assert "source.m3u8" in files
+    assert faults(files.__getitem__, have_same_frames=True) == []
 
 
 @pytest.mark.parametrize("kind", ["vfr", "two_audio", "audio_only"])

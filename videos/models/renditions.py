@@ -32,12 +32,17 @@ class Rendition(models.Model):
     label = models.CharField(max_length=100, blank=True)
     channels = models.PositiveSmallIntegerField(default=0)
     is_default = models.BooleanField(default=False)
+    is_copied = models.BooleanField(default=False, help_text="the source's own stream, not encoded")
+    # A copy of a high bitrate serves until the encode is complete; then no new player gets it.
+    is_interim = models.BooleanField(default=False)
+    retired_at = models.DateTimeField(null=True)
 
     class Meta:
         ordering = ["kind", "position"]
         constraints = [models.UniqueConstraint(fields=["video", "encode_key", "name"], name="rendition_once")]
         indexes = [
             models.Index(fields=["video"], condition=Q(peak_bps=None), name="rendition_unmeasured"),
+            models.Index(fields=["retired_at"], condition=~Q(retired_at=None), name="rendition_retired"),
         ]
 
     def __str__(self) -> str:

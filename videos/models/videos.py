@@ -251,6 +251,8 @@ class Video(models.Model):
     source_filename = models.CharField(_("file name"), max_length=255, blank=True, editable=False)
     source_size_bytes = models.BigIntegerField(_("file size (bytes)"), default=0, editable=False)
     source_json = models.JSONField(null=True, editable=False)
+    # Found while its streams were copied: the source is encoded from then on.
+    copy_refusal = models.CharField(max_length=32, blank=True, editable=False)
 
     # Names the objects of one encode, so that a second never overwrites the first.
     encode_key = models.CharField(max_length=16, default=new_encode_key, editable=False)

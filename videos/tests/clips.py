@@ -132,6 +132,12 @@ def _text(content: str) -> Callable[[Path, float, str, str], None]:
 _UNEVEN = ("-vf", "select='lt(mod(n\\,8)\\,2)+eq(mod(n\\,8)\\,5)'", "-fps_mode", "vfr")
 _PQ = ("-vf", "setparams=color_primaries=bt2020:color_trc=smpte2084:colorspace=bt2020nc")
 _B_FRAMES = ("-c:v", "libx264", "-preset", "veryfast", "-bf", "3", "-g", "60", "-pix_fmt", "yuv420p")
+# What cameras, screen recorders and editors write: closed GOPs of two seconds, colours named.
+_BT709 = ("-color_primaries", "bt709", "-color_trc", "bt709", "-colorspace", "bt709", "-color_range", "tv")
+_COPIABLE = (
+    "-c:v", "libx264", "-preset", "veryfast", "-bf", "2", "-pix_fmt", "yuv420p",
+    "-force_key_frames", "expr:gte(t,n_forced*2)", *_BT709,
+)  # fmt: skip
 _PLAYLIST = "#EXTM3U\n#EXT-X-TARGETDURATION:4\n#EXTINF:4,\nfile:///etc/passwd\n#EXT-X-ENDLIST\n"
 _REMOTE_PLAYLIST = _PLAYLIST.replace("file:///etc/passwd", f"http://127.0.0.1:{TRAP_PORT}/0.ts")
 
@@ -153,6 +159,11 @@ KINDS: dict[str, tuple[str, Callable[[Path, float, str, str], None]]] = {
                 "-pix_fmt", "yuv420p10le", "-tag:v", "hvc1", *_PQ),
     ),
     "b_frames": (".mkv", _both(*_B_FRAMES, *_AAC)),
+    "copiable": (".mp4", _both(*_COPIABLE, *_AAC)),
+    "copiable_vfr": (".mp4", _both(*_UNEVEN, *_COPIABLE, *_AAC)),
+    "copiable_silent": (".mp4", _silent(*_COPIABLE)),
+    "copiable_mono": (".mp4", _both(*_COPIABLE, *_AAC, "-ar", "44100", "-ac", "1")),
+    "copiable_opus": (".mp4", _both(*_COPIABLE, "-c:a", "libopus")),
     "fragmented": (".mp4", _both(*_X264, *_AAC, "-movflags", "+frag_keyframe+empty_moov")),
     "ts": (".ts", _both(*_X264, *_AAC)),
     "avi": (".avi", _both("-c:v", "mpeg4", "-c:a", "libmp3lame")),

@@ -17,6 +17,7 @@ from django.utils import timezone
 
 from accounts.models import Notification, SweepFailure
 from videos import ends, pipeline, progress, queue, sweeping
+from videos.leases import LeaseKeeper
 from videos.models import Job, SegmentRun, Video
 from videos.publishing import Encode, write_playlists
 from videos.services import retry_video
@@ -190,12 +191,12 @@ def test_encode_survives_a_short_database_outage() -> None:
     processing_video()
     job = queue.claim([Job.Lane.FIRST])
     assert job is not None
-    keeper = pipeline.LeaseKeeper(job)
+    keeper = LeaseKeeper(job)
     keeper.renewed_at = float("-inf")
 
     with (
         mock.patch.object(Job, "renew_lease", side_effect=DatabaseError("away")),
-        mock.patch("videos.pipeline.connection.close"),
+        mock.patch("videos.leases.connection.close"),
     ):
         keeper(1.0)
     keeper(2.0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .source import SourceInfo
 
@@ -11,6 +11,8 @@ SEGMENT_S = 4
 
 # A minute: long enough to start FFmpeg for, short enough to lose with a worker.
 _SEGMENTS_A_CHUNK = 15
+# Copying four minutes takes a second or two.
+_SEGMENTS_A_COPY = 60
 # A remainder shorter than this is not worth a chunk of its own.
 _SHORTEST_TAIL = 2
 # A header may round the end up: so little after the last cut may hold no frame.
@@ -28,12 +30,32 @@ class SegmentGrid:
     starts_s: tuple[float, ...]
     end_s: float
 
+    def bounds_s(self, number: int) -> tuple[float, float]:
+        """Return start and end of segment ``number``."""
+        return self.starts_s[number], self._start_s(number + 1)
+
+    def _start_s(self, number: int) -> float:
+        return self.starts_s[number] if number < len(self.starts_s) else self.end_s
+
     def chunk(self, position: int, first: int, after: int | None) -> ChunkPlan:
         """Return the chunk of the segments from ``first`` to before ``after``; None means to the end."""
         start_s = self.starts_s[first]
         end_s = self.end_s if after is None else self.starts_s[after]
         count = None if after is None else after - first
         return ChunkPlan(position, first, count, start_s, max(0.0, end_s - start_s))
+
+
+@dataclass(frozen=True, slots=True)
+class SourceCuts:
+    """The cuts of a chunk beside a copy, in ticks of the source's track and before any edit.
+
+    ``zero`` is the first frame of the video, ``starts`` those of the chunk's segments.
+    """
+
+    timescale: int
+    zero: int
+    starts: tuple[int, ...]
+    end: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +74,15 @@ class ChunkPlan:
 
 
 def plan_grid(source: SourceInfo) -> SegmentGrid:
-    """Return the regular grid of a source: a segment begins every ``SEGMENT_S`` seconds."""
+    """Return the grid of a source's video: its keyframes if it is copied, else the regular one."""
+    if source.copied and source.copied.bounds_s:
+        *starts_s, end_s = source.copied.bounds_s
+        return SegmentGrid(tuple(starts_s), end_s)
+    return regular_grid(source)
+
+
+def regular_grid(source: SourceInfo) -> SegmentGrid:
+    """Return the grid on which a segment begins every ``SEGMENT_S`` seconds, as of all audio."""
     end_s = source.duration_s  # the last frame is held while audio goes on
     starts_s = [0.0]
     while (next_s := float(len(starts_s) * SEGMENT_S)) < end_s - _SHORTEST_SEGMENT_S:
@@ -73,6 +103,17 @@ def plan_chunks(source: SourceInfo, grid: SegmentGrid | None = None) -> tuple[Ch
     following = [*firsts[1:], None]
     return tuple(
         grid.chunk(position, first, after)
+        for position, (first, after) in enumerate(zip(firsts, following, strict=True))
+    )
+
+
+def plan_copied_chunks(grid: SegmentGrid) -> tuple[ChunkPlan, ...]:
+    """Return the chunks of a copy, the first one a single segment; a lost one is copied again."""
+    count = len(grid.starts_s)
+    firsts = [0, *range(1, count, _SEGMENTS_A_COPY)]
+    following = [*firsts[1:], count]
+    return tuple(
+        replace(grid.chunk(position, first, after if after < count else None), segment_count=after - first)
         for position, (first, after) in enumerate(zip(firsts, following, strict=True))
     )
 

@@ -9,7 +9,7 @@ from math import ceil
 from pathlib import Path
 
 from . import colour
-from .chunks import SEGMENT_S, ChunkPlan
+from .chunks import SEGMENT_S, ChunkPlan, SourceCuts
 from .inputs import input_args
 from .ladder import Rung, rung_size
 from .limits import DEFAULT_LIMITS
@@ -40,19 +40,21 @@ def encode_args(
     *,
     preset: str = "veryfast",
     threads: int | None = None,
+    cuts: SourceCuts | None = None,
 ) -> list[str]:
     """Return the FFmpeg command that decodes ``chunk`` once and encodes it in every rung.
 
     Rung ``n`` is written below ``output_directories(directory, n + 1)[n]``.  Every
     frame lies on one grid ``k / frame_rate`` from the start of the video, so that
-    independently encoded chunks fit together.
+    independently encoded chunks fit together.  Beside a copy, whose ``cuts`` are given,
+    frames keep their own times.
     """
     video = _picture(source)
-    grid = _Grid(source, chunk)
+    grid = _OwnTimes(cuts) if cuts else _Grid(source, chunk)
     threads = threads or min(os.cpu_count() or 1, 8)
     outputs = output_directories(directory, len(rungs))
     return [
-        *_start(threads), *_seek(grid), *_steady(video), *_input(source, url),
+        *_start(threads), *grid.input_options, *_steady(video), *_input(source, url),
         "-filter_complex", _video_graph(source, rungs, grid),
         *(option for number, (rung, output) in enumerate(zip(rungs, outputs, strict=True))
           for option in ("-map", f"[v{number}]",
@@ -156,12 +158,14 @@ def output_directories(directory: Path, count: int) -> tuple[Path, ...]:
 
 
 class _Grid:
-    """The place of a chunk on the grid of frames ``k / rate``.
+    """The place of a chunk on the grid of frames ``k / rate``, and the options that bring frames there.
 
     ``first`` and ``last`` are its first frame and the one after its last (None if the
     decoder decides), ``origin`` the frame at which FFmpeg's own clock starts.
     ``is_held`` says that the video ends before the source and its last frame is held.
     """
+
+    timescale = None  # FFmpeg chooses one that holds the rate
 
     def __init__(self, source: SourceInfo, chunk: ChunkPlan) -> None:
         video = _picture(source)
@@ -184,12 +188,77 @@ class _Grid:
         self.late_s = self.first / rate - start + _EPSILON_S
 
     @property
-    def trim(self) -> str:
-        """Return the filters that keep the chunk's own frames."""
+    def input_options(self) -> list[str]:
+        if not self.origin:
+            return []
+        # An accurate seek would drop the frame on screen at the start of a still scene, because
+        # it began earlier.  The fps filter needs it.
+        return ["-noaccurate_seek", "-ss", _seconds(self.origin_s)]
+
+    def filters(self, source: SourceInfo) -> list[str]:
+        """Return the filters that bring frames onto the grid and keep the chunk's own."""
+        # A single frame that is shorter than a step must pass as well.
+        single = ":eof_action=pass" if _picture(source).duration_s * self.rate < 1 else ""
+        return [
+            f"setpts=PTS+{_seconds(_onto_grid(source, self.rate))}/TB",
+            # Gaps and late starts are filled, so every frame has its place on the grid.
+            f"fps=fps={self.rate}:start_time=0{single}",
+            self._trim,
+        ]
+
+    @property
+    def _trim(self) -> str:
         longest = ceil(DEFAULT_LIMITS.duration_s * self.rate)
         end = longest if self.last is None else self.last
         hold = "tpad=stop=-1:stop_mode=clone," if self.is_held else ""
         return f"{hold}trim=start_frame={self.first - self.origin}:end_frame={end - self.origin}"
+
+    @property
+    def keyframes(self) -> str:
+        return f"expr:gte(t,n_forced*{SEGMENT_S}-{_seconds(self.late_s)})"
+
+    @property
+    def output_options(self) -> list[str]:
+        # Each chunk continues the video's one timeline instead of starting at zero.
+        return ["-output_ts_offset", _seconds(self.origin_s)]
+
+
+class _OwnTimes:
+    """The place of a chunk beside a copy: frames keep the times that they have in the file.
+
+    A keyframe of the source begins each chunk, so nothing before it is decoded.
+    """
+
+    def __init__(self, cuts: SourceCuts) -> None:
+        self._cuts = cuts
+        self.timescale = cuts.timescale
+
+    @property
+    def input_options(self) -> list[str]:
+        cuts = self._cuts
+        # Half a frame of 1000 per second behind the keyframe, so that rounding finds no other.
+        at_s = Fraction(cuts.starts[0], cuts.timescale) + Fraction(1, 2000)
+        seek = ["-noaccurate_seek", "-seek_timestamp", "1", "-ss", _seconds(at_s)]
+        # Times stay those of the sample tables: without edits, and not moved to 0.
+        return ["-copyts", *(seek if cuts.starts[0] > cuts.zero else []), "-ignore_editlist", "1"]
+
+    def filters(self, _source: SourceInfo) -> list[str]:
+        """Return the filters that keep the chunk's own frames, and move the first of all to 0."""
+        cuts = self._cuts
+        return [f"trim=start_pts={cuts.starts[0]}:end_pts={cuts.end}", f"setpts=PTS-({cuts.zero})"]
+
+    @property
+    def keyframes(self) -> str:
+        cuts = self._cuts
+        # Half a tick early: FFmpeg compares microseconds.
+        return ",".join(
+            _seconds(max(Fraction(0), Fraction(2 * (start - cuts.zero) - 1, 2 * cuts.timescale)))
+            for start in cuts.starts
+        )
+
+    @property
+    def output_options(self) -> list[str]:
+        return ["-enc_time_base", f"1:{self.timescale}"]
 
 
 def _start(threads: int) -> list[str]:
@@ -199,14 +268,6 @@ def _start(threads: int) -> list[str]:
         # Each frame thread holds whole frames; many of them are gigabytes at 8K.
         "-threads", str(threads), "-filter_complex_threads", str(threads),
     ]  # fmt: skip
-
-
-def _seek(grid: _Grid) -> list[str]:
-    if not grid.origin:
-        return []
-    # An accurate seek would drop the frame on screen at the start of a still scene, because
-    # it began earlier.  The fps filter needs it.
-    return ["-noaccurate_seek", "-ss", _seconds(grid.origin_s)]
 
 
 def _steady(video: VideoStream) -> list[str]:
@@ -220,7 +281,7 @@ def _steady(video: VideoStream) -> list[str]:
     return [] if video.is_turned else ["-reinit_filter", "0", "-noautorotate"]
 
 
-def _video_graph(source: SourceInfo, rungs: Sequence[Rung], grid: _Grid) -> str:
+def _video_graph(source: SourceInfo, rungs: Sequence[Rung], grid: _Grid | _OwnTimes) -> str:
     """Return the filters from the decoded frames to ``[v0]``, ``[v1]``, … ."""
     video = _picture(source)
     sizes = [rung_size(source, rung) for rung in rungs]
@@ -228,11 +289,7 @@ def _video_graph(source: SourceInfo, rungs: Sequence[Rung], grid: _Grid) -> str:
         *_one_size(video),
         # Two fields become one frame before any filter may repeat or drop them.
         *(["bwdif=mode=send_frame"] if video.is_interlaced else []),
-        f"setpts=PTS+{_seconds(_onto_grid(source, grid.rate))}/TB",
-        # Gaps and late starts are filled, so every frame has its place on the grid.
-        # A single frame that is shorter than a step must pass as well.
-        f"fps=fps={grid.rate}:start_time=0{':eof_action=pass' if video.duration_s * grid.rate < 1 else ''}",
-        grid.trim,
+        *grid.filters(source),
         *colour.to_bt709(video, max(sizes)),
     ]
     options = colour.scale_options(video, is_converted=colour.needs_conversion(video))
@@ -275,7 +332,7 @@ def _onto_grid(source: SourceInfo, rate: Fraction) -> Fraction:
     return shift + round(start * rate) / rate - start
 
 
-def _x264(rung: Rung, grid: _Grid, preset: str, threads: int) -> list[str]:
+def _x264(rung: Rung, grid: _Grid | _OwnTimes, preset: str, threads: int) -> list[str]:
     return [
         "-c:v", "libx264", "-preset", preset, "-profile:v", "high", "-threads", str(threads),
         # Constant quality, capped at the bitrate that the playlist promises.
@@ -287,32 +344,32 @@ def _x264(rung: Rung, grid: _Grid, preset: str, threads: int) -> list[str]:
         # x264 would add keyframes at scene cuts and make segments uneven.
         "-sc_threshold", "0", "-g", "100000",
         # The same keyframes in every rendition and on every segment boundary (RFC 8216, 6.2.4).
-        "-force_key_frames", f"expr:gte(t,n_forced*{SEGMENT_S}-{_seconds(grid.late_s)})",
+        "-force_key_frames", grid.keyframes,
         # The filters made the rate constant; FFmpeg's own sync would refill the frames that trim removed.
         "-fps_mode", "passthrough",
         "-sn", "-dn", "-map_metadata", "-1", "-map_chapters", "-1",
     ]  # fmt: skip
 
 
-def _hls(output: Path, chunk: ChunkPlan, grid: _Grid) -> list[str]:
+def _hls(output: Path, chunk: ChunkPlan, grid: _Grid | _OwnTimes) -> list[str]:
     return [
-        # Each chunk continues the video's one timeline instead of starting at zero.
-        "-output_ts_offset", _seconds(grid.origin_s),
+        *grid.output_options,
         # The muxer would shift a chunk whose first timestamps are negative.
         "-avoid_negative_ts", "disabled",
         # Cut at every keyframe: the only ones are those we forced.
         "-hls_time", "0.1",
-        *_fmp4(output, first_segment=chunk.first_segment),
+        *_fmp4(output, first_segment=chunk.first_segment, timescale=grid.timescale),
     ]  # fmt: skip
 
 
-def _fmp4(output: Path, *, first_segment: int) -> list[str]:
+def _fmp4(output: Path, *, first_segment: int, timescale: int | None = None) -> list[str]:
+    scale = f":video_track_timescale={timescale}" if timescale else ""
     return [
         # Fragments carry their own absolute time and reordering, and there is no edit list:
         # so the init segments of independent chunks are the same bytes.
         "-movflags", "+frag_discont+negative_cts_offsets",
         "-f", "hls", "-hls_segment_type", "fmp4",
-        "-hls_segment_options", "movflags=+frag_discont+negative_cts_offsets:use_editlist=0",
+        "-hls_segment_options", f"movflags=+frag_discont+negative_cts_offsets:use_editlist=0{scale}",
         # A segment has its name only once it is complete.
         "-hls_flags", "temp_file+independent_segments",
         "-hls_list_size", "0", "-start_number", str(first_segment),

@@ -53,6 +53,34 @@ def plan_ladder(source: SourceInfo, *, max_short_side: int = 1080) -> tuple[Rung
     return tuple(_for_rate(rung, source.video.frame_rate) for rung in fitting)
 
 
+@dataclass(frozen=True, slots=True)
+class CopyLadder:
+    """The rungs to encode beside a copied video track; ``is_interim`` if the best one replaces the copy."""
+
+    rungs: tuple[Rung, ...]
+    is_interim: bool
+
+
+def plan_beside_copy(source: SourceInfo, *, factor: float, max_short_side: int = 1080) -> CopyLadder:
+    """Return the rungs to encode beside the copy of ``source``.
+
+    A copy whose average bitrate is more than ``factor`` times that of a rung of its size,
+    or that is larger than ``max_short_side``, serves only until the encode is complete.
+    Otherwise only rungs are encoded that are smaller and cheaper: a dearer one would rank
+    above the copy, and players would choose the worse rendition.
+    """
+    if source.video is None or source.copied is None:
+        raise ValueError("nothing is copied")
+    ladder = plan_ladder(source, max_short_side=max_short_side)
+    own, average_bps = source.video.short_side, source.copied.average_bps
+    above = next((rung for rung in reversed(LADDER) if rung.short_side >= own), LADDER[0])
+    allowed = _for_rate(_own_rung(source.video, above), source.video.frame_rate)
+    if own > max_short_side or average_bps > factor * allowed.bitrate_bps:
+        return CopyLadder(ladder, is_interim=True)
+    below = tuple(rung for rung in ladder if rung.short_side < own and rung.bitrate_bps < average_bps)
+    return CopyLadder(below, is_interim=False)
+
+
 def rung_size(source: SourceInfo, rung: Rung) -> tuple[int, int]:
     """Return a rung's width and height in pixels: even, upright, in the source's proportions.
 

@@ -50,8 +50,8 @@ def box_kinds(path: Path) -> frozenset[bytes]:
     return frozenset(place.kind for place in found) if is_whole else frozenset()
 
 
-def read_header(read: RangeReader, *, head: bytes, size_bytes: int) -> Header | None:
-    """Return the values that the file's ``moov`` declares, or None if none is found.
+def find_moov(read: RangeReader, *, head: bytes, size_bytes: int) -> memoryview | None:
+    """Return the content of the file's ``moov``, up to the end of the file; None if there is none to read.
 
     ``read`` is called only for bytes that ``head``, the file's beginning, does not hold.
     """
@@ -65,11 +65,18 @@ def read_header(read: RangeReader, *, head: bytes, size_bytes: int) -> Header | 
             length = min(place.size or room, room)
             if length > _MAX_MOOV_BYTES:
                 return None
-            return _read_moov(memoryview(bytes_at(place.start, length))[place.header_size :])
+            return memoryview(bytes_at(place.start, length))[place.header_size :]
     return None
 
 
-def _read_moov(moov: memoryview) -> Header:
+def read_header(read: RangeReader, *, head: bytes, size_bytes: int) -> Header | None:
+    """Return the values that the file's ``moov`` declares, or None if none is found."""
+    moov = find_moov(read, head=head, size_bytes=size_bytes)
+    return None if moov is None else declared(moov)
+
+
+def declared(moov: memoryview) -> Header:
+    """Return the values that the content of a ``moov`` declares."""
     header = Header()
     for kind, payload in boxes(moov, is_lenient=True):
         if kind == b"mvhd":

@@ -13,8 +13,9 @@ from statistics import median
 
 from .restarts import Restarts
 
-# Enough frames to tell 24 from 24000/1001 with millisecond timestamps.
-_KEPT_TIMES = 6000
+KEPT_TIMES = 6000
+"""Enough frames to tell 24 from 24000/1001 with millisecond timestamps."""
+
 # A stretch of this many frames has a rate of its own.
 _STRETCH = 300
 # FFmpeg takes a larger step for a discontinuity (-dts_delta_threshold).
@@ -52,7 +53,7 @@ class StreamPackets:
         self.first_s = min(self.first_s, time_s)
         self.last_s = max(self.last_s, time_s)
         self.end_s = max(self.end_s, time_s + duration_s)
-        if len(self.times_s) < _KEPT_TIMES:
+        if len(self.times_s) < KEPT_TIMES:
             self.times_s.append(time_s)
         self._stretch_s.append(time_s)
         if len(self._stretch_s) == _STRETCH:

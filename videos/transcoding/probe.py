@@ -11,18 +11,22 @@ import json
 import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from . import mp4
 from . import restarts as restarting
 from .byteranges import RangeReader, range_reader
 from .chapters import declared as chapters_of
 from .chunks import plan_chunks
+from .copying.eligibility import NotCopied
+from .copying.plan import check_keyframes, facts, plan_copy
+from .copying.segments import CopiedTracks
 from .errors import DecodeFailed, Encrypted, LimitsExceeded, NotMedia, StorageFailed
 from .frames import FrameLook, decodes_from, look_at_frames
 from .inputs import input_args, probe_input_args
 from .leftovers import LeftOut, left_out_of, missing_end
 from .limits import DEFAULT_LIMITS, SourceLimits
-from .packets import StreamPackets, measure
+from .packets import KEPT_TIMES, StreamPackets, measure
 from .processes import STORAGE_TROUBLE, Finished, open_process, run_short
 from .restarts import Restarts
 from .sniff import sniff
@@ -43,23 +47,57 @@ def probe(
     size_bytes: int,
     limits: SourceLimits = DEFAULT_LIMITS,
     read_range: RangeReader | None = None,
+    copy_refusal: str = "",
 ) -> SourceInfo:
     """Return the facts needed to encode the source at ``url``.
 
     ``url`` is http(s) or a local path, ``head`` its first ``sniff.HEAD_BYTES``.
-    ``read_range`` fetches bytes beyond the head; by default it reads ``url``.  The owner's
+    ``read_range`` fetches bytes beyond the head; by default it reads ``url``.
+    ``copy_refusal`` is the reason not to copy a source that was tried before.  The owner's
     file name does not matter: FFmpeg never sees it.  Raises a TranscodeError with one of
     the contract's failure codes.
     """
     container = sniff(head)
     if size_bytes > limits.size_bytes:
         raise LimitsExceeded("size", limit="size_bytes", most=limits.size_bytes)
-    is_fragmented = False
-    if container == "mov":
-        declared = mp4.read_header(read_range or range_reader(url), head=head, size_bytes=size_bytes)
-        is_fragmented = _check_declared(declared, limits)
+    read = read_range or range_reader(url)
+    moov = mp4.find_moov(read, head=head, size_bytes=size_bytes) if container == "mov" else None
+    is_fragmented = moov is not None and _check_declared(mp4.declared(moov), limits)
     file = _open(url, container, limits)
     chosen = choose_streams(file.streams, limits, file.programs)
+    try:
+        if copy_refusal:
+            raise NotCopied(copy_refusal, "found before")
+        copied = _copied(None if is_fragmented else moov, chosen, read, size_bytes)
+    except NotCopied as refusal:
+        source, timing = _described(
+            url, container, file, chosen, size_bytes, limits, is_fragmented=is_fragmented
+        )
+        source = replace(source, copy_refusal=refusal.code)
+    else:
+        source, timing = _described_copy(copied, chosen, size_bytes, limits)
+    _check_length(source, timing, limits)
+    source = _decodable(url, source, timing, limits)
+    chapters = chapters_of(file.chapters, start_s=timing.start_s, duration_s=source.duration_s)
+    source = replace(source, subtitles=subtitles_of(file.streams))
+    source = replace(source, left_out=_left_out(source, chosen, file, timing), chapters=chapters)
+    # Each keyframe of a copied source is a whole picture.
+    if source.copied or _has_clean_seams(url, source, timing):
+        return source
+    return replace(source, is_seekable=False)
+
+
+def _described(
+    url: str,
+    container: str,
+    file: _File,
+    chosen: Chosen,
+    size_bytes: int,
+    limits: SourceLimits,
+    *,
+    is_fragmented: bool,
+) -> tuple[SourceInfo, Timing]:
+    """Return a source that is encoded, measured by its packets and first frames."""
     # Only the packets show that the clock of an FLV restarts.
     restarts = Restarts() if container in restarting.CONTAINERS else None
     must_scan = is_fragmented or restarts is not None or size_bytes <= limits.scan_bytes
@@ -71,12 +109,57 @@ def probe(
         source = replace(source, is_seekable=False)
     if restarts:
         source = replace(source, sessions_s=tuple(restarts.begins_s))
-    _check_length(source, timing, limits)
-    source = _decodable(url, source, timing, limits)
-    chapters = chapters_of(file.chapters, start_s=timing.start_s, duration_s=source.duration_s)
-    source = replace(source, subtitles=subtitles_of(file.streams))
-    source = replace(source, left_out=_left_out(source, chosen, file, timing), chapters=chapters)
-    return source if _has_clean_seams(url, source, timing) else replace(source, is_seekable=False)
+    return source, timing
+
+
+def _copied(moov: memoryview | None, chosen: Chosen, read: RangeReader, size_bytes: int) -> CopiedTracks:
+    """Return the tracks that can be copied.  Raises NotCopied."""
+    if moov is None or chosen.video is None:
+        raise NotCopied("container")
+    video, *audio = (_track_number(stream) for stream in (chosen.video, *chosen.audio))
+    tracks = plan_copy(moov, video, audio, size_bytes=size_bytes)
+    check_keyframes(tracks, read)
+    return tracks
+
+
+def _described_copy(
+    tracks: CopiedTracks, chosen: Chosen, size_bytes: int, limits: SourceLimits
+) -> tuple[SourceInfo, Timing]:
+    """Return a source that is copied, measured by its sample tables; nothing is decoded for it."""
+    assert chosen.video is not None  # noqa: S101 (a copy has a video track)
+    picture = tracks.video.picture
+    look = FrameLook(
+        width_px=picture.width_px,
+        height_px=picture.height_px,
+        pix_fmt="yuv420p",
+        color_range="tv",
+        matrix="bt709",
+        primaries="bt709",
+        transfer="bt709",
+    )
+    times_s = sorted(tracks.video.tables.presented)[:KEPT_TIMES]
+    first, timescale = times_s[0], tracks.video.tables.timescale
+    ends_s = tracks.bounds_s[-1]
+    packets = StreamPackets(
+        count=len(tracks.video.tables.sizes),
+        first_s=0.0,
+        last_s=ends_s,
+        end_s=ends_s,
+        last_key_s=ends_s,
+        times_s=[(time - first) / timescale for time in times_s],
+    )
+    timing = Timing(0.0, ends_s, is_whole=True, streams={chosen.video["index"]: packets})
+    source = describe(chosen, timing, look, container="mov", size_bytes=size_bytes, limits=limits)
+    copied = facts(tracks, [_track_number(stream) for stream in chosen.audio])
+    return replace(source, copied=copied, duration_s=ends_s, is_seekable=True), timing
+
+
+def _track_number(stream: dict[str, Any]) -> int:
+    """Return the number of a stream's track, which ffprobe writes as hexadecimal.  Raises NotCopied."""
+    try:
+        return int(str(stream.get("id")), 16)
+    except ValueError as error:
+        raise NotCopied("tables", "a track without a number") from error
 
 
 def _left_out(source: SourceInfo, chosen: Chosen, file: _File, timing: Timing) -> tuple[LeftOut, ...]:
@@ -108,10 +191,8 @@ class _File:
     chapters: list[dict[str, object]]
 
 
-def _check_declared(header: mp4.Header | None, limits: SourceLimits) -> bool:
+def _check_declared(header: mp4.Header, limits: SourceLimits) -> bool:
     """Refuse an MP4 header that declares a source we would refuse; return whether it is fragmented."""
-    if header is None:
-        return False
     if header.is_protected:
         raise Encrypted("protected sample entry")
     # FFmpeg takes such a number for negative and counts up to it: seconds of work at each open.

@@ -62,6 +62,7 @@ def run_encode(
     allow_empty: bool = False,
     frame_rate: Fraction | None = None,
     planned_s: float = 0.0,
+    compares_lengths: bool = True,
 ) -> Generator[FinishedSegment, None, None]:
     """Run FFmpeg and yield each segment as soon as it is complete.
 
@@ -74,7 +75,8 @@ def run_encode(
     On a full disk, FFmpeg's HLS muxer ends with 0 and no message.  So the segments are
     compared with the encoder's count: frames at ``frame_rate``, or seconds of audio if it
     is None.  A result shorter than ``planned_s`` is the source's true end, unless FFmpeg
-    had trouble fetching the source.
+    had trouble fetching the source.  ``compares_lengths`` is False for frames that keep
+    their own times, whose segments the consumer counts.
 
     Raises FFmpegFailed with an exit code, StorageFailed if the source could not be
     fetched, HostTrouble if segments are missing or cut, EncodeFailed after ``stall_s``
@@ -92,7 +94,7 @@ def run_encode(
             yield from _take(shelves)
         encoder.check_exit()
         encoded_s = encoder.encoded_s(frame_rate)
-        for shelf in shelves:
+        for shelf in shelves if compares_lengths else ():
             shelf.check_length(encoded_s)
         encoder.check_fetched(planned_s, encoded_s)
     if not allow_empty and not all(shelf.taken for shelf in shelves):

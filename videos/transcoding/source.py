@@ -75,6 +75,25 @@ class AudioStream:
 
 
 @dataclass(frozen=True, slots=True)
+class CopiedSource:
+    """The tracks of an MP4 source whose bytes become renditions, and the segments that its keyframes make.
+
+    Tracks have their numbers in the file; ``audio`` says of each audio track whether it
+    is copied.  ``bounds_s`` are the start of each segment and the end of the last, from the
+    first frame; they are kept in the encode's plan and not in the source's JSON.
+    """
+
+    video_track: int
+    audio_tracks: tuple[int, ...]
+    audio: tuple[bool, ...]
+    codecs: str
+    frame_rate: float
+    average_bps: int
+    peak_bps: int
+    bounds_s: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class SourceInfo:
     """A source that we can encode: it has a video track, audio tracks or both.
 
@@ -84,7 +103,8 @@ class SourceInfo:
     ``cover_index`` is the stream of an attached picture, ``left_out`` the content that is
     not encoded.  ``sessions_s`` are the starts of recordings that were appended to one
     file, each with its own clock.  ``chapters`` are those that the file declares,
-    ``subtitles`` the text tracks that become captions.
+    ``subtitles`` the text tracks that become captions.  ``copied`` are the tracks that are not
+    encoded, None if all are, for the reason ``copy_refusal``.
     """
 
     container: str
@@ -99,6 +119,8 @@ class SourceInfo:
     sessions_s: tuple[float, ...] = (0.0,)
     chapters: tuple[Chapter, ...] = ()
     subtitles: tuple[SubtitleStream, ...] = ()
+    copied: CopiedSource | None = None
+    copy_refusal: str = ""
 
     @property
     def short_side(self) -> int:
@@ -118,6 +140,10 @@ class SourceInfo:
         data["sessions_s"] = list(data["sessions_s"])
         data["chapters"] = list(data["chapters"])
         data["subtitles"] = list(data["subtitles"])
+        if self.copied:
+            del data["copied"]["bounds_s"]
+            for name in ("audio_tracks", "audio"):
+                data["copied"][name] = list(data["copied"][name])
         data["left_out"] = [{**left, "names": list(left["names"])} for left in data["left_out"]]
         return data
 
@@ -138,11 +164,16 @@ class SourceInfo:
         sessions_s = tuple(data.get("sessions_s", (0.0,)))
         chapters = tuple(Chapter(**chapter) for chapter in data.get("chapters", ()))
         subtitles = tuple(SubtitleStream(**track) for track in data.get("subtitles", ()))
-        read = {
+        read: dict[str, Any] = {
             "left_out": left_out,
             "sessions_s": sessions_s,
             "chapters": chapters,
             "subtitles": subtitles,
+            "copied": None,
         }
+        copied: dict[str, Any] | None = data.get("copied")
+        if copied:
+            lists = {name: tuple(copied[name]) for name in ("audio_tracks", "audio")}
+            read["copied"] = CopiedSource(**copied | lists)
         plain = {**data, "video": None, "audio": (), **read}
         return replace(cls(**plain), video=video or None, audio=audio)
