@@ -11,7 +11,9 @@ from django.conf import settings
 
 from common import storage
 from live.tests.hls_checker import faults
-from videos.models import Video
+from videos import demand, pipeline
+from videos.models import Job, Rendition, Video
+from videos.publishing import Encode
 from videos.tests.clips import make_clip
 from videos.tests.test_pipeline import uploaded, work_until_idle
 
@@ -74,6 +76,31 @@ def test_copied_video_of_an_unusual_kind_has_no_faults(
 @pytest.mark.parametrize("kind", ["vfr", "two_audio", "audio_only"])
 def test_video_of_an_unusual_kind_has_no_faults(kind: str, encoded: Callable[..., dict[str, bytes]]) -> None:
     assert faults(encoded(kind, seconds=9).__getitem__) == []
+
+
+@pytest.mark.parametrize("rate", ["30000/1001", "50"])
+def test_video_divided_by_its_viewers_has_no_faults(rate: str, uploaded: Uploaded, tmp_path: Path) -> None:
+    video = uploaded(make_clip("landscape", tmp_path, seconds=26, rate=rate, size="854x480"))
+    while pipeline.work(Job.Lane.FIRST):
+        pass
+    for number in (3, 6, 1):
+        encode = Encode.of(Video.objects.get(pk=video.pk))
+        planned = {each.name: listed_s(encode, each) for each in encode.renditions}
+        assert demand.bring_forward(encode, encode.rungs[number % 2], number)
+
+    work_until_idle()
+
+    video.refresh_from_db()
+    assert (video.status, video.jobs.filter(kind="video").count()) == ("ready", 2 + 8)
+    assert faults(stored(video).__getitem__) == []
+    # The plan was right before anything was encoded.
+    encode = Encode.of(video)
+    found = {each.name: listed_s(encode, each) for each in encode.renditions}
+    assert found == {name: pytest.approx(durations_s, abs=0.04) for name, durations_s in planned.items()}
+
+
+def listed_s(encode: Encode, rendition: Rendition) -> list[float]:
+    return [placed.duration_s for placed in encode.listed(rendition)]
 
 
 # The checker itself, on playlists with one fault each.

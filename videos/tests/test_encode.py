@@ -21,9 +21,9 @@ from videos.tests.encoding import (
     thumbnail,
 )
 from videos.transcoding.chunks import ChunkPlan
-from videos.transcoding.codecs import codec_string
+from videos.transcoding.codecs import codec_string, expected_codec
 from videos.transcoding.ffmpeg import poster_args
-from videos.transcoding.ladder import Rung
+from videos.transcoding.ladder import Rung, plan_ladder, rung_size
 from videos.transcoding.run import run_poster
 from videos.transcoding.tools import ffmpeg_path, ffprobe_path
 
@@ -59,6 +59,22 @@ def test_chunks_encoded_apart_join_without_a_gap(clips: Path, tmp_path: Path, ki
     assert keyframe_times(high_path) == keyframe_times(low_path) == pytest.approx([0, 4, 8, 12, 16], abs=0.05)
     assert [segment.number for segment in high.segments] == [0, 1, 2, 3, 4]
     assert [segment.number for segment in low.segments] == [0, 1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("rate", ["25", "30000/1001", "60"])
+def test_expected_codec_is_that_of_the_encode(clips: Path, tmp_path: Path, rate: str) -> None:
+    path = make_clip("no_audio", clips, seconds=2, rate=rate, size="1280x720")
+    source = probe_file(path)
+    rungs = plan_ladder(source)
+
+    encoded = encode_video(path, tmp_path, source=source, rungs=rungs)
+
+    expected = [
+        expected_codec(*rung_size(source, rung), float(Fraction(rate)), rung.bitrate_bps) for rung in rungs
+    ]
+    # The tests' preset makes Main of High, at the same level.
+    found = [codec_string(*rendition.inits).replace("4d40", "6400") for rendition in encoded]
+    assert found == expected
 
 
 def test_still_scene_across_a_chunk_boundary_is_kept(clips: Path, tmp_path: Path) -> None:

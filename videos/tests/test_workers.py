@@ -17,7 +17,7 @@ from django.conf import settings
 
 from common import storage
 from common.heartbeat import HEARTBEAT_KEY, HOSTS_KEY, PULSE_KEY
-from videos import pipeline, sweeping
+from videos import demand, pipeline, sweeping
 from videos.models import Job, Video
 from videos.publishing import Encode
 from videos.queue import this_host
@@ -89,18 +89,58 @@ def is_encoding() -> bool:
     return Job.objects.filter(kind="video", status=Job.Status.RUNNING).exclude(run__segments=[]).exists()
 
 
-def test_encode_of_a_killed_worker_is_completed_by_the_next(start_worker: StartWorker, clips: Path) -> None:
-    video = upload(make_clip("landscape", clips, seconds=70, size="640x360"))
+def is_on_first_segment() -> bool:
+    return Job.objects.filter(kind="video", position=0, status=Job.Status.RUNNING).exists()
+
+
+def is_on_bulk() -> bool:
+    bulk = Job.objects.filter(kind="video", lane=Job.Lane.BULK, status=Job.Status.RUNNING)
+    return bulk.exclude(run__segments=[]).exists()
+
+
+# All workers of a test have one preset: chunks of different encoders do not fit together.
+@pytest.mark.parametrize(
+    ("is_there", "preset"),
+    [(is_on_first_segment, "medium"), (is_on_bulk, "ultrafast")],
+    ids=["first segment", "bulk"],
+)
+def test_encode_of_a_killed_worker_is_completed_by_the_next(
+    is_there: Callable[[], bool], preset: str, start_worker: StartWorker, clips: Path
+) -> None:
+    video = upload(make_clip("landscape", clips, seconds=40, size="854x480"))
+    first = start_worker(**SHORT_LEASE, ENCODE_PRESET=preset)
+    sweeping.sweep()
+    until(is_there, every_s=0.02)
+
+    kill(first)
+    assert not is_ready(video)
+    start_worker(**SHORT_LEASE, ENCODE_PRESET=preset)
+    wait_until(lambda: is_ready(video))
+
+    encode = Encode.of(video)
+    assert encode.duration_s == pytest.approx(40, abs=0.1)
+    assert max(Job.objects.values_list("attempt", flat=True)) >= 2
+
+
+def test_chunk_that_is_divided_while_its_worker_dies_is_completed(
+    start_worker: StartWorker, clips: Path
+) -> None:
+    video = upload(make_clip("landscape", clips, seconds=70, size="854x480"))
     first = start_worker(**SHORT_LEASE)
-    wait_until(is_encoding)
+    sweeping.sweep()
+    until(is_on_bulk, every_s=0.02)
+    encode = Encode.of(Video.objects.get(pk=video.pk))
+    assert demand.bring_forward(encode, encode.rungs[0], 12)
 
     kill(first)
     start_worker(**SHORT_LEASE)
     wait_until(lambda: is_ready(video))
 
     encode = Encode.of(video)
-    assert encode.duration_s == pytest.approx(70, abs=0.1)
-    assert max(Job.objects.values_list("attempt", flat=True)) >= 2
+    for rendition in encode.renditions:
+        names = [placed.name for placed in encode.segments(rendition)]
+        assert [int(Path(name).stem) for name in names] == list(range(18)), rendition.name
+        assert sum(placed.duration_s for placed in encode.segments(rendition)) == pytest.approx(70, abs=0.1)
 
 
 def test_ffmpeg_dies_with_its_worker(start_worker: StartWorker, bucket: str, clips: Path) -> None:
@@ -191,8 +231,8 @@ def children_of(pid: int) -> list[int]:
     return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
-def until(is_true: Callable[[], object]) -> None:
+def until(is_true: Callable[[], object], *, every_s: float = 0.1) -> None:
     deadline = time.monotonic() + DEADLINE_S
     while not is_true():
         assert time.monotonic() < deadline
-        time.sleep(0.1)
+        time.sleep(every_s)
