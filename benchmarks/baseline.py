@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from videos.transcoding.chunks import ChunkPlan
+from videos.transcoding.chunks import plan_grid
 from videos.transcoding.ffmpeg import audio_args, encode_args, output_directories
 from videos.transcoding.ladder import plan_ladder
 from videos.transcoding.probe import probe
@@ -17,7 +17,9 @@ from videos.transcoding.sniff import HEAD_BYTES
 
 
 @contextmanager
-def _started(path: Path, folder: Path) -> Iterator[tuple[subprocess.Popen[bytes], list[Path]]]:
+def _started(
+    path: Path, folder: Path, segment: int = 0
+) -> Iterator[tuple[subprocess.Popen[bytes], list[Path]]]:
     with path.open("rb") as source_file:
         head = source_file.read(HEAD_BYTES)
     source = probe(str(path), head=head, size_bytes=path.stat().st_size)
@@ -25,8 +27,7 @@ def _started(path: Path, folder: Path) -> Iterator[tuple[subprocess.Popen[bytes]
     outputs = list(output_directories(folder, len(rungs)))
     for output in outputs:
         output.mkdir(parents=True)
-    whole = ChunkPlan(position=0, first_segment=0, segment_count=None, start_s=0, length_s=source.duration_s)
-    argv = encode_args(source, str(path), rungs, whole, folder)
+    argv = encode_args(source, str(path), rungs, plan_grid(source).chunk(0, segment, None), folder)
     with subprocess.Popen(argv, stdout=subprocess.DEVNULL) as process:
         try:
             yield process, outputs
@@ -50,11 +51,11 @@ def whole_ladder_s(path: Path) -> float:
         return time.monotonic() - started
 
 
-def first_segment_s(path: Path) -> float:
-    """Return the seconds until the first segment of every rung is on disk."""
+def first_segment_s(path: Path, segment: int = 0) -> float:
+    """Return the seconds until a segment of every rung is on disk, from a start with that segment."""
     with tempfile.TemporaryDirectory() as folder:
         started = time.monotonic()
-        with _started(path, Path(folder) / "video") as (_, outputs):
-            while not all((output / "0.m4s").exists() for output in outputs):
+        with _started(path, Path(folder) / "video", segment) as (_, outputs):
+            while not all((output / f"{segment}.m4s").exists() for output in outputs):
                 time.sleep(0.02)
             return time.monotonic() - started

@@ -26,6 +26,7 @@ from videos.transcoding.tools import ffmpeg_path
 BASE_DIR = Path(__file__).resolve().parent.parent
 CACHE = Path(tempfile.gettempdir()) / "benchmark-clips"
 START_TIMEOUT_S = 300
+ENCODERS = {"h264": "libx264", "hevc": "libx265"}
 
 
 def free_port() -> int:
@@ -130,15 +131,19 @@ def wait_for(
         time.sleep(0.1)
 
 
-def clip(seconds: int, *, size: str = "1920x1080", rate: int = 30) -> Path:
-    """Return a 1080p30 clip with audio of any length, from real footage if given, else generated."""
+def clip(seconds: int, *, size: str = "1920x1080", rate: int = 30, codec: str = "h264") -> Path:
+    """Return a 1080p30 clip with audio of any length, from real footage if given, else generated.
+
+    ``codec`` is ``h264`` or ``hevc``.
+    """
     CACHE.mkdir(exist_ok=True)
-    path = CACHE / f"{size}-{rate}-{seconds}.mp4"
+    name = f"{size}-{rate}" if codec == "h264" else f"{size}-{rate}-{codec}"
+    path = CACHE / f"{name}-{seconds}.mp4"
     if path.exists():
         return path
-    minute = CACHE / f"{size}-{rate}-minute.mp4"
+    minute = CACHE / f"{name}-minute.mp4"
     if not minute.exists():
-        _draw(minute, size, rate)
+        _draw(minute, size, rate, codec)
     repeats = math.ceil(seconds / 60) - 1
     subprocess.run(
         [
@@ -150,7 +155,7 @@ def clip(seconds: int, *, size: str = "1920x1080", rate: int = 30) -> Path:
     return path
 
 
-def _draw(path: Path, size: str, rate: int) -> None:
+def _draw(path: Path, size: str, rate: int, codec: str) -> None:
     """Write a minute that is hard to encode: footage from BENCHMARK_SOURCE, or a test card with noise."""
     source = os.environ.get("BENCHMARK_SOURCE")
     picture = (
@@ -164,8 +169,9 @@ def _draw(path: Path, size: str, rate: int) -> None:
     subprocess.run(
         [
             ffmpeg_path(), "-v", "error", "-y", *picture, "-t", "60",
-            "-vf", f"scale={size.replace('x', ':')},fps={rate}", "-c:v", "libx264", "-preset", "veryfast",
-            "-b:v", "8M", "-g", str(2 * rate), "-pix_fmt", "yuv420p", "-c:a", "aac", "-ac", "2", str(path),
+            "-vf", f"scale={size.replace('x', ':')},fps={rate}",
+            "-c:v", ENCODERS[codec], "-preset", "veryfast", "-b:v", "8M",
+            "-g", str(2 * rate), "-pix_fmt", "yuv420p", "-c:a", "aac", "-ac", "2", str(path),
         ],
         check=True,
     )  # fmt: skip
