@@ -1,4 +1,4 @@
-"""Pictures of channels: every upload is converted to a small square WebP.
+"""Pictures that people upload: every one is converted, to a small square WebP or a JPEG poster.
 
 Decoding and encoding drop metadata, trailing payloads and the original size.  A
 separate process does it (:mod:`accounts.decoding`); each of its failures becomes one
@@ -29,20 +29,29 @@ _turns = BoundedSemaphore(MAX_DECODERS)
 
 def to_square_webp(file: IO[bytes]) -> bytes:
     """Return ``file`` as a square WebP of 512 pixels; raise ``ValidationError`` if it is refused."""
+    return _converted(file, "square")
+
+
+def to_poster_jpeg(file: IO[bytes]) -> bytes:
+    """Return ``file`` as a JPEG of at most 1280 pixels a side; raise ``ValidationError`` if it is refused."""
+    return _converted(file, "poster")
+
+
+def _converted(file: IO[bytes], shape: str) -> bytes:
     data = file.read(MAX_BYTES + 1)
     if len(data) > MAX_BYTES:
         raise ValidationError(_("This image is larger than 5 MB. Choose a smaller one."), code="too_large")
     if not _turns.acquire(timeout=TIMEOUT_S):
         raise ValidationError(_("Too many image uploads right now. Try again in a minute."), code="busy")
     try:
-        return _decode(data)
+        return _decode(data, shape)
     finally:
         _turns.release()
 
 
-def _decode(data: bytes) -> bytes:
+def _decode(data: bytes, shape: str) -> bytes:
     # -I ignores the environment and the working folder for imports.
-    command = [sys.executable, "-I", decoding.__file__]
+    command = [sys.executable, "-I", decoding.__file__, shape]
     try:
         done = subprocess.run(
             command, input=data, capture_output=True, timeout=TIMEOUT_S, env={}, cwd="/", check=False

@@ -1,4 +1,6 @@
-"""Decoder of pictures, a separate process: ``python -I decoding.py < file > square.webp``.
+"""Decoder of pictures, a separate process: ``python -I decoding.py square < file > square.webp``.
+
+``poster`` instead of ``square`` keeps the proportions and writes a JPEG.
 
 Picture decoders have raised nearly every exception and have overrun memory.  This
 process knows no secrets, has bounded memory and time, and ends with one of three
@@ -13,6 +15,7 @@ import sys
 
 MAX_SIDE_PX = 4096
 SIDE_PX = 512
+POSTER_SIDE_PX = 1280
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF")
 # A picture of 4096 × 4096 pixels takes 64 MiB, and its copies about four times that.
 MEMORY_BYTES = 1024**3
@@ -33,7 +36,7 @@ def bound() -> None:
 
 
 def main() -> int:
-    """Decode standard input, and write it as a square WebP to standard output."""
+    """Decode standard input, and write it in the shape of the first argument to standard output."""
     from PIL import Image, ImageOps
 
     bound()
@@ -43,9 +46,16 @@ def main() -> int:
     if max(image.size) > MAX_SIDE_PX:
         return TOO_LARGE
     upright = ImageOps.exif_transpose(image).convert("RGBA")
-    square = ImageOps.fit(upright, (SIDE_PX, SIDE_PX), Image.Resampling.LANCZOS)
     out = io.BytesIO()
-    square.save(out, "WEBP", quality=85, method=4)
+    if sys.argv[1:] == ["poster"]:
+        upright.thumbnail((POSTER_SIDE_PX, POSTER_SIDE_PX), Image.Resampling.LANCZOS)
+        # JPEG knows no transparency: black shows through, as around the frames of a player.
+        opaque = Image.new("RGB", upright.size)
+        opaque.paste(upright, mask=upright.getchannel("A"))
+        opaque.save(out, "JPEG", quality=88, optimize=True)
+    else:
+        square = ImageOps.fit(upright, (SIDE_PX, SIDE_PX), Image.Resampling.LANCZOS)
+        square.save(out, "WEBP", quality=85, method=4)
     sys.stdout.buffer.write(out.getvalue())
     return DONE
 

@@ -36,6 +36,7 @@ RATES: Final[dict[str, Rate]] = {
     # Content that people create, by account.
     "upload": Rate(300, 3600),
     "captions": Rate(120, 3600),
+    "poster": Rate(120, 3600),
     "stream_key": Rate(30, 3600),
     "comment": Rate(200, 3600),
     "danmaku": Rate(600, 3600),

@@ -270,6 +270,12 @@ def put_bytes(key: str, data: bytes) -> int:
     return len(data)
 
 
+def copy(source_key: str, key: str) -> None:
+    """Copy an object within the bucket, with its type."""
+    source: Any = {"Bucket": settings.S3_BUCKET, "Key": source_key}
+    client().copy_object(Bucket=settings.S3_BUCKET, Key=key, CopySource=source)
+
+
 def put_text(key: str, text: str) -> None:
     """Store a playlist."""
     client().put_object(

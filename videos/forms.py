@@ -158,3 +158,32 @@ class CaptionForm(forms.Form):
     def apply(self, video: Video) -> tuple[CaptionTrack, int]:
         """Add the captions through their service."""
         return services.add_captions(video, **self.cleaned_data)
+
+
+class PosterForm(forms.Form):
+    """One of the offered stills by its number, or a picture."""
+
+    choice = forms.IntegerField(required=False, min_value=0, max_value=100, widget=forms.HiddenInput)
+    file = forms.FileField(
+        label=_("Your own image"),
+        help_text=_("JPEG, PNG, WebP or GIF, up to 5 MB."),
+        required=False,
+        allow_empty_file=True,
+        widget=forms.FileInput(attrs={"accept": "image/jpeg,image/png,image/webp,image/gif"}),
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.label_suffix = ""
+
+    def clean(self) -> dict[str, Any]:
+        """Require one of the two."""
+        if not self.errors and self.cleaned_data["choice"] is None and not self.cleaned_data["file"]:
+            self.add_error("file", _("Choose an image."))
+        return self.cleaned_data
+
+    def apply(self, video: Video) -> Video:
+        """Change the poster through its service."""
+        if self.cleaned_data["file"]:
+            return services.upload_poster(video, file=self.cleaned_data["file"].file)
+        return services.choose_poster(video, number=self.cleaned_data["choice"])

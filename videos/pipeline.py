@@ -11,13 +11,14 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 
 from django.conf import settings
 from django.db import transaction
 
 from common import disk, storage
-from videos import copying, embedded_captions, ends, progress, queue, storyboards
+from videos import copying, embedded_captions, ends, poster_choices, progress, queue, storyboards
 from videos.languages import language_name, spoken_tag
 from videos.leases import LeaseKeeper, lease_kept
 from videos.models import Job, Rendition, SegmentPlan, SegmentRun, Video
@@ -345,21 +346,25 @@ def make_poster(job: Job) -> None:
             found = run_poster(_nicely(job, argv), path) if argv else None
         if found:
             storage.put_file(key, path)
-            Video.objects.filter(pk=job.video_id, encode_key=job.encode_key).update(poster_key=key)
+            # A poster of the owner's stays.
+            unchosen = Video.objects.filter(pk=job.video_id, encode_key=job.encode_key)
+            unchosen.exclude(poster_key__startswith=job.video.posters_prefix).update(poster_key=key)
     ends.finish(job)
 
 
 def make_storyboard(job: Job) -> None:
-    """Store the storyboard of a video that is ready, from the segments of its smallest rendition."""
+    """Store the storyboard of a video that is ready, and the choices of a poster."""
     folder_key = f"{job.video.encode_prefix}storyboard-{job.attempt}/"
     with disk.workspace() as folder, lease_kept(job):
-        is_drawn = storyboards.draw(job.video, folder, lambda argv: _nicely(job, argv))
-        if is_drawn:
+        nicely = partial(_nicely, job)
+        storyboard, poster_times_s = storyboards.draw(job.video, folder, nicely), list[float]()
+        if storyboard:
+            poster_times_s = poster_choices.draw(job.video, storyboard, folder, nicely)
             storyboards.store(folder, folder_key)
     with transaction.atomic():
         ends.finish_row(job)
-        if is_drawn:
-            storyboards.publish(job.video, folder_key)
+        if storyboard:
+            storyboards.publish(job.video, folder_key, poster_times_s)
 
 
 def make_embedded_captions(job: Job) -> None:

@@ -80,18 +80,18 @@ def _queue(video: Video, *, position: int = 0) -> None:
     transaction.on_commit(lambda: queue.wake(Job.Lane.AFTER))
 
 
-def draw(video: Video, folder: Path, nicely: Callable[[list[str]], list[str]]) -> bool:
-    """Write sheets and index of a ready video's storyboard into ``folder``; return False if it has none.
+def draw(video: Video, folder: Path, nicely: Callable[[list[str]], list[str]]) -> Storyboard | None:
+    """Write sheets and index of a ready video's storyboard into ``folder``; return None if it has none.
 
-    ``nicely`` returns a command with a lower priority.  Raises TranscodeError or an error
-    of storage.
+    The stills are also written in grey, one behind the other (``GREY``).  ``nicely`` returns
+    a command with a lower priority.  Raises TranscodeError or an error of storage.
     """
     if video.status != Video.Status.READY:
-        return False  # a recording that goes on: its end queues another job
+        return None  # a recording that goes on: its end queues another job
     encode = Encode.of(video)
     placed = encode.segments(encode.rungs[-1]) if encode.rungs else []
     if not placed:
-        return False
+        return None
     smallest = encode.rungs[-1]
     duration_s = sum(segment.duration_s for segment in placed)
     tile_px = tile_size(smallest.width_px or 16, smallest.height_px or 9)
@@ -110,41 +110,45 @@ def draw(video: Video, folder: Path, nicely: Callable[[list[str]], list[str]]) -
     storyboard = Storyboard(tile_px, times_s, duration_s)
     _run(nicely(sheet_args(path, folder, storyboard, is_dense=is_dense)), folder, storyboard)
     (folder / INDEX).write_text(storyboard.webvtt())
-    return True
+    path.unlink()
+    return storyboard
 
 
 def store(folder: Path, folder_key: str) -> None:
-    """Store a drawn storyboard in the bucket, its index last."""
+    """Store a drawn storyboard and the choices of a poster in the bucket, the index last."""
     for path in sorted(folder.glob("*.jpg")):
         storage.put_file(f"{folder_key}{path.name}", path)
     storage.put_file(f"{folder_key}{INDEX}", folder / INDEX)
 
 
-def publish(video: Video, folder_key: str) -> None:
-    """Make a stored storyboard the video's, in the caller's transaction, unless the video has changed."""
+def publish(video: Video, folder_key: str, poster_times_s: list[float]) -> None:
+    """Make a stored storyboard the video's, in the caller's transaction, unless the video has changed.
+
+    ``poster_times_s`` are the times of the stills that were stored as choices of a poster.
+    """
     found = Video.objects.filter(pk=video.pk).values("encode_key", "status", "duration_s", "storyboard_key")
     seen = {"encode_key": video.encode_key, "status": video.status, "duration_s": video.duration_s}
     before = found.filter(**seen).first()
     if before is None:
         deletion.delete_later(folder_key)
         return
-    found.filter(**seen).update(storyboard_key=f"{folder_key}{INDEX}")
+    found.filter(**seen).update(storyboard_key=f"{folder_key}{INDEX}", poster_times_s=poster_times_s)
     if before["storyboard_key"]:
-        deletion.delete_later(f"{before['storyboard_key'].removesuffix(INDEX)}")
+        deletion.delete_later(before["storyboard_key"].removesuffix(INDEX))
 
 
 def _whole(video: Video, placed: Sequence[Placed]) -> Iterator[bytes]:
     """Yield the init segment and the segments of a short video as one file."""
-    yield _read(video, placed[0].init_name, MAX_INIT_BYTES)
+    yield read_object(video, placed[0].init_name, MAX_INIT_BYTES)
     for segment in placed:
-        yield _read(video, segment.name, MAX_SEGMENT_BYTES)
+        yield read_object(video, segment.name, MAX_SEGMENT_BYTES)
 
 
 def _keyframes(video: Video, placed: Sequence[Placed]) -> Iterator[bytes]:
     """Yield the first frame of each segment as a byte stream of H.264."""
     try:
         tracks = {
-            name: video_track(_read(video, name, MAX_INIT_BYTES))
+            name: video_track(read_object(video, name, MAX_INIT_BYTES))
             for name in dict.fromkeys(segment.init_name for segment in placed)
         }
         with ThreadPoolExecutor(max_workers=READ_AT_ONCE) as pool:
@@ -158,17 +162,18 @@ def _keyframes(video: Video, placed: Sequence[Placed]) -> Iterator[bytes]:
 
 
 def _keyframe(video: Video, name: str, track: VideoTrack) -> bytes:
-    head = _read(video, name, HEAD_BYTES)
+    head = read_object(video, name, HEAD_BYTES)
     place = first_frame(head, track)
     if place is None or place.end > len(head):
-        head = _read(video, name, min(place.end, MAX_KEYFRAME_BYTES) if place else MAX_KEYFRAME_BYTES)
+        head = read_object(video, name, min(place.end, MAX_KEYFRAME_BYTES) if place else MAX_KEYFRAME_BYTES)
         place = first_frame(head, track)
     if place is None:
         raise BrokenBoxes("no fragment")
     return byte_stream(head[place.start : place.end], track)
 
 
-def _read(video: Video, name: str, most: int) -> bytes:
+def read_object(video: Video, name: str, most: int) -> bytes:
+    """Return an object of the video's encode, up to ``most`` bytes of it."""
     return storage.read_range(f"{video.encode_prefix}{name}", 0, most)
 
 

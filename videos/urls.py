@@ -14,6 +14,7 @@ urlpatterns = [
     path("upload/", studio.upload, name="upload"),
     path("studio/", studio.studio, name="studio"),
     path("studio/<slug:public_id>/", studio.edit, name="studio-edit"),
+    path("studio/<slug:public_id>/poster/", studio.set_poster, name="studio-poster"),
     path("studio/<slug:public_id>/captions/", studio.add_captions, name="studio-captions"),
     path(
         "studio/<slug:public_id>/captions/<slug:language>/remove/",

@@ -84,6 +84,12 @@ POST    /api/v1/videos/{uploading}/upload/complete/         401    404   202    
 DELETE  /api/v1/videos/{uploading}/upload/                  401    404   204       403           403       401
 
 # Captions
+GET     /api/v1/videos/{public}/poster/                     401    403   200       403           403       401
+GET     /api/v1/videos/{private}/poster/                    401    404   200       403           403       401
+PATCH   /api/v1/videos/{public}/poster/                     401    403   200       403           403       401
+PATCH   /api/v1/videos/{private}/poster/                    401    404   200       403           403       401
+POST    /api/v1/videos/{public}/poster/                     401    403   200       403           403       401
+POST    /api/v1/videos/{locked}/poster/                     401    403   200       403           403       401
 GET     /api/v1/videos/{public}/captions/                   200    200   200       200           200       404
 GET     /api/v1/videos/{private}/captions/                  404    404   200       200           200       404
 GET     /api/v1/videos/{locked}/captions/                   403    403   200       200           200       404
@@ -168,6 +174,8 @@ POST    /api/v1/live/{owner}/stream-key/                    401    404   201    
 DELETE  /api/v1/live/{owner}/stream-key/                    401    404   204       403           403       401
 """)
 
+# One grey pixel as a GIF.
+PICTURE = b"GIF89a\1\0\1\0\x80\0\0\x80\x80\x80\0\0\0,\0\0\0\0\1\0\1\0\0\2\2D\1\0;"
 VTT = b"WEBVTT\n\n00:00.000 --> 00:01.000\nHello\n"
 BODIES: dict[str, dict[str, Any]] = {
     "POST /api/v1/accounts/register/": {
@@ -194,6 +202,10 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /api/v1/videos/{private}/unlock/": {"password": VIDEO_PASSWORD},
     "POST /api/v1/videos/{uploading}/upload/parts/": {"numbers": [1]},
     "POST /api/v1/videos/{uploading}/upload/complete/": {"parts": [{"number": 1, "etag": "{etag}"}]},
+    "PATCH /api/v1/videos/{public}/poster/": {"choice": 0},
+    "PATCH /api/v1/videos/{private}/poster/": {"choice": 0},
+    "POST /api/v1/videos/{public}/poster/": {"file": PICTURE},
+    "POST /api/v1/videos/{locked}/poster/": {"file": PICTURE},
     "POST /api/v1/videos/{public}/captions/": {"language": "de", "file": VTT},
     "POST /api/v1/videos/{private}/captions/": {"language": "de", "file": VTT},
     "POST /api/v1/videos/{public}/comments/": {"text": "For everyone"},

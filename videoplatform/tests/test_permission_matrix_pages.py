@@ -145,6 +145,8 @@ POST    /studio/{public}/                                 login    404   302    
 GET     /studio/{private}/                                login    404   200       404           404     login
 POST    /studio/{private}/                                login    404   302       404           404     login
 GET     /studio/{removed}/                                login    404   404       404           404     login
+POST    /studio/{public}/poster/                          login    404   302       404           404     login
+POST    /studio/{private}/poster/                         login    404   302       404           404     login
 POST    /studio/{public}/captions/                        login    404   302       404           404     login
 POST    /studio/{public}/captions/en/remove/              login    404   302       404           404     login
 POST    /studio/{public}/transcription/                   login    404   302-      404           404     login
@@ -244,6 +246,8 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /report/video/{private}/": {"reason": "spam"},
     "POST /studio/{public}/": VIDEO,
     "POST /studio/{private}/": VIDEO,
+    "POST /studio/{public}/poster/": {"choice": "0"},
+    "POST /studio/{private}/poster/": {"choice": "0"},
     "POST /studio/{public}/captions/": {"language": "de", "file": VTT},
     "POST /studio/live/": {"title": "Changed", "category": "other", "visibility": "public", "latency": "low"},
     "POST /accounts/settings/": {"display_name": "Changed", "bio": ""},

@@ -132,8 +132,10 @@ def _videos(world: World) -> None:
         video: Video = VideoFactory(channel=channel, **fields)
         world.rows[name], world.words[f"{name}_key"] = video, video.encode_key
         video.storyboard_key = f"{video.encode_prefix}storyboard-1/index.vtt"
-        video.save(update_fields=["storyboard_key"])
+        video.poster_times_s = [1.0]
+        video.save(update_fields=["storyboard_key", "poster_times_s"])
         storage.put_bytes(video.storyboard_key, b"WEBVTT\n")
+        storage.put_bytes(video.poster_choices[0][0], b"a still")
     CaptionTrack.objects.create(video=world.rows["public"], language="en", key="captions", cue_count=1)
     upload = video_services.start_upload(channel=channel, title="On its way", filename="a.mp4", size_bytes=5)
     part = storage.client().upload_part(

@@ -5,6 +5,7 @@ from rest_framework.routers import DefaultRouter
 
 from videos.api.captions import CaptionsView, CaptionView
 from videos.api.conversation import VideoCommentsView, VideoDanmakuView
+from videos.api.posters import PosterView
 from videos.api.transcriptions import TranscriptionView
 from videos.api.videos import VideoViewSet
 
@@ -17,6 +18,7 @@ urlpatterns = [
     path("videos/<str:id>/captions/", CaptionsView.as_view(), name="api-captions"),
     path("videos/<str:id>/captions/<str:language>/", CaptionView.as_view(), name="api-caption"),
     path("videos/<str:id>/transcription/", TranscriptionView.as_view(), name="api-transcription"),
+    path("videos/<str:id>/poster/", PosterView.as_view(), name="api-poster"),
     path("videos/<str:id>/comments/", VideoCommentsView.as_view(), name="api-video-comments"),
     path("videos/<str:id>/danmaku/", VideoDanmakuView.as_view(), name="api-video-danmaku"),
 ]

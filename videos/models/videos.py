@@ -262,6 +262,8 @@ class Video(models.Model):
     height_px = models.PositiveIntegerField(null=True, editable=False)
     poster_key = models.CharField(max_length=200, blank=True, editable=False)
     storyboard_key = models.CharField(max_length=200, blank=True, default="", db_default="", editable=False)
+    # Times (s) of the stills that are stored as choices of a poster.
+    poster_times_s = models.JSONField(null=True, editable=False)
 
     view_count = models.PositiveBigIntegerField(_("views"), default=0, editable=False)
     like_count = models.PositiveIntegerField(_("likes"), default=0, editable=False)
@@ -319,6 +321,22 @@ class Video(models.Model):
     @property
     def encode_prefix(self) -> str:
         return f"{self.prefix}{self.encode_key}/"
+
+    @property
+    def posters_prefix(self) -> str:
+        """Return the prefix of posters that the owner chose or uploaded."""
+        return f"{self.prefix}posters/"
+
+    @property
+    def has_own_poster(self) -> bool:
+        return self.poster_key.startswith(self.posters_prefix)
+
+    @property
+    def poster_choices(self) -> list[tuple[str, float]]:
+        """Return key and time (s) of each still that may become the poster."""
+        folder = self.storyboard_key.rpartition("/")[0]
+        times_s = (self.poster_times_s or []) if self.has_storyboard else []
+        return [(f"{folder}/poster-{number}.jpg", at_s) for number, at_s in enumerate(times_s)]
 
     @property
     def has_storyboard(self) -> bool:

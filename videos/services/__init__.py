@@ -7,6 +7,7 @@ and raises the errors of ``videos.services.errors``.
 from videos.services.access import unlock
 from videos.services.captions import add_captions, remove_captions
 from videos.services.editing import cancel_encode, delete_video, edit_video, retry_video
+from videos.services.posters import choose_poster, chosen_number, upload_poster
 from videos.services.scheduling import publish_due
 from videos.services.transcriptions import cancel_transcription, request_transcription
 from videos.services.uploads import (
@@ -26,6 +27,8 @@ __all__ = [
     "cancel_encode",
     "cancel_transcription",
     "caption_json",
+    "choose_poster",
+    "chosen_number",
     "delete_video",
     "edit_video",
     "finish_interrupted_uploads",
@@ -43,5 +46,6 @@ __all__ = [
     "start_upload",
     "unlike",
     "unlock",
+    "upload_poster",
     "uploaded_parts",
 ]

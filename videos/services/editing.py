@@ -107,7 +107,7 @@ def retry_video(video: Video) -> Video:
         "failure_code": "",
         "failure_parameters": {},
         "is_playable": False,
-        "poster_key": "",
+        "poster_key": video.poster_key if video.has_own_poster else "",
         "storyboard_key": "",
     }
     if video.status != Video.Status.FAILED or not video.transition(Video.Status.PROCESSING, **fresh):

@@ -133,6 +133,28 @@ class UnknownLanguage(Refusal):
     sentence = _("This is not a valid language tag, such as en or zh-Hans.")
 
 
+class PosterUnreadable(Refusal):
+    code = "invalid_image"
+    sentence = _("Cannot read this image. Save it as JPEG or PNG and try again.")
+
+
+class PosterTooLarge(Refusal):
+    code = "too_large"
+    sentence = _("This image is larger than 5 MB. Choose a smaller one.")
+
+
+class PostersBusy(Refusal):
+    code = "busy"
+    status = 503
+    retry_after_s = RETRY_AFTER_S
+    sentence = _("Too many image uploads right now. Try again in a minute.")
+
+
+class NoSuchPoster(Refusal):
+    code = "no_such_choice"
+    sentence = _("This picture is no longer offered. Reload the page and choose another one.")
+
+
 class CaptionsTooLarge(Refusal):
     code = "limits_exceeded"
     sentence = _("This file is too large for captions.")

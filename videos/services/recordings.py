@@ -183,7 +183,8 @@ def finish_recording(video: Video, *, visibility: str, poster_key: str = "") -> 
         if not runs.exclude(segments=[]).exists():
             delete_video(video)
             return
-        found.update(visibility=visibility, poster_key=poster_key)
+        found.update(visibility=visibility)
+        found.exclude(poster_key__startswith=video.posters_prefix).update(poster_key=poster_key)
     try:
         ends.complete(video.pk)
     except storage.StorageError:

@@ -41,9 +41,16 @@ def test_interval_grows_with_the_length() -> None:
     assert steps == [1, 1, 2, 18]
 
 
-@pytest.mark.parametrize(("duration_s", "count"), [(0.1, 1), (1.0, 1), (9.04, 10), (120, 120)])
+@pytest.mark.parametrize(("duration_s", "count"), [(5, 5), (9.04, 10), (120, 120)])
 def test_short_video_has_a_still_for_each_second(duration_s: float, count: int) -> None:
     assert dense_times(duration_s) == tuple(float(second) for second in range(count))
+
+
+@pytest.mark.parametrize(
+    ("duration_s", "times_s"), [(0.04, (0,)), (0.3, (0, 0.1, 0.2)), (3, (0, 0.6, 1.2, 1.8, 2.4))]
+)
+def test_very_short_video_has_five_stills_if_it_can(duration_s: float, times_s: tuple[float, ...]) -> None:
+    assert dense_times(duration_s) == pytest.approx(times_s)
 
 
 def test_webvtt_maps_times_to_rectangles() -> None:

@@ -222,6 +222,30 @@ def test_old_videos_are_queued_once(
     assert [job.video for job in Job.objects.filter(kind="storyboard")] == [old]
 
 
+def test_five_stills_are_offered_as_posters_and_none_is_black(uploaded: Uploaded, clips: Path) -> None:
+    path = clips / "half-black-20.mp4"
+    if not path.exists():
+        argv = [
+            ffmpeg_path(), "-v", "error", "-nostdin",
+            "-f", "lavfi", "-i", "testsrc2=size=640x360:rate=25:duration=20",
+            # Of every four seconds, the first three are black.
+            "-vf", "drawbox=t=fill:color=black:enable='lt(mod(t,4),3)'",
+            "-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", str(path),
+        ]  # fmt: skip
+        subprocess.run(argv, check=True)
+    video = uploaded(path)
+
+    work_until_idle()
+
+    video.refresh_from_db()
+    assert video.poster_times_s == [3.0, 7.0, 11.0, 15.0, 19.0]
+    for key, _ in video.poster_choices:
+        body = storage.client().get_object(Bucket=settings.S3_BUCKET, Key=key)["Body"].read()
+        image = Image.open(io.BytesIO(body))
+        assert (image.format, image.size) == ("JPEG", (640, 360))
+        assert image.convert("L").point(lambda value: 255 * (value > 200)).getbbox()
+
+
 def test_index_is_answered_with_signed_sheets_to_viewers_with_access(
     uploaded: Uploaded, clips: Path, client: Client
 ) -> None:

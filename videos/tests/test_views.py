@@ -140,7 +140,7 @@ def test_oembed_describes_a_watch_url(client: Client) -> None:
     assert 'title="Light &amp; &quot;shadow&quot;"' in answer["html"]
 
 
-def test_poster_has_a_permanent_url(client: Client) -> None:
+def test_poster_has_a_permanent_url_that_caches_ask_again(client: Client) -> None:
     video = VideoFactory(poster_key="videos/x/poster.jpg")
     address = f"http://testserver/watch/{video.public_id}/poster.jpg"
 
@@ -148,10 +148,20 @@ def test_poster_has_a_permanent_url(client: Client) -> None:
     described = client.get("/oembed/", {"url": f"http://testserver/watch/{video.public_id}/"}).json()
     sent_on = client.get(address)
 
-    assert f'<meta property="og:image" content="{address}">' in page
-    assert described["thumbnail_url"] == address
-    assert (sent_on.status_code, sent_on["Cache-Control"]) == (302, "public, max-age=3600")
+    assert f'<meta property="og:image" content="{described["thumbnail_url"]}">' in page
+    assert re.fullmatch(rf"{address}\?v=[0-9a-f]{{8}}", described["thumbnail_url"])
+    assert (sent_on.status_code, sent_on["Cache-Control"]) == (302, "public, max-age=60")
     assert "videos/x/poster.jpg?" in sent_on["Location"]
+
+
+def test_address_on_other_sites_changes_with_the_poster(client: Client) -> None:
+    video = VideoFactory(poster_key="videos/x/poster.jpg")
+    asked = {"url": f"http://testserver/watch/{video.public_id}/"}
+    before = client.get("/oembed/", asked).json()["thumbnail_url"]
+
+    Video.objects.filter(pk=video.pk).update(poster_key="videos/x/posters/own-1.jpg")
+
+    assert client.get("/oembed/", asked).json()["thumbnail_url"] != before
 
 
 @pytest.mark.parametrize("fields", [{"visibility": "private"}, {"poster_key": ""}])

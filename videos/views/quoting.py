@@ -10,11 +10,11 @@ from django.template.loader import render_to_string
 from django.utils.cache import patch_cache_control
 
 from accounts.models import Channel
-from common.storage import SIGNING_WINDOW, media_url
+from common.storage import media_url
 
 WIDTH_PX, HEIGHT_PX = 640, 360
-# Signed URLs change every hour and stay valid for six hours more.
-POSTER_KEPT_S = int(SIGNING_WINDOW.total_seconds())
+# The owner may choose another poster, and a broadcast draws new ones.
+POSTER_KEPT_S = 60
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,8 +15,10 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from common.errors import Refusal
+from common.storage import media_url
+from common.templatetags.human import clock
 from videos import progress, services
-from videos.forms import CaptionForm, VideoForm
+from videos.forms import CaptionForm, PosterForm, VideoForm
 from videos.languages import canonical_tag
 from videos.models import CaptionTrack, Category, Upload, Video
 from videos.views.studio_captions import own, transcription_context
@@ -68,8 +70,13 @@ def _edit_page(request: PersonRequest, video: Video, **forms: BaseForm) -> HttpR
     """Render the page of a video's details and captions; a refused form is shown with its errors."""
     context = {
         "form": VideoForm(instance=video),
+        "poster_form": PosterForm(),
         "caption_form": CaptionForm(initial={"language": canonical_tag(get_language() or "")}),
         "captions": video.captions.all(),
+        "poster_choices": [
+            (number, media_url(key), clock(at_s)) for number, (key, at_s) in enumerate(video.poster_choices)
+        ],
+        "chosen_poster": services.chosen_number(video),
         **transcription_context(video),
         "video": video,
         "playback": services.playback(video),
@@ -92,6 +99,23 @@ def add_captions(request: PersonRequest, public_id: str) -> HttpResponse:
             messages.success(request, added_sentence(track, skipped))
             return redirect("studio-edit", public_id)
     return _edit_page(request, video, caption_form=form)
+
+
+@login_required
+@require_POST
+def set_poster(request: PersonRequest, public_id: str) -> HttpResponse:
+    """Make one of the offered stills the poster, or an uploaded picture."""
+    video = own(request, public_id)
+    form = PosterForm(request.POST, request.FILES)
+    if form.is_valid():
+        try:
+            form.apply(video)
+        except Refusal as error:
+            form.add_error(error.attr if error.attr in form.fields else None, str(error))
+        else:
+            messages.success(request, _("Poster changed."))
+            return redirect("studio-edit", public_id)
+    return _edit_page(request, video, poster_form=form)
 
 
 def added_sentence(track: CaptionTrack, skipped: int) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -133,10 +135,16 @@ def quotable(video: Video) -> Quotable:
         title=video.title,
         channel=video.channel,
         embed_path=reverse("embed", args=[video.public_id]),
-        poster_path=reverse("video-poster", args=[video.public_id]) if has_poster else None,
+        poster_path=_poster_path(video) if has_poster else None,
         width_px=video.width_px,
         height_px=video.height_px,
     )
+
+
+def _poster_path(video: Video) -> str:
+    """Return the address of the poster, which changes with it: caches of other sites keep a picture."""
+    version = hashlib.sha256(video.poster_key.encode()).hexdigest()[:8]
+    return f"{reverse('video-poster', args=[video.public_id])}?v={version}"
 
 
 def oembed(request: HttpRequest, public_id: str) -> JsonResponse:
