@@ -4,6 +4,7 @@ import "#player/chapter-list";
 import "#player/video-player";
 import "#studio/encode-progress";
 import "#studio/playable-soon";
+import "#transcript/panel";
 import "#ui/copy";
 import "#ui/count-down";
 import "#ui/fold";
