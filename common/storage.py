@@ -146,6 +146,23 @@ def media_url(key: str, *, duration_s: float | None = None) -> str:
     return sign_get(key, base=public_base(), signed_at=window_start(timezone.now()), expires=expires)
 
 
+def download_url(key: str, *, disposition: str, expires: timedelta) -> str:
+    """Return a URL under which browsers save ``key`` with the given Content-Disposition."""
+    return sign(
+        "GET",
+        key,
+        base=public_base(),
+        signed_at=timezone.now().astimezone(UTC),
+        expires=expires,
+        # As bytes: a browser must never show a stranger's file as a page of the bucket's host.
+        query=(
+            ("response-content-disposition", disposition),
+            ("response-content-type", "application/octet-stream"),
+        ),
+        seen_as=settings.S3_SIGNED_URL,
+    )
+
+
 def part_url(
     key: str, multipart_id: str, number: int, *, size_bytes: int, expires: timedelta, md5: str = ""
 ) -> str:

@@ -54,6 +54,20 @@ def clean_up() -> None:
     delete_retired_renditions()
     forget_old_charges()
     forget_old_jobs()
+    delete_expired_mp4s()
+
+
+def delete_expired_mp4s() -> None:
+    """Delete the MP4 files that were made for downloads and have expired."""
+    expired = Video.objects.filter(mp4_expires_at__lt=timezone.now()).order_by("mp4_expires_at")
+    sweeps.each("delete downloads", expired, _delete_mp4, at_most=ROWS_AT_ONCE)
+
+
+@transaction.atomic
+def _delete_mp4(video: Video) -> None:
+    unchanged = Video.objects.filter(pk=video.pk, mp4_key=video.mp4_key)
+    if unchanged.update(mp4_key="", mp4_expires_at=None) and video.mp4_key:
+        deletion.delete_later(video.mp4_key)
 
 
 def abandon_expired_uploads() -> None:

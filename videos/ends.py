@@ -266,11 +266,11 @@ def fail(job: Job, error: TranscodeError) -> None:
 def is_dispensable(job: Job, error: TranscodeError) -> bool:
     """Return whether the video is complete without this job.
 
-    A poster and the jobs of the last lane are dispensable.  So is an audio track that
-    cannot be decoded, if there is a video track.  An audio track that can be decoded but
-    not encoded is required.
+    A poster, an MP4 for downloads and the jobs of the last lane are dispensable.  So is an
+    audio track that cannot be decoded, if there is a video track.  An audio track that can
+    be decoded but not encoded is required.
     """
-    if job.kind == Job.Kind.POSTER or job.lane == Job.Lane.AFTER:
+    if job.kind in (Job.Kind.POSTER, Job.Kind.MP4) or job.lane == Job.Lane.AFTER:
         return True
     return job.kind == Job.Kind.AUDIO and job.video.has_picture and isinstance(error, DecodeFailed)
 

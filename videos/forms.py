@@ -41,16 +41,18 @@ class VideoForm(forms.ModelForm[Video]):
 
     class Meta:
         model = Video
-        fields = ("title", "description", "category", "comments_mode")
+        fields = ("title", "description", "category", "comments_mode", "downloads")
         labels = {
             "title": _("Title"),
             "description": _("Description"),
             "category": _("Category"),
             "comments_mode": _("Comments and danmaku"),
+            "downloads": _("Download"),
         }
         widgets = {
             "description": forms.Textarea(attrs={"rows": 8}),
             "comments_mode": forms.RadioSelect,
+            "downloads": forms.RadioSelect,
         }
 
     password = forms.CharField(
@@ -65,7 +67,7 @@ class VideoForm(forms.ModelForm[Video]):
 
     field_order = (
         "title", "description", "visibility", "password", "publish_at", "is_premiere", "comments_mode",
-        "category", "tags",
+        "downloads", "category", "tags",
     )  # fmt: skip
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -80,6 +82,7 @@ class VideoForm(forms.ModelForm[Video]):
                 self.initial["visibility"], self.initial["publish_at"] = SCHEDULED, at
                 self.initial["is_premiere"] = self.instance.is_premiere
         self.fields["comments_mode"].required = False
+        self.fields["downloads"].required = False
         if self.instance.has_password:
             self.fields["password"].widget.attrs["placeholder"] = "••••••"
 
@@ -111,6 +114,10 @@ class VideoForm(forms.ModelForm[Video]):
     def clean_comments_mode(self) -> str:
         """Return the chosen mode, or the current one if the form was sent without it."""
         return self.cleaned_data["comments_mode"] or self.instance.comments_mode
+
+    def clean_downloads(self) -> str:
+        """Return the chosen file, or the current choice if the form was sent without it."""
+        return self.cleaned_data["downloads"] or self.instance.downloads
 
     def apply(self) -> Video:
         """Change the video through its service."""

@@ -10,19 +10,21 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
+from datetime import timedelta
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
 
 from django.conf import settings
 from django.db import transaction
+from django.utils import timezone
 
 from common import disk, storage
-from videos import copying, embedded_captions, ends, poster_choices, progress, queue, storyboards
+from videos import copying, embedded_captions, ends, joining, poster_choices, progress, queue, storyboards
 from videos.languages import language_name, spoken_tag
 from videos.leases import LeaseKeeper, lease_kept
 from videos.models import Job, Rendition, SegmentPlan, SegmentRun, Video
-from videos.publishing import LeaseLost, SegmentPublisher
+from videos.publishing import Encode, LeaseLost, SegmentPublisher
 from videos.transcoding import subtitles
 from videos.transcoding.chunks import (
     ChunkPlan,
@@ -53,6 +55,7 @@ logger = logging.getLogger(__name__)
 
 # Audio tracks, posters and bulk work yield the CPU to work that someone is waiting for.
 NICENESS = {Job.Kind.AUDIO: 10, Job.Kind.POSTER: 15}
+MP4_KEPT_FOR = timedelta(days=7)
 BULK_NICENESS = 19
 COPY_NAME = "source"
 
@@ -378,6 +381,17 @@ def make_embedded_captions(job: Job) -> None:
     ends.finish_row(job)
 
 
+def make_mp4(job: Job) -> None:
+    """Store an MP4 for people who download the video, and let it expire."""
+    key = f"{job.video.encode_prefix}download-{job.attempt}.mp4"
+    with disk.workspace() as folder, lease_kept(job):
+        storage.put_file(key, joining.join(Encode.of(job.video), folder))
+    with transaction.atomic():
+        ends.finish_row(job)
+        made = {"mp4_key": key, "mp4_expires_at": timezone.now() + MP4_KEPT_FOR}
+        Video.objects.filter(pk=job.video_id, encode_key=job.encode_key).update(**made)
+
+
 STEPS: dict[Job.Kind, Callable[[Job], None]] = {
     Job.Kind.PLAN: plan,
     Job.Kind.VIDEO: encode_chunk,
@@ -385,6 +399,7 @@ STEPS: dict[Job.Kind, Callable[[Job], None]] = {
     Job.Kind.POSTER: make_poster,
     Job.Kind.STORYBOARD: make_storyboard,
     Job.Kind.SUBTITLES: make_embedded_captions,
+    Job.Kind.MP4: make_mp4,
 }
 
 

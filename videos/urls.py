@@ -2,10 +2,11 @@
 
 from django.urls import path
 
-from videos.views import conversation, studio, studio_captions, watching
+from videos.views import conversation, downloading, studio, studio_captions, watching
 
 urlpatterns = [
     path("watch/<slug:public_id>/", watching.watch, name="watch"),
+    path("watch/<slug:public_id>/download/", downloading.download, name="download"),
     path("watch/<slug:public_id>/unlock/", watching.unlock, name="unlock"),
     path("watch/<slug:public_id>/poster.jpg", watching.poster, name="video-poster"),
     path("watch/<slug:public_id>/comments/", conversation.comments, name="video-comments"),

@@ -56,7 +56,7 @@ LAYERS = {
         "arrivals caption_tracks conversation embedded_captions figures listing progress publishing queue",
         "storyboards",
         "transcriptions",
-        "cleaning demand ends held_segments leases poster_choices",
+        "cleaning demand ends held_segments joining leases poster_choices",
         "copying",
         "pipeline services sweeping transcribing",
         "reportable tasks",

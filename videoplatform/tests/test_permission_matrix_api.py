@@ -74,6 +74,13 @@ POST    /api/v1/videos/{locked}/unlock/                    200-   200-  200-    
 POST    /api/v1/videos/{locked}/unlock/#wrong               400    400   400       400           400       404
 POST    /api/v1/videos/{followed}/unlock/                   409    409   409       409           409       404
 POST    /api/v1/videos/{private}/unlock/                    404    404   409       409           409       404
+GET     /api/v1/videos/{public}/download/                   403    403   200       403           403       404
+GET     /api/v1/videos/{downloadable}/download/             200    200   200       200           200       404
+GET     /api/v1/videos/{private}/download/                  404    404   200       403           403       404
+GET     /api/v1/videos/{locked}/download/                   403    403   200       403           403       404
+POST    /api/v1/videos/{public}/download/                   403    403  202-       403           403       404
+POST    /api/v1/videos/{downloadable}/download/            202-   202-  202-      202-          202-       404
+POST    /api/v1/videos/{private}/download/                  404    404  202-       403           403       404
 POST    /api/v1/videos/{failed}/retry/                      401    404   202       403           403       401
 POST    /api/v1/videos/{public}/retry/                      401    403   409       403           403       401
 

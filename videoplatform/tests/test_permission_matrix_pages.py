@@ -40,6 +40,10 @@ GET     /watch/{locked}/                                    403    403   200    
 GET     /watch/{followed}/                                  403    200   200       200           200       404
 GET     /watch/{scheduled}/                                 404    404   200       200           200       404
 GET     /watch/{premiere}/                                  200    200   200       200           200       404
+GET     /watch/{public}/download/                           404    404   302       404           404       404
+GET     /watch/{downloadable}/download/                     302    302   302       302           302       404
+POST    /watch/{downloadable}/download/                    302-   302-  302-      302-          302-       404
+POST    /watch/{private}/download/                          404    404  302-       404           404       404
 POST    /watch/{locked}/unlock/                            302-   302-  302-      302-          302-       404
 POST    /watch/{locked}/unlock/#wrong                       422    422  302-      302-          302-       404
 POST    /watch/{followed}/unlock/                           403   302-  302-      302-          302-       404

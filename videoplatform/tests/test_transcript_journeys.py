@@ -59,7 +59,9 @@ def test_transcript_is_searched_clicked_and_follows_the_video(
     page.keyboard.press("k")
 
     # The words are fetched when it is opened, in the reader's language.
-    assert "captions/en" not in page.evaluate("performance.getEntriesByType('resource').map(e => e.name).join()")
+    assert "captions/en" not in page.evaluate(
+        "performance.getEntriesByType('resource').map(e => e.name).join()"
+    )
     panel.get_by_role("heading", name="Transcript").click()
     expect(panel.get_by_role("listitem").first).to_contain_text("Line 0")
 

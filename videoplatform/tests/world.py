@@ -121,6 +121,7 @@ def _videos(world: World) -> None:
         # The password of "locked" is in the bodies; "person" follows the owner.
         "locked": {"visibility": "password"} | password_fields(VIDEO_PASSWORD),
         "followed": {"visibility": "followers"},
+        "downloadable": {"downloads": "source"},
         "scheduled": {"visibility": "private", "publish_at": timezone.now() + A_DAY},
         "premiere": {"publish_at": timezone.now() + A_DAY, "is_premiere": True},
         "failed": {"status": "failed", "failure_code": "encode_failed", "is_playable": False},

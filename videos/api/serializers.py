@@ -81,6 +81,7 @@ class VideoSerializer(serializers.ModelSerializer[Video]):
             "left_out",
             "visibility",
             "comments_mode",
+            "downloads",
             "duration_s",
             "width_px",
             "height_px",
@@ -179,6 +180,7 @@ class VideoFieldsSerializer(serializers.Serializer[Any]):
 
 
 class VideoEditSerializer(VideoFieldsSerializer):
+    downloads = serializers.ChoiceField(choices=Video.Downloads.choices, required=False)
     publish_at = serializers.DateTimeField(
         required=False, help_text="public from then on; a new `visibility` ends the schedule"
     )
@@ -273,6 +275,13 @@ class UnlockSerializer(serializers.Serializer[Any]):
 class TokenOfVideoSerializer(serializers.Serializer[Any]):
     token = serializers.CharField()
     expires_at = serializers.DateTimeField()
+
+
+class DownloadSerializer(serializers.Serializer[Any]):
+    status = serializers.ChoiceField(
+        choices=["ready", "preparing", "absent"], help_text="`absent`: send POST to have it prepared"
+    )
+    url = serializers.CharField(allow_null=True, help_text="presigned, valid for six hours")
 
 
 class WatchingSerializer(serializers.Serializer[Any]):

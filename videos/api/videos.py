@@ -22,12 +22,13 @@ from common.bounded import bounded
 from common.openapi import refusal, refusals
 from common.pagination import CursorPagination
 from common.rates import PARTS_A_UNIT, PRICES, numbers_price
-from common.throttling import ScopedThrottle, SearchThrottle
+from common.throttling import BucketThrottle, ScopedThrottle, SearchThrottle
 from videos import services
 from videos.api.access import LOCKED, own, watchable
 from videos.api.serializers import (
     CompleteSerializer,
     CreatedSerializer,
+    DownloadSerializer,
     NumbersSerializer,
     PartUrlsSerializer,
     SessionSerializer,
@@ -44,14 +45,19 @@ from videos.services.errors import (
     BadMoment,
     CannotRetry,
     EnoughForToday,
+    FollowersOnly,
     MayNotUpload,
+    Mp4TooLarge,
+    NoDownload,
     NoRoomLeft,
     NotLocked,
     NotUploading,
     PartsMissing,
     PasswordMissing,
+    PasswordRequired,
     StorageFull,
     StorageUnavailable,
+    TooManyMp4s,
     TooManyPasswords,
     TooManyUploads,
     UploadTooLarge,
@@ -60,6 +66,12 @@ from videos.services.errors import (
 )
 
 PARTS_SIGNED_AT_ONCE = 100
+
+
+class DownloadThrottle(BucketThrottle):
+    """Throttle of requests for an MP4, which a worker joins."""
+
+    scope = "download"
 
 
 class VideoFilter(filters.FilterSet):
@@ -124,7 +136,11 @@ class VideoViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[Video]):
         return videos.listed() if self.action == "list" else videos
 
     def get_throttles(self) -> list[Any]:
-        more: dict[str, list[Any]] = {"create": [ScopedThrottle()], "list": [SearchThrottle()]}
+        more: dict[str, list[Any]] = {
+            "create": [ScopedThrottle()],
+            "list": [SearchThrottle()],
+            "download_request": [DownloadThrottle()],
+        }
         return [*super().get_throttles(), *more.get(self.action, [])]
 
     def get_price(self, request: Request) -> int:
@@ -293,6 +309,34 @@ class VideoViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[Video]):
     def unlike(self, request: Request, id: str) -> Response:  # noqa: A002
         services.unlike(self._watchable(), person_of(request))
         return Response(status=status.HTTP_204_NO_CONTENT)
+
+    @extend_schema(
+        responses={200: DownloadSerializer, **refusals(PasswordRequired, FollowersOnly, NoDownload)}
+    )
+    @action(detail=True, methods=["get"], permission_classes=[AllowAny])
+    def download(self, request: Request, id: str) -> Response:  # noqa: A002
+        """Return the address of the file, once it is ready."""
+        return self._download_answer(self._watchable(), status.HTTP_200_OK)
+
+    @extend_schema(
+        request=None,
+        responses={
+            202: DownloadSerializer,
+            **refusals(PasswordRequired, FollowersOnly, NoDownload, Mp4TooLarge, TooManyMp4s),
+        },
+    )
+    @download.mapping.post
+    def download_request(self, request: Request, id: str) -> Response:  # noqa: A002
+        """Have the MP4 prepared; GET then says when it is ready."""
+        video = self._watchable()
+        services.request_mp4(video, viewer_of(request))
+        return self._download_answer(video, status.HTTP_202_ACCEPTED)
+
+    def _download_answer(self, video: Video, code: int) -> Response:
+        viewer = viewer_of(self.request)
+        url = services.download_url(video, viewer)
+        state = services.download_state(video, viewer)
+        return Response(DownloadSerializer({"status": state, "url": url}).data, status=code)
 
     @extend_schema(
         request=UnlockSerializer,

@@ -48,6 +48,7 @@ class Job(models.Model):
         VIDEO = "video", _("Video")
         STORYBOARD = "storyboard", _("Storyboard")
         SUBTITLES = "subtitles", _("Captions")
+        MP4 = "mp4", _("MP4 for download")
 
     class Status(models.TextChoices):
         WAITING = "waiting", _("Waiting")

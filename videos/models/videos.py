@@ -170,6 +170,13 @@ class Video(models.Model):
         HELD = "held", _("Review comments before they appear")
         CLOSED = "closed", _("Turn off comments")
 
+    class Downloads(models.TextChoices):
+        """The file that viewers may download."""
+
+        OFF = "off", _("No download")
+        MP4 = "mp4", _("MP4 video")
+        SOURCE = "source", _("Original file")
+
     class Failure(models.TextChoices):
         """The reason of a failure: a code for programs, a sentence for the owner."""
 
@@ -239,6 +246,12 @@ class Video(models.Model):
     comments_mode = models.CharField(
         _("comments"), max_length=8, choices=CommentsMode.choices, default=CommentsMode.OPEN
     )
+    downloads = models.CharField(
+        _("download"), max_length=8, choices=Downloads.choices, default=Downloads.OFF
+    )
+    # Made on demand from the segments of this encode; deleted when it expires.
+    mp4_key = models.CharField(max_length=200, blank=True, editable=False)
+    mp4_expires_at = models.DateTimeField(null=True, editable=False)
     status = models.CharField(
         _("status"), max_length=12, choices=Status.choices, default=Status.UPLOADING, editable=False
     )
@@ -292,6 +305,9 @@ class Video(models.Model):
             models.Index(fields=["status", "-created_at", "-id"], name="video_status"),
             models.Index(
                 fields=["publish_at"], name="video_scheduled", condition=Q(publish_at__isnull=False)
+            ),
+            models.Index(
+                fields=["mp4_expires_at"], name="video_mp4", condition=Q(mp4_expires_at__isnull=False)
             ),
         ]
 
@@ -462,6 +478,21 @@ class Video(models.Model):
         """Return whether ``viewer`` may load the media; moderators and the owner need not wait."""
         viewer = Viewer.of(viewer)
         return self.can_watch(viewer) and (not self.is_awaited or self.can_moderate(viewer.user))
+
+    def download_for(self, viewer: Viewer | User | AnonymousUser) -> str:
+        """Return the kind of file that ``viewer`` may download now: one of ``Downloads``.
+
+        The owner gets the original file, which a recording does not have.  Only a
+        complete encode becomes an MP4.
+        """
+        viewer = Viewer.of(viewer)
+        if not self.can_play(viewer) or self.status == self.Status.UPLOADING:
+            return self.Downloads.OFF
+        kind = self.Downloads.SOURCE if self.can_edit(viewer.user) else self.downloads
+        if kind == self.Downloads.SOURCE and not self.source_key:
+            kind = self.Downloads.MP4
+        is_absent = kind == self.Downloads.MP4 and self.status != self.Status.READY
+        return self.Downloads.OFF if is_absent else kind
 
     def is_locked_for(self, viewer: Viewer | User | AnonymousUser) -> bool:
         """Return whether ``viewer`` may not watch, but may know that a password or a follow lets them."""

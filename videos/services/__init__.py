@@ -6,6 +6,7 @@ and raises the errors of ``videos.services.errors``.
 
 from videos.services.access import unlock
 from videos.services.captions import add_captions, remove_captions
+from videos.services.downloads import download_state, download_url, request_mp4
 from videos.services.editing import cancel_encode, delete_video, edit_video, retry_video
 from videos.services.posters import choose_poster, chosen_number, upload_poster
 from videos.services.scheduling import publish_due
@@ -30,6 +31,8 @@ __all__ = [
     "choose_poster",
     "chosen_number",
     "delete_video",
+    "download_state",
+    "download_url",
     "edit_video",
     "finish_interrupted_uploads",
     "finish_upload",
@@ -41,6 +44,7 @@ __all__ = [
     "publish_due",
     "record_watching",
     "remove_captions",
+    "request_mp4",
     "request_transcription",
     "retry_video",
     "start_upload",

@@ -22,7 +22,7 @@ from videos.transcoding.errors import EncodeStopped
 logger = logging.getLogger(__name__)
 
 MAX_TAGS = 12
-EDITABLE = ("title", "description", "category", "visibility", "comments_mode")
+EDITABLE = ("title", "description", "category", "visibility", "comments_mode", "downloads")
 
 
 @transaction.atomic
@@ -34,6 +34,7 @@ def edit_video(
     category: str | None = None,
     visibility: str | None = None,
     comments_mode: str | None = None,
+    downloads: str | None = None,
     password: str | None = None,
     publish_at: datetime | None = None,
     is_premiere: bool | None = None,
@@ -46,7 +47,7 @@ def edit_video(
     video and replaces ``visibility``, which alone ends a schedule.  Raises
     PasswordMissing and BadMoment.
     """
-    values = (title, description, category, visibility, comments_mode)
+    values = (title, description, category, visibility, comments_mode, downloads)
     changed = _changed(dict(zip(EDITABLE, values, strict=True)))
     if password:
         changed |= password_fields(password)

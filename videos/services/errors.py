@@ -91,6 +91,25 @@ class BadMoment(Refusal):
     sentence = _("Choose a time in the future, within two years.")
 
 
+class NoDownload(Refusal):
+    code = "no_download"
+    status = 403
+    sentence = _("This video cannot be downloaded.")
+
+
+class Mp4TooLarge(Refusal):
+    code = "limits_exceeded"
+    status = 409
+    sentence = _("This video is too large for a download as MP4.")
+
+
+class TooManyMp4s(Refusal):
+    code = "busy"
+    status = 503
+    retry_after_s = RETRY_AFTER_S
+    sentence = _("Too many downloads are being prepared. Try again in a moment.")
+
+
 class PasswordMissing(Refusal):
     code = "password_missing"
     attr = "password"

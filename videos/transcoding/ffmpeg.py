@@ -152,6 +152,21 @@ def poster_args(source: SourceInfo, url: str, path: Path) -> list[str] | None:
     ]  # fmt: skip
 
 
+def remux_args(playlists: Sequence[Path], path: Path) -> list[str]:
+    """Return the FFmpeg command that copies the first track of each local playlist into one MP4."""
+    inputs = [
+        word for playlist in playlists
+        # Segments lie beside their playlist, and nothing else may be opened.
+        for word in ("-protocol_whitelist", "file", "-allowed_extensions", "m4s,mp4", "-i", str(playlist))
+    ]  # fmt: skip
+    maps = [word for number in range(len(playlists)) for word in ("-map", f"{number}:0")]
+    return [
+        *_start(2), *inputs, *maps, "-c", "copy", "-map_metadata", "-1", "-map_chapters", "-1",
+        # The index comes first, so that the file plays while it is downloaded.
+        "-movflags", "+faststart", "-f", "mp4", "-y", f"file:{path}",
+    ]  # fmt: skip
+
+
 def output_directories(directory: Path, count: int) -> tuple[Path, ...]:
     """Return the directories of an encode's outputs: ``0``, ``1``, … below ``directory``, by rung."""
     return tuple(directory / str(number) for number in range(count))

@@ -17,7 +17,7 @@ from pathlib import Path
 from .errors import DecodeFailed, EncodeFailed, FFmpegFailed, HostTrouble, StorageFailed
 from .mp4 import box_kinds
 from .processes import DISK_TROUBLE, STORAGE_TROUBLE, last_lines, run_short, scrub, start
-from .sandbox import encoding
+from .sandbox import PROBE_ADDRESS_SPACE_BYTES, ProcessLimits, encoding
 
 INIT_SEGMENT = "init.mp4"
 """Name of the init segment in each output directory."""
@@ -26,6 +26,7 @@ _POLL_S = 0.25
 _GUARD_S = 0.1
 _KEPT_STDERR_BYTES = 16_384
 _POSTER_TIMEOUT_S = 120
+_REMUX_TIMEOUT_S = 1800
 # Tolerance between a rendition and its encoder's count: rounding, and one audio block.
 _TOLERANCE_S = 0.1
 _SEGMENT_BOXES = frozenset({b"moof", b"mdat"})
@@ -118,6 +119,20 @@ def run_poster(argv: Sequence[str], path: Path) -> Path | None:
     # FFmpeg ends with 0 on a full disk.
     if not path.read_bytes().endswith(_END_OF_JPEG):
         raise HostTrouble("the poster is cut")
+    return path
+
+
+def run_remux(argv: Sequence[str], path: Path, *, max_bytes: int) -> Path:
+    """Run the command that writes an MP4 to ``path`` from files beside it, and return the path.
+
+    Raises HostTrouble, LimitsExceeded or FFmpegFailed.
+    """
+    limits = ProcessLimits(PROBE_ADDRESS_SPACE_BYTES, _REMUX_TIMEOUT_S, max_bytes)
+    finished = run_short(argv, timeout_s=_REMUX_TIMEOUT_S, writes=[path.parent], limits=limits)
+    if DISK_TROUBLE.search(finished.stderr):
+        raise HostTrouble(finished.stderr)
+    if finished.exit_code != 0 or not path.exists():
+        raise FFmpegFailed(finished.exit_code, finished.stderr)
     return path
 
 

@@ -80,6 +80,7 @@ def _edit_page(request: PersonRequest, video: Video, **forms: BaseForm) -> HttpR
         **transcription_context(video),
         "video": video,
         "playback": services.playback(video),
+        "may_download": video.download_for(request.user) != Video.Downloads.OFF,
     }
     has_errors = any(form.errors for form in forms.values())
     return render(request, "videos/edit.html", context | forms, status=422 if has_errors else 200)

@@ -45,6 +45,7 @@ def watch(request: HttpRequest, public_id: str) -> HttpResponse:
         "playback": None if video.is_awaited else services.playback(video),
         "poster_url": services.poster_url(video) if video.is_awaited else None,
         "premiere_s": video.premiere_s,
+        "may_download": video.download_for(_visitor(request)) != Video.Downloads.OFF,
         "channel": channel,
         "tags": list(video.tags.all()),
         "chapters": video.named_chapters,
