@@ -46,14 +46,21 @@ logger = logging.getLogger(__name__)
 SEGMENTS_AT_ONCE = 4
 # Each listing is a transaction.
 LIST_EVERY_S = 0.5
+# The tables that this process read last.
+_read: dict[tuple[str, bool], CopiedTracks] = {}
 
 MakeSegment = Callable[[int], tuple[bytes, float]]
 """``make(number)``: the bytes of a segment of the video, and its duration in seconds."""
 
 
-def tracks_of_video(video: Video, source: SourceInfo) -> CopiedTracks:
+def tracks_of_video(video: Video, source: SourceInfo, *, has_audio: bool = False) -> CopiedTracks:
     """Return the tracks that a source's plan copies, read from its header again.  Raises NotCopied."""
-    return tracks_of(source, partial(storage.read_range, video.source_key))
+    key = (video.encode_key, has_audio)
+    if key not in _read:
+        # One film's tables at a time: its chunks follow each other.
+        _read.clear()
+        _read[key] = tracks_of(source, partial(storage.read_range, video.source_key), has_audio=has_audio)
+    return _read[key]
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +125,7 @@ def copy_chunk(job: Job, run: SegmentRun, rendition: Rendition, source: SourceIn
 
 def copy_track(job: Job, run: SegmentRun, rendition: Rendition, source: SourceInfo) -> None:
     """Copy a whole audio track.  Raises NotCopied and LeaseLost."""
-    tracks = tracks_of_video(job.video, source)
+    tracks = tracks_of_video(job.video, source, has_audio=True)
     track = tracks.audio[rendition.position]
     if track is None:
         raise NotCopied("codec", "the track was planned as a copy")

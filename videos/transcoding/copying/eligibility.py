@@ -50,6 +50,8 @@ _LATE_S = 0.03
 _ROUNDING_S = 0.001
 _AAC_RATES_HZ = frozenset({44_100, 48_000})
 _AAC_LC, _AAC_BLOCK = 2, 1024
+# The first frames tell the rate: five minutes at 60 frames per second.
+_RATED_FRAMES = 18_000
 
 
 class NotCopied(Exception):
@@ -308,8 +310,8 @@ def check_keyframe(sample: bytes | memoryview, configuration: DecoderConfigurati
 
 def usual_rate(video: CopiableVideo) -> float:
     """Return the frames per second without those that stay on screen much longer than most."""
-    times = sorted(video.tables.presented)
-    steps = [after - before for before, after in pairwise([*times, video.end])]
+    times = sorted(video.tables.presented[:_RATED_FRAMES])
+    steps = [after - before for before, after in pairwise(times)] or [video.end - times[0]]
     longest = 1.5 * median(steps)
     usual = [step for step in steps if step < longest] or steps
     return len(usual) * video.tables.timescale / sum(usual)

@@ -76,15 +76,18 @@ def check_keyframes(tracks: CopiedTracks, read: RangeReader) -> None:
         check_keyframe(sample, tracks.video.configuration)
 
 
-def tracks_of(source: SourceInfo, read: RangeReader, *, head: bytes = b"") -> CopiedTracks:
-    """Return the tracks of a source that was planned before, from its header.  Raises NotCopied."""
+def tracks_of(source: SourceInfo, read: RangeReader, *, has_audio: bool = True) -> CopiedTracks:
+    """Return the tracks of a source that was planned before, from its header.
+
+    Without ``has_audio`` the tables of audio are not read.  Raises NotCopied.
+    """
     if source.copied is None:
         raise NotCopied("encoded", source.copy_refusal)
-    moov = find_moov(read, head=head, size_bytes=source.size_bytes)
+    moov = find_moov(read, head=b"", size_bytes=source.size_bytes)
     if moov is None:
         raise NotCopied("tables", "no header")
-    copied = source.copied
-    return plan_copy(moov, copied.video_track, copied.audio_tracks, size_bytes=source.size_bytes)
+    audio = source.copied.audio_tracks if has_audio else ()
+    return plan_copy(moov, source.copied.video_track, audio, size_bytes=source.size_bytes)
 
 
 def _copiable_or_none(tables: TrackTables, video: CopiableVideo) -> CopiableAudio | None:

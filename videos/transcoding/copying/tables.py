@@ -12,6 +12,7 @@ from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import accumulate, chain, repeat
+from operator import add
 
 from common.media.boxes import BrokenBoxes, boxes, child
 from common.media.tracks import handler, sample_entries, track_number
@@ -186,13 +187,13 @@ def _decoded_until(stts: bytes, samples: int) -> array[int]:
 
 
 def _presented(ctts: bytes | None, decoded_until: array[int]) -> array[int]:
-    decoded = chain([0], decoded_until)
+    decoded = array("q", [0]) + decoded_until[:-1]
     if ctts is None:
-        return array("q", (time for time, _ in zip(decoded, decoded_until, strict=False)))
+        return decoded
     # Version 0 is unsigned, but QuickTime writes negative numbers into it.
-    counts, offsets = _counted(ctts, "i", len(decoded_until))
+    counts, offsets = _counted(ctts, "i", len(decoded))
     each = chain.from_iterable(map(repeat, offsets, counts))
-    return array("q", (time + offset for time, offset in zip(decoded, each, strict=False)))
+    return array("q", map(add, decoded, each))
 
 
 def _keyframes(stss: bytes | None, samples: int) -> array[int] | None:
@@ -217,31 +218,32 @@ def _places(found: dict[bytes, bytes], sizes: array[int], size_bytes: int) -> ar
         raise BrokenBoxes(f"{count} chunks of {len(sizes)} samples")
     chunks = _numbers(code, table, 8, count)
     places = array("q")
-    held = _samples_of_chunks(found.get(b"stsc", b""), count)
-    for start, samples in zip(chunks, held, strict=False):
-        first = len(places)
-        if not 0 < samples <= len(sizes) - first:
+    for first, after, samples in _runs_of_chunks(found.get(b"stsc", b""), count):
+        if not 0 < samples * (after - first) <= len(sizes) - len(places):
             raise BrokenBoxes("chunks with more samples than there are")
-        *begins, end = accumulate(sizes[first : first + samples], initial=start)
-        if end > size_bytes:
-            raise BrokenBoxes("a sample behind the end of the file")
-        places.extend(begins)
+        if samples == 1:
+            places.extend(array("q", chunks[first:after]))
+            continue
+        for start in chunks[first:after]:
+            begins = accumulate(sizes[len(places) : len(places) + samples - 1], initial=start)
+            places.extend(begins)
     if len(places) != len(sizes):
         raise BrokenBoxes("samples without a chunk")
+    if max(map(add, places, sizes)) > size_bytes:
+        raise BrokenBoxes("a sample behind the end of the file")
     return places
 
 
-def _samples_of_chunks(stsc: bytes, chunks: int) -> Iterator[int]:
-    """Return the number of samples in each chunk."""
+def _runs_of_chunks(stsc: bytes, chunks: int) -> Iterator[tuple[int, int, int]]:
+    """Yield the runs of chunks that hold equally many samples: first, after the last, and that number."""
     (count,) = struct.unpack_from(">I", stsc, 4)
     if count > chunks:
         raise BrokenBoxes(f"{count} runs of {chunks} chunks")
     table = _numbers("I", stsc, 8, 3 * count)
-    firsts, samples, entries = table[::3], table[1::3], table[2::3]
-    if not count or firsts[0] != 1 or any(entry != 1 for entry in entries):
+    firsts, samples = table[::3], table[1::3]
+    if not count or firsts[0] != 1 or set(table[2::3]) != {1}:
         raise BrokenBoxes("chunks without a description")
-    ends = chain(firsts[1:], [chunks + 1])
-    runs = [end - first for first, end in zip(firsts, ends, strict=False)]
-    if any(run <= 0 for run in runs):
-        raise BrokenBoxes("runs of chunks without order")
-    return chain.from_iterable(map(repeat, samples, runs))
+    for first, after, held in zip(firsts, chain(firsts[1:], [chunks + 1]), samples, strict=True):
+        if after <= first:
+            raise BrokenBoxes("runs of chunks without order")
+        yield first - 1, after - 1, held
