@@ -113,8 +113,15 @@ class Encode:
 
     @property
     def offered(self) -> list[Rendition]:
-        """Return the rungs for new players: without a copy that an encoded rung has replaced."""
-        return [rung for rung in self.rungs if rung.retired_at is None]
+        """Return the rungs for new players: without a copy that an encoded rung has replaced.
+
+        During an encode, those that have their first segment come first: players of ours
+        begin with the first one (``engine.js``).
+        """
+        rungs = [rung for rung in self.rungs if rung.retired_at is None]
+        if self.shows_plan:
+            rungs.sort(key=lambda rung: not self._stored(rung))
+        return rungs
 
     @property
     def tracks(self) -> list[Rendition]:

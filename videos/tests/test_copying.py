@@ -83,6 +83,16 @@ def test_copied_video_is_playable_before_anything_is_encoded(uploaded: Uploaded,
     assert filled == [["audio-0"], ["source"]]
 
 
+def test_rendition_with_a_first_segment_is_listed_first(uploaded: Uploaded, clips: Path) -> None:
+    video = uploaded(make_clip("landscape", clips, seconds=13, size="640x480"))
+
+    for _ in range(3):  # the plan, the first segment of the lowest rung, the audio
+        assert pipeline.work(Job.Lane.FIRST)
+
+    video.refresh_from_db()
+    assert names_offered(video) == ["360p", "480p"]
+
+
 def test_copy_goes_on_behind_its_last_stored_chunk(uploaded: Uploaded, clips: Path) -> None:
     video = uploaded(make_clip("copiable", clips, seconds=13, size="640x480"))
     put_bytes = storage.put_bytes

@@ -25,14 +25,15 @@ const RENEW_AFTER_MS = 60_000; // signed URLs live for hours: twice in a minute 
 export class Engine {
   /**
    * @param {HTMLVideoElement} video
-   * @param {{src: string, bandwidth: number, side: number, onChange: () => void, onTrouble: (word: string) => void}} options
-   *   ``onTrouble("")``: the trouble is over
+   * @param {{src: string, bandwidth: number, side: number, isPartial?: boolean, onChange: () => void, onTrouble: (word: string) => void}} options
+   *   ``isPartial``: it is being encoded; ``onTrouble("")``: the trouble is over
    */
-  constructor(video, { src, bandwidth, side, onChange, onTrouble }) {
+  constructor(video, { src, bandwidth, side, isPartial = false, onChange, onTrouble }) {
     this.video = video;
     this.src = src;
     this.bandwidth = bandwidth;
     this.side = side;
+    this.isPartial = isPartial;
     this.onChange = onChange;
     this.onTrouble = onTrouble;
     this.isGrowing = false;
@@ -153,7 +154,7 @@ export class Engine {
       ...(this.bandwidth ? { abrEwmaDefaultEstimate: this.bandwidth } : {}),
     });
     this.hls = hls;
-    hls.on(Hls.Events.MANIFEST_PARSED, () => this.choose(this.side));
+    hls.on(Hls.Events.MANIFEST_PARSED, (_event, { firstLevel }) => this._begin(firstLevel));
     hls.on(Hls.Events.LEVEL_LOADED, (_event, { details }) => this._grow(details.live));
     hls.on(Hls.Events.FRAG_BUFFERED, () => this._recovered());
     for (const event of [Hls.Events.LEVEL_SWITCHED, Hls.Events.AUDIO_TRACKS_UPDATED, Hls.Events.AUDIO_TRACK_SWITCHED]) {
@@ -163,6 +164,13 @@ export class Engine {
     if (position > 0) this.video.addEventListener("seeking", () => this._beginBeforeEnd(), { once: true });
     hls.loadSource(this.src);
     hls.attachMedia(this.video);
+  }
+
+  /** @param {number} firstLevel the quality that its playlist lists first */
+  _begin(firstLevel) {
+    // The first one listed is encoded already; hls.js would wait for the lowest.
+    if (this.isPartial && !this.side) this.hls.startLevel = firstLevel;
+    this.choose(this.side);
   }
 
   /** Begin LAST_S before the end where the start position is closer to it. */

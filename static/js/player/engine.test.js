@@ -68,6 +68,16 @@ test("shown quality is the offered one, also at a level that is not offered", ()
   assert.deepEqual(shown, [-1, 2, 1, 2]);
 });
 
+test("video that is being encoded begins in the quality listed first, unless another one was chosen", () => {
+  const begun = [[true, 0], [true, 720], [false, 0]].map(([isPartial, side]) => {
+    const { engine, hls } = begin([level(640, 360), level(1920, 1080)]);
+    Object.assign(engine, { isPartial, side });
+    engine._begin(1);
+    return hls.startLevel;
+  });
+  assert.deepEqual(begun, [1, undefined, undefined]);
+});
+
 test("playback that begins at the very end begins a little before it", () => {
   const { engine } = begin([]);
   const begun = [23.95, 23.4].map((position) => {

@@ -150,6 +150,7 @@ export class PlayerShell extends HTMLElement {
       src: this.dataset.src,
       bandwidth,
       side: quality,
+      isPartial: "partial" in this.dataset,
       onChange: () => this.onEngineChange(),
       onTrouble: (/** @type {string} */ word) => this.onTrouble(word),
     };
