@@ -338,6 +338,22 @@ def sizes_under(prefix: str) -> dict[str, int]:
     return {entry["Key"]: entry["Size"] for page in _pages(prefix) for entry in page}
 
 
+@dataclass(frozen=True, slots=True)
+class StoredObject:
+    """An object of the bucket, as listed."""
+
+    key: str
+    size_bytes: int
+    changed_at: datetime
+
+
+def objects_under(prefix: str) -> Iterator[StoredObject]:
+    """Yield every object whose key begins with ``prefix``, in the order of their keys."""
+    for page in _pages(prefix):
+        for entry in page:
+            yield StoredObject(entry["Key"], entry["Size"], entry["LastModified"])
+
+
 def _pages_of_keys(prefix: str) -> Iterator[list[str]]:
     for page in _pages(prefix):
         yield [entry["Key"] for entry in page]

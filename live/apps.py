@@ -8,7 +8,7 @@ class LiveConfig(AppConfig):
 
     def ready(self) -> None:
         from accounts import access
-        from live import figures, reportable
+        from live import figures, reportable, stored_objects
         from live.chat import log
         from live.recording import replay_chat
 
@@ -16,5 +16,6 @@ class LiveConfig(AppConfig):
         reportable.register_broadcast()
         reportable.register_stream()
         figures.register_charts()
+        stored_objects.register()
         replay_chat.register()
         access.on_revoked(log.sign_out)

@@ -7,9 +7,10 @@ class VideosConfig(AppConfig):
     verbose_name = _("Videos")
 
     def ready(self) -> None:
-        from videos import figures, queue, reportable, tasks, transcriptions
+        from videos import figures, queue, reportable, stored_objects, tasks, transcriptions
 
         reportable.register_video()
         figures.register_charts()
+        stored_objects.register()
         queue.job_wakeup.inject(tasks.work)
         transcriptions.transcription_wakeup.inject(tasks.transcribe)

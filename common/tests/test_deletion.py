@@ -20,7 +20,7 @@ from accounts.models import OutboxEntry, SweepFailure
 from accounts.services import set_avatar
 from accounts.tests.factories import UserFactory
 from common import deletion, storage
-from common.models import PendingDeletion
+from common.models import Discrepancy, PendingDeletion
 from live import broadcasting
 from live.models import Broadcast
 from live.tests.factories import BroadcastFactory
@@ -43,6 +43,7 @@ def test_admin_index_lists_failures() -> None:
     OutboxEntry.objects.create(handler="bad", attempt=2, error="SMTPServerDisconnected: gone")
     for row in range(2):
         SweepFailure.objects.create(sweep="complete videos", row_pk=row, error="ValueError: no")
+    Discrepancy.objects.create(kind=Discrepancy.Kind.NO_OBJECT, path="videos/a/source")
     administrator, moderator = Client(), Client()
     administrator.force_login(UserFactory(is_superuser=True, is_staff=True))
     moderator.force_login(UserFactory(is_staff=True))
@@ -54,8 +55,9 @@ def test_admin_index_lists_failures() -> None:
         "/admin/common/pendingdeletion/?attempts__gt=0": "1 deletion from storage is failing.",
         "/admin/accounts/outboxentry/?error__gt=": "1 email or notification was not delivered.",
         "/admin/accounts/sweepfailure/": "2 rows cannot be processed by a sweep.",
+        "/admin/common/discrepancy/": "1 difference between storage and database.",
     }
-    for address, count in zip(warnings, (1, 1, 2), strict=True):
+    for address, count in zip(warnings, (1, 1, 2, 1), strict=True):
         assert administrator.get(address).context["cl"].result_count == count
     assert "troubles" not in moderator.get("/admin/").content.decode()
 

@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils.translation import ngettext
 
 from accounts.models import OutboxEntry, SweepFailure
-from common.models import PendingDeletion
+from common.models import Discrepancy, PendingDeletion
 
 if TYPE_CHECKING:
     from django.db.models import Model, QuerySet
@@ -35,6 +35,7 @@ def troubles(perms: Any) -> list[Trouble]:
     deletions = _count(perms, PendingDeletion.objects.filter(attempts__gt=0))
     calls = _count(perms, OutboxEntry.objects.exclude(error=""))
     failures = _count(perms, SweepFailure.objects.all())
+    discrepancies = _count(perms, Discrepancy.objects.all())
     found = (
         (
             deletions,
@@ -58,6 +59,15 @@ def troubles(perms: Any) -> list[Trouble]:
                 "%d row cannot be processed by a sweep.", "%d rows cannot be processed by a sweep.", failures
             ),
             _url(SweepFailure),
+        ),
+        (
+            discrepancies,
+            ngettext(
+                "%d difference between storage and database.",
+                "%d differences between storage and database.",
+                discrepancies,
+            ),
+            _url(Discrepancy),
         ),
     )
     return [Trouble(sentence % count, url) for count, sentence, url in found if count]
