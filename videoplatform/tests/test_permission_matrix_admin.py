@@ -82,6 +82,8 @@ comments.danmaku       danmaku      see change          see change
 videos.video           public       see                 see change delete
 live.stream            stream       see change          see change
 common.pendingdeletion  pending     -                   see delete
+common.discrepancy     discrepancy  -                   see delete
+videos.transcription   hearing      -                   see change
 live.broadcast         broadcast    see                 see
 live.chatmessage       message      see                 see
 live.chatrestriction   restriction  see delete          see delete
@@ -165,6 +167,10 @@ live.chatrestriction   delete_selected     restriction     done       done
 
 common.pendingdeletion  delete_selected     pending         -          done
 common.pendingdeletion  try_now             pending         -          done
+common.discrepancy     delete_selected     discrepancy     -          done
+common.discrepancy     delete_objects      discrepancy     -          done
+videos.transcription   delete_selected     hearing         -          -
+videos.transcription   cancel              hearing         -          done
 """
 
 DECISION = {"reason": "spam", "duration_s": "86400", "version": "0"}

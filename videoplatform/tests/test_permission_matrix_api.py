@@ -105,11 +105,11 @@ POST    /api/v1/videos/{public}/captions/                   401    403   201    
 POST    /api/v1/videos/{private}/captions/                  401    404   201       403           403       401
 DELETE  /api/v1/videos/{public}/captions/en/                401    403   204       403           403       401
 DELETE  /api/v1/videos/{private}/captions/en/               401    404   404       403           403       401
-GET     /api/v1/videos/{public}/transcription/              401    403   404       403           403       401
+GET     /api/v1/videos/{public}/transcription/              401    403   200       403           403       401
 GET     /api/v1/videos/{private}/transcription/             401    404   404       403           403       401
 POST    /api/v1/videos/{public}/transcription/              401    403   409       403           403       401
 POST    /api/v1/videos/{private}/transcription/             401    404   409       403           403       401
-DELETE  /api/v1/videos/{public}/transcription/              401    403   409       403           403       401
+DELETE  /api/v1/videos/{public}/transcription/              401    403   204       403           403       401
 DELETE  /api/v1/videos/{private}/transcription/             401    404   409       403           403       401
 
 # Comments and danmaku

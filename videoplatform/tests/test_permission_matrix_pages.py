@@ -154,7 +154,7 @@ POST    /studio/{private}/poster/                         login    404   302    
 POST    /studio/{public}/captions/                        login    404   302       404           404     login
 POST    /studio/{public}/captions/en/remove/              login    404   302       404           404     login
 POST    /studio/{public}/transcription/                   login    404   302-      404           404     login
-POST    /studio/{public}/transcription/cancel/            login    404   302-      404           404     login
+POST    /studio/{public}/transcription/cancel/            login    404   302       404           404     login
 GET     /studio/{public}/delete/                          login    404   200       404           404     login
 POST    /studio/{public}/delete/                          login    404   302       404           404     login
 POST    /studio/{private}/delete/                         login    404   302       404           404     login

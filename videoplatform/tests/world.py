@@ -23,14 +23,14 @@ from accounts.services import Role
 from accounts.tests.factories import UserFactory
 from comments.tests.factories import CommentFactory, DanmakuFactory
 from common import storage
-from common.models import PendingDeletion
+from common.models import Discrepancy, PendingDeletion
 from live import ingest_presence
 from live import services as live_services
 from live.models import Broadcast, ChatRestriction
 from live.tests.factories import BroadcastFactory, ChatMessageFactory, StreamFactory
 from videoplatform.tests.askers import Asker
 from videos import services as video_services
-from videos.models import CaptionTrack, Video
+from videos.models import CaptionTrack, Transcription, Video
 from videos.services import recordings
 from videos.services.access import password_fields
 from videos.tests.factories import VideoFactory
@@ -138,6 +138,9 @@ def _videos(world: World) -> None:
         storage.put_bytes(video.storyboard_key, b"WEBVTT\n")
         storage.put_bytes(video.poster_choices[0][0], b"a still")
     CaptionTrack.objects.create(video=world.rows["public"], language="en", key="captions", cue_count=1)
+    world.rows["hearing"] = Transcription.objects.create(
+        video=world.rows["public"], encode_key=world.rows["public"].encode_key
+    )
     upload = video_services.start_upload(channel=channel, title="On its way", filename="a.mp4", size_bytes=5)
     part = storage.client().upload_part(
         Bucket=settings.S3_BUCKET,
@@ -237,6 +240,7 @@ def _accounts(world: World) -> None:
         "channel": owner.channel,
         "token": token,
         "pending": PendingDeletion.objects.create(path="videos/gone/", last_pass_at=timezone.now()),
+        "discrepancy": Discrepancy.objects.create(kind=Discrepancy.Kind.NO_ROW, path="videos/nobody/"),
         "factor": TOTP.activate(guest, totp_secret).instance,
         "address": EmailAddress.objects.create(user=guest, email="guest@example.org", primary=True),
         "group": Group.objects.get(name=MODERATORS),
