@@ -144,6 +144,15 @@ def test_table_that_contradicts_the_file_is_refused(
         plan_copy(memoryview(bytes(data))[start:end], 1, [], size_bytes=len(data))
 
 
+@pytest.mark.parametrize("kept", [4, 12, 30, 200])
+def test_header_that_ends_early_is_refused(kept: int, clips: Path) -> None:
+    data = make_clip("copiable_silent", clips, seconds=6).read_bytes()
+    start, _ = moov_of(data)
+
+    with pytest.raises(NotCopied, match="tables"):
+        plan_copy(memoryview(data)[start : start + kept], 1, [], size_bytes=len(data))
+
+
 @settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_damaged_header_is_refused_or_read_within_the_file(clips: Path, data: st.DataObject) -> None:

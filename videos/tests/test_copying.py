@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import struct
 import subprocess
+from array import array
 from collections.abc import Callable
 from datetime import timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -17,13 +19,14 @@ from django.urls import reverse
 from django.utils import timezone
 
 from common import storage
+from common.media.fragments import FragmentReader, Movie, Sample
 from common.models import PendingDeletion
 from videos import cleaning, pipeline
 from videos.models import Job, Rendition, Video
 from videos.publishing import Encode, multivariant_playlist
 from videos.tests.clips import make_clip
 from videos.tests.test_pipeline import Uploaded, uploaded, work_until_idle
-from videos.transcoding.tools import ffmpeg_path
+from videos.transcoding.tools import ffmpeg_path, ffprobe_path
 
 __all__ = ["uploaded"]  # a fixture
 pytestmark = [pytest.mark.django_db, pytest.mark.ffmpeg, pytest.mark.storage, pytest.mark.slow]
@@ -50,6 +53,96 @@ def checksums(path: Path, stream: str = "0:v") -> list[str]:
     ]  # fmt: skip
     lines = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
     return [line.rpartition(",")[2].strip() for line in lines if not line.startswith("#")]
+
+
+def flashing(path: Path, rate: str, *, is_uneven: bool = False) -> Path:
+    """Draw a clip with a flash and a beep at the beginning of each second."""
+    uneven = ",select='lt(mod(n\\,8)\\,2)+eq(mod(n\\,8)\\,5)'" if is_uneven else ""
+    flash = "drawbox=c=white:t=fill:enable='lt(mod(t+0.001\\,1)\\,0.09)'"
+    beep = "aevalsrc='if(lt(mod(t\\,1)\\,0.05)\\,0.8*sin(2*PI*1000*t)\\,0)':s=44100:d=11"
+    command = [
+        ffmpeg_path(), "-v", "error", "-nostdin", "-y",
+        "-f", "lavfi", "-i", f"color=black:s=640x480:r={rate}:d=11,{flash}{uneven}",
+        "-f", "lavfi", "-i", beep,
+        "-fps_mode", "vfr", "-c:v", "libx264", "-pix_fmt", "yuv420p", "-bf", "2",
+        "-force_key_frames", "expr:gte(t,n_forced*1.7)",
+        "-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "bt709", "-c:a", "aac", str(path),
+    ]  # fmt: skip
+    subprocess.run(command, check=True)
+    return path
+
+
+def flashes_s(path: Path, times_s: list[float]) -> list[float]:
+    """Return the times of the frames that turn white; ``times_s`` are those of all frames."""
+    command = [
+        ffmpeg_path(), "-v", "error", "-i", str(path), "-map", "0:v", "-fps_mode", "passthrough",
+        "-vf", "scale=1:1,format=gray", "-f", "rawvideo", "-",
+    ]  # fmt: skip
+    grey = subprocess.run(command, capture_output=True, check=True).stdout
+    assert len(grey) == len(times_s)
+    changes = zip(times_s, pairwise([0, *grey]), strict=True)
+    return [at_s for at_s, (before, now) in changes if before < 128 <= now]
+
+
+def shown_s(path: Path) -> list[float]:
+    """Return the presentation times of the frames of a whole file."""
+    command = [ffprobe_path(), "-v", "error", "-select_streams", "v", "-show_entries", "packet=pts_time"]
+    found = subprocess.run([*command, "-of", "csv=p=0", str(path)], capture_output=True, check=True).stdout
+    return sorted(float(line.strip(b",")) for line in found.split())
+
+
+def beeps_s(path: Path) -> list[float]:
+    """Return the times of the beeps in stored audio, from the times of its blocks."""
+    samples = samples_of(path)
+    command = [ffmpeg_path(), "-v", "error", "-i", str(path), "-ac", "1", "-f", "s16le", "-"]
+    sound = array("h", subprocess.run(command, capture_output=True, check=True).stdout)
+    rate = samples[0][2]
+    loud = [at for at, value in enumerate(sound) if abs(value) > 3000]
+    begins = [now for before, now in pairwise([-rate, *loud]) if now - before > rate / 2]
+    return [samples[at // 1024][0] / rate + at % 1024 / rate for at in begins]
+
+
+def samples_of(path: Path) -> list[tuple[int, int, int]]:
+    """Return decoding time, presentation time and timescale of each sample of a stored rendition."""
+    pieces = list(FragmentReader().feed(path.read_bytes()))
+    timescale = next(piece.tracks[0].timescale for piece in pieces if isinstance(piece, Movie))
+    return [
+        (piece.decode_time, piece.decode_time + piece.composition_offset, timescale)
+        for piece in pieces
+        if isinstance(piece, Sample)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("rate", "is_uneven"),
+    [
+        ("24000/1001", False),
+        ("25", False),
+        ("30000/1001", False),
+        ("30", False),
+        ("50", False),
+        ("60000/1001", False),
+        ("60", True),
+    ],
+)
+def test_flash_and_beep_stay_together_in_every_rendition(
+    rate: str, *, is_uneven: bool, uploaded: Uploaded, tmp_path: Path, settings: Any
+) -> None:
+    settings.COPY_BITRATE_FACTOR = 0.0  # black frames are cheap, and no rung would be encoded
+    clip = flashing(tmp_path / "clip.mp4", rate, is_uneven=is_uneven)
+    video = uploaded(clip)
+
+    work_until_idle()
+
+    video.refresh_from_db()
+    expected = flashes_s(clip, shown_s(clip))
+    for name in ("source", "360p"):
+        path = joined(video, name, tmp_path / f"{name}.mp4")
+        times_s = sorted(shown / timescale for _, shown, timescale in samples_of(path))
+        assert flashes_s(path, times_s) == pytest.approx(expected, abs=0.002)
+    beeps = beeps_s(joined(video, "audio-0", tmp_path / "audio.mp4"))
+    assert len(expected) == 11
+    assert beeps == pytest.approx(range(11), abs=0.015)
 
 
 def names_offered(video: Video) -> list[str]:

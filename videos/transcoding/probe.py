@@ -30,7 +30,7 @@ from .packets import KEPT_TIMES, StreamPackets, measure
 from .processes import STORAGE_TROUBLE, Finished, open_process, run_short
 from .restarts import Restarts
 from .sniff import sniff
-from .source import DISCONTINUOUS, SourceInfo
+from .source import DISCONTINUOUS, CopiedSource, SourceInfo
 from .streams import Chosen, Timing, choose_streams, describe, number, rows
 from .subtitles import subtitles_of
 from .tools import ffmpeg_path, ffprobe_path
@@ -68,14 +68,15 @@ def probe(
     try:
         if copy_refusal:
             raise NotCopied(copy_refusal, "found before")
-        copied = _copied(None if is_fragmented else moov, chosen, read, size_bytes)
+        tracks, copied = _copied(None if is_fragmented else moov, chosen, read, size_bytes)
     except NotCopied as refusal:
         source, timing = _described(
             url, container, file, chosen, size_bytes, limits, is_fragmented=is_fragmented
         )
         source = replace(source, copy_refusal=refusal.code)
     else:
-        source, timing = _described_copy(copied, chosen, size_bytes, limits)
+        source, timing = _described_copy(tracks, chosen, size_bytes, limits)
+        source = replace(source, copied=copied)
     _check_length(source, timing, limits)
     source = _decodable(url, source, timing, limits)
     chapters = chapters_of(file.chapters, start_s=timing.start_s, duration_s=source.duration_s)
@@ -112,14 +113,16 @@ def _described(
     return source, timing
 
 
-def _copied(moov: memoryview | None, chosen: Chosen, read: RangeReader, size_bytes: int) -> CopiedTracks:
-    """Return the tracks that can be copied.  Raises NotCopied."""
+def _copied(
+    moov: memoryview | None, chosen: Chosen, read: RangeReader, size_bytes: int
+) -> tuple[CopiedTracks, CopiedSource]:
+    """Return the tracks that can be copied, and the facts about them.  Raises NotCopied."""
     if moov is None or chosen.video is None:
         raise NotCopied("container")
     video, *audio = (_track_number(stream) for stream in (chosen.video, *chosen.audio))
     tracks = plan_copy(moov, video, audio, size_bytes=size_bytes)
     check_keyframes(tracks, read)
-    return tracks
+    return tracks, facts(tracks, audio)
 
 
 def _described_copy(
@@ -150,8 +153,7 @@ def _described_copy(
     )
     timing = Timing(0.0, ends_s, is_whole=True, streams={chosen.video["index"]: packets})
     source = describe(chosen, timing, look, container="mov", size_bytes=size_bytes, limits=limits)
-    copied = facts(tracks, [_track_number(stream) for stream in chosen.audio])
-    return replace(source, copied=copied, duration_s=ends_s, is_seekable=True), timing
+    return replace(source, duration_s=ends_s, is_seekable=True), timing
 
 
 def _track_number(stream: dict[str, Any]) -> int:

@@ -39,6 +39,8 @@ _HIGHEST_LEVEL = 52
 _LONGEST_SIDE_PX = 4096
 _SHORTEST_SIDE_PX = 64
 _FASTEST = 61.0
+# Of a shorter video, an encode takes no time.
+_SHORTEST_S = 0.5
 _BT709, _SMPTE170M = 1, 6
 # The curves of BT.709 and BT.601 are the same.
 _TRANSFERS = frozenset({_BT709, _SMPTE170M, UNSPECIFIED})
@@ -112,6 +114,8 @@ def copiable_video(tables: TrackTables) -> CopiableVideo:
     end = _end(tables)
     starts_s = _start_s(tables, first=tables.presented[0], end=end)
     video = CopiableVideo(tables, configuration, picture, gops, end, starts_s)
+    if video.duration_s < _SHORTEST_S:
+        raise NotCopied("short", f"{video.duration_s:.3f} s")
     if len(tables.sizes) > 10 and len(tables.sizes) / video.duration_s > _FASTEST:
         raise NotCopied("frame_rate", f"{len(tables.sizes) / video.duration_s:.1f}")
     bounds = [*(tables.presented[first] for first in gops), end]

@@ -82,13 +82,13 @@ def read_tables(moov: memoryview, number: int, *, size_bytes: int) -> TrackTable
     Raises BrokenBoxes if they are incomplete, contradict each other or point outside of
     the file of ``size_bytes``.
     """
-    movie_timescale = _timescale(bytes(child(moov, b"mvhd")[:32]))
-    for kind, trak in boxes(moov, is_lenient=True):
-        if kind == b"trak" and track_number(child(trak, b"tkhd", is_lenient=True)) == number:
-            try:
+    try:
+        movie_timescale = _timescale(bytes(child(moov, b"mvhd")[:32]))
+        for kind, trak in boxes(moov, is_lenient=True):
+            if kind == b"trak" and track_number(child(trak, b"tkhd", is_lenient=True)) == number:
                 return _read_track(trak, number, movie_timescale, size_bytes)
-            except (struct.error, IndexError, OverflowError) as error:
-                raise BrokenBoxes("a table that ends too early") from error
+    except (struct.error, IndexError, OverflowError) as error:
+        raise BrokenBoxes("a table that ends too early") from error
     raise BrokenBoxes(f"no track {number}")
 
 
