@@ -21,7 +21,7 @@ from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
 
 from common import disk, storage
-from videos import arrivals, embedded_captions, progress, queue, storyboards
+from videos import arrivals, embedded_captions, loudness, progress, queue, storyboards
 from videos.models import Job, SegmentRun, Video
 from videos.publishing import Encode, LeaseLost, measure, retire_interim, write_playlists
 from videos.transcoding.errors import (
@@ -128,6 +128,7 @@ def _make_ready(encode: Encode) -> bool:
         return False
     Video.objects.filter(pk=video.pk).record_published()
     storyboards.queue_for(encode)
+    loudness.queue_for(encode)
     embedded_captions.queue_for(video)
     logger.info("Video ready", extra={"video": video.public_id, "renditions": len(encode.renditions)})
     progress.notify_owner(video)

@@ -20,7 +20,17 @@ from django.db import transaction
 from django.utils import timezone
 
 from common import disk, storage
-from videos import copying, embedded_captions, ends, joining, poster_choices, progress, queue, storyboards
+from videos import (
+    copying,
+    embedded_captions,
+    ends,
+    joining,
+    loudness,
+    poster_choices,
+    progress,
+    queue,
+    storyboards,
+)
 from videos.languages import language_name, spoken_tag
 from videos.leases import LeaseKeeper, lease_kept
 from videos.models import Job, Rendition, SegmentPlan, SegmentRun, Video
@@ -392,12 +402,23 @@ def make_mp4(job: Job) -> None:
         Video.objects.filter(pk=job.video_id, encode_key=job.encode_key).update(**made)
 
 
+def measure_loudness(job: Job) -> None:
+    """Store the loudness of each audio track of a video that is ready."""
+    with lease_kept(job):
+        measured = loudness.measure(job.video, partial(_nicely, job))
+    with transaction.atomic():
+        ends.finish_row(job)
+        if measured is not None:
+            loudness.publish(job.video, measured)
+
+
 STEPS: dict[Job.Kind, Callable[[Job], None]] = {
     Job.Kind.PLAN: plan,
     Job.Kind.VIDEO: encode_chunk,
     Job.Kind.AUDIO: encode_audio,
     Job.Kind.POSTER: make_poster,
     Job.Kind.STORYBOARD: make_storyboard,
+    Job.Kind.LOUDNESS: measure_loudness,
     Job.Kind.SUBTITLES: make_embedded_captions,
     Job.Kind.MP4: make_mp4,
 }

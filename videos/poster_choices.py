@@ -60,8 +60,8 @@ def draw(
 
 def _rendition(encode: Encode) -> Rendition:
     """Return the best rung that is no larger than a poster, or else the smallest one."""
-    fitting = (rung for rung in encode.rungs if max(rung.width_px, rung.height_px) <= POSTER_LONG_SIDE_PX)
-    return next(fitting, encode.rungs[-1])
+    fitting = (rung for rung in encode.offered if max(rung.width_px, rung.height_px) <= POSTER_LONG_SIDE_PX)
+    return next(fitting, encode.offered[-1])
 
 
 def _best(storyboard: Storyboard, path: Path) -> list[int]:

@@ -54,7 +54,7 @@ def queue_for(encode: Encode) -> None:
     A recording that goes on is complete again with more runs, and gets another one.
     """
     if encode.rungs:
-        _queue(encode.video, position=len(encode.runs))
+        queue_after(encode.video, Job.Kind.STORYBOARD, position=len(encode.runs))
 
 
 def queue_missing() -> None:
@@ -64,18 +64,17 @@ def queue_missing() -> None:
     )
     ready = Video.objects.filter(status=Video.Status.READY, storyboard_key="", width_px__gt=0)
     missing = ready.exclude(Exists(jobs)).order_by("-pk")
-    sweeps.each("queue storyboards", missing, _queue, at_most=QUEUED_AT_ONCE)
+
+    def queue_one(video: Video) -> None:
+        queue_after(video, Job.Kind.STORYBOARD)
+
+    sweeps.each("queue storyboards", missing, queue_one, at_most=QUEUED_AT_ONCE)
 
 
 @transaction.atomic
-def _queue(video: Video, *, position: int = 0) -> None:
-    job = Job(
-        video=video,
-        encode_key=video.encode_key,
-        kind=Job.Kind.STORYBOARD,
-        position=position,
-        lane=Job.Lane.AFTER,
-    )
+def queue_after(video: Video, kind: Job.Kind, *, position: int = 0) -> None:
+    """Queue a job that a video is ready without, once for each ``position``."""
+    job = Job(video=video, encode_key=video.encode_key, kind=kind, position=position, lane=Job.Lane.AFTER)
     Job.objects.bulk_create([job], ignore_conflicts=True)
     transaction.on_commit(lambda: queue.wake(Job.Lane.AFTER))
 
@@ -89,10 +88,12 @@ def draw(video: Video, folder: Path, nicely: Callable[[list[str]], list[str]]) -
     if video.status != Video.Status.READY:
         return None  # a recording that goes on: its end queues another job
     encode = Encode.of(video)
-    placed = encode.segments(encode.rungs[-1]) if encode.rungs else []
+    if not encode.offered:
+        return None
+    smallest = encode.offered[-1]
+    placed = encode.segments(smallest)
     if not placed:
         return None
-    smallest = encode.rungs[-1]
     duration_s = sum(segment.duration_s for segment in placed)
     tile_px = tile_size(smallest.width_px or 16, smallest.height_px or 9)
     is_dense = duration_s <= DENSE_UP_TO_S and not video.is_recording

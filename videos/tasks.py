@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from videos import cleaning, pipeline, services, storyboards, sweeping, transcribing, transcriptions
+from videos import cleaning, loudness, pipeline, services, storyboards, sweeping, transcribing, transcriptions
 from videos.models import Job
 
 
@@ -32,3 +32,4 @@ def clean_up() -> None:
     cleaning.clean_up()
     sweeping.measure_old_encodes()
     storyboards.queue_missing()
+    loudness.queue_missing()

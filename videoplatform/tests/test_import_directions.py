@@ -58,7 +58,7 @@ LAYERS = {
         "arrivals caption_tracks conversation embedded_captions figures listing progress publishing queue",
         "stored_objects",
         "storyboards",
-        "transcriptions",
+        "loudness transcriptions",
         "cleaning demand ends held_segments joining leases poster_choices",
         "copying",
         "pipeline services sweeping transcribing",

@@ -39,10 +39,21 @@ class CaptionSerializer(serializers.Serializer[Any]):
     is_automatic = serializers.BooleanField(help_text="made by speech recognition")
 
 
+class LoudnessSerializer(serializers.Serializer[Any]):
+    """The loudness of an audio track (EBU R128)."""
+
+    integrated_lufs = serializers.FloatField()
+    true_peak_dbtp = serializers.FloatField()
+
+
 class PlaybackSerializer(serializers.Serializer[Any]):
     hls_url = serializers.CharField()
     poster_url = serializers.CharField(allow_null=True)
     storyboard_url = serializers.CharField(allow_null=True)
+    loudness = serializers.ListField(
+        child=LoudnessSerializer(allow_null=True),
+        help_text="of each audio track in the order of the playlist; empty until it is measured",
+    )
     captions = CaptionSerializer(many=True)
 
 

@@ -47,6 +47,7 @@ class Job(models.Model):
         AUDIO = "audio", _("Audio")
         VIDEO = "video", _("Video")
         STORYBOARD = "storyboard", _("Storyboard")
+        LOUDNESS = "loudness", _("Loudness")
         SUBTITLES = "subtitles", _("Captions")
         MP4 = "mp4", _("MP4 for download")
 

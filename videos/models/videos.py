@@ -277,6 +277,9 @@ class Video(models.Model):
     storyboard_key = models.CharField(max_length=200, blank=True, default="", db_default="", editable=False)
     # Times (s) of the stills that are stored as choices of a poster.
     poster_times_s = models.JSONField(null=True, editable=False)
+    # For each audio track in the order of the playlist: integrated loudness (LUFS) and true peak (dBTP),
+    # null for a silent one.  None: not measured.
+    loudness = models.JSONField(null=True, editable=False)
 
     view_count = models.PositiveBigIntegerField(_("views"), default=0, editable=False)
     like_count = models.PositiveIntegerField(_("likes"), default=0, editable=False)

@@ -110,6 +110,8 @@ def retry_video(video: Video) -> Video:
         "is_playable": False,
         "poster_key": video.poster_key if video.has_own_poster else "",
         "storyboard_key": "",
+        "poster_times_s": None,
+        "loudness": None,
     }
     if video.status != Video.Status.FAILED or not video.transition(Video.Status.PROCESSING, **fresh):
         raise CannotRetry

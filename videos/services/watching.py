@@ -41,6 +41,7 @@ def playback(video: Video) -> dict[str, Any] | None:
         "hls_url": reverse("hls-multivariant", args=[video.public_id, video.encode_key]),
         "poster_url": poster_url(video),
         "storyboard_url": storyboard_path(video),
+        "loudness": [loudness_json(track) for track in video.loudness or []],
         "captions": [caption_json(track) for track in video.captions.all()],
     }
 
@@ -67,6 +68,11 @@ def storyboard_path(video: Video) -> str | None:
     if not video.has_storyboard:
         return None
     return reverse("hls-storyboard", args=[video.public_id, video.encode_key])
+
+
+def loudness_json(track: list[float] | None) -> dict[str, float] | None:
+    """Return the loudness of an audio track for clients; None for a silent one."""
+    return {"integrated_lufs": track[0], "true_peak_dbtp": track[1]} if track else None
 
 
 def record_watching(video: Video, *, position_s: float, session: str = "", viewer: str) -> str:

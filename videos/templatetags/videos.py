@@ -28,6 +28,12 @@ def chapters_json(video: Video) -> str:
 
 
 @register.filter
+def loudness_json(video: Video) -> str:
+    """Return the loudness of each audio track for the player, as JSON."""
+    return json.dumps(video.loudness)
+
+
+@register.filter
 def description_html(video: Video) -> SafeString:
     """Return the description as safe HTML: addresses, and times within the video, are links."""
     return mark_safe(to_html(video.description, (), video.duration_s))  # noqa: S308 -- to_html escapes

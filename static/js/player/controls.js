@@ -119,7 +119,7 @@ export class Controls {
 
   showVolume() {
     const { video } = this.player;
-    const level = video.muted ? 0 : video.volume;
+    const level = video.muted ? 0 : this.player.volume;
     this.player.dataset.loudness = level === 0 ? "muted" : level < 0.5 ? "low" : "high";
     this.volume.style.setProperty("--level", String(level));
     this.volumeInput.value = level;

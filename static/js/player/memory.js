@@ -6,10 +6,10 @@ const RESUME_FROM_S = 120; // shorter videos begin at the beginning
 const NEAR_END = 0.95;
 const POSITIONS_KEPT = 200;
 
-/** @typedef {{volume: number, muted: boolean, speed: number, quality: number, captions: string, bandwidth: number}} Taste */
+/** @typedef {{volume: number, muted: boolean, speed: number, quality: number, captions: string, bandwidth: number, stable: boolean}} Taste */
 
 /** @type {Taste} */
-const USUAL = { volume: 1, muted: false, speed: 1, quality: 0, captions: "", bandwidth: 0 };
+const USUAL = { volume: 1, muted: false, speed: 1, quality: 0, captions: "", bandwidth: 0, stable: true };
 
 /** @returns {Taste} */
 export function taste() {

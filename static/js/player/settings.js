@@ -1,4 +1,4 @@
-/** The groups of the settings menu: quality, speed, captions, audio track, chapters, keys. */
+/** The groups of the settings menu: quality, speed, captions, audio track, stable volume, chapters, keys. */
 
 import { chapterAt } from "#player/chapters";
 import { SPEEDS } from "#player/keys";
@@ -19,6 +19,7 @@ export function settingsGroups(player) {
     ...(clock.hasSpeeds ? [speedGroup(player)] : []),
     ...(captions.tracks.length ? [captionsGroup(player)] : []),
     ...(engine.audioTracks.length > 1 ? [audioGroup(player)] : []),
+    ...(player.leveller.isKnown ? [stableGroup(player)] : []),
     ...(player.chapters.length ? [chaptersGroup(player)] : []),
     { label: words("keys"), icon: "keys", value: "?", act: () => player.run({ do: "keys" }) },
   ];
@@ -69,6 +70,20 @@ function captionsGroup(player) {
     act: () => player.showCaptions(track),
   }));
   return { label: words("captions"), icon: "captions", value: chosen?.label ?? words("off"), items: [off, ...items] };
+}
+
+/**
+ * @param {Player} player
+ * @returns {Group}
+ */
+function stableGroup(player) {
+  const { isOn } = player.leveller;
+  const items = [true, false].map((choice) => ({
+    label: player.words(choice ? "on" : "off"),
+    isChosen: choice === isOn,
+    act: () => player.setStable(choice),
+  }));
+  return { label: player.words("stable"), icon: "stable", value: player.words(isOn ? "on" : "off"), items };
 }
 
 /**

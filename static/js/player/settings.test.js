@@ -13,6 +13,8 @@ function made({ engine = {}, captions = {}, hasSpeeds = true } = {}) {
   const player = {
     words: (name) => name,
     chapters: [],
+    leveller: { isKnown: false, isOn: true },
+    setStable: record("setStable"),
     shownTime: 0,
     seekTo: record("seekTo"),
     video: { playbackRate: 1 },
@@ -107,4 +109,15 @@ test("chapters are listed with their times, and the one that plays is marked", (
   assert.deepEqual(items.map((item) => [item.label, item.value, item.isChosen]), [["Opening", "0:00", false], ["Night", "1:05", true]]);
   assert.equal(value, "Night");
   assert.deepEqual(calls, [["seekTo", 0]]);
+});
+
+test("stable volume can be switched where loudness is known", () => {
+  const { player, calls, group } = made();
+  assert.equal(group("stable"), undefined);
+
+  player.leveller.isKnown = true;
+  assert.deepEqual(chosen(group("stable")), ["on"]);
+  group("stable").items[1].act();
+
+  assert.deepEqual(calls, [["setStable", false]]);
 });

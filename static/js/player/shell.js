@@ -16,6 +16,7 @@ import { frameBox } from "#player/frame-box";
 import { enterFullscreen, leaveFullscreen } from "#player/fullscreen";
 import { Heartbeat } from "#player/heartbeat";
 import { commandOf, nextSpeed } from "#player/keys";
+import { Leveller, readLoudness } from "#player/loudness";
 import { recordTaste, taste } from "#player/memory";
 import { Menu } from "#player/menu";
 import { settingsGroups } from "#player/settings";
@@ -48,6 +49,7 @@ export class PlayerShell extends HTMLElement {
     this.captions = new Captions(this.video, part(this, "captions-layer"));
     this.engine = this.makeEngine();
     this.clock = this.makeClock();
+    this.leveller = new Leveller(this.video, readLoudness(this.dataset.loudness), { isOn: taste().stable });
     const icon = (/** @type {string} */ name) => this.controls.icon(name);
     this.menu = new Menu(this.controls.menu, this.controls.settings, icon, () => settingsGroups(this));
     const { beats } = /** @type {typeof PlayerShell} */ (this.constructor);
@@ -63,6 +65,7 @@ export class PlayerShell extends HTMLElement {
     this.leaving?.abort();
     this.sizes?.disconnect();
     this.engine?.end();
+    this.leveller?.end();
   }
 
   // The four that an element defines.
@@ -156,6 +159,11 @@ export class PlayerShell extends HTMLElement {
     };
   }
 
+  /** The volume that the person chose, 0 to 1. */
+  get volume() {
+    return this.leveller?.volume ?? this.video.volume;
+  }
+
   /** Play with audio. If the browser forbids that, play muted and show a button that unmutes. */
   async playByItself() {
     try {
@@ -197,6 +205,8 @@ export class PlayerShell extends HTMLElement {
     on("durationchange loadedmetadata", () => this.controls.seekBar.showChapters());
     on("play pause playing ended", () => this.controls.showPlaying());
     on("play", () => this.clock.hold());
+    on("playing", () => this.level());
+    on("pointerdown keydown", () => this.leveller.wake(), document);
     on("volumechange", () => this.onVolume());
     on("ratechange", () => this.showBadge());
     on("waiting seeking", () => this.onWaiting());
@@ -227,8 +237,22 @@ export class PlayerShell extends HTMLElement {
     if (!this.paused && !this.video.seeking) this.heartbeat.tick(this.currentTime);
   }
 
+  /** Level the loudness once it is known how the video is played. */
+  level() {
+    if (!this.leveller.isKnown) return;
+    if (!this.engine.hls && !this.leveller.usesVolume) this.leveller.useVolume();
+    else this.leveller.start();
+  }
+
+  /** @param {boolean} isOn */
+  setStable(isOn) {
+    recordTaste({ stable: isOn });
+    this.leveller.toggle(isOn);
+  }
+
   onVolume() {
-    const { volume, muted } = this.video;
+    const { volume } = this;
+    const { muted } = this.video;
     this.controls.showVolume();
     // Muting by the browser's autoplay rule is not the person's choice.
     if (this.controls.unmute.hidden) recordTaste({ volume, muted });
@@ -265,6 +289,7 @@ export class PlayerShell extends HTMLElement {
 
   onEngineChange() {
     this.onMore();
+    this.leveller?.choose(this.engine.audioTrack);
     this.controls.showTime();
     this.showBadge();
     const { chosen, tracks } = this.captions;
@@ -319,7 +344,7 @@ export class PlayerShell extends HTMLElement {
       play: () => this.togglePlay(),
       skip: (seconds) => this.skip(seconds),
       seek: (share) => this.seekTo(share * this.duration),
-      louder: (change) => this.setVolume((this.video.muted ? 0 : this.video.volume) + change),
+      louder: (change) => this.setVolume((this.video.muted ? 0 : this.volume) + change),
       mute: () => this.toggleMute(),
       unmute: () => this.toggleMute(),
       fullscreen: () => this.toggleFullscreen(),
@@ -357,7 +382,8 @@ export class PlayerShell extends HTMLElement {
   setVolume(level) {
     const volume = Math.round(Math.min(1, Math.max(0, level)) * 100) / 100;
     this.controls.unmute.hidden = true;
-    Object.assign(this.video, { volume: volume || this.video.volume, muted: volume === 0 });
+    if (volume) this.leveller.volume = volume;
+    this.video.muted = volume === 0;
     this.controls.flash(this.words("volume", { percent: Math.round(volume * 100) }));
   }
 
