@@ -20,7 +20,7 @@ from django.db import transaction
 
 from common import deletion, storage
 from common.media.boxes import BrokenBoxes
-from videos import ends, queue
+from videos import arrivals, ends, queue
 from videos.leases import LeaseKeeper
 from videos.models import Job, Rendition, SegmentPlan, SegmentRun, Video, new_encode_key
 from videos.publishing import LeaseLost, SegmentPublisher
@@ -224,3 +224,4 @@ def encode_instead(job: Job, refusal: NotCopied) -> None:
     planned = Job(video=video, encode_key=encode_key, kind=Job.Kind.PLAN, lane=Job.Lane.FIRST)
     planned.save()
     transaction.on_commit(lambda: queue.wake(Job.Lane.FIRST))
+    transaction.on_commit(lambda: arrivals.publish(job.encode_key))

@@ -68,10 +68,14 @@ def _divide(encode: Encode, rendition: Rendition, seen: SegmentRun, number: int)
     busy = (Job.Status.WAITING, Job.Status.RUNNING)
     jobs = Job.objects.filter(video=encode.video, encode_key=encode.video.encode_key, kind=Job.Kind.VIDEO)
     # The job is locked before its run, as everywhere.
-    job = jobs.select_for_update().filter(run=seen, status__in=busy, lane=Job.Lane.BULK).first()
+    job = jobs.select_for_update().filter(run=seen, status__in=busy).first()
     wanted = jobs.filter(status__in=busy, lane=Job.Lane.FIRST).exclude(wanted_at=None)
     if job is None or wanted.count() >= MAX_WANTED:
         return False
+    if job.lane == Job.Lane.FIRST:
+        # One segment, or a copy, which needs no more than a moment: it comes before the others.
+        waiting = jobs.filter(pk=job.pk, status=Job.Status.WAITING, wanted_at=None)
+        return waiting.update(wanted_at=timezone.now()) == 1
     run = SegmentRun.objects.select_for_update().get(pk=seen.pk)
     next_number = run.first_segment + len(run.segments)
     is_near = number < next_number + (NEAR_SEGMENTS if job.status == Job.Status.RUNNING else 0)

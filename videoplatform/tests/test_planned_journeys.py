@@ -6,11 +6,13 @@ encoded because a player asked for it.
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from videoplatform.testing import gstreamer
 from videoplatform.tests.other_players import (
@@ -23,7 +25,7 @@ from videoplatform.tests.sites import ENVIRONMENT, Site
 from videoplatform.tests.test_journeys import sign_up, upload, wait_for_player
 from videos.models import Job, Video
 from videos.tests.clips import make_clip
-from videos.tests.processes import kill, start_celery
+from videos.tests.processes import Process, kill, start_celery
 
 pytestmark = [
     pytest.mark.browser,
@@ -37,12 +39,17 @@ SECONDS = 60
 
 
 @pytest.fixture
-def first_lane(site: str, shared_site: Site, tmp_path: Path) -> Iterator[str]:
-    """Yield the site, with a worker of the first lane instead of its own one."""
+def worker(site: str, shared_site: Site, tmp_path: Path) -> Iterator[Process]:
+    """Yield a worker of the first lane, which the site has instead of its own one."""
     shared_site.kill("worker")
     worker = start_celery(shared_site.bucket, tmp_path, "-Q", "default", **ENVIRONMENT)
-    yield site
+    yield worker
     kill(worker)
+
+
+@pytest.fixture
+def first_lane(site: str, worker: Process) -> str:
+    return site
 
 
 def publish(page: Page, site: str, clips: Path, name: str, seconds: int = SECONDS) -> Video:
@@ -76,6 +83,22 @@ def test_viewer_jumps_into_the_middle_of_a_video_that_is_encoded(
     page.evaluate("document.querySelector('[data-player]').currentTime = 25")
     page.evaluate("document.querySelector('[data-player]').play()")
     wait_for_player(page, "!player.paused && player.currentTime > 30")
+
+
+def test_viewer_is_told_of_a_wait_for_the_encoder(
+    visitor: BrowserContext, first_lane: str, worker: Process, clips: Path
+) -> None:
+    page = visitor.new_page()
+    publish(page, first_lane, clips, "patient")
+    told = page.locator("[data-player]").get_by_text("still processing")
+
+    os.killpg(worker.pid, signal.SIGSTOP)
+    page.evaluate("document.querySelector('[data-player]').currentTime = 41")
+    expect(told).to_be_visible()
+    os.killpg(worker.pid, signal.SIGCONT)
+
+    wait_for_player(page, "!player.paused && player.currentTime > 42")
+    expect(told).to_be_hidden()
 
 
 def test_other_players_reach_the_end_of_a_video_that_is_encoded(

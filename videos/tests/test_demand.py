@@ -145,7 +145,19 @@ def test_encode_has_a_bound_of_asked_for_jobs() -> None:
     assert moved == [True] * demand.MAX_WANTED + [False]
 
 
-@pytest.mark.parametrize(("name", "number"), [("360p", 0), ("720p", 0), ("audio-0", 5), ("360p", 99)])
+def test_asked_for_job_of_the_first_lane_comes_before_the_others() -> None:
+    video = planned_video()
+    Job.objects.filter(kind="video", position=2).update(lane=Job.Lane.FIRST)
+
+    assert ask(video, "360p", 7)
+
+    assert [row[:3] for row in chunks(video)] == [(0, 1, ["720p"]), (1, None, BOTH)]
+    claimed = queue.claim([Job.Lane.FIRST])
+    assert claimed
+    assert claimed.position == 2
+
+
+@pytest.mark.parametrize(("name", "number"), [("360p", 0), ("audio-0", 5), ("360p", 99)])
 def test_segments_that_cannot_be_moved_move_nothing(name: str, number: int) -> None:
     video = planned_video()
     if number == 99:

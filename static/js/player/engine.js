@@ -37,6 +37,7 @@ export class Engine {
     this.onChange = onChange;
     this.onTrouble = onTrouble;
     this.isGrowing = false;
+    HeldLoader.onHeld = () => this.onChange();
     this.tries = 0;
     this.renewedAt = -Infinity;
     // A picture that cannot be decoded fails again after every recovery: buffering in
@@ -81,6 +82,11 @@ export class Engine {
     this.load(currentTime);
     this.video.playbackRate = playbackRate;
     if (!paused) this.video.play().catch(() => {});
+  }
+
+  /** Whether it waits for a segment that is not encoded yet. */
+  get isHeld() {
+    return HeldLoader.held.size > 0;
   }
 
   /** @returns {Choice[]} best first */
@@ -144,7 +150,7 @@ export class Engine {
       enableWorker: true,
       // Near the end hls.js would take the next segment for the one it needs, and wait for the one before it.
       maxFragLookUpTolerance: 0.02,
-      fLoader: HeldLoader,
+      fLoader: /** @type {any} */ (HeldLoader),
       fragLoadPolicy: fragLoadPolicy(),
       // The page's own tracks show the captions (``captions.js``): those of the playlist would be a second copy.
       subtitleTrackController: undefined,

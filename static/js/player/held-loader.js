@@ -7,6 +7,7 @@ import Hls from "hls.js";
 
 // Longer than the site holds a request (videos/held_segments.py).
 const PATIENCE_MS = 60_000;
+const TOLD_AFTER_MS = 1000;
 // Too many wait, or the segment takes longer: it will come.
 const LATER = new Set([429, 503]);
 
@@ -34,6 +35,10 @@ export function fragLoadPolicy() {
 const XhrLoader = Hls.DefaultConfig.loader;
 
 export class HeldLoader extends XhrLoader {
+  /** The loaders that have waited for so long that the viewer is told: a page has one player. */
+  static held = new Set();
+  static onHeld = () => {};
+
   /**
    * Wait for a segment that does not exist yet. The wait says nothing about the network, so the
    * download counts from its first byte: otherwise the quality would fall after each wait.
@@ -43,13 +48,35 @@ export class HeldLoader extends XhrLoader {
    */
   load(context, config, callbacks) {
     if (!isHeld(context.url)) return super.load(context, config, callbacks);
+    this.telling = setTimeout(() => this._tell(), TOLD_AFTER_MS);
     const loadPolicy = { ...config.loadPolicy, maxTimeToFirstByteMs: PATIENCE_MS };
     return super.load(context, { ...config, loadPolicy }, {
       ...callbacks,
       onSuccess: (response, stats, ...rest) => {
+        this._release();
         stats.loading.start = stats.loading.first;
         callbacks.onSuccess(response, stats, ...rest);
       },
     });
+  }
+
+  abort() {
+    this._release();
+    super.abort();
+  }
+
+  destroy() {
+    this._release();
+    super.destroy();
+  }
+
+  _tell() {
+    HeldLoader.held.add(this);
+    HeldLoader.onHeld();
+  }
+
+  _release() {
+    clearTimeout(this.telling);
+    HeldLoader.held.delete(this);
   }
 }

@@ -1,10 +1,11 @@
 /** Tests of the loader of segments that may not exist yet. */
 
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { mock, test } from "node:test";
 
 import Hls from "hls.js";
 
+globalThis.self ??= globalThis; // as hls.js expects
 const { HeldLoader, fragLoadPolicy, isHeld } = await import("#player/held-loader");
 
 const HELD = "https://site/videos/a/hls/b/360p/12.m4s";
@@ -42,4 +43,26 @@ test("held segment has a minute until its first byte and others what hls.js give
 test("segment that will come is asked for without end and a lost one is given up", () => {
   const { shouldRetry } = fragLoadPolicy().default.errorRetry;
   assert.deepEqual([503, 429, 404, 410].map((code) => shouldRetry({}, 100, false, { code, url: HELD }, false)), [true, true, false, false]);
+});
+
+test("viewer is told of a wait of more than a second until it ends", () => {
+  mock.timers.enable({ apis: ["setTimeout"] });
+  const XhrLoader = Object.getPrototypeOf(HeldLoader.prototype);
+  const before = XhrLoader.load;
+  XhrLoader.load = () => {};
+  const told = [];
+  HeldLoader.onHeld = () => told.push(HeldLoader.held.size);
+  const loaders = [HELD, SIGNED].map((url) => {
+    const loader = new HeldLoader(Hls.DefaultConfig);
+    loader.load({ url }, { loadPolicy: {} }, {});
+    return loader;
+  });
+  mock.timers.tick(900);
+  assert.deepEqual(told, []);
+  mock.timers.tick(200);
+  assert.deepEqual(told, [1]);
+  for (const loader of loaders) loader.destroy();
+  assert.equal(HeldLoader.held.size, 0);
+  XhrLoader.load = before;
+  mock.timers.reset();
 });

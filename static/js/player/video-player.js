@@ -35,6 +35,13 @@ export class VideoPlayer extends PlayerShell {
     if ("autoplay" in this.dataset) this.playByItself();
   }
 
+  onEngineChange() {
+    super.onEngineChange();
+    // A wait turns out to be one for the encoder.
+    const isWaiting = this.classList.contains("is-waiting") && this.clock.awaited === null;
+    if (isWaiting && this.engine.isHeld) this.controls.showWaiting(true, this.words("held"));
+  }
+
   onTime() {
     super.onTime();
     if (this.paused || this.video.seeking) return;
