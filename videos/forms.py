@@ -144,6 +144,29 @@ class UnlockForm(forms.Form):
         self.label_suffix = ""
 
 
+class PlaybackTokenForm(forms.Form):
+    domains = forms.CharField(
+        label=_("Domains"),
+        max_length=5000,
+        help_text=_("One per line, such as example.org or *.example.org."),
+        widget=forms.Textarea(attrs={"rows": 3, "spellcheck": "false", "autocapitalize": "off"}),
+    )
+    days = forms.ChoiceField(
+        label=_("Expires"),
+        choices=[
+            ("1", _("in a day")),
+            ("7", _("in a week")),
+            ("30", _("in 30 days")),
+            ("365", _("in a year")),
+        ],
+        initial="30",
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.label_suffix = ""
+
+
 class CaptionForm(forms.Form):
     language = forms.ChoiceField(
         label=_("Language"),

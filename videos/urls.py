@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from videos.views import conversation, downloading, studio, studio_captions, watching
+from videos.views import conversation, downloading, playback_tokens, studio, studio_captions, watching
 
 urlpatterns = [
     path("watch/<slug:public_id>/", watching.watch, name="watch"),
@@ -27,6 +27,12 @@ urlpatterns = [
         "studio/<slug:public_id>/transcription/cancel/",
         studio_captions.cancel_transcription,
         name="studio-transcription-cancel",
+    ),
+    path("studio/<slug:public_id>/tokens/", playback_tokens.playback_tokens, name="studio-tokens"),
+    path(
+        "studio/<slug:public_id>/tokens/<slug:token_id>/revoke/",
+        playback_tokens.revoke_playback_token,
+        name="studio-token-revoke",
     ),
     path("studio/<slug:public_id>/delete/", studio.delete, name="studio-delete"),
     path("studio/<slug:public_id>/retry/", studio.retry, name="studio-retry"),

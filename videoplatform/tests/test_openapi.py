@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import cache
 from itertools import cycle
 from pathlib import Path
@@ -15,6 +16,7 @@ from django.core.management import call_command
 from django.core.signals import request_finished, request_started
 from django.core.wsgi import get_wsgi_application
 from django.db import close_old_connections
+from django.utils import timezone
 from drf_spectacular.generators import EndpointEnumerator, SchemaGenerator
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -36,7 +38,7 @@ from live import ingest_presence
 from live.tests.factories import BroadcastFactory, ChatMessageFactory, StreamFactory
 from videoplatform.tests.askers import undone
 from videos.models import Video
-from videos.services import start_upload
+from videos.services import create_playback_token, start_upload
 from videos.services.access import password_fields
 from videos.tests.factories import VideoFactory
 
@@ -79,6 +81,7 @@ class ApiWorld:
     videos: list[str] = field(default_factory=list)
     comments: list[str] = field(default_factory=list)
     danmaku: list[str] = field(default_factory=list)
+    playback_token: str = ""
 
     def known(self, label: str) -> dict[str, Any]:
         """Return the values that an operation's body needs in order to succeed."""
@@ -91,6 +94,10 @@ class ApiWorld:
             "POST /api/v1/accounts/token/": {"username": "owner", "password": PASSWORD},
             "POST /api/v1/reports/": {"target_type": "comment", "target_id": self.comments[1]},
             "POST /api/v1/videos/{id}/unlock/": {"password": PASSWORD},
+            "POST /api/v1/videos/{id}/playback-tokens/": {
+                "domains": ["example.org"],
+                "expires_at": (timezone.now() + timedelta(days=1)).isoformat(),
+            },
             "POST /api/v1/videos/{id}/captions/": {"language": "fr", "file": CAPTIONS},
             "POST /api/v1/videos/{id}/comments/": {"text": "Hello", "parent": self.comments[0]},
             "POST /api/v1/videos/{id}/danmaku/": {"text": "Hello", "offset_ms": 1000},
@@ -102,6 +109,8 @@ class ApiWorld:
             return [{"username": username} for username in self.usernames]
         if "{language}" in path:
             return [{"id": video, "language": language} for video in self.videos for language in ("en", "de")]
+        if "{token_id}" in path:
+            return [{"id": video, "token_id": self.playback_token} for video in self.videos]
         if path.endswith("/unlock/"):
             return [{"id": video} for video in self.videos[-2:]]
         if "{id}" in path:
@@ -139,6 +148,9 @@ def world(db: None, one_connection: None, bucket: str, settings: Any) -> ApiWorl
         channel=somebody.channel, visibility=Video.Visibility.PASSWORD, **password_fields(PASSWORD)
     )
     world.videos = [video.public_id for video in (own, upload.video, failed, others, secret, locked)]
+    in_a_day = timezone.now() + timedelta(days=1)
+    token, _secret = create_playback_token(own, domains=["example.org"], expires_at=in_a_day)
+    world.playback_token = token.public_id
     for video in (own, others):
         video.captions.create(language="en", key=f"{video.prefix}captions/en.vtt", cue_count=1)
         talk_about(video, owner, somebody, world)

@@ -81,6 +81,11 @@ GET     /api/v1/videos/{locked}/download/                   403    403   200    
 POST    /api/v1/videos/{public}/download/                   403    403  202-       403           403       404
 POST    /api/v1/videos/{downloadable}/download/            202-   202-  202-      202-          202-       404
 POST    /api/v1/videos/{private}/download/                  404    404  202-       403           403       404
+GET     /api/v1/videos/{public}/playback-tokens/            401    403   200       403           403       401
+GET     /api/v1/videos/{private}/playback-tokens/           401    404   200       403           403       401
+POST    /api/v1/videos/{private}/playback-tokens/           401    404   201       403           403       401
+DELETE  /api/v1/videos/{private}/playback-tokens/{playback_token}/ 401 404 204    403           403       401
+DELETE  /api/v1/videos/{public}/playback-tokens/{playback_token}/ 401 403 404     403           403       401
 POST    /api/v1/videos/{failed}/retry/                      401    404   202       403           403       401
 POST    /api/v1/videos/{public}/retry/                      401    403   409       403           403       401
 
@@ -200,6 +205,9 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /api/v1/videos/{public}/views/": {"position_s": 1},
     "POST /api/v1/videos/{private}/views/": {"position_s": 1},
     "POST /api/v1/videos/{locked}/views/": {"position_s": 1},
+    "POST /api/v1/videos/{private}/playback-tokens/": {
+        "domains": ["example.org"], "expires_at": "{tomorrow}",
+    },
     "POST /api/v1/videos/{followed}/views/": {"position_s": 1},
     "PATCH /api/v1/videos/{locked}/": {"title": "Changed"},
     "PATCH /api/v1/videos/{followed}/": {"title": "Changed"},

@@ -59,6 +59,9 @@ GET     /embed/{locked}/                                    404    404   404    
 GET     /embed/{followed}/                                  404    404   404       404           404       404
 GET     /embed/{scheduled}/                                 404    404   404       404           404       404
 GET     /embed/{premiere}/                                  404    404   404       404           404       404
+GET     /embed/{private}/?token={frame_token}               200    200   200       200           200       404
+GET     /embed/{locked}/?token={frame_token}                404    404   404       404           404       404
+GET     /watch/{private}/?token={frame_token}               404    404   200       200           200       404
 GET     /embed/{hidden}/                                    404    404   404       404           404       404
 GET     /oembed/?url=http://testserver/watch/{public}/      200    200   200       200           200       404
 GET     /oembed/?url=http://testserver/watch/{private}/     404    404   404       404           404       404
@@ -95,6 +98,8 @@ GET     /videos/{premiere}/hls/{premiere_key}/multivariant.m3u8 404  404 200    
 GET     /videos/{premiere}/hls/{premiere_key}/720p.m3u8         404  404 200       200           200       404
 GET     /videos/{public}/hls/{public_key}/storyboard.vtt        200  200 200       200           200       404
 GET     /videos/{private}/hls/{private_key}/storyboard.vtt      404  404 200       200           200       404
+GET     /videos/{private}/hls/{private_key}/720p.m3u8?token={frame_token} 200 200 200 200 200 404
+GET     /videos/{locked}/hls/{locked_key}/720p.m3u8?token={frame_token} 404 404 200 200 200 404
 GET     /videos/{hidden}/hls/{hidden_key}/storyboard.vtt        404  404 200       200           200       404
 GET     /videos/{locked}/hls/{locked_key}/storyboard.vtt        404  404 200       200           200       404
 GET     /videos/{followed}/hls/{followed_key}/storyboard.vtt    404  200 200       200           200       404
@@ -159,6 +164,10 @@ GET     /studio/{public}/delete/                          login    404   200    
 POST    /studio/{public}/delete/                          login    404   302       404           404     login
 POST    /studio/{private}/delete/                         login    404   302       404           404     login
 POST    /studio/{removed}/delete/                         login    404   404       404           404     login
+GET     /studio/{private}/tokens/                         login    404   200       404           404     login
+POST    /studio/{private}/tokens/                         login    404   200       404           404     login
+POST    /studio/{private}/tokens/{playback_token}/revoke/ login    404   302       404           404     login
+POST    /studio/{public}/tokens/{playback_token}/revoke/  login    404   404       404           404     login
 POST    /studio/{failed}/retry/                           login    404   302       404           404     login
 
 # Going live: everyone on their own stream, of which the owner's alone is on air and has a key
@@ -250,6 +259,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /report/video/{private}/": {"reason": "spam"},
     "POST /studio/{public}/": VIDEO,
     "POST /studio/{private}/": VIDEO,
+    "POST /studio/{private}/tokens/": {"domains": "example.org", "days": "7"},
     "POST /studio/{public}/poster/": {"choice": "0"},
     "POST /studio/{private}/poster/": {"choice": "0"},
     "POST /studio/{public}/captions/": {"language": "de", "file": VTT},

@@ -137,6 +137,12 @@ def _videos(world: World) -> None:
         video.save(update_fields=["storyboard_key", "poster_times_s"])
         storage.put_bytes(video.storyboard_key, b"WEBVTT\n")
         storage.put_bytes(video.poster_choices[0][0], b"a still")
+    private: Video = world.rows["private"]
+    token, secret = video_services.create_playback_token(
+        private, domains=["example.org"], expires_at=timezone.now() + A_DAY
+    )
+    world.words["tomorrow"] = (timezone.now() + A_DAY).isoformat()
+    world.rows["playback_token"], world.words["frame_token"] = token, secret
     CaptionTrack.objects.create(video=world.rows["public"], language="en", key="captions", cue_count=1)
     world.rows["hearing"] = Transcription.objects.create(
         video=world.rows["public"], encode_key=world.rows["public"].encode_key

@@ -5,6 +5,7 @@ from rest_framework.routers import DefaultRouter
 
 from videos.api.captions import CaptionsView, CaptionView
 from videos.api.conversation import VideoCommentsView, VideoDanmakuView
+from videos.api.playback_tokens import PlaybackTokensView, PlaybackTokenView
 from videos.api.posters import PosterView
 from videos.api.transcriptions import TranscriptionView
 from videos.api.videos import VideoViewSet
@@ -19,6 +20,12 @@ urlpatterns = [
     path("videos/<str:id>/captions/<str:language>/", CaptionView.as_view(), name="api-caption"),
     path("videos/<str:id>/transcription/", TranscriptionView.as_view(), name="api-transcription"),
     path("videos/<str:id>/poster/", PosterView.as_view(), name="api-poster"),
+    path("videos/<str:id>/playback-tokens/", PlaybackTokensView.as_view(), name="api-playback-tokens"),
+    path(
+        "videos/<str:id>/playback-tokens/<str:token_id>/",
+        PlaybackTokenView.as_view(),
+        name="api-playback-token",
+    ),
     path("videos/<str:id>/comments/", VideoCommentsView.as_view(), name="api-video-comments"),
     path("videos/<str:id>/danmaku/", VideoDanmakuView.as_view(), name="api-video-danmaku"),
 ]

@@ -4,6 +4,7 @@ from videos.models.captions import CaptionTrack
 from videos.models.ids import new_encode_key
 from videos.models.jobs import Job, JobQuerySet
 from videos.models.likes import Like
+from videos.models.playback_tokens import PlaybackToken, PlaybackTokenQuerySet
 from videos.models.renditions import Rendition
 from videos.models.search import Folded, SearchedText
 from videos.models.segment_plans import SegmentPlan
@@ -16,9 +17,11 @@ from videos.models.videos import (
     MAX_PASSWORD,
     MAX_TITLE,
     MIN_PASSWORD,
+    PLAYBACK_TOKEN_PREFIX,
     Video,
     VideoFolder,
     VideoQuerySet,
+    digest_of,
 )
 
 __all__ = [
@@ -26,12 +29,15 @@ __all__ = [
     "MAX_PASSWORD",
     "MAX_TITLE",
     "MIN_PASSWORD",
+    "PLAYBACK_TOKEN_PREFIX",
     "CaptionTrack",
     "Category",
     "Folded",
     "Job",
     "JobQuerySet",
     "Like",
+    "PlaybackToken",
+    "PlaybackTokenQuerySet",
     "Rendition",
     "SearchedText",
     "SegmentPlan",
@@ -46,5 +52,6 @@ __all__ = [
     "Video",
     "VideoFolder",
     "VideoQuerySet",
+    "digest_of",
     "new_encode_key",
 ]

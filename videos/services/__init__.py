@@ -8,6 +8,7 @@ from videos.services.access import unlock
 from videos.services.captions import add_captions, remove_captions
 from videos.services.downloads import download_state, download_url, request_mp4
 from videos.services.editing import cancel_encode, delete_video, edit_video, retry_video
+from videos.services.playback_tokens import create_playback_token
 from videos.services.posters import choose_poster, chosen_number, upload_poster
 from videos.services.scheduling import publish_due
 from videos.services.transcriptions import cancel_transcription, request_transcription
@@ -20,7 +21,15 @@ from videos.services.uploads import (
     start_upload,
     uploaded_parts,
 )
-from videos.services.watching import caption_json, like, playback, poster_url, record_watching, unlike
+from videos.services.watching import (
+    caption_json,
+    like,
+    playback,
+    poster_url,
+    record_watching,
+    unlike,
+    with_token,
+)
 
 __all__ = [
     "abort_upload",
@@ -30,6 +39,7 @@ __all__ = [
     "caption_json",
     "choose_poster",
     "chosen_number",
+    "create_playback_token",
     "delete_video",
     "download_state",
     "download_url",
@@ -52,4 +62,5 @@ __all__ = [
     "unlock",
     "upload_poster",
     "uploaded_parts",
+    "with_token",
 ]

@@ -110,6 +110,24 @@ class TooManyMp4s(Refusal):
     sentence = _("Too many downloads are being prepared. Try again in a moment.")
 
 
+class BadDomain(Refusal):
+    code = "bad_domain"
+    attr = "domains"
+    sentence = _("Enter 1 to 20 domains, such as example.org or *.example.org.")
+
+
+class BadExpiry(Refusal):
+    code = "bad_moment"
+    attr = "expires_at"
+    sentence = _("Choose a time in the future, within two years.")
+
+
+class TooManyPlaybackTokens(Refusal):
+    code = "too_many_tokens"
+    status = 409
+    sentence = _("This video has the maximum number of playback tokens. Revoke one first.")
+
+
 class PasswordMissing(Refusal):
     code = "password_missing"
     attr = "password"

@@ -28,11 +28,13 @@ class Quotable:
     width_px: int | None = None
     height_px: int | None = None
 
-    def embed_code(self, request: HttpRequest, width_px: int = WIDTH_PX, height_px: int = HEIGHT_PX) -> str:
+    def embed_code(
+        self, request: HttpRequest, width_px: int = WIDTH_PX, height_px: int = HEIGHT_PX, *, query: str = ""
+    ) -> str:
         """Return the HTML to paste into another page."""
         context = {
             "title": self.title,
-            "src": request.build_absolute_uri(self.embed_path),
+            "src": request.build_absolute_uri(f"{self.embed_path}{query}"),
             "width_px": width_px,
             "height_px": height_px,
         }

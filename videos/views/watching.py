@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 
+from django.contrib.auth.models import AnonymousUser
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -12,7 +13,7 @@ from django.views.decorators.clickjacking import xframe_options_exempt
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.models import Channel, Follow
-from accounts.viewers import Viewer, give_key
+from accounts.viewers import TOKEN_PARAMETER, Viewer, give_key
 from common.addresses import client_network
 from common.errors import Refusal
 from videos import progress, services
@@ -21,6 +22,7 @@ from videos.models import Like, Video
 from videos.views.quoting import Quotable, poster_answer
 
 RELATED = 16
+FRAMES = frozenset({"iframe", "frame", "embed", "object"})
 
 
 @require_safe
@@ -108,17 +110,45 @@ def related(video: Video) -> list[Video]:
 @require_safe
 @xframe_options_exempt
 def embed(request: HttpRequest, public_id: str) -> HttpResponse:
-    """Show the player alone, for other sites; it ignores the session and shows only open videos."""
-    video = _embeddable(public_id)
+    """Show the player alone, for other sites.
+
+    It ignores the session and shows open videos, and others to the domains of a
+    playback token (``?token=``).
+    """
+    token = request.GET.get(TOKEN_PARAMETER, "")
+    video, ancestors = _framed(request, public_id, token) if token else (_embeddable(public_id), ["*"])
+    playback = services.playback(video)
+    if playback:
+        for name in ("hls_url", "storyboard_url"):
+            playback[name] = playback[name] and services.with_token(video, playback[name], token)
     context = {
         "video": video,
-        "playback": services.playback(video),
+        "playback": playback,
+        "token": "" if video.is_open else token,
         "autoplay": "autoplay" in request.GET,
         "is_framed": True,
     }
     response = render(request, "videos/embed.html", context)
-    response._csp_replace = {"frame-ancestors": ["*"]}  # type: ignore[attr-defined]
+    response._csp_replace = {"frame-ancestors": ancestors}  # type: ignore[attr-defined]
+    if token:
+        # The address holds the secret.
+        response["Referrer-Policy"] = "same-origin"
+        add_never_cache_headers(response)
     return response
+
+
+def _framed(request: HttpRequest, public_id: str, token: str) -> tuple[Video, list[str]]:
+    """Return the video of a playback token and the domains that may frame it, or raise Http404.
+
+    ``frame-ancestors`` says nothing about a page that is opened by itself, so browsers
+    that tell how they load it must load a frame.
+    """
+    video = get_object_or_404(Video.objects.for_cards(), public_id=public_id, is_playable=True)
+    found = video.playback_token(token)
+    is_framed = request.headers.get("Sec-Fetch-Dest", "iframe") in FRAMES
+    if found is None or not is_framed or not video.can_play(Viewer(AnonymousUser(), token=token)):
+        raise Http404
+    return video, found.domains
 
 
 def _embeddable(public_id: str) -> Video:

@@ -64,7 +64,9 @@ export class VideoPlayer extends PlayerShell {
    * @param {boolean} isLast
    */
   report(report, isLast) {
-    return call("POST", `videos/${this.dataset.video}/views/`, report, { keepalive: isLast });
+    const { token } = this.dataset; // of a frame on another site
+    const query = token ? `?token=${encodeURIComponent(token)}` : "";
+    return call("POST", `videos/${this.dataset.video}/views/${query}`, report, { keepalive: isLast });
   }
 }
 
