@@ -74,10 +74,11 @@ def test_browser_plays_h264_and_aac(visitor: BrowserContext, site: str) -> None:
     assert page.evaluate(f"MediaSource.isTypeSupported('{H264_AND_AAC}')")
 
 
+@pytest.mark.parametrize("kind", ["landscape", "copiable"])
 def test_newcomer_uploads_a_video_and_switches_its_quality(
-    visitor: BrowserContext, chromium: Browser, site: str, clips: Path, tmp_path: Path
+    kind: str, visitor: BrowserContext, chromium: Browser, site: str, clips: Path, tmp_path: Path
 ) -> None:
-    clip = make_clip("landscape", clips, seconds=20, size="854x480")
+    clip = make_clip(kind, clips, seconds=20, size="854x480")
     page = visitor.new_page()
     parts: list[str] = []
     page.on("request", lambda request: parts.append(request.url) if request.method == "PUT" else None)
