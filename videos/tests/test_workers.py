@@ -24,6 +24,7 @@ from videos.queue import this_host
 from videos.tests.clips import make_clip
 from videos.tests.factories import VideoFactory
 from videos.tests.processes import Process, kill, start_celery
+from videos.transcoding.tools import ffmpeg_path
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
@@ -120,6 +121,35 @@ def test_encode_of_a_killed_worker_is_completed_by_the_next(
     encode = Encode.of(video)
     assert encode.duration_s == pytest.approx(40, abs=0.1)
     assert max(Job.objects.values_list("attempt", flat=True)) >= 2
+
+
+def is_copying() -> bool:
+    running = Job.objects.filter(kind="video", position__gt=0, status=Job.Status.RUNNING)
+    return running.exclude(run__segments=[]).exists()
+
+
+def test_copy_of_a_killed_worker_goes_on_behind_its_stored_chunks(
+    start_worker: StartWorker, clips: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "half an hour.mp4"
+    short = make_clip("copiable", clips, seconds=10)
+    again = (ffmpeg_path(), "-v", "error", "-stream_loop", "179", "-i", str(short), "-c", "copy", str(path))
+    subprocess.run(again, check=True)
+    video = upload(path)
+    first = start_worker(**SHORT_LEASE)
+    sweeping.sweep()
+    until(is_copying, every_s=0.02)
+
+    kill(first)
+    assert not is_ready(video)
+    start_worker(**SHORT_LEASE)
+    wait_until(lambda: is_ready(video))
+
+    encode = Encode.of(video)
+    runs = encode.runs_of(encode.rungs[0])
+    assert [rung.name for rung in encode.rungs] == ["source"]
+    assert sum(run.duration_s for run in runs) == pytest.approx(encode.plans["video"].end_s)
+    assert {1, 2} <= {run.attempt for run in runs}
 
 
 def test_chunk_that_is_divided_while_its_worker_dies_is_completed(
