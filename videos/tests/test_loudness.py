@@ -55,4 +55,4 @@ def test_old_videos_are_queued_for_measurement_once() -> None:
 
 @pytest.mark.django_db
 def test_page_of_an_unmeasured_video_levels_nothing(client: Client) -> None:
-    assert "data-loudness" not in client.get(f"/watch/{VideoFactory().public_id}/").content.decode()
+    assert "data-levels" not in client.get(f"/watch/{VideoFactory().public_id}/").content.decode()

@@ -67,7 +67,7 @@ def test_each_audio_track_is_measured(uploaded: Uploaded, clips: Path, client: C
     playback = client.get(f"/api/v1/videos/{video.public_id}/").json()["playback"]
     page = client.get(f"/watch/{video.public_id}/").content.decode()
     assert playback["loudness"][1] == {"integrated_lufs": loud[0], "true_peak_dbtp": loud[1]}
-    assert f'data-loudness="[[{quiet[0]}, {quiet[1]}], ' in page
+    assert f'data-levels="[[{quiet[0]}, {quiet[1]}], ' in page
 
 
 def test_measurement_comes_after_the_video_is_ready(uploaded: Uploaded, clips: Path) -> None:

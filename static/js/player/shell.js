@@ -49,7 +49,7 @@ export class PlayerShell extends HTMLElement {
     this.captions = new Captions(this.video, part(this, "captions-layer"));
     this.engine = this.makeEngine();
     this.clock = this.makeClock();
-    this.leveller = new Leveller(this.video, readLoudness(this.dataset.loudness), { isOn: taste().stable });
+    this.leveller = new Leveller(this.video, readLoudness(this.dataset.levels), { isOn: taste().stable });
     const icon = (/** @type {string} */ name) => this.controls.icon(name);
     this.menu = new Menu(this.controls.menu, this.controls.settings, icon, () => settingsGroups(this));
     const { beats } = /** @type {typeof PlayerShell} */ (this.constructor);

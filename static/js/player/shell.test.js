@@ -477,3 +477,21 @@ test("double tap at a side skips, and does not fill the screen", () => {
   assert.equal(video.currentTime, 50);
   assert.equal(asked, 0);
 });
+
+test("the measured loudness of the page is levelled, and the switch is remembered", () => {
+  const { player, video } = made();
+  player.leveller.tracks = [[-8, 0]];
+  player.engine.hls = null;
+  video.volume = 0.5;
+
+  player.level();
+  assert.equal(Math.round(player.volume * 100) / 100, 0.5);
+  assert.equal(video.volume < 0.5, true);
+  player.setVolume(1);
+  assert.equal(video.volume < 1, true);
+  assert.equal(player.volume, 1);
+
+  player.setStable(false);
+  assert.equal(Math.round(video.volume * 100) / 100, 1);
+  assert.equal(taste().stable, false);
+});
