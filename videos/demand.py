@@ -1,8 +1,8 @@
 """Viewers' demand for segments that are not encoded yet: it decides which are next.
 
-A job that encodes one asked-for segment in the asked-for rendition takes a fraction of
-the time of its chunk, and anyone of the first lane can take it.  The chunk is divided
-around it; a worker that encodes the chunk stops where its run now ends.
+A job that encodes one segment in the rendition that was asked for takes a fraction of the
+time of its chunk, and workers of the first lane take it.  The chunk is divided around
+it; a worker that encodes the chunk stops where its run ends now.
 """
 
 from __future__ import annotations

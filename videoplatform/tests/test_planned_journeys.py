@@ -101,6 +101,23 @@ def test_viewer_is_told_of_a_wait_for_the_encoder(
     expect(told).to_be_hidden()
 
 
+def test_video_that_is_shorter_than_its_header_says_is_played_to_its_end(
+    visitor: BrowserContext, first_lane: str, shared_site: Site, clips: Path
+) -> None:
+    page = visitor.new_page()
+    video = publish(page, first_lane, clips, "cutter", seconds=24)
+    # As after the probe of a file whose header declares 30 s.
+    video.plans.update(starts_s=[4 * number for number in range(8)], end_s=30)
+
+    page.reload()
+    wait_for_player(page, "player.duration > 29")
+    page.evaluate("document.querySelector('[data-player]').currentTime = 22")
+    wait_for_player(page, "!player.paused && player.currentTime > 23")
+    shared_site.run("worker")
+
+    wait_for_player(page, "player.ended && player.duration < 24.2")
+
+
 def test_other_players_reach_the_end_of_a_video_that_is_encoded(
     visitor: BrowserContext, chromium: Browser, first_lane: str, clips: Path, tmp_path: Path
 ) -> None:
