@@ -92,6 +92,18 @@ def test_source_whose_sound_goes_on_is_encoded(tmp_path: Path) -> None:
     assert probe_file(path).copy_refusal == "short"
 
 
+def test_source_whose_frames_begin_after_its_sound_is_encoded(tmp_path: Path) -> None:
+    whole = drawn(tmp_path / "whole.mp4", *X264, *BT709, "-g", "50")
+    late = tmp_path / "late.mp4"
+    command = [
+        ffmpeg_path(), "-v", "error", "-itsoffset", "1", "-i", str(whole), "-i", str(whole),
+        "-map", "0:v", "-map", "1:a", "-c", "copy", str(late),
+    ]  # fmt: skip
+    subprocess.run(command, check=True)
+
+    assert probe_file(late).copy_refusal == "late"
+
+
 def test_sound_that_ends_early_is_encoded_beside_the_copy(tmp_path: Path) -> None:
     source = probe_file(drawn(tmp_path / "clip.mp4", *X264, *BT709, "-g", "50", sound_s=4))
 

@@ -27,6 +27,9 @@ from .grid import segment_starts
 from .segments import CopiedTracks, SampleSpan, fetch, sizes
 from .tables import TrackTables, read_tables
 
+_ROUNDING_S = 0.001
+_LATE_S = 0.1
+
 
 def plan_copy(moov: memoryview, video: int, audio: Sequence[int], *, size_bytes: int) -> CopiedTracks:
     """Return the copied tracks of a file by the numbers of its video track and audio tracks.
@@ -41,8 +44,9 @@ def plan_copy(moov: memoryview, video: int, audio: Sequence[int], *, size_bytes:
         raise NotCopied("tables", str(error)) from error
     check_ends(picture, [audio_end_s(tables) for tables in sounds])
     copied = tuple(_copiable_or_none(tables, picture) for tables in sounds)
-    # An encode of audio begins with the file, not with the first frame.
-    if None in copied and picture.starts_s > 0.001:
+    # The copy begins with the first frame: audio before it would be lost, and that of an
+    # encode begins with the file.
+    if picture.starts_s > (_ROUNDING_S if None in copied else _LATE_S):
         raise NotCopied("late", f"video begins at {picture.starts_s:.3f} s")
     return CopiedTracks(picture, copied, _cuts(picture))
 
