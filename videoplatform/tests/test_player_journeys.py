@@ -57,6 +57,13 @@ def test_player_is_controlled_by_mouse_and_keyboard(visitor: BrowserContext, sit
     page.mouse.click(bar["x"] + bar["width"] / 2, bar["y"] - 30)
     wait_for_player(page, "!player.paused")
 
+    # The controls stay while the mouse rests on the seek bar, and hide while it rests on the video.
+    page.mouse.move(bar["x"] + bar["width"] / 2, bar["y"] + bar["height"] / 2)
+    page.wait_for_timeout(3000)
+    assert page.evaluate("!document.querySelector('[data-player]').classList.contains('is-idle')")
+    page.mouse.move(bar["x"] + bar["width"] / 2, bar["y"] - 150)
+    wait_for_player(page, "player.classList.contains('is-idle')")
+
     # Tab reaches the hidden controls and shows them.
     page.mouse.move(5, 5)
     wait_for_player(page, "player.classList.contains('is-idle')")

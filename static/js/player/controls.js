@@ -18,6 +18,7 @@ export class Controls {
     player.append(player.querySelector("template[data-controls]").content.cloneNode(true));
     this.icons = player.querySelector("template[data-icons]").content;
     this.seekBar = new SeekBar(player, words);
+    this.bar = part(player, "bar");
     this.volume = part(player, "volume");
     this.volumeInput = part(player, "volume-input");
     this.play = part(player, "play");
@@ -97,8 +98,10 @@ export class Controls {
     this.idleTimer = setTimeout(() => this.rest(), IDLE_MS);
   }
 
+  /** Hide the controls, unless they are in use: a mouse may rest on a position of the seek bar. */
   rest() {
-    if (!this.player.menu?.isOpen && !this.seekBar.isDragged) this.player.classList.add("is-idle");
+    const isPointedAt = this.bar.matches(":hover") && matchMedia("(hover: hover)").matches;
+    if (!this.player.menu?.isOpen && !this.seekBar.isDragged && !isPointedAt) this.player.classList.add("is-idle");
   }
 
   showTime() {
