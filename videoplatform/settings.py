@@ -266,6 +266,8 @@ MAX_UPLOAD_BYTES_PER_DAY = env.int("MAX_UPLOAD_BYTES_PER_DAY", default=256 * 102
 MAX_BYTES_KEPT_PER_PERSON = env.int("MAX_BYTES_KEPT_PER_PERSON", default=1024**4)
 # Free space to keep, beside the open uploads, on the disk under S3_DATA_DIR.
 UPLOAD_MIN_FREE_BYTES = env.int("UPLOAD_MIN_FREE_BYTES", default=1024**3)
+# Networks that imports may reach beside the public internet, such as a company's own media server.
+IMPORT_NETWORKS = env.list("IMPORT_NETWORKS", cast=ip_network, default=[])
 MAX_DURATION_S = env.int("MAX_DURATION_S", default=12 * 3600)
 MAX_SHORT_SIDE_PX = env.int("MAX_SHORT_SIDE_PX", default=1080)  # 2160 allows 4K rungs
 # A copied source of a higher bitrate, against that of a rung of its size, gives way to the encoded rung.

@@ -144,6 +144,19 @@ class UnlockForm(forms.Form):
         self.label_suffix = ""
 
 
+class ImportForm(forms.Form):
+    url = forms.CharField(
+        label=_("Link"),
+        max_length=2000,
+        help_text=_("A direct link to a video file on a public website."),
+        widget=forms.URLInput(attrs={"placeholder": "https://"}),
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.label_suffix = ""
+
+
 class PlaybackTokenForm(forms.Form):
     domains = forms.CharField(
         label=_("Domains"),

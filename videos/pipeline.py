@@ -24,6 +24,7 @@ from videos import (
     copying,
     embedded_captions,
     ends,
+    importing,
     joining,
     loudness,
     poster_choices,
@@ -413,6 +414,7 @@ def measure_loudness(job: Job) -> None:
 
 
 STEPS: dict[Job.Kind, Callable[[Job], None]] = {
+    Job.Kind.FETCH: importing.fetch_source,
     Job.Kind.PLAN: plan,
     Job.Kind.VIDEO: encode_chunk,
     Job.Kind.AUDIO: encode_audio,

@@ -51,7 +51,7 @@ def _rows(
     renditions: list[Rendition],
 ) -> FolderRows:
     needed = {video.poster_key, video.storyboard_key, *(track.key for track in captions)}
-    if video.status != Video.Status.UPLOADING:
+    if video.status != Video.Status.UPLOADING and not video.import_url:
         needed.add(video.source_key)
     held: set[str] = set()
     for run in (run for run in runs if run.encode_key == video.encode_key):

@@ -2,7 +2,15 @@
 
 from django.urls import path
 
-from videos.views import conversation, downloading, playback_tokens, studio, studio_captions, watching
+from videos.views import (
+    conversation,
+    downloading,
+    importing,
+    playback_tokens,
+    studio,
+    studio_captions,
+    watching,
+)
 
 urlpatterns = [
     path("watch/<slug:public_id>/", watching.watch, name="watch"),
@@ -13,6 +21,7 @@ urlpatterns = [
     path("watch/<slug:public_id>/comments/<slug:comment_id>/", conversation.comment, name="video-comment"),
     path("embed/<slug:public_id>/", watching.embed, name="embed"),
     path("upload/", studio.upload, name="upload"),
+    path("upload/import/", importing.import_video, name="import"),
     path("studio/", studio.studio, name="studio"),
     path("studio/<slug:public_id>/", studio.edit, name="studio-edit"),
     path("studio/<slug:public_id>/poster/", studio.set_poster, name="studio-poster"),

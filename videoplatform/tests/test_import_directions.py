@@ -24,7 +24,7 @@ LAYERS = {
     "common": [
         "addresses admin_base assets borrowed_words bounded content_coding context descriptors disk errors",
         "garbage holding ids languages lookups media models openapi pagination pool redis_clients signing",
-        "site sparse_log threads trigrams viewer_sessions words",
+        "safe_http site sparse_log threads trigrams viewer_sessions words",
         "admin_lists buckets error_pages heartbeat page_sockets sqlite storage wakeups",
         "deletion outages rates",
         "reconciliation",
@@ -60,7 +60,7 @@ LAYERS = {
         "storyboards",
         "loudness transcriptions",
         "cleaning demand ends held_segments joining leases poster_choices",
-        "copying",
+        "copying importing",
         "pipeline services sweeping transcribing",
         "reportable tasks",
         "admin api consumers demo forms templatetags views",

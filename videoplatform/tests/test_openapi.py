@@ -93,6 +93,7 @@ class ApiWorld:
             },
             "POST /api/v1/accounts/token/": {"username": "owner", "password": PASSWORD},
             "POST /api/v1/reports/": {"target_type": "comment", "target_id": self.comments[1]},
+            "POST /api/v1/videos/import/": {"url": "https://example.org/film.mp4"},
             "POST /api/v1/videos/{id}/unlock/": {"password": PASSWORD},
             "POST /api/v1/videos/{id}/playback-tokens/": {
                 "domains": ["example.org"],

@@ -39,6 +39,7 @@ POST    /api/v1/reports/#private                            401    404   201    
 # Videos
 GET     /api/v1/videos/                                     200    200   200       200           200       200
 POST    /api/v1/videos/                                     401    201   201       201           201       401
+POST    /api/v1/videos/import/                              401    202   202       202           202       401
 GET     /api/v1/videos/{public}/                            200    200   200       200           200       404
 GET     /api/v1/videos/{unlisted}/                          200    200   200       200           200       404
 GET     /api/v1/videos/{private}/                           404    404   200       200           200       404
@@ -197,6 +198,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "PATCH /api/v1/accounts/me/": {"bio": "new"},
     "POST /api/v1/reports/": {"target_type": "video", "target_id": "{public}", "reason": "spam"},
     "POST /api/v1/reports/#private": {"target_type": "video", "target_id": "{private}", "reason": "spam"},
+    "POST /api/v1/videos/import/": {"url": "https://example.org/film.mp4"},
     "POST /api/v1/videos/": {"title": "New", "filename": "new.mp4", "size_bytes": 5},
     "PATCH /api/v1/videos/{public}/": {"title": "Changed"},
     "PATCH /api/v1/videos/{private}/": {"title": "Changed"},

@@ -148,6 +148,8 @@ GET     /report/chat_message/{message}/                   login    200   200    
 
 # The studio: one's own, whatever one's role
 GET     /upload/                                          login    200   200       200           200     login
+GET     /upload/import/                                   login    200   200       200           200     login
+POST    /upload/import/                                   login    302   302       302           302     login
 GET     /studio/                                          login    200   200       200           200     login
 GET     /studio/{public}/                                 login    404   200       404           404     login
 POST    /studio/{public}/                                 login    404   302       404           404     login
@@ -258,6 +260,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /report/video/{public}/": {"reason": "spam"},
     "POST /report/video/{private}/": {"reason": "spam"},
     "POST /studio/{public}/": VIDEO,
+    "POST /upload/import/": {"url": "https://example.org/film.mp4"},
     "POST /studio/{private}/": VIDEO,
     "POST /studio/{private}/tokens/": {"domains": "example.org", "days": "7"},
     "POST /studio/{public}/poster/": {"choice": "0"},

@@ -279,6 +279,11 @@ class CompleteSerializer(serializers.Serializer[Any]):
     )
 
 
+class ImportSerializer(serializers.Serializer[Any]):
+    url = serializers.CharField(max_length=2000, help_text="of a file, http or https, on a public host")
+    title = serializers.CharField(max_length=150, required=False, allow_blank=True, default="")
+
+
 class UnlockSerializer(serializers.Serializer[Any]):
     password = serializers.CharField(max_length=MAX_PASSWORD, trim_whitespace=False)
 

@@ -29,6 +29,7 @@ from videos.api.serializers import (
     CompleteSerializer,
     CreatedSerializer,
     DownloadSerializer,
+    ImportSerializer,
     NumbersSerializer,
     PartUrlsSerializer,
     SessionSerializer,
@@ -43,6 +44,7 @@ from videos.api.serializers import (
 from videos.models import Category, Upload, Video
 from videos.services.errors import (
     BadMoment,
+    BadUrl,
     CannotRetry,
     EnoughForToday,
     FollowersOnly,
@@ -57,6 +59,7 @@ from videos.services.errors import (
     PasswordRequired,
     StorageFull,
     StorageUnavailable,
+    TooManyImports,
     TooManyMp4s,
     TooManyPasswords,
     TooManyUploads,
@@ -138,6 +141,7 @@ class VideoViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[Video]):
     def get_throttles(self) -> list[Any]:
         more: dict[str, list[Any]] = {
             "create": [ScopedThrottle()],
+            "import_by_url": [ScopedThrottle()],
             "list": [SearchThrottle()],
             "download_request": [DownloadThrottle()],
         }
@@ -212,6 +216,21 @@ class VideoViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[Video]):
             },
             status=status.HTTP_201_CREATED,
         )
+
+    @extend_schema(
+        request=ImportSerializer,
+        responses={
+            202: VideoSerializer,
+            **refusals(BadUrl, MayNotUpload, NoRoomLeft, TooManyImports),
+        },
+    )
+    @action(detail=False, methods=["post"], url_path="import", permission_classes=[IsAuthenticated])
+    def import_by_url(self, request: Request) -> Response:
+        """Have a worker fetch a file from its address; the video is private until you publish it."""
+        asked = ImportSerializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        video = services.import_video(channel=person_of(request).channel, **asked.validated_data)
+        return self._answer(video, status.HTTP_202_ACCEPTED)
 
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         if "q" not in request.query_params:

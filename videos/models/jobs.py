@@ -42,6 +42,7 @@ class Job(models.Model):
     """One unit of work on a video: its plan, one chunk of video, one whole audio track, or its pictures."""
 
     class Kind(models.TextChoices):
+        FETCH = "fetch", _("Import")
         PLAN = "plan", _("Plan")
         POSTER = "poster", _("Poster")
         AUDIO = "audio", _("Audio")

@@ -212,6 +212,10 @@ class Video(models.Model):
             "storage_failed",
             _("The video could not be stored. Nothing is lost. Try again."),
         )
+        IMPORT_FAILED = (
+            "import_failed",
+            _("The file could not be fetched. Check the link and try again, or upload the file."),
+        )
         ENCODE_FAILED = (
             "encode_failed",
             _("The video could not be converted. Nothing is lost. Try again."),
@@ -222,7 +226,7 @@ class Video(models.Model):
     # Everyone with the address sees what to do in order to watch.
     LOCKED = frozenset({Visibility.PASSWORD, Visibility.FOLLOWERS})
 
-    RETRYABLE = frozenset({Failure.STORAGE_FAILED, Failure.ENCODE_FAILED})
+    RETRYABLE = frozenset({Failure.STORAGE_FAILED, Failure.IMPORT_FAILED, Failure.ENCODE_FAILED})
 
     # The allowed changes of status; only ``transition`` makes them.
     TRANSITIONS: dict[str, frozenset[str]] = {
@@ -271,6 +275,8 @@ class Video(models.Model):
     source_key = models.CharField(max_length=200, blank=True, editable=False)
     source_filename = models.CharField(_("file name"), max_length=255, blank=True, editable=False)
     source_size_bytes = models.BigIntegerField(_("file size (bytes)"), default=0, editable=False)
+    # The address of an import until its file is in storage.
+    import_url = models.CharField(max_length=2000, blank=True, editable=False)
     source_json = models.JSONField(null=True, editable=False)
     # Found while its streams were copied: the source is encoded from then on.
     copy_refusal = models.CharField(max_length=32, blank=True, editable=False)

@@ -8,6 +8,7 @@ from videos.services.access import unlock
 from videos.services.captions import add_captions, remove_captions
 from videos.services.downloads import download_state, download_url, request_mp4
 from videos.services.editing import cancel_encode, delete_video, edit_video, retry_video
+from videos.services.imports import import_video
 from videos.services.playback_tokens import create_playback_token
 from videos.services.posters import choose_poster, chosen_number, upload_poster
 from videos.services.scheduling import publish_due
@@ -46,6 +47,7 @@ __all__ = [
     "edit_video",
     "finish_interrupted_uploads",
     "finish_upload",
+    "import_video",
     "keep_open",
     "like",
     "playback",

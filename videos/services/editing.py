@@ -13,6 +13,7 @@ from common import deletion
 from common.words import composed, folded
 from videos import arrivals, ends, progress, queue
 from videos.cleaning import delete_with_objects
+from videos.importing import queue_fetch
 from videos.models import MAX_DESCRIPTION, MAX_TITLE, Job, Tag, Video, new_encode_key
 from videos.services.access import check_has_password, password_fields
 from videos.services.errors import CannotCancel, CannotRetry
@@ -120,8 +121,11 @@ def retry_video(video: Video) -> Video:
     video.plans.all().delete()
     video.renditions.all().delete()
     deletion.delete_later(old_prefix)
-    Job.objects.create(video=video, encode_key=video.encode_key, kind=Job.Kind.PLAN, lane=Job.Lane.FIRST)
-    transaction.on_commit(lambda: queue.wake(Job.Lane.FIRST))
+    if video.import_url:
+        queue_fetch(video)
+    else:
+        Job.objects.create(video=video, encode_key=video.encode_key, kind=Job.Kind.PLAN, lane=Job.Lane.FIRST)
+        transaction.on_commit(lambda: queue.wake(Job.Lane.FIRST))
     transaction.on_commit(lambda: progress.publish(video))
     return video
 

@@ -110,6 +110,19 @@ class TooManyMp4s(Refusal):
     sentence = _("Too many downloads are being prepared. Try again in a moment.")
 
 
+class BadUrl(Refusal):
+    code = "bad_url"
+    attr = "url"
+    sentence = _("Enter the link of a video file that begins with http:// or https://.")
+
+
+class TooManyImports(Refusal):
+    code = "too_many_imports"
+    status = 429
+    retry_after_s = RETRY_AFTER_S
+    sentence = _("You have too many unfinished imports. Wait for one to finish.")
+
+
 class BadDomain(Refusal):
     code = "bad_domain"
     attr = "domains"

@@ -105,6 +105,20 @@ class SourceGone(TranscodeError):
     sentence = "The video could not be stored. Upload it again."
 
 
+class FetchFailed(TranscodeError):
+    """An import whose file could not be fetched just now."""
+
+    code = "import_failed"
+    retryable = True
+    sentence = "The file could not be fetched from its address. Check the link, or upload the file."
+
+
+class FetchRefused(FetchFailed):
+    """An import from an address that is not public, or whose server refuses."""
+
+    retryable = False
+
+
 class EncodeFailed(TranscodeError):
     """An encode that failed, for example by a stall or a time limit."""
 
@@ -155,6 +169,7 @@ _BY_CODE: dict[str, type[TranscodeError]] = {
         ReferencesOutside,
         DecodeFailed,
         StorageFailed,
+        FetchFailed,
         EncodeFailed,
     )
 }

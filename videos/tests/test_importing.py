@@ -1,0 +1,187 @@
+"""Imports by address, from a real web server into real storage."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from ipaddress import ip_network
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings as django_settings
+from django.test import Client
+from django.utils import timezone
+from pytest_django import Settings
+
+from accounts.models import User
+from accounts.tests.factories import UserFactory
+from common import storage
+from videos import importing, pipeline, queue, services
+from videos.models import Job, UploadCharge, Video
+from videos.publishing import LeaseLost
+from videos.services import imports
+from videos.services.errors import BadUrl, TooManyImports
+from videos.tests.clips import make_clip
+from videos.transcoding.errors import FetchFailed, FetchRefused, LimitsExceeded
+
+pytestmark = [pytest.mark.django_db, pytest.mark.storage]
+
+
+class FileServer(ThreadingHTTPServer):
+    """A web server with one body for every address."""
+
+    body = b""
+    status = 200
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_address[1]}/films/My%20film.mp4?key=1"
+
+
+class FileHandler(BaseHTTPRequestHandler):
+    server: FileServer
+
+    def do_GET(self) -> None:
+        self.send_response(self.server.status)
+        self.send_header("Content-Length", str(len(self.server.body)))
+        self.end_headers()
+        self.wfile.write(self.server.body)
+
+    def log_message(self, *_args: Any) -> None:
+        pass
+
+
+@pytest.fixture
+def server(settings: Settings, bucket: str) -> Iterator[FileServer]:
+    settings.IMPORT_NETWORKS = [ip_network("127.0.0.0/8")]
+    server = FileServer(("127.0.0.1", 0), FileHandler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+def claimed(url: str) -> Job:
+    """Return the claimed job of a new import."""
+    owner: User = UserFactory()
+    services.import_video(channel=owner.channel, url=url)
+    job = queue.claim([Job.Lane.BULK])
+    assert job is not None
+    return job
+
+
+def unfinished_uploads() -> list[Any]:
+    return storage.client().list_multipart_uploads(Bucket=django_settings.S3_BUCKET).get("Uploads", [])
+
+
+@pytest.mark.ffmpeg
+@pytest.mark.slow
+def test_imported_file_becomes_a_ready_private_video(server: FileServer, clips: Path) -> None:
+    server.body = make_clip("landscape", clips, seconds=9).read_bytes()
+    owner: User = UserFactory()
+    video = services.import_video(channel=owner.channel, url=server.url)
+
+    while pipeline.work(Job.Lane.BULK):
+        pass
+
+    video.refresh_from_db()
+    assert (video.status, video.visibility, video.title) == ("ready", "private", "My film")
+    assert (video.import_url, video.source_size_bytes) == ("", len(server.body))
+    assert storage.size_of(video.source_key) == len(server.body)
+    assert UploadCharge.objects.get(channel=owner.channel).size_bytes == len(server.body)
+    assert unfinished_uploads() == []
+
+
+def test_private_address_is_refused_for_good(server: FileServer, settings: Settings) -> None:
+    settings.IMPORT_NETWORKS = []
+    job = claimed(server.url)
+
+    with pytest.raises(FetchRefused):
+        importing.fetch_source(job)
+
+
+@pytest.mark.parametrize(("status", "error"), [(404, FetchRefused), (503, FetchFailed)])
+def test_answer_of_the_server_decides_about_another_attempt(
+    server: FileServer, status: int, error: type[Exception]
+) -> None:
+    server.status = status
+
+    with pytest.raises(error):
+        importing.fetch_source(claimed(server.url))
+
+
+def test_file_above_the_limit_is_refused_and_leaves_nothing(server: FileServer, settings: Settings) -> None:
+    server.body, settings.MAX_UPLOAD_BYTES = b"x" * 2000, 1000
+    job = claimed(server.url)
+
+    with pytest.raises(LimitsExceeded):
+        importing.fetch_source(job)
+
+    assert list(storage.keys_under(job.video.prefix)) == []
+    assert unfinished_uploads() == []
+
+
+def test_cancelled_import_leaves_nothing(server: FileServer, settings: Settings) -> None:
+    settings.ENCODE_LEASE_S = 0
+    server.body = b"x" * 1_000_000
+    job = claimed(server.url)
+    services.cancel_encode(job.video)
+
+    with pytest.raises(LeaseLost):
+        importing.fetch_source(job)
+
+    assert list(storage.keys_under(job.video.prefix)) == []
+    assert unfinished_uploads() == []
+
+
+def test_failed_import_is_named_and_can_be_retried(server: FileServer, client: Client) -> None:
+    server.status = 404
+    owner: User = UserFactory()
+    video = services.import_video(channel=owner.channel, url=server.url)
+    pipeline.work(Job.Lane.BULK)
+    video.refresh_from_db()
+    failed = (video.status, video.failure_code, video.can_retry)
+    server.status, server.body = 200, b"not media"
+
+    services.retry_video(video)
+    Job.objects.update(not_before=timezone.now())
+    pipeline.work(Job.Lane.BULK)
+
+    video.refresh_from_db()
+    assert failed == ("failed", "import_failed", True)
+    assert (video.import_url, video.source_size_bytes) == ("", 9)
+
+
+def test_form_of_an_address_is_checked_before_anything_is_queued() -> None:
+    owner: User = UserFactory()
+
+    for url in ("ftp://example.org/a", "http://me:word@example.org/", "file:///etc/passwd", "x"):
+        with pytest.raises(BadUrl):
+            services.import_video(channel=owner.channel, url=url)
+
+    assert not Video.objects.exists()
+
+
+def test_unfinished_imports_of_a_person_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(imports, "MAX_IMPORTS", 1)
+    owner: User = UserFactory()
+    services.import_video(channel=owner.channel, url="https://example.org/a.mp4")
+
+    with pytest.raises(TooManyImports):
+        services.import_video(channel=owner.channel, url="https://example.org/b.mp4")
+
+
+def test_owner_imports_on_the_page_and_by_the_api(client: Client) -> None:
+    client.force_login(UserFactory())
+
+    page = client.post("/upload/import/", {"url": " https://example.org/films/a.mp4 "})
+    refused = client.post("/upload/import/", {"url": "nowhere"})
+    api = client.post("/api/v1/videos/import/", {"url": "https://example.org/b.mp4", "title": "B"})
+    wrong = client.post("/api/v1/videos/import/", {"url": "ftp://example.org/b.mp4"})
+
+    assert (page.status_code, refused.status_code, api.status_code, wrong.status_code) == (302, 422, 202, 400)
+    assert wrong.json()["errors"][0]["attr"] == "url"
+    assert "example.org" not in str(api.json()), "the address may hold a key"
+    assert {video.title for video in Video.objects.all()} == {"a", "B"}
