@@ -24,6 +24,10 @@ class TracksFull(Exception):
     """A video with captions in ``MAX_TRACKS`` other languages."""
 
 
+class TrackChanged(Exception):
+    """Captions that changed since they were read."""
+
+
 def put(video: Video, language: str, webvtt: bytes) -> str:
     """Store a WebVTT file and return its key.
 
@@ -46,11 +50,25 @@ def rendition_of(track: CaptionTrack, uri: Callable[[str], str]) -> SubtitleRend
 
 @transaction.atomic
 def record(
-    video: Video, language: str, key: str, converted: Converted, origin: CaptionTrack.Origin
+    video: Video,
+    language: str,
+    key: str,
+    converted: Converted,
+    origin: CaptionTrack.Origin,
+    *,
+    based_on: str | None = None,
 ) -> CaptionTrack:
-    """Make a stored file the captions of ``video`` in ``language``, replacing others.  Raises TracksFull."""
+    """Make a stored file the captions of ``video`` in ``language``, replacing others.
+
+    Raises TracksFull, and TrackChanged if ``based_on`` is not the version that it replaces
+    (empty: there were none).
+    """
     # Locked, so that two first files of a language do not meet.
     Video.objects.select_for_update().filter(pk=video.pk).first()
+    if based_on is not None:
+        found = video.captions.filter(language=language).first()
+        if (found.version if found else "") != based_on:
+            raise TrackChanged
     if video.captions.exclude(language=language).count() >= MAX_TRACKS:
         raise TracksFull
     now_is = {"key": key, "cue_count": converted.cue_count, "origin": origin}

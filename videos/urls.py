@@ -31,6 +31,12 @@ urlpatterns = [
         studio.remove_captions,
         name="studio-captions-remove",
     ),
+    path("studio/<slug:public_id>/captions/new/", studio_captions.new_captions, name="studio-captions-new"),
+    path(
+        "studio/<slug:public_id>/captions/<slug:language>/edit/",
+        studio_captions.edit_captions,
+        name="studio-captions-edit",
+    ),
     path("studio/<slug:public_id>/transcription/", studio_captions.transcribe, name="studio-transcription"),
     path(
         "studio/<slug:public_id>/transcription/cancel/",

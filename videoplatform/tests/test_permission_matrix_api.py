@@ -111,6 +111,8 @@ POST    /api/v1/videos/{public}/captions/                   401    403   201    
 POST    /api/v1/videos/{private}/captions/                  401    404   201       403           403       401
 DELETE  /api/v1/videos/{public}/captions/en/                401    403   204       403           403       401
 DELETE  /api/v1/videos/{private}/captions/en/               401    404   404       403           403       401
+PUT     /api/v1/videos/{public}/captions/en/                401    403   409!      403           403       401
+PUT     /api/v1/videos/{private}/captions/en/               401    404   200       403           403       401
 GET     /api/v1/videos/{public}/transcription/              401    403   200       403           403       401
 GET     /api/v1/videos/{private}/transcription/             401    404   404       403           403       401
 POST    /api/v1/videos/{public}/transcription/              401    403   409       403           403       401
@@ -225,6 +227,8 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /api/v1/videos/{locked}/poster/": {"file": PICTURE},
     "POST /api/v1/videos/{public}/captions/": {"language": "de", "file": VTT},
     "POST /api/v1/videos/{private}/captions/": {"language": "de", "file": VTT},
+    "PUT /api/v1/videos/{public}/captions/en/": {"webvtt": VTT.decode(), "based_on": ""},
+    "PUT /api/v1/videos/{private}/captions/en/": {"webvtt": VTT.decode(), "based_on": ""},
     "POST /api/v1/videos/{public}/comments/": {"text": "For everyone"},
     "POST /api/v1/videos/{private}/comments/": {"text": "For few"},
     "POST /api/v1/videos/{public}/danmaku/": {"text": "Flies", "offset_ms": 1000},

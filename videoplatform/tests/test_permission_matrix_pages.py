@@ -160,6 +160,8 @@ POST    /studio/{public}/poster/                          login    404   302    
 POST    /studio/{private}/poster/                         login    404   302       404           404     login
 POST    /studio/{public}/captions/                        login    404   302       404           404     login
 POST    /studio/{public}/captions/en/remove/              login    404   302       404           404     login
+GET     /studio/{public}/captions/en/edit/                login    404   200       404           404     login
+GET     /studio/{public}/captions/new/                    login    302   302       302           302     login
 POST    /studio/{public}/transcription/                   login    404   302-      404           404     login
 POST    /studio/{public}/transcription/cancel/            login    404   302       404           404     login
 GET     /studio/{public}/delete/                          login    404   200       404           404     login

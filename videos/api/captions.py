@@ -21,6 +21,7 @@ from videos.api.access import LOCKED, own, watchable
 from videos.api.serializers import CaptionSerializer
 from videos.services.errors import (
     CaptionsBusy,
+    CaptionsChanged,
     CaptionsTooLarge,
     CaptionsUnreadable,
     NoCaptions,
@@ -28,6 +29,7 @@ from videos.services.errors import (
     TooManyCaptions,
     UnknownLanguage,
 )
+from videos.transcoding import captions
 
 if TYPE_CHECKING:
     from rest_framework.throttling import BaseThrottle
@@ -41,6 +43,13 @@ class CaptionFileSerializer(serializers.Serializer[Any]):
 class AddedCaptionSerializer(CaptionSerializer):
     cue_count = serializers.IntegerField()
     skipped_cues = serializers.IntegerField(help_text="unusable cues of the file")
+
+
+class EditedCaptionSerializer(serializers.Serializer[Any]):
+    webvtt = serializers.CharField(max_length=captions.MAX_BYTES, trim_whitespace=False)
+    based_on = serializers.CharField(
+        max_length=12, allow_blank=True, help_text="the version that was edited; empty: new captions"
+    )
 
 
 class CaptionPageSerializer(serializers.Serializer[Any]):
@@ -96,6 +105,37 @@ class CaptionsView(APIView):
 
 class CaptionView(APIView):
     permission_classes = (IsAuthenticated,)
+    throttle_scope = "captions"
+
+    def get_throttles(self) -> list[BaseThrottle]:
+        usual = super().get_throttles()
+        return [*usual, ScopedThrottle()] if self.request.method == "PUT" else usual
+
+    def get_price(self, request: Request) -> int:
+        return PRICES["captions"] if request.method == "PUT" else 1
+
+    @extend_schema(
+        request=EditedCaptionSerializer,
+        responses={
+            200: CaptionSerializer,
+            **refusals(
+                UnknownLanguage,
+                CaptionsBusy,
+                CaptionsChanged,
+                CaptionsTooLarge,
+                CaptionsUnreadable,
+                TooManyCaptions,
+                StorageUnavailable,
+            ),
+        },
+    )
+    def put(self, request: Request, id: str, language: str) -> Response:  # noqa: A002
+        """Store edited captions; they are then no longer automatic."""
+        video = own(request, id)
+        asked = EditedCaptionSerializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        track = services.save_captions(video, language=language, **asked.validated_data)
+        return Response(services.caption_json(track))
 
     @extend_schema(responses={204: None, **refusals(NoCaptions)})
     def delete(self, request: Request, id: str, language: str) -> Response:  # noqa: A002

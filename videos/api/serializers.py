@@ -37,6 +37,7 @@ class CaptionSerializer(serializers.Serializer[Any]):
     label = serializers.CharField()  # type: ignore[assignment]  # the contract's word is an attribute of fields
     url = serializers.CharField()
     is_automatic = serializers.BooleanField(help_text="made by speech recognition")
+    version = serializers.CharField(help_text="changes with the captions")
 
 
 class LoudnessSerializer(serializers.Serializer[Any]):

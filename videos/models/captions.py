@@ -34,6 +34,11 @@ class CaptionTrack(models.Model):
         return f"{self.video_id}: {self.language}"
 
     @property
+    def version(self) -> str:
+        """Return a word that changes whenever the captions do."""
+        return self.key.rsplit("/", 1)[-1].removesuffix(".vtt")[-12:]
+
+    @property
     def is_automatic(self) -> bool:
         return self.origin == self.Origin.AUTOMATIC
 

@@ -5,7 +5,7 @@ and raises the errors of ``videos.services.errors``.
 """
 
 from videos.services.access import unlock
-from videos.services.captions import add_captions, remove_captions
+from videos.services.captions import add_captions, remove_captions, save_captions
 from videos.services.downloads import download_state, download_url, request_mp4
 from videos.services.editing import cancel_encode, delete_video, edit_video, retry_video
 from videos.services.imports import import_video
@@ -59,6 +59,7 @@ __all__ = [
     "request_mp4",
     "request_transcription",
     "retry_video",
+    "save_captions",
     "start_upload",
     "unlike",
     "unlock",

@@ -12,6 +12,7 @@ from videos.languages import canonical_tag
 from videos.models import CaptionTrack, Video
 from videos.services.errors import (
     CaptionsBusy,
+    CaptionsChanged,
     CaptionsTooLarge,
     CaptionsUnreadable,
     NoCaptions,
@@ -54,6 +55,37 @@ def add_captions(video: Video, *, language: str, file: File[bytes]) -> tuple[Cap
     except caption_tracks.TracksFull as error:
         raise TooManyCaptions from error
     return track, converted.skipped
+
+
+def save_captions(video: Video, *, language: str, webvtt: str, based_on: str) -> CaptionTrack:
+    """Store edited captions, which are then the owner's own and no longer automatic.
+
+    ``based_on`` is the version that the editor began with, empty for new captions.
+    """
+    tag = canonical_tag(language)
+    if tag is None:
+        raise UnknownLanguage(attr="language")
+    data = webvtt.encode()
+    if len(data) > captions.MAX_BYTES:
+        raise CaptionsTooLarge(attr="webvtt")
+    try:
+        converted = convert(data, language=tag)
+        key = caption_tracks.put(video, tag, converted.webvtt)
+    except (captions.UnreadableCaptions, LimitsExceeded) as error:
+        raise CaptionsUnreadable(attr="webvtt") from error
+    except ConversionBusy as error:
+        raise CaptionsBusy from error
+    except storage.StorageError as error:
+        raise StorageUnavailable from error
+    owner = CaptionTrack.Origin.OWNER
+    try:
+        return caption_tracks.record(video, tag, key, converted, owner, based_on=based_on)
+    except caption_tracks.TracksFull as error:
+        deletion.delete_later(key)
+        raise TooManyCaptions from error
+    except caption_tracks.TrackChanged as error:
+        deletion.delete_later(key)
+        raise CaptionsChanged from error
 
 
 @transaction.atomic

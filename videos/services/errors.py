@@ -228,6 +228,12 @@ class TooManyCaptions(Refusal):
     sentence = _("This video has the maximum number of caption languages.")
 
 
+class CaptionsChanged(Refusal):
+    code = "captions_changed"
+    status = 409
+    sentence = _("These captions were changed elsewhere. Your changes are kept on this device.")
+
+
 class NoCaptions(Refusal):
     code = "not_found"
     status = 404

@@ -57,6 +57,7 @@ def caption_json(track: CaptionTrack) -> dict[str, Any]:
         "label": track.label,
         "url": media_url(track.key),
         "is_automatic": track.is_automatic,
+        "version": track.version,
     }
 
 

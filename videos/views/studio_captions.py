@@ -1,4 +1,4 @@
-"""Automatic captions in the studio."""
+"""Captions in the studio: requests for automatic ones, and the editor."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import HttpResponse
-from django.shortcuts import get_object_or_404, redirect
+from django.http import Http404, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_POST
+from django.views.decorators.http import require_POST, require_safe
 
 from common.errors import Refusal
 from videos import services, transcriptions
-from videos.languages import USUAL, language_name
+from videos.languages import USUAL, canonical_tag, language_name
 from videos.models import Transcription, Video
 from videos.transcription.languages import code_of
 
@@ -61,3 +61,33 @@ def cancel_transcription(request: PersonRequest, public_id: str) -> HttpResponse
     except Refusal as error:
         messages.error(request, str(error))
     return redirect("studio-edit", public_id)
+
+
+@login_required
+@require_safe
+def edit_captions(request: PersonRequest, public_id: str, language: str) -> HttpResponse:
+    """Show the editor of captions in one language, new or existing."""
+    video = own(request, public_id)
+    tag = canonical_tag(language)
+    playback = services.playback(video)
+    if tag is None or playback is None:
+        raise Http404
+    track = video.captions.filter(language=tag).first()
+    context = {
+        "video": video,
+        "playback": playback | {"captions": []},
+        "language": tag,
+        "label": track.label if track else language_name(tag),
+        "track": services.caption_json(track) if track else None,
+    }
+    return render(request, "videos/captions.html", context)
+
+
+@login_required
+@require_safe
+def new_captions(request: PersonRequest, public_id: str) -> HttpResponse:
+    """Open the editor in the language that a form names."""
+    tag = canonical_tag(request.GET.get("language", "")[:35])
+    if tag is None:
+        return redirect("studio-edit", public_id)
+    return redirect("studio-captions-edit", public_id, tag)

@@ -1,0 +1,4 @@
+/** The editor of captions. */
+
+import "#captions/editor";
+import "#player/video-player";
