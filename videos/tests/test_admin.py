@@ -47,6 +47,33 @@ def test_change_page_shows_the_errors_of_jobs(client: Client, administrator: Use
     assert "out of luck" in page.content.decode()
 
 
+@pytest.mark.parametrize(
+    ("job", "key", "words"),
+    [
+        ({"status": "waiting"}, "", "Waiting"),
+        (
+            {"status": "done", "error_code": "encode_failed", "error_detail": "no stills"},
+            "",
+            "encode_failed: no stills",
+        ),
+        ({"status": "done"}, "storyboard-1/index.vtt", "present"),
+    ],
+)
+def test_change_page_shows_the_state_of_the_storyboard(
+    job: dict[str, str], key: str, words: str, client: Client, administrator: User
+) -> None:
+    video = VideoFactory()
+    Job.objects.create(
+        video=video, encode_key=video.encode_key, kind="storyboard", lane=Job.Lane.AFTER, **job
+    )
+    Video.objects.filter(pk=video.pk).update(storyboard_key=key and f"{video.encode_prefix}{key}")
+
+    page = client.get(reverse("admin:videos_video_change", args=[video.pk])).content.decode()
+
+    field = page.partition("field-storyboard")[2].partition("</div>")[0]
+    assert words in field
+
+
 def test_retry_action_retries_failed_videos_only(client: Client, administrator: User) -> None:
     failed, ready = VideoFactory(status="failed", failure_code="encode_failed"), VideoFactory()
 
