@@ -43,7 +43,7 @@ from videos.transcoding.source import SourceInfo
 
 logger = logging.getLogger(__name__)
 
-SEGMENTS_AT_ONCE = 4
+SEGMENTS_AT_ONCE = 8
 # Each listing is a transaction.
 LIST_EVERY_S = 0.5
 # The tables that this process read last.
@@ -135,7 +135,7 @@ def copy_track(job: Job, run: SegmentRun, rendition: Rendition, source: SourceIn
     # A track may end a little before the video; its last block then lasts as long.
     while len(numbers) > 1 and not _has_blocks(tracks, track, plan.grid, numbers[-1]):
         numbers = numbers[:-1]
-    _copy(job, run, rendition, audio_init(track), make, numbers, at_once=2 * SEGMENTS_AT_ONCE)
+    _copy(job, run, rendition, audio_init(track), make, numbers, at_once=SEGMENTS_AT_ONCE)
 
 
 def _audio_maker(
