@@ -84,7 +84,7 @@ export class Engine {
     if (!paused) this.video.play().catch(() => {});
   }
 
-  /** Whether it waits for a segment that is not encoded yet. */
+  /** Return whether it waits for a segment that is not encoded yet. */
   get isHeld() {
     return HeldLoader.held.size > 0;
   }

@@ -64,7 +64,7 @@ export class Leveller {
     this.usesVolume = false;
   }
 
-  /** Whether there is anything to level. */
+  /** Return whether a track can be levelled. */
   get isKnown() {
     return this.tracks.some(Boolean);
   }

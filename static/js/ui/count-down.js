@@ -12,8 +12,10 @@ const FIRST_MS = 2000;
 const LONGEST_MS = 15_000; // the encode is late
 
 class CountDown extends HTMLElement {
+  endsAt = 0; // as Date.now()
+
   connectedCallback() {
-    this.ends_ms ??= Date.now() + Number(this.dataset.left) * 1000;
+    this.endsAt ||= Date.now() + Number(this.dataset.left) * 1000;
     this.timer = setInterval(() => this.tick(), 1000);
     this.tick();
   }
@@ -24,7 +26,7 @@ class CountDown extends HTMLElement {
   }
 
   tick() {
-    const left_ms = this.ends_ms - Date.now();
+    const left_ms = this.endsAt - Date.now();
     part(this, "left").textContent = leftText(left_ms, this.dataset.days);
     if (left_ms > 0) return;
     clearInterval(this.timer);
