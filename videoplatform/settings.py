@@ -433,6 +433,11 @@ SPECTACULAR_SETTINGS = {
     "SERVE_INCLUDE_SCHEMA": False,
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "COMPONENT_SPLIT_REQUEST": True,
+    # A stream has fewer choices than a video.
+    "ENUM_NAME_OVERRIDES": {
+        "VisibilityEnum": "videos.models.Video.Visibility",
+        "StreamVisibilityEnum": "live.models.STREAM_VISIBILITIES",
+    },
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
