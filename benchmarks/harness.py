@@ -26,7 +26,7 @@ from videos.transcoding.tools import ffmpeg_path
 BASE_DIR = Path(__file__).resolve().parent.parent
 CACHE = Path(tempfile.gettempdir()) / "benchmark-clips"
 START_TIMEOUT_S = 300
-ENCODERS = {"h264": "libx264", "hevc": "libx265"}
+ENCODERS = {"h264": ("libx264", "veryfast"), "hevc": ("libx265", "ultrafast")}
 
 
 def free_port() -> int:
@@ -158,6 +158,7 @@ def clip(seconds: int, *, size: str = "1920x1080", rate: int = 30, codec: str = 
 def _draw(path: Path, size: str, rate: int, codec: str) -> None:
     """Write a minute that is hard to encode: footage from BENCHMARK_SOURCE, or a test card with noise."""
     source = os.environ.get("BENCHMARK_SOURCE")
+    encoder, preset = ENCODERS[codec]
     picture = (
         ["-stream_loop", "-1", "-i", source]
         if source
@@ -170,7 +171,7 @@ def _draw(path: Path, size: str, rate: int, codec: str) -> None:
         [
             ffmpeg_path(), "-v", "error", "-y", *picture, "-t", "60",
             "-vf", f"scale={size.replace('x', ':')},fps={rate}",
-            "-c:v", ENCODERS[codec], "-preset", "veryfast", "-b:v", "8M",
+            "-c:v", encoder, "-preset", preset, "-b:v", "8M",
             "-g", str(2 * rate), "-pix_fmt", "yuv420p", "-c:a", "aac", "-ac", "2", str(path),
         ],
         check=True,
