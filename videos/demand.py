@@ -68,6 +68,7 @@ def _divide(encode: Encode, rendition: Rendition, seen: SegmentRun, number: int)
     busy = (Job.Status.WAITING, Job.Status.RUNNING)
     jobs = Job.objects.filter(video=encode.video, encode_key=encode.video.encode_key, kind=Job.Kind.VIDEO)
     # The job is locked before its run, as everywhere.
+    jobs = jobs.exclude(lane=Job.Lane.AFTER)  # the video is complete without them
     job = jobs.select_for_update().filter(run=seen, status__in=busy).first()
     wanted = jobs.filter(status__in=busy, lane=Job.Lane.FIRST).exclude(wanted_at=None)
     if job is None or wanted.count() >= MAX_WANTED:
@@ -88,7 +89,8 @@ def _divide(encode: Encode, rendition: Rendition, seen: SegmentRun, number: int)
         _shape(encode, job, run, pieces.pop(0))
     else:
         _shape(encode, job, run, _Piece(run.first_segment, number, names, Job.Lane.BULK), is_wanted=False)
-    last = jobs.aggregate(last=Max("position"))["last"]
+    of_kind = Job.objects.filter(video=encode.video, encode_key=job.encode_key, kind=job.kind)
+    last = of_kind.aggregate(last=Max("position"))["last"]
     for position, piece in enumerate(pieces, last + 1):
         added = Job(video=encode.video, encode_key=job.encode_key, kind=job.kind, position=position)
         added.not_before = job.not_before

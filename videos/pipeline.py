@@ -64,8 +64,9 @@ from videos.transcoding.source import SourceInfo
 
 logger = logging.getLogger(__name__)
 
-# Audio tracks, posters and bulk work yield the CPU to work that someone is waiting for.
-NICENESS = {Job.Kind.AUDIO: 10, Job.Kind.POSTER: 15}
+# Posters and bulk work yield the CPU to work that someone is waiting for.  Audio does not: it
+# is encoded from the beginning, so a viewer who jumps waits until it has come that far.
+NICENESS = {Job.Kind.POSTER: 15}
 MP4_KEPT_FOR = timedelta(days=7)
 BULK_NICENESS = 19
 COPY_NAME = "source"
