@@ -1,0 +1,48 @@
+"""Finished segments and playlists, in the bucket and as sent to players.
+
+Objects of an encode::
+
+    videos/<video>/source                                  the uploaded file
+    videos/<video>/<encode>/<rendition>/<run>-<attempt>/init.mp4
+    videos/<video>/<encode>/<rendition>/<run>-<attempt>/<segment>.m4s
+    videos/<video>/<encode>/<rendition>.m3u8               written when the encode is complete
+    videos/<video>/<encode>/multivariant.m3u8
+
+``<run>`` is the position of a :class:`~videos.models.SegmentRun`.  The attempt is part of
+the key, so a worker that was thought dead cannot overwrite its successor's objects.
+Players see a segment once its run lists it.  A run lists a segment after it is stored
+in each of the run's renditions, so every object named in a playlist exists; of planned
+segments, playlists name an address of the site that waits for them.
+"""
+
+from .encodes import Encode, Placed
+from .playlists import (
+    PEAK_FACTOR,
+    RECORDING_TARGET_DURATION_S,
+    NothingPublished,
+    measure,
+    media_playlist,
+    multivariant_playlist,
+    retire_interim,
+    target_duration_s,
+    write_multivariant_playlist,
+    write_playlists,
+)
+from .segments import LeaseLost, SegmentPublisher
+
+__all__ = [
+    "PEAK_FACTOR",
+    "RECORDING_TARGET_DURATION_S",
+    "Encode",
+    "LeaseLost",
+    "NothingPublished",
+    "Placed",
+    "SegmentPublisher",
+    "measure",
+    "media_playlist",
+    "multivariant_playlist",
+    "retire_interim",
+    "target_duration_s",
+    "write_multivariant_playlist",
+    "write_playlists",
+]
