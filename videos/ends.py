@@ -17,7 +17,7 @@ import logging
 from datetime import timedelta
 from time import monotonic, sleep
 
-from django.db import DatabaseError, connection, transaction
+from django.db import DatabaseError, DataError, IntegrityError, connection, transaction
 from django.utils import timezone
 
 from common import disk, storage
@@ -45,6 +45,9 @@ PUT_OFF_PAUSE_S = 2.0
 HOST_ERRNOS = frozenset(
     {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO}
 )
+
+# The database answers and refuses the values: a fault of ours, which no wait mends.
+REFUSED_VALUES = (DataError, IntegrityError)
 
 ERRORS = (TranscodeError, *storage.StorageError, OSError, DatabaseError)
 """Errors that a step may raise beside LeaseLost."""
@@ -164,9 +167,12 @@ def settle(job: Job, error: Exception) -> None:
 
 
 def _settle(job: Job, error: Exception) -> None:
-    if isinstance(error, DatabaseError):
+    if isinstance(error, REFUSED_VALUES):
+        logger.error("Job refused by the database", extra={"job": job.pk}, exc_info=error)
+        put_off(job, Job.WaitsFor.HOST, error, is_proven=False)
+    elif isinstance(error, DatabaseError):
         raise error
-    if isinstance(error, StorageFailed):
+    elif isinstance(error, StorageFailed):
         _after_unread_source(job, error)
     elif storage.is_missing(error):
         fail(job, SourceGone(str(error)))

@@ -11,7 +11,7 @@ from unittest import mock
 
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
-from django.db import DatabaseError, OperationalError, connection, transaction
+from django.db import DatabaseError, IntegrityError, OperationalError, connection, transaction
 from django.db.models import Q
 from django.utils import timezone
 
@@ -185,6 +185,16 @@ def test_job_is_put_off_after_the_database_answers_again() -> None:
 
     assert waited.call_count == 3
     assert (job.status, job.failures, job.losses, job.waits_for) == ("waiting", 0, 0, "database")
+
+
+def test_job_whose_values_the_database_refuses_fails_after_its_losses() -> None:
+    video = processing_video()
+
+    for _ in range(queue.MAX_LOSSES):
+        job = run_once(IntegrityError("NOT NULL constraint failed"))
+
+    video.refresh_from_db()
+    assert (job.status, job.losses, video.status) == ("failed", queue.MAX_LOSSES - 1, "failed")
 
 
 def test_encode_survives_a_short_database_outage() -> None:
