@@ -19,6 +19,7 @@ from rest_framework.test import APIClient
 from accounts import charts, moderation, notifications
 from accounts.models import Case, Decision, Notification, Sanction, User
 from accounts.tests.factories import UserFactory
+from accounts.viewers import Viewer
 from live.chat import log, stored
 from live.edge import control
 from live.models import Broadcast, ChatMessage, Stream
@@ -272,8 +273,8 @@ def test_hidden_targets_cannot_be_reported(kind: str) -> None:
     found = moderation.kind_named(kind)
     assert found
 
-    assert found.find(target.public_id, UserFactory()) is None
-    assert found.find(target.public_id, stream.channel.owner) == target
+    assert found.find(target.public_id, Viewer(UserFactory())) is None
+    assert found.find(target.public_id, Viewer(stream.channel.owner)) == target
 
 
 def test_charts_count_broadcasts_and_messages() -> None:

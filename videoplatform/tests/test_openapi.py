@@ -34,11 +34,12 @@ from accounts.tests.factories import PASSWORD, UserFactory
 from accounts.tokens import create_token
 from comments.models import Comment
 from comments.tests.factories import CommentFactory, DanmakuFactory
+from common import storage
 from live import ingest_presence
 from live.tests.factories import BroadcastFactory, ChatMessageFactory, StreamFactory
 from videoplatform.tests.askers import undone
 from videos.models import Video
-from videos.services import create_playback_token, start_upload
+from videos.services import create_playback_token, request_transcription, start_upload
 from videos.services.access import password_fields
 from videos.tests.factories import VideoFactory
 
@@ -99,6 +100,9 @@ class ApiWorld:
                 "domains": ["example.org"],
                 "expires_at": (timezone.now() + timedelta(days=1)).isoformat(),
             },
+            "PUT /api/v1/videos/{id}/captions/{language}/": {"webvtt": CAPTIONS.decode(), "based_on": ""},
+            "PATCH /api/v1/videos/{id}/poster/": {"choice": 0},
+            "POST /api/v1/videos/{id}/transcription/": {"language": "fr"},
             "POST /api/v1/videos/{id}/captions/": {"language": "fr", "file": CAPTIONS},
             "POST /api/v1/videos/{id}/comments/": {"text": "Hello", "parent": self.comments[0]},
             "POST /api/v1/videos/{id}/danmaku/": {"text": "Hello", "offset_ms": 1000},
@@ -142,13 +146,17 @@ def world(db: None, one_connection: None, bucket: str, settings: Any) -> ApiWorl
     tokens = {name: create_token(user=user)[1] for name, user in people.items()}
     world = ApiWorld(tokens | {"impostor": "0" * 64}, usernames=[owner.username, somebody.username])
     own, others = VideoFactory(channel=owner.channel), VideoFactory(channel=somebody.channel)
+    second = VideoFactory(channel=owner.channel)
+    offer_poster(own)
+    settings.CAPTIONS_MODEL = "base"
+    request_transcription(own)
     upload = start_upload(channel=owner.channel, title="On its way", filename="a.mp4", size_bytes=3)
     failed = VideoFactory(channel=owner.channel, status=Video.Status.FAILED, failure_code="not_media")
     secret = VideoFactory(channel=somebody.channel, visibility=Video.Visibility.PRIVATE)
     locked = VideoFactory(
         channel=somebody.channel, visibility=Video.Visibility.PASSWORD, **password_fields(PASSWORD)
     )
-    world.videos = [video.public_id for video in (own, upload.video, failed, others, secret, locked)]
+    world.videos = [video.public_id for video in (own, second, upload.video, failed, others, secret, locked)]
     in_a_day = timezone.now() + timedelta(days=1)
     token, _secret = create_playback_token(own, domains=["example.org"], expires_at=in_a_day)
     world.playback_token = token.public_id
@@ -159,6 +167,14 @@ def world(db: None, one_connection: None, bucket: str, settings: Any) -> ApiWorl
         ChatMessageFactory(stream=StreamFactory(channel=person.channel), user=person)
     ingest_presence.record_health(BroadcastFactory(stream=owner.channel.stream).public_id, HEALTH)
     return world
+
+
+def offer_poster(video: Video) -> None:
+    """Store one still that the owner of ``video`` may choose."""
+    video.storyboard_key = f"{video.encode_prefix}storyboard-1/index.vtt"
+    video.poster_times_s = [1.0]
+    video.save(update_fields=["storyboard_key", "poster_times_s"])
+    storage.put_bytes(video.poster_choices[0][0], b"a still")
 
 
 def talk_about(video: Video, owner: User, somebody: User, world: ApiWorld) -> None:

@@ -15,7 +15,7 @@ from common.openapi import refusals
 from common.rates import PRICES
 from common.throttling import ScopedThrottle
 from videos import services, transcriptions
-from videos.api.access import own
+from videos.api.access import LOCKED, own
 from videos.models import Transcription
 from videos.services.errors import (
     CannotTranscribe,
@@ -61,7 +61,7 @@ class TranscriptionView(APIView):
     def get_price(self, request: Request) -> int:
         return PRICES["captions"] if request.method == "POST" else 1
 
-    @extend_schema(responses={200: TranscriptionSerializer, **refusals(NoTranscription)})
+    @extend_schema(responses={200: TranscriptionSerializer, **LOCKED, **refusals(NoTranscription)})
     def get(self, request: Request, id: str) -> Response:  # noqa: A002 -- the contract's word
         video = own(request, id)
         row = Transcription.objects.select_related("video").filter(video=video).first()

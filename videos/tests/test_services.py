@@ -32,4 +32,4 @@ def test_private_video_is_dated_at_its_first_publication() -> None:
 @pytest.mark.parametrize("code", Video.Failure.values)
 def test_only_platform_failures_can_be_retried(code: str) -> None:
     video = VideoFactory(status="failed", failure_code=code, encoded=False)
-    assert video.can_retry == (code in {"storage_failed", "encode_failed"})
+    assert video.can_retry == (code in {"storage_failed", "encode_failed", "import_failed"})

@@ -104,7 +104,7 @@ class CaptionsEditor extends HTMLElement {
     this.mark();
   }
 
-  /** Whether the cues differ from the published ones. */
+  /** Return whether the cues differ from the published ones. */
   get isChanged() {
     return this.track.done.length > 0 || this.isDraft;
   }
