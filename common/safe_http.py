@@ -17,7 +17,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from time import monotonic
 from typing import TypeAlias
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import quote, urljoin, urlsplit
 
 MAX_URL = 2000  # characters
 MAX_REDIRECTS = 5
@@ -33,6 +33,7 @@ Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 _FORBIDDEN = re.compile(r"[\x00-\x20\x7f\\]")
+_UNQUOTED = "/%:@!$&'()*+,;=~-._?"  # of a path and a query; other letters are sent as UTF-8 in percents
 
 
 class FetchError(Exception):
@@ -62,6 +63,7 @@ def parse(url: str) -> Origin:
         port = parts.port or {"http": 80, "https": 443}.get(parts.scheme, 0)
         host = (parts.hostname or "").encode("idna").decode("ascii") if not _is_v6(parts.hostname) else ""
         host = host or (parts.hostname or "")
+        path = quote((parts.path or "/") + (f"?{parts.query}" if parts.query else ""), safe=_UNQUOTED)
     except (ValueError, UnicodeError):
         raise FetchError("not a URL", is_final=True) from None
     if parts.scheme not in {"http", "https"} or not host:
@@ -70,8 +72,7 @@ def parse(url: str) -> Origin:
         raise FetchError("a URL with a password", is_final=True)
     if port not in WEB_PORTS and port < FIRST_FREE_PORT:
         raise FetchError("not a port of the web", is_final=True)
-    path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    return Origin(parts.scheme, host, port, path.encode("ascii", "ignore").decode())
+    return Origin(parts.scheme, host, port, path)
 
 
 def _is_v6(host: str | None) -> bool:
@@ -163,7 +164,8 @@ def fetch(url: str, *, timeout_s: float, allowed: Iterable[Network] = ()) -> Ite
 
 
 def _redirected(url: str, location: str) -> str:
-    target = urljoin(url, location)
+    # http.client decodes headers as Latin-1; a raw address in one is UTF-8.
+    target = urljoin(url, location.encode("latin-1").decode("utf-8", "replace"))
     if not location or (url.startswith("https:") and not target.startswith("https:")):
         raise FetchError("a redirect to nowhere", is_final=True)
     return target

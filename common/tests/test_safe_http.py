@@ -71,6 +71,22 @@ def test_url_is_taken_apart() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("path", "sent"),
+    [
+        ("/影片/été.mp4?名=值", "/%E5%BD%B1%E7%89%87/%C3%A9t%C3%A9.mp4?%E5%90%8D=%E5%80%BC"),
+        ("/a%20b/(1)~c.mp4?x=%2F&y=1+2?", "/a%20b/(1)~c.mp4?x=%2F&y=1+2?"),
+    ],
+)
+def test_letters_outside_ascii_are_sent_in_percents(path: str, sent: str) -> None:
+    assert parse(f"https://example.org{path}").path == sent
+
+
+def test_letters_that_no_encoding_has_are_no_url() -> None:
+    with pytest.raises(FetchError):
+        parse("https://example.org/\ud800")
+
+
 class Server(ThreadingHTTPServer):
     """A web server whose answers are functions by path."""
 
@@ -127,6 +143,14 @@ def test_body_is_read_through_redirects(server: Server) -> None:
 
     assert body_of(f"{server.url}/a") == b"x" * 5000
     assert [path for path, _host in server.asked] == ["/a", "/b"]
+
+
+def test_redirect_to_an_address_in_raw_utf8_is_followed(server: Server) -> None:
+    raw = "/影片".encode().decode("latin-1")
+    path = "/%E5%BD%B1%E7%89%87"
+    server.answers = {"/a": sends(b"", status=302, Location=raw), path: sends(b"ok")}
+
+    assert body_of(f"{server.url}/a") == b"ok"
 
 
 def test_private_host_is_refused_before_any_connection(server: Server) -> None:
