@@ -82,7 +82,8 @@ def _is_v6(host: str | None) -> bool:
 def is_public(address: Address) -> bool:
     """Return whether ``address`` is of the public internet, also inside of IPv6 notations of IPv4."""
     if isinstance(address, ipaddress.IPv6Address):
-        if address.teredo or address.scope_id:
+        # Python 3.11 counts site-local addresses (fec0::/10) as global.
+        if address.teredo or address.scope_id or address.is_site_local:
             return False
         inner = address.ipv4_mapped or address.sixtofour
         if address in _NAT64:

@@ -36,6 +36,7 @@ LOOPBACK = [ipaddress.ip_network("127.0.0.0/8")]
         ("::", False),
         ("fe80::1", False),
         ("fc00::1", False),
+        ("fec0::1", False),
         ("ff02::1", False),
         ("::ffff:127.0.0.1", False),
         ("::ffff:93.184.216.34", True),
