@@ -17,6 +17,7 @@ from videos.tests.encoding import probe_file
 from videos.transcoding.copying.eligibility import NotCopied
 from videos.transcoding.copying.plan import plan_copy
 from videos.transcoding.copying.segments import SampleSpan, fetch
+from videos.transcoding.copying.tables import read_tables
 from videos.transcoding.tools import ffmpeg_path
 
 pytestmark = pytest.mark.ffmpeg
@@ -123,6 +124,46 @@ def with_keyframe_moved(data: bytes, position: int) -> bytes:
     at = data.index(b"stss") + 12 + 4 * position
     (number,) = struct.unpack_from(">I", data, at)
     return data[:at] + struct.pack(">I", number + 1) + data[at + 4 :]
+
+
+def with_two_tracks_of_sound(path: Path, *, second_at_s: float = 0, seconds: float = 6) -> Path:
+    """Draw a clip with an English track and a French one, which begins at ``second_at_s``."""
+    command = [
+        ffmpeg_path(), "-v", "error", "-nostdin", "-y",
+        "-f", "lavfi", "-i", f"testsrc2=size=320x180:rate=25:duration={seconds}",
+        "-f", "lavfi", "-i", f"sine=sample_rate=48000:duration={seconds}",
+        "-itsoffset", str(second_at_s),
+        "-f", "lavfi", "-i", f"sine=sample_rate=48000:duration={seconds - second_at_s}",
+        "-map", "0", "-map", "1", "-map", "2", *X264, *BT709, "-g", "50", "-c:a", "aac",
+        "-metadata:s:a:0", "language=eng", "-metadata:s:a:1", "language=fra", str(path),
+    ]  # fmt: skip
+    subprocess.run(command, check=True)
+    return path
+
+
+def test_track_that_does_not_decode_is_left_out_of_the_copy(tmp_path: Path) -> None:
+    path = with_two_tracks_of_sound(tmp_path / "clip.mp4")
+    data = bytearray(path.read_bytes())
+    start, end = moov_of(bytes(data))
+    tables = read_tables(memoryview(bytes(data[start:end])), 2, size_bytes=len(data))
+    for place, size in zip(tables.places, tables.sizes, strict=True):
+        data[place : place + size] = b"\xff" * size
+    path.write_bytes(data)
+
+    source = probe_file(path)
+
+    assert source.copied is not None
+    assert [track.language for track in source.audio] == ["fra"]
+    assert (source.copied.audio_tracks, source.copied.audio) == ((3,), (True,))
+
+
+def test_track_that_begins_late_is_encoded_beside_the_copy(tmp_path: Path) -> None:
+    source = probe_file(with_two_tracks_of_sound(tmp_path / "clip.mp4", second_at_s=66, seconds=70))
+
+    assert source.copied is not None
+    assert [track.language for track in source.audio] == ["eng", "fra"]
+    assert source.copied.audio == (True, False)
+    assert source.audio[1].start_s == pytest.approx(66, abs=0.05)
 
 
 @pytest.mark.parametrize("position", [0, 2])

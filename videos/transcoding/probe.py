@@ -275,13 +275,23 @@ def _decodable(url: str, source: SourceInfo, timing: Timing, limits: SourceLimit
     if source.video and source.video.index not in decoded:
         _check_storage(finished)
         raise DecodeFailed(finished.stderr)
-    tracks = tuple(
-        t for t in source.audio if t.index in decoded or _starts_late(timing.streams.get(t.index), timing)
-    )
-    if not source.video and not tracks:
+    kept = [
+        position
+        for position, track in enumerate(source.audio)
+        if track.index in decoded or _starts_late(timing.streams.get(track.index), timing)
+    ]
+    if not source.video and not kept:
         _check_storage(finished)
         raise DecodeFailed(finished.stderr)
-    return replace(source, audio=tracks)
+    copied = source.copied
+    if copied:
+        # Both lists have a track's facts at its position among the source's tracks.
+        copied = replace(
+            copied,
+            audio_tracks=tuple(copied.audio_tracks[position] for position in kept),
+            audio=tuple(copied.audio[position] for position in kept),
+        )
+    return replace(source, audio=tuple(source.audio[position] for position in kept), copied=copied)
 
 
 def _decode_args(url: str, source: SourceInfo, indexes: list[int], directory: Path) -> list[str]:
