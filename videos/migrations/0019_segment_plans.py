@@ -14,7 +14,10 @@ class Migration(migrations.Migration):
             model_name="segmentrun",
             name="renditions",
             field=models.JSONField(
-                blank=True, default=list, help_text="names of its renditions; empty: all of its kind"
+                blank=True,
+                db_default=[],
+                default=list,
+                help_text="names of its renditions; empty: all of its kind",
             ),
         ),
         migrations.CreateModel(

@@ -10,12 +10,12 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name="video",
             name="password_hash",
-            field=models.CharField(blank=True, editable=False, max_length=128),
+            field=models.CharField(blank=True, db_default="", default="", editable=False, max_length=128),
         ),
         migrations.AddField(
             model_name="video",
             name="password_version",
-            field=models.CharField(blank=True, editable=False, max_length=16),
+            field=models.CharField(blank=True, db_default="", default="", editable=False, max_length=16),
         ),
         migrations.AlterField(
             model_name="video",

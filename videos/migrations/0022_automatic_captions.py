@@ -20,6 +20,7 @@ class Migration(migrations.Migration):
                     ("embedded", "From the video file"),
                     ("automatic", "Automatic"),
                 ],
+                db_default="owner",
                 default="owner",
                 max_length=9,
                 verbose_name="origin",

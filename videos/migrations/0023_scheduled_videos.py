@@ -10,7 +10,9 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name="video",
             name="is_premiere",
-            field=models.BooleanField(default=False, editable=False, verbose_name="premiere"),
+            field=models.BooleanField(
+                db_default=False, default=False, editable=False, verbose_name="premiere"
+            ),
         ),
         migrations.AddField(
             model_name="video",

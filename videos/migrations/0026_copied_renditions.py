@@ -12,12 +12,14 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name="rendition",
             name="is_copied",
-            field=models.BooleanField(default=False, help_text="the source's own stream, not encoded"),
+            field=models.BooleanField(
+                db_default=False, default=False, help_text="the source's own stream, not encoded"
+            ),
         ),
         migrations.AddField(
             model_name="rendition",
             name="is_interim",
-            field=models.BooleanField(default=False),
+            field=models.BooleanField(db_default=False, default=False),
         ),
         migrations.AddField(
             model_name="rendition",
@@ -27,7 +29,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name="video",
             name="copy_refusal",
-            field=models.CharField(blank=True, editable=False, max_length=32),
+            field=models.CharField(blank=True, db_default="", default="", editable=False, max_length=32),
         ),
         migrations.AddIndex(
             model_name="rendition",

@@ -13,6 +13,7 @@ class Migration(migrations.Migration):
             name="downloads",
             field=models.CharField(
                 choices=[("off", "No download"), ("mp4", "MP4 video"), ("source", "Original file")],
+                db_default="off",
                 default="off",
                 max_length=8,
                 verbose_name="download",
@@ -26,7 +27,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name="video",
             name="mp4_key",
-            field=models.CharField(blank=True, editable=False, max_length=200),
+            field=models.CharField(blank=True, db_default="", default="", editable=False, max_length=200),
         ),
         migrations.AlterField(
             model_name="job",

@@ -10,7 +10,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name="video",
             name="import_url",
-            field=models.CharField(blank=True, editable=False, max_length=2000),
+            field=models.CharField(blank=True, db_default="", default="", editable=False, max_length=2000),
         ),
         migrations.AlterField(
             model_name="job",

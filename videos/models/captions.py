@@ -21,7 +21,9 @@ class CaptionTrack(models.Model):
     language = models.CharField(max_length=35, help_text="RFC 5646, in its usual case: en, pt-BR, zh-Hans")
     key = models.CharField(max_length=200)
     cue_count = models.PositiveIntegerField()
-    origin = models.CharField(_("origin"), max_length=9, choices=Origin.choices, default=Origin.OWNER)
+    origin = models.CharField(
+        _("origin"), max_length=9, choices=Origin.choices, default=Origin.OWNER, db_default=Origin.OWNER
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

@@ -32,9 +32,11 @@ class Rendition(models.Model):
     label = models.CharField(max_length=100, blank=True)
     channels = models.PositiveSmallIntegerField(default=0)
     is_default = models.BooleanField(default=False)
-    is_copied = models.BooleanField(default=False, help_text="the source's own stream, not encoded")
+    is_copied = models.BooleanField(
+        default=False, db_default=False, help_text="the source's own stream, not encoded"
+    )
     # A copy of a high bitrate serves until the encode is complete; then no new player gets it.
-    is_interim = models.BooleanField(default=False)
+    is_interim = models.BooleanField(default=False, db_default=False)
     retired_at = models.DateTimeField(null=True)
 
     class Meta:

@@ -39,7 +39,7 @@ class SegmentRun(models.Model):
         default=0, help_text="number of the chunk, of the audio track, or of the recording's writer"
     )
     renditions = models.JSONField(
-        default=list, blank=True, help_text="names of its renditions; empty: all of its kind"
+        default=list, db_default=[], blank=True, help_text="names of its renditions; empty: all of its kind"
     )
     # Part of the storage keys, so that no attempt overwrites another's objects.
     attempt = models.PositiveIntegerField(default=0, help_text="attempt of its job; always 1 in a recording")

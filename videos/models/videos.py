@@ -249,9 +249,9 @@ class Video(models.Model):
     visibility = models.CharField(
         _("visibility"), max_length=12, choices=Visibility.choices, default=Visibility.PUBLIC
     )
-    password_hash = models.CharField(max_length=128, blank=True, editable=False)
+    password_hash = models.CharField(max_length=128, blank=True, default="", db_default="", editable=False)
     # Changes with each new password, so that keys of an older one open nothing.
-    password_version = models.CharField(max_length=16, blank=True, editable=False)
+    password_version = models.CharField(max_length=16, blank=True, default="", db_default="", editable=False)
     withheld = models.CharField(
         _("withheld"), max_length=8, choices=Withheld.choices, blank=True, default="", editable=False
     )
@@ -259,10 +259,14 @@ class Video(models.Model):
         _("comments"), max_length=8, choices=CommentsMode.choices, default=CommentsMode.OPEN
     )
     downloads = models.CharField(
-        _("download"), max_length=8, choices=Downloads.choices, default=Downloads.OFF
+        _("download"),
+        max_length=8,
+        choices=Downloads.choices,
+        default=Downloads.OFF,
+        db_default=Downloads.OFF,
     )
     # Made on demand from the segments of this encode; deleted when it expires.
-    mp4_key = models.CharField(max_length=200, blank=True, editable=False)
+    mp4_key = models.CharField(max_length=200, blank=True, default="", db_default="", editable=False)
     mp4_expires_at = models.DateTimeField(null=True, editable=False)
     status = models.CharField(
         _("status"), max_length=12, choices=Status.choices, default=Status.UPLOADING, editable=False
@@ -276,10 +280,10 @@ class Video(models.Model):
     source_filename = models.CharField(_("file name"), max_length=255, blank=True, editable=False)
     source_size_bytes = models.BigIntegerField(_("file size (bytes)"), default=0, editable=False)
     # The address of an import until its file is in storage.
-    import_url = models.CharField(max_length=2000, blank=True, editable=False)
+    import_url = models.CharField(max_length=2000, blank=True, default="", db_default="", editable=False)
     source_json = models.JSONField(null=True, editable=False)
     # Found while its streams were copied: the source is encoded from then on.
-    copy_refusal = models.CharField(max_length=32, blank=True, editable=False)
+    copy_refusal = models.CharField(max_length=32, blank=True, default="", db_default="", editable=False)
 
     # Names the objects of one encode, so that a second never overwrites the first.
     encode_key = models.CharField(max_length=16, default=new_encode_key, editable=False)
@@ -301,7 +305,7 @@ class Video(models.Model):
     published_at = models.DateTimeField(_("published"), null=True, editable=False)
     # A private video becomes public then; a premiere is public before, and begins then.
     publish_at = models.DateTimeField(_("scheduled for"), null=True, editable=False)
-    is_premiere = models.BooleanField(_("premiere"), default=False, editable=False)
+    is_premiere = models.BooleanField(_("premiere"), default=False, db_default=False, editable=False)
     premiered_at = models.DateTimeField(null=True, editable=False)
 
     comments = GenericRelation(Comment, object_id_field="target_id", content_type_field="target_type")

@@ -69,6 +69,15 @@ def test_declared_end_that_is_not_there_is_missing(
     assert missing_end(container, declared_s=declared_s, found_s=found_s) == expected
 
 
+def test_source_stored_by_a_newer_version_is_readable() -> None:
+    newer = SOURCE.to_json() | {"mood": "blue"}
+    for part in (newer["video"], *newer["audio"]):
+        if part:
+            part["mood"] = "blue"
+
+    assert SourceInfo.from_json(newer) == SOURCE
+
+
 def test_source_stored_without_left_out_is_readable() -> None:
     known = SOURCE.to_json()
     del known["left_out"]

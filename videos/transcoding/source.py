@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from fractions import Fraction
 from typing import Any
 
@@ -152,12 +152,12 @@ class SourceInfo:
         """Return the source that ``to_json`` wrote."""
         video = data["video"] and VideoStream(
             **{
-                **data["video"],
+                **_known(VideoStream, data["video"]),
                 "frame_rate": Fraction(data["video"]["frame_rate"]),
                 "stored_size_px": tuple(data["video"].get("stored_size_px", (0, 0))),
             }
         )
-        audio = tuple(AudioStream(**track) for track in data["audio"])
+        audio = tuple(AudioStream(**_known(AudioStream, track)) for track in data["audio"])
         left_out = tuple(
             LeftOut(**{**left, "names": tuple(left["names"])}) for left in data.get("left_out", ())
         )
@@ -175,5 +175,11 @@ class SourceInfo:
         if copied:
             lists = {name: tuple(copied[name]) for name in ("audio_tracks", "audio")}
             read["copied"] = CopiedSource(**copied | lists)
-        plain = {**data, "video": None, "audio": (), **read}
+        plain = {**_known(cls, data), "video": None, "audio": (), **read}
         return replace(cls(**plain), video=video or None, audio=audio)
+
+
+def _known(kind: type[Any], data: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields of a dataclass in ``data``: a newer version may have stored more."""
+    names = {one.name for one in fields(kind)}
+    return {name: value for name, value in data.items() if name in names}
