@@ -157,6 +157,17 @@ def _redo(run: SegmentRun) -> None:
         fail(Job.objects.select_related("video__channel__owner").get(run=run), error)
 
 
+def stop_outdated(job: Job) -> bool:
+    """End a job whose encode was replaced or has failed; return whether it was one.
+
+    A request that divided a chunk at that moment may have left it behind.
+    """
+    is_outdated = job.encode_key != job.video.encode_key or job.video.status == Video.Status.FAILED
+    if is_outdated:
+        Job.objects.held(job).update(status=Job.Status.FAILED, lease_until=None, finished_at=timezone.now())
+    return is_outdated
+
+
 def settle(job: Job, error: Exception) -> None:
     """Record the outcome of a job after its step raised one of ``ERRORS``."""
     try:

@@ -31,7 +31,7 @@ MAX_WAITING = 4000
 MAX_WAITING_PER_ADDRESS = 200
 MAX_READERS = 2
 
-PATH = re.compile(r"/videos/[^/]+/hls/[^/]+/[\w-]+/(?:\d{1,9}\.m4s|init\.mp4)", re.ASCII)
+PATH = re.compile(r"/videos/[^/]+/hls/[^/]+/[\w-]+/(?:\d+\.m4s|init\.mp4)", re.ASCII)
 # A header of Django's answer that no client sees: the fields of ``Wanted``.
 AWAITS = b"x-awaits"
 

@@ -93,6 +93,9 @@ def work(lane: Job.Lane) -> bool:
 def run(job: Job) -> None:
     """Run a claimed job and record its outcome in its row."""
     log = {"video": job.video.public_id, "job": f"{job.kind} {job.position}", "attempt": job.attempt}
+    if ends.stop_outdated(job):
+        logger.info("Job of an encode that is over", extra=log)
+        return
     try:
         _step(job)
     except LeaseLost:

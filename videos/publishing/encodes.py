@@ -181,7 +181,8 @@ class Encode:
         stored = self.stored_by_number(rendition)
         if number is None:
             return not stored
-        return number not in stored and not self.is_beyond_end(rendition, number)
+        is_planned = number < len(self.plans[rendition.kind].starts_s)
+        return is_planned and number not in stored and not self.is_beyond_end(rendition, number)
 
     def rendition(self, name: str) -> Rendition | None:
         """Return the rung or the track ``name``, or None."""

@@ -187,6 +187,18 @@ def test_job_is_put_off_after_the_database_answers_again() -> None:
     assert (job.status, job.failures, job.losses, job.waits_for) == ("waiting", 0, 0, "database")
 
 
+@pytest.mark.parametrize("change", [{"encode_key": "newer"}, {"status": "failed"}])
+def test_job_of_an_encode_that_is_over_ends_without_touching_the_video(change: dict[str, str]) -> None:
+    video = processing_video()
+    Video.objects.filter(pk=video.pk).update(**change)
+    before = Video.objects.values().get(pk=video.pk)
+
+    job = run_once(EncodeFailed("no rung"))
+
+    assert (job.status, job.failures, job.losses) == ("failed", 0, 0)
+    assert Video.objects.values().get(pk=video.pk) == before
+
+
 def test_job_whose_values_the_database_refuses_fails_after_its_losses() -> None:
     video = processing_video()
 

@@ -144,6 +144,13 @@ def test_segment_beyond_the_end_is_gone_at_once(client: Client) -> None:
     assert [get(client, video, "360p", number).status_code for number in (2, 3)] == [302, 410]
 
 
+@pytest.mark.parametrize("name", ["360p", "audio-0"])
+def test_segment_behind_the_plan_is_gone_at_once(client: Client, name: str) -> None:
+    video = planned_video()
+
+    assert get(client, video, name, 999_999).status_code == 410
+
+
 @pytest.mark.parametrize("number", [0, 5])
 def test_segments_of_a_private_video_are_for_its_owner(client: Client, number: int) -> None:
     video = planned_video(visibility="private")
