@@ -134,7 +134,7 @@ def publish(video: Video, folder_key: str, poster_times_s: list[float]) -> None:
         deletion.delete_later(folder_key)
         return
     found.filter(**seen).update(storyboard_key=f"{folder_key}{INDEX}", poster_times_s=poster_times_s)
-    if before["storyboard_key"]:
+    if before["storyboard_key"] not in ("", f"{folder_key}{INDEX}"):
         deletion.delete_later(before["storyboard_key"].removesuffix(INDEX))
 
 

@@ -17,7 +17,7 @@ from PIL import Image
 from pytest_django import DjangoCaptureOnCommitCallbacks
 
 from accounts.tests.factories import UserFactory
-from common import storage
+from common import deletion, storage
 from common.models import PendingDeletion
 from videos import pipeline, queue, storyboards
 from videos.models import Job, Video
@@ -194,7 +194,13 @@ def test_recording_gets_a_storyboard_of_all_its_runs(bucket: str, clips: Path, t
 
     assert [start for start, _ in first] == ["00:00:00.000", "00:00:04.000", "00:00:08.000"]
     assert len(cues(video)) == 5
-    assert PendingDeletion.objects.filter(path=first_key.removesuffix("index.vtt")).exists()
+    first_folder, folder = (key.removesuffix("index.vtt") for key in (first_key, video.storyboard_key))
+    assert PendingDeletion.objects.filter(path=first_folder).exists()
+    deletion.delete_pending()
+    assert list(storage.keys_under(first_folder)) == []
+    assert len(cues(video)) == 5
+    stills = {f"{folder}poster-{number}.jpg" for number in range(len(video.poster_times_s or []))}
+    assert set(storage.keys_under(folder)) == {f"{folder}index.vtt", f"{folder}0.jpg", *stills}
 
 
 def test_storyboard_of_a_recording_that_goes_on_is_not_published(
@@ -266,7 +272,8 @@ def test_index_is_answered_with_signed_sheets_to_viewers_with_access(
             r"^http\S+(/storyboard-\S+)\?\S*X-Amz-Signature=\S+#xywh=", answer.content.decode(), re.MULTILINE
         )
     )
-    assert name == "/storyboard-1/0.jpg"
+    job = video.jobs.get(kind="storyboard")
+    assert name == f"/storyboard-{job.pk}-{job.attempt}/0.jpg"
     assert playback["storyboard_url"] == f"http://testserver{address}"
     assert client.get(address).status_code == 404
     client.force_login(video.channel.owner)
