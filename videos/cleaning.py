@@ -65,7 +65,7 @@ def delete_expired_mp4s() -> None:
 
 @transaction.atomic
 def _delete_mp4(video: Video) -> None:
-    unchanged = Video.objects.filter(pk=video.pk, mp4_key=video.mp4_key)
+    unchanged = Video.objects.filter(pk=video.pk, mp4_key=video.mp4_key, mp4_expires_at__lt=timezone.now())
     if unchanged.update(mp4_key="", mp4_expires_at=None) and video.mp4_key:
         deletion.delete_later(video.mp4_key)
 

@@ -31,7 +31,7 @@ PERCENTS = 100.0  # the length of a fetch in "seconds", for the progress of its 
 def fetch_source(job: Job) -> None:
     """Fetch the file of an import into storage and plan its encode."""
     video = job.video
-    key = f"{video.prefix}source-{job.attempt}"
+    key = f"{video.prefix}source-{job.pk}-{job.attempt}"
     try:
         with fetch(video.import_url, timeout_s=MAX_FETCH_S, allowed=settings.IMPORT_NETWORKS) as download:
             _check_size(download.size_bytes or 0)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 from django.conf import settings
+from django.utils import timezone
 
-from common import storage
-from videos.models import Rendition
+from common import deletion, storage
+from videos.models import Rendition, Video
 from videos.publishing import Encode, media_playlist
 from videos.transcoding.errors import LimitsExceeded
 from videos.transcoding.ffmpeg import remux_args
@@ -17,6 +19,7 @@ MAX_MP4_BYTES = 4 * 1024**3
 # FFmpeg copies segments into a file that is hardly larger.
 OVERHEAD = 1.1
 MIB = 1024**2
+KEPT_FOR = timedelta(days=7)
 
 
 def renditions_of(encode: Encode) -> list[Rendition]:
@@ -63,3 +66,20 @@ def join(encode: Encode, folder: Path) -> Path:
         raise LimitsExceeded("too large for a download", limit="size")
     path = folder / "joined.mp4"
     return run_remux(remux_args(playlists, path), path, max_bytes=int(MAX_MP4_BYTES * OVERHEAD))
+
+
+def publish(video: Video, key: str) -> None:
+    """Make a stored MP4 the video's, in the caller's transaction, and delete the one before.
+
+    The one before stays until it expires, for downloads that run.
+    """
+    now = timezone.now()
+    current = Video.objects.filter(pk=video.pk, encode_key=video.encode_key)
+    before = current.select_for_update().first()
+    if before is None:
+        deletion.delete_later(key)
+        return
+    current.update(mp4_key=key, mp4_expires_at=now + KEPT_FOR)
+    if before.mp4_key:
+        kept_for = (before.mp4_expires_at or now) - now
+        deletion.delete_later(before.mp4_key, after=max(kept_for, timedelta(0)))

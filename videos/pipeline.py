@@ -10,14 +10,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
-from datetime import timedelta
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
 
 from django.conf import settings
 from django.db import transaction
-from django.utils import timezone
 
 from common import disk, storage
 from videos import (
@@ -67,7 +65,6 @@ logger = logging.getLogger(__name__)
 # Posters and bulk work yield the CPU to work that someone is waiting for.  Audio does not: it
 # is encoded from the beginning, so a viewer who jumps waits until it has come that far.
 NICENESS = {Job.Kind.POSTER: 15}
-MP4_KEPT_FOR = timedelta(days=7)
 BULK_NICENESS = 19
 COPY_NAME = "source"
 
@@ -398,13 +395,12 @@ def make_embedded_captions(job: Job) -> None:
 
 def make_mp4(job: Job) -> None:
     """Store an MP4 for people who download the video, and let it expire."""
-    key = f"{job.video.encode_prefix}download-{job.attempt}.mp4"
+    key = f"{job.video.mp4_prefix}{job.pk}-{job.attempt}.mp4"
     with disk.workspace() as folder, lease_kept(job):
         storage.put_file(key, joining.join(Encode.of(job.video), folder))
     with transaction.atomic():
         ends.finish_row(job)
-        made = {"mp4_key": key, "mp4_expires_at": timezone.now() + MP4_KEPT_FOR}
-        Video.objects.filter(pk=job.video_id, encode_key=job.encode_key).update(**made)
+        joining.publish(job.video, key)
 
 
 def measure_loudness(job: Job) -> None:

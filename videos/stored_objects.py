@@ -68,13 +68,14 @@ def _rows(
 def _may_exist(video: Video, names: set[str], held: set[str]) -> Callable[[str], bool]:
     """Return whether a key may exist beside the needed ones.
 
-    Of an encode: everything but the segments of attempts that lost their lease.
+    Of an encode: everything but the segments of attempts that lost their lease, and MP4
+    files that are not the video's.
     """
 
     def may_exist(key: str) -> bool:
-        if key == video.source_key:
+        if key in (video.source_key, video.mp4_key):
             return True
-        if not key.startswith(video.encode_prefix):
+        if not key.startswith(video.encode_prefix) or key.startswith(video.mp4_prefix):
             return False
         rendition, _, rest = key.removeprefix(video.encode_prefix).partition("/")
         if rendition not in names or not rest:

@@ -104,6 +104,17 @@ def test_objects_of_nothing_are_named_by_their_longest_common_folder() -> None:
     ]  # fmt: skip
 
 
+def test_only_the_current_mp4_of_a_video_belongs_to_it() -> None:
+    video = stored_video()
+    current, lost = (f"{video.encode_prefix}download-{name}.mp4" for name in ("9-1", "8-1"))
+    Video.objects.filter(pk=video.pk).update(mp4_key=current)
+    stored(current, lost)
+
+    run()
+
+    assert found() == [("no_row", lost, 1, 4)]
+
+
 def test_young_objects_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reconciliation, "SETTLED_AFTER", timedelta(days=1))
     stored("videos/nobody/source")

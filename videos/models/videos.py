@@ -360,6 +360,11 @@ class Video(models.Model):
         return f"{self.prefix}{self.encode_key}/"
 
     @property
+    def mp4_prefix(self) -> str:
+        """Return the prefix of the MP4 files for downloads that were joined from this encode."""
+        return f"{self.encode_prefix}download-"
+
+    @property
     def posters_prefix(self) -> str:
         """Return the prefix of posters that the owner chose or uploaded."""
         return f"{self.prefix}posters/"

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import json
 import subprocess
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from unittest import mock
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import requests
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
+from django.db.models import QuerySet
 from django.test import Client
 from django.utils import timezone
 
+from accounts import sweeps
 from accounts.tests.factories import UserFactory
 from accounts.viewers import Viewer
-from common import storage
+from common import deletion, storage
 from common.models import PendingDeletion
 from videos import cleaning, joining, pipeline, services
 from videos.models import Job, Video
@@ -264,9 +268,64 @@ def test_expired_mp4_is_deleted_and_can_be_made_again(client: Client, encoded: V
     work_until_idle()
 
     assert list(PendingDeletion.objects.values_list("path", flat=True)) == [first]
+    deletion.delete_pending()
     second = Video.objects.get(pk=encoded.pk).mp4_key
-    assert second
+    assert [
+        key
+        for key in storage.keys_under(encoded.encode_prefix)
+        if key.endswith(".mp4") and "download-" in key
+    ] == [second]
     assert client.get(path_of(encoded)).status_code == 302
+
+
+def test_mp4_that_was_made_again_meanwhile_is_not_deleted(monkeypatch: pytest.MonkeyPatch) -> None:
+    past, future = (timezone.now() + timedelta(days=days) for days in (-1, 1))
+    video: Video = VideoFactory(mp4_key="videos/v/download.mp4", mp4_expires_at=past)
+
+    def prolong_first(_task: str, rows: QuerySet[Video], handle: Callable[[Video], None], **_: int) -> None:
+        for row in list(rows):
+            Video.objects.update(mp4_expires_at=future)
+            handle(row)
+
+    monkeypatch.setattr(sweeps, "each", prolong_first)
+
+    cleaning.delete_expired_mp4s()
+
+    video.refresh_from_db()
+    assert (video.mp4_key, video.mp4_expires_at) == ("videos/v/download.mp4", future)
+    assert not PendingDeletion.objects.exists()
+
+
+@pytest.fixture
+def joined(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> mock.Mock:
+    """Return the function that joins an MP4, with an empty file in the place of FFmpeg and storage."""
+    path = tmp_path / "joined.mp4"
+    path.touch()
+    join = mock.Mock(return_value=path)
+    monkeypatch.setattr(joining, "join", join)
+    monkeypatch.setattr(storage, "put_file", mock.Mock(return_value=0))
+    return join
+
+
+def make_mp4(video: Video) -> Video:
+    """Request the MP4, let a worker make it and return the video's row."""
+    services.request_mp4(video, Viewer(NOBODY))
+    work_until_idle()
+    return Video.objects.get(pk=video.pk)
+
+
+@pytest.mark.redis
+def test_mp4_that_a_newer_one_replaces_is_deleted_once_it_has_expired(joined: mock.Mock) -> None:
+    video = make_mp4(VideoFactory(downloads="mp4"))
+    expires_at = timezone.now() + timedelta(hours=3)
+    Video.objects.update(mp4_expires_at=expires_at)
+
+    newer = make_mp4(Video.objects.get())
+
+    deleted = PendingDeletion.objects.get()
+    assert newer.mp4_key != video.mp4_key
+    assert deleted.path == video.mp4_key
+    assert abs(deleted.next_try_at - expires_at) < timedelta(minutes=1)
 
 
 @pytest.mark.ffmpeg

@@ -8,6 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 from django.conf import settings as django_settings
@@ -17,8 +18,8 @@ from pytest_django import Settings
 
 from accounts.models import User
 from accounts.tests.factories import UserFactory
-from common import storage
-from videos import importing, pipeline, queue, services
+from common import deletion, storage
+from videos import ends, importing, pipeline, queue, services
 from videos.models import Job, UploadCharge, Video
 from videos.publishing import LeaseLost
 from videos.services import imports
@@ -134,6 +135,24 @@ def test_cancelled_import_leaves_nothing(server: FileServer, settings: Settings)
 
     assert list(storage.keys_under(job.video.prefix)) == []
     assert unfinished_uploads() == []
+
+
+def test_deletion_of_a_cancelled_import_spares_the_file_of_its_retry(server: FileServer) -> None:
+    server.body = b"x" * 1000
+    video = (first := claimed(server.url)).video
+    with mock.patch.object(ends, "finish_row", side_effect=LeaseLost), pytest.raises(LeaseLost):
+        importing.fetch_source(first)
+    services.cancel_encode(video)
+    video.refresh_from_db()
+    services.retry_video(video)
+    second = queue.claim([Job.Lane.BULK])
+    assert second is not None
+
+    importing.fetch_source(second)
+    deletion.delete_pending()
+
+    video.refresh_from_db()
+    assert list(storage.keys_under(video.prefix)) == [video.source_key]
 
 
 def test_failed_import_is_named_and_can_be_retried(server: FileServer, client: Client) -> None:
