@@ -84,6 +84,7 @@ def _key_in(token: str) -> str:
 
 
 def give_key(session: SessionBase, key: str) -> None:
-    """Add ``key`` to a session, as its newest."""
+    """Add ``key`` to a session, as its newest, under a new session ID: the old one may be known to others."""
+    session.cycle_key()
     others = [held for held in session.get(SESSION_KEY, []) if held != key]
     session[SESSION_KEY] = [*others, key][-MAX_KEYS:]

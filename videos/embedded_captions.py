@@ -7,6 +7,7 @@ from pathlib import Path
 
 from django.db import transaction
 
+from common import deletion
 from videos import caption_tracks, queue
 from videos.languages import canonical_tag, spoken_tag
 from videos.models import CaptionTrack, Job, Video
@@ -46,5 +47,6 @@ def store(video: Video, files: list[tuple[SubtitleStream, Path]]) -> int:
         try:
             count += caption_tracks.record_ours(video, language, key, converted, CaptionTrack.Origin.EMBEDDED)
         except caption_tracks.TracksFull:
+            deletion.delete_later(key)
             break
     return count

@@ -19,7 +19,7 @@ from django.conf import settings
 from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
 
-from common import disk, heartbeat, storage
+from common import deletion, disk, heartbeat, storage
 from videos import caption_tracks, transcriptions
 from videos.models import CaptionTrack, Rendition, TranscribedChunk, Transcription
 from videos.publishing import Encode, LeaseLost, Placed
@@ -273,7 +273,11 @@ def finish(row: Transcription) -> None:
     key = caption_tracks.put(row.video, language, converted.webvtt)
     try:
         is_recorded = _record(row, language, key, converted)
+    except LeaseLost:
+        deletion.delete_later(key)
+        raise
     except caption_tracks.TracksFull:
+        deletion.delete_later(key)
         transcriptions.end(row, Transcription.Outcome.TOO_MANY_CAPTIONS)
         return
     if not is_recorded:

@@ -53,6 +53,7 @@ def add_captions(video: Video, *, language: str, file: File[bytes]) -> tuple[Cap
     try:
         track = caption_tracks.record(video, tag, key, converted, CaptionTrack.Origin.OWNER)
     except caption_tracks.TracksFull as error:
+        deletion.delete_later(key)
         raise TooManyCaptions from error
     return track, converted.skipped
 

@@ -25,7 +25,7 @@ MAX_DOMAIN = 253  # characters
 MAX_VALIDITY = timedelta(days=730)
 # Also what a Content-Security-Policy takes as a host: nothing else may enter the header.
 _DOMAIN = re.compile(
-    r"(?:\*\.)?(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?::\d{1,5})?"
+    r"(?:\*\.)?(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?::[0-9]{1,5})?"
 )
 
 

@@ -86,8 +86,13 @@ def test_locked_page_shows_no_title_no_poster_and_no_address_of_the_video(
 def test_password_opens_everything_of_the_video_for_the_session(client: Client, locked: Video) -> None:
     assert set(statuses(client, locked).values()) == {403, 404}
 
+    client.session.save()
+    before = client.session.session_key
+
     assert unlock(client, locked) == 302
 
+    # A session ID that somebody planted does not get the key.
+    assert client.session.session_key != before
     assert set(statuses(client, locked).values()) == {200}
     assert set(statuses(Client(), locked).values()) == {403, 404}
 

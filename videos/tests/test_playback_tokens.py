@@ -68,6 +68,7 @@ def test_domain_is_reduced_to_its_host(text: str, domain: str) -> None:
         "x" * 300,
         "-a.org",
         "a.org:port",
+        "a.org:\u0663\u0663",  # digits of another script
     ],
 )
 def test_domain_that_a_policy_would_not_take_is_refused(text: str) -> None:
