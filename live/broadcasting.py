@@ -165,6 +165,9 @@ def _continue(broadcast: Broadcast, stream: Stream, connection_id: str, source: 
     broadcast.stream = stream
     if broadcast.recording and not broadcast.is_running:
         recordings.reopen_recording(broadcast.recording)
+        if stream.visibility == Video.Visibility.PRIVATE:
+            # The stream may have become private while no broadcast ran.
+            Video.objects.filter(pk=broadcast.recording.pk).update(visibility=stream.visibility)
     broadcast.status = Broadcast.Status.LIVE
     broadcast.ending = ""
     broadcast.ended_at = broadcast.interrupted_at = None
@@ -324,9 +327,7 @@ def complete_recording(broadcast: Broadcast) -> None:
     if recording is not None and spool.is_spooled(broadcast.public_id):
         return
     if recording is not None:
-        recordings.finish_recording(
-            recording, visibility=broadcast.stream.visibility, poster_key=broadcast.poster_key
-        )
+        recordings.finish_recording(recording, poster_key=broadcast.poster_key)
         replay = stream_state.replay_of(broadcast.stream)
         if replay["replay_broadcast_id"] == broadcast.public_id:  # for pages that showed the end
             transaction.on_commit(lambda: chat_log.publish(broadcast.stream, {"type": "stream", **replay}))

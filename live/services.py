@@ -86,14 +86,16 @@ def owner_of_key(stream_key: str) -> Stream | None:
 @transaction.atomic
 def edit_stream(stream: Stream, **fields: object) -> Stream:
     """Change any of ``EDITABLE``, also on the running broadcast and its recording."""
-    was = stream.visibility
+    # A form has already changed the instance.
+    was = Stream.objects.select_for_update().values_list("visibility", flat=True).get(pk=stream.pk)
     for name, value in fields.items():
         if name not in EDITABLE:
             raise ValueError(f"{name} cannot be edited")
         setattr(stream, name, composed(str(value), MAX_TITLE) if name == "title" else value)
     if fields:
         stream.save(update_fields=list(fields))
-    if stream.visibility != was:
+    is_other_visibility = fields.get("visibility", was) != was
+    if is_other_visibility:
         transaction.on_commit(lambda: chat_log.state_changed(stream))
     if stream_state.DESCRIBED & fields.keys():
         news = {"type": "stream", **stream_state.description(stream)}
@@ -102,13 +104,13 @@ def edit_stream(stream: Stream, **fields: object) -> Stream:
     if broadcast is None:
         return stream
     if broadcast.recording_id:
-        Video.objects.filter(pk=broadcast.recording_id).update(
-            title=recording_title(stream, broadcast.started_at),
-            category=stream.category,
-            visibility=stream.visibility,
-        )
-        Video.objects.filter(pk=broadcast.recording_id).record_published()
-    if stream.visibility != was:
+        recording = Video.objects.filter(pk=broadcast.recording_id)
+        recording.update(title=recording_title(stream, broadcast.started_at), category=stream.category)
+        if is_other_visibility:
+            # The owner may have given the recording a visibility or a schedule of its own.
+            recording.filter(visibility=was, publish_at=None).update(visibility=stream.visibility)
+        recording.record_published()
+    if is_other_visibility:
         transaction.on_commit(lambda: broadcasting.change_access(broadcast))
     return stream
 

@@ -21,7 +21,9 @@ from live.edge import control, keys
 from live.errors import NotOnAir, StreamSuspended
 from live.models import Broadcast, Stream
 from live.tests.factories import BroadcastFactory, StreamFactory
+from videos import services as video_services
 from videos.models import Video
+from videos.services import recordings
 
 pytestmark = [
     pytest.mark.django_db,
@@ -399,6 +401,46 @@ def test_running_broadcast_made_private_gets_a_secret_path(
     recording = Video.objects.get()
     assert broadcast.access not in {"open", ""}
     assert (recording.visibility, recording.title) == ("private", "Only us")
+
+
+@pytest.mark.parametrize(
+    ("stream_fields", "own"),
+    [
+        ({}, {"visibility": "private"}),
+        ({"title": "Lamps"}, {"visibility": "followers"}),
+        ({"visibility": "unlisted"}, {"visibility": "private"}),
+        ({"visibility": "unlisted"}, {"publish_at": timezone.now() + timedelta(days=1), "is_premiere": True}),
+    ],
+)
+def test_recording_keeps_the_visibility_that_its_owner_set_during_the_broadcast(
+    stream_fields: dict[str, Any], own: dict[str, Any]
+) -> None:
+    broadcast = begin(StreamFactory())
+    assert broadcast.recording is not None
+    recorder = recordings.open_run(broadcast.recording, is_continuous=False, began_at=timezone.now())
+    recordings.append_segment(recorder, duration_s=4.0, size_bytes=1)
+    video_services.edit_video(broadcast.recording, **own)
+    chosen = (broadcast.recording.visibility, broadcast.recording.publish_at)
+
+    services.edit_stream(broadcast.stream, **stream_fields)
+    broadcasting.end(broadcast, Broadcast.Ending.STOPPED)
+    broadcasting.complete_recording(broadcast)
+
+    recording = Video.objects.get()
+    assert (recording.visibility, recording.publish_at) == chosen
+    assert recording.status == Video.Status.READY
+
+
+def test_recording_continued_after_its_stream_became_private_is_private() -> None:
+    stream = StreamFactory()
+    broadcast = begin(stream, "first")
+    broadcasting.end(broadcast, Broadcast.Ending.UNPUBLISHED)
+    broadcast.refresh_from_db()
+    services.edit_stream(Stream.objects.get(pk=stream.pk), visibility="private")
+
+    begin(stream, "second")
+
+    assert Video.objects.get().visibility == "private"
 
 
 @pytest.mark.parametrize(("visibility", "notified"), [("public", 1), ("unlisted", 0)])

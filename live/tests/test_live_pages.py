@@ -342,6 +342,18 @@ def test_stream_settings_are_saved_without_javascript(desk: Client, stream: Stre
     )
 
 
+def test_form_that_makes_a_running_stream_private_makes_its_recording_private(
+    desk: Client, stream: Stream
+) -> None:
+    broadcast = BroadcastFactory(stream=stream, recording=VideoFactory(channel=stream.channel))
+    fields = {"title": "T", "category": "music", "visibility": "private", "latency": "low"}
+
+    desk.post("/studio/live/", fields)
+
+    broadcast.recording.refresh_from_db()
+    assert broadcast.recording.visibility == "private"
+
+
 def test_overlong_title_is_reported_in_the_form(desk: Client, stream: Stream) -> None:
     fields = {"title": "x" * 200, "category": "music", "visibility": "public", "latency": "low"}
 

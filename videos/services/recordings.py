@@ -167,10 +167,11 @@ def reopen_recording(video: Video) -> None:
         _add_run(video)
 
 
-def finish_recording(video: Video, *, visibility: str, poster_key: str = "") -> None:
+def finish_recording(video: Video, *, poster_key: str = "") -> None:
     """Complete a recording as a ready video, or delete it if it has no segment.
 
-    If storage does not answer, the sweep completes it later.
+    Its visibility stays: the owner may have changed it during the broadcast.  If storage
+    does not answer, the sweep completes it later.
     """
     with transaction.atomic():
         found = Video.objects.select_for_update().filter(
@@ -183,7 +184,6 @@ def finish_recording(video: Video, *, visibility: str, poster_key: str = "") -> 
         if not runs.exclude(segments=[]).exists():
             delete_video(video)
             return
-        found.update(visibility=visibility)
         found.exclude(poster_key__startswith=video.posters_prefix).update(poster_key=poster_key)
     try:
         ends.complete(video.pk)

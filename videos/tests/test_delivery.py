@@ -173,12 +173,12 @@ def test_recording_reopened_and_finished_between_requests_is_listed_whole(
     client: Client, bucket: str, clock: dict[str, datetime], django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     video, _run = recording(segments=1)
-    recordings.finish_recording(video, visibility="public")
+    recordings.finish_recording(video)
     first = client.get(address(video, "r0")).content.decode()
     recordings.reopen_recording(Video.objects.get(pk=video.pk))
     run = recordings.open_run(video, is_continuous=False, began_at=BEGAN_AT)
     recordings.append_segment(run, duration_s=4.0, size_bytes=1)
-    recordings.finish_recording(video, visibility="public")
+    recordings.finish_recording(video)
 
     second = client.get(address(video, "r0")).content.decode()
 

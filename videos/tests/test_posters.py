@@ -154,7 +154,7 @@ def test_end_of_a_broadcast_keeps_the_owners_poster(bucket: str, owner: User) ->
     run = recordings.open_run(video, is_continuous=False, began_at=video.created_at)
     recordings.append_segment(run, duration_s=4.0, size_bytes=1)
 
-    recordings.finish_recording(video, visibility="public", poster_key="live/poster.jpg")
+    recordings.finish_recording(video, poster_key="live/poster.jpg")
 
     video.refresh_from_db()
     assert video.poster_key == own

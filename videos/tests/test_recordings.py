@@ -152,7 +152,7 @@ def test_finished_recording_without_duration_declares_the_bound_of_its_encoder(b
     video = new_recording()
     record(video, 0.0)
 
-    recordings.finish_recording(video, visibility="unlisted")
+    recordings.finish_recording(video)
 
     video.refresh_from_db()
     assert video.status == "ready"
@@ -166,8 +166,9 @@ def test_finished_recording_without_duration_declares_the_bound_of_its_encoder(b
 def test_finished_recording_becomes_a_ready_video(bucket: str) -> None:
     video = new_recording()
     record(video, 4.0, 4.5)
+    Video.objects.update(visibility="unlisted")
 
-    recordings.finish_recording(video, visibility="unlisted", poster_key="videos/x/poster-1.jpg")
+    recordings.finish_recording(video, poster_key="videos/x/poster-1.jpg")
 
     video.refresh_from_db()
     assert (video.status, video.is_playable, video.visibility) == ("ready", True, "unlisted")
@@ -198,7 +199,7 @@ def test_recording_has_video_and_audio_in_one_rendition() -> None:
 def test_recording_without_segments_is_deleted() -> None:
     video = new_recording()
 
-    recordings.finish_recording(video, visibility="public")
+    recordings.finish_recording(video)
 
     assert not Video.objects.filter(pk=video.pk).exists()
     assert PendingDeletion.objects.get().path == video.prefix
@@ -208,7 +209,7 @@ def test_finishing_a_deleted_recording_changes_nothing() -> None:
     video = new_recording()
     Video.objects.filter(pk=video.pk).delete()
 
-    recordings.finish_recording(video, visibility="public")
+    recordings.finish_recording(video)
 
     assert not Video.objects.exists()
 
@@ -217,7 +218,7 @@ def test_finishing_a_deleted_recording_changes_nothing() -> None:
 def test_reopened_recording_continues_after_its_last_segment(bucket: str) -> None:
     video = new_recording()
     record(video, 4.0)
-    recordings.finish_recording(video, visibility="public")
+    recordings.finish_recording(video)
     video.refresh_from_db()
     assert not Rendition.objects.filter(peak_bps=None).exists()
 
@@ -241,7 +242,7 @@ def test_recording_reopened_before_it_was_ready_is_not_completed_by_the_sweep() 
     video = new_recording()
     record(video, 4.0)
     with override_settings(S3_ENDPOINT_URL="http://127.0.0.1:9"):
-        recordings.finish_recording(video, visibility="public")
+        recordings.finish_recording(video)
 
     recordings.reopen_recording(Video.objects.get(pk=video.pk))
     sweeping.sweep()
@@ -259,7 +260,7 @@ def test_recording_reopened_during_its_completion_does_not_become_ready(
     record(video, 4.0)
     monkeypatch.setattr(ends, "write_playlists", lambda _encode: recordings.reopen_recording(video))
 
-    recordings.finish_recording(video, visibility="public")
+    recordings.finish_recording(video)
 
     assert Video.objects.get(pk=video.pk).status == Video.Status.PROCESSING
 
@@ -275,11 +276,11 @@ def test_recording_continued_and_ended_during_its_completion_keeps_its_later_par
         recordings.reopen_recording(video)
         record(video, 5.0)
         with override_settings(S3_ENDPOINT_URL="http://127.0.0.1:9"):
-            recordings.finish_recording(video, visibility="public")
+            recordings.finish_recording(video)
 
     with monkeypatch.context() as slow:
         slow.setattr(ends, "write_playlists", go_on_and_end)
-        recordings.finish_recording(video, visibility="public")
+        recordings.finish_recording(video)
     assert Video.objects.get(pk=video.pk).status == Video.Status.PROCESSING
 
     sweeping.sweep()
@@ -301,11 +302,11 @@ def test_completion_overtaken_by_a_newer_one_leaves_the_newer_playlists(
         monkeypatch.setattr(ends, "write_playlists", write_playlists)
         recordings.reopen_recording(video)
         record(video, 5.0)
-        recordings.finish_recording(video, visibility="public")
+        recordings.finish_recording(video)
         write_playlists(encode)
 
     monkeypatch.setattr(ends, "write_playlists", be_overtaken)
-    recordings.finish_recording(video, visibility="public")
+    recordings.finish_recording(video)
 
     ready = Video.objects.get(pk=video.pk)
     assert (ready.status, ready.duration_s) == (Video.Status.READY, 9.0)
@@ -317,7 +318,7 @@ def test_completion_overtaken_by_a_newer_one_leaves_the_newer_playlists(
 def test_recording_reopened_long_after_its_end_keeps_its_segments(bucket: str) -> None:
     video = new_recording()
     record(video, 4.0)
-    recordings.finish_recording(video, visibility="public")
+    recordings.finish_recording(video)
     Video.objects.filter(pk=video.pk).update(created_at=BEGAN_AT)
     cleaning.clean_up()
 
@@ -335,7 +336,7 @@ def test_sweep_completes_a_recording_finished_during_a_storage_outage(bucket: st
     video = new_recording()
     record(video, 4.0)
     with override_settings(S3_ENDPOINT_URL="http://127.0.0.1:9"):
-        recordings.finish_recording(video, visibility="public")
+        recordings.finish_recording(video)
     assert Video.objects.get(pk=video.pk).status == Video.Status.PROCESSING
 
     sweeping.sweep()

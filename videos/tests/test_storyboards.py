@@ -176,7 +176,7 @@ def recorded(folder: Path, path: Path, *, video: Video | None = None) -> Video:
     for index, segment in enumerate(rendition.segments):
         size = storage.put_file(recordings.segment_key(run, "r0", index), segment.path)
         recordings.append_segment(run, duration_s=segment.duration_s, size_bytes=size)
-    recordings.finish_recording(video, visibility="public")
+    recordings.finish_recording(video)
     video.refresh_from_db()
     return video
 
