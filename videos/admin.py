@@ -108,6 +108,10 @@ class VideoAdmin(admin.ModelAdmin[Video]):
         more = {"video": video, "playback": playback, **(extra_context or {})}
         return super().change_view(request, object_id, form_url, more)
 
+    def save_model(self, request: HttpRequest, obj: Video, form: Any, change: bool) -> None:
+        """Change the video as its owner would: a new visibility also ends a schedule."""
+        services.edit_video(obj, **{name: form.cleaned_data[name] for name in form.changed_data})
+
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
         """Allow the deletion of a video's comments with it, although nobody may delete them alone."""
         to_delete, counts, _may_not_alone, protected = super().get_deleted_objects(objs, request)

@@ -1,8 +1,10 @@
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from accounts import services as account_services
 from accounts.models import Decision, User
@@ -11,11 +13,13 @@ from accounts.tests.factories import UserFactory
 from comments.models import Comment
 from comments.tests.factories import CommentFactory
 from common.models import PendingDeletion
-from videos import services
+from videos import arrivals, services
 from videos.models import Job, Video
 from videos.tests.factories import VideoFactory
 
 pytestmark = [pytest.mark.django_db, pytest.mark.redis]
+
+NO_JOBS = {"jobs-TOTAL_FORMS": "0", "jobs-INITIAL_FORMS": "0"}
 
 
 @pytest.fixture
@@ -72,6 +76,41 @@ def test_change_page_shows_the_state_of_the_storyboard(
 
     field = page.partition("field-storyboard")[2].partition("</div>")[0]
     assert words in field
+
+
+@pytest.mark.parametrize(("is_premiere", "visibility"), [(True, "private"), (False, "unlisted")])
+def test_visibility_set_by_staff_ends_a_schedule_and_wakes_held_requests(
+    is_premiere: bool,
+    visibility: str,
+    client: Client,
+    administrator: User,
+    monkeypatch: pytest.MonkeyPatch,
+    django_capture_on_commit_callbacks: Any,
+) -> None:
+    video = VideoFactory()
+    services.edit_video(video, publish_at=timezone.now() + timedelta(hours=1), is_premiere=is_premiere)
+    woken: list[str] = []
+    monkeypatch.setattr(arrivals, "publish", woken.append)
+    form = {"title": "New", "description": "", "category": video.category, "visibility": visibility}
+
+    with django_capture_on_commit_callbacks(execute=True):
+        saved = client.post(reverse("admin:videos_video_change", args=[video.pk]), form | NO_JOBS)
+
+    video.refresh_from_db()
+    assert saved.status_code == 302
+    assert (video.title, video.visibility, video.publish_at) == ("New", visibility, None)
+    assert woken == [video.encode_key]
+
+
+def test_title_set_by_staff_keeps_a_schedule(client: Client, administrator: User) -> None:
+    video = VideoFactory()
+    services.edit_video(video, publish_at=timezone.now() + timedelta(hours=1), is_premiere=True)
+    form = {"title": "New", "description": "", "category": video.category, "visibility": "public"}
+
+    client.post(reverse("admin:videos_video_change", args=[video.pk]), form | NO_JOBS)
+
+    changed = Video.objects.get()
+    assert (changed.title, changed.publish_at, changed.is_premiere) == ("New", video.publish_at, True)
 
 
 def test_retry_action_retries_failed_videos_only(client: Client, administrator: User) -> None:
