@@ -27,7 +27,12 @@ AT_ONCE = 100
 # A premiere whose start was delayed longer begins when it starts, not when it was due.
 PUNCTUAL_WITHIN = timedelta(seconds=30)
 
+
 NOT_SCHEDULED: dict[str, Any] = {"publish_at": None, "is_premiere": False}
+# Nothing else is published: a video whose visibility was changed otherwise is not overruled.
+AS_SCHEDULED = Q(is_premiere=True, visibility=Video.Visibility.PUBLIC) | Q(
+    is_premiere=False, visibility=Video.Visibility.PRIVATE
+)
 
 
 def scheduled_fields(publish_at: datetime, *, is_premiere: bool) -> dict[str, Any]:
@@ -49,6 +54,7 @@ def publish_due() -> None:
     is_ready = Q(is_premiere=False, status=Video.Status.PROCESSING) | Q(status=Video.Status.READY)
     due = Video.objects.filter(
         is_ready,
+        AS_SCHEDULED,
         publish_at__lte=timezone.now(),
         is_playable=True,
         withheld="",
@@ -66,7 +72,7 @@ def _publish(video: Video) -> None:
         return
     began_at = video.publish_at if now - video.publish_at < PUNCTUAL_WITHIN else now
     still_due = Video.objects.filter(
-        pk=video.pk, publish_at=video.publish_at, is_premiere=video.is_premiere, withheld=""
+        AS_SCHEDULED, pk=video.pk, publish_at=video.publish_at, is_premiere=video.is_premiere, withheld=""
     )
     published = still_due.update(
         visibility=Video.Visibility.PUBLIC,

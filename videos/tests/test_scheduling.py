@@ -104,6 +104,20 @@ def test_schedule_that_was_changed_meanwhile_is_not_carried_out() -> None:
     assert state(video) == ("unlisted", True)
 
 
+@pytest.mark.parametrize(("is_premiere", "visibility"), [(True, "private"), (False, "unlisted")])
+def test_due_video_with_another_visibility_than_its_schedule_set_is_not_published(
+    is_premiere: bool, visibility: str
+) -> None:
+    video = scheduled(is_premiere=is_premiere, late=HOUR)
+    seen = Video.objects.get(pk=video.pk)
+    Video.objects.update(visibility=visibility)
+
+    services.publish_due()
+    scheduling._publish(seen)
+
+    assert state(video) == (visibility, False)
+
+
 @pytest.mark.parametrize(
     ("fields", "published"),
     [
