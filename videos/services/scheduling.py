@@ -77,7 +77,8 @@ def _publish(video: Video) -> None:
     published = still_due.update(
         visibility=Video.Visibility.PUBLIC,
         publish_at=None,
-        published_at=video.published_at or began_at,
+        # Also if it was out before: lists put it at the head, where its followers look for it.
+        published_at=began_at,
         premiered_at=began_at if video.is_premiere else None,
     )
     if not published:

@@ -63,6 +63,20 @@ def test_scheduled_video_is_private_until_its_moment_and_public_after(client: Cl
     assert [one["id"] for one in client.get("/api/v1/videos/").json()["results"]] == [video.public_id]
 
 
+def test_video_that_was_out_before_is_published_with_the_date_of_its_moment(client: Client) -> None:
+    newer: Video = VideoFactory(published_at=timezone.now() - timedelta(days=1))
+    video = scheduled(late=timedelta(seconds=1))
+    Video.objects.filter(pk=video.pk).update(published_at=timezone.now() - timedelta(days=7))
+
+    services.publish_due()
+
+    video.refresh_from_db()
+    assert video.published_at is not None
+    assert timezone.now() - video.published_at < HOUR
+    results = client.get("/api/v1/videos/").json()["results"]
+    assert [one["id"] for one in results] == [video.public_id, newer.public_id]
+
+
 def test_followers_are_notified_once_of_a_published_video(
     follower: User, django_capture_on_commit_callbacks: Any
 ) -> None:
