@@ -22,7 +22,7 @@ report_decided  ``title``, ``upheld``
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -84,13 +84,31 @@ def notify_followers(channel: Channel, *, kind: str, data: dict[str, Any], url: 
 def notify_follower_batch(
     channel_id: int, kind: str, data: dict[str, Any], url: str, key: str, after: int
 ) -> outbox.Again:
-    """Notify the batch after the follow ``after``; return the arguments for the next batch, if any."""
+    """Notify the batch after the follow ``after``; return the arguments for the next batch, if any.
+
+    It does nothing if the event was undone meanwhile (:func:`register_check`).
+    """
+    event, _colon, target_id = key.partition(":")
+    is_current = _is_current.get(event)
+    if is_current is not None and not is_current(target_id):
+        return None
     follows = Follow.objects.filter(channel=channel_id, pk__gt=after, follower__is_active=True)
     batch = list(follows.order_by("pk").values_list("pk", "follower_id")[:FOLLOWERS_AT_ONCE])
     notify_all([follower_id for _pk, follower_id in batch], kind=kind, data=data, url=url, key=key)
     if len(batch) < FOLLOWERS_AT_ONCE:
         return None
     return [channel_id, kind, data, url, key, batch[-1][0]]
+
+
+_is_current: dict[str, Callable[[str], bool]] = {}
+
+
+def register_check(event: str, is_current: Callable[[str], bool]) -> None:
+    """Ask ``is_current`` before each batch with a key ``event:ID``; called in ``AppConfig.ready``.
+
+    It takes the ID and returns False if the followers need not know any more.
+    """
+    _is_current[event] = is_current
 
 
 # The name in the rows of the outbox that earlier versions wrote.

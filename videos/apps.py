@@ -8,9 +8,11 @@ class VideosConfig(AppConfig):
 
     def ready(self) -> None:
         from videos import figures, queue, reportable, stored_objects, tasks, transcriptions
+        from videos.services import scheduling
 
         reportable.register_video()
         figures.register_charts()
         stored_objects.register()
+        scheduling.register_check()
         queue.job_wakeup.inject(tasks.work)
         transcriptions.transcription_wakeup.inject(tasks.transcribe)

@@ -27,6 +27,7 @@ AT_ONCE = 100
 # A premiere whose start was delayed longer begins when it starts, not when it was due.
 PUNCTUAL_WITHIN = timedelta(seconds=30)
 
+PUBLISHED = "published"  # begins the keys of notifications
 
 NOT_SCHEDULED: dict[str, Any] = {"publish_at": None, "is_premiere": False}
 # Nothing else is published: a video whose visibility was changed otherwise is not overruled.
@@ -89,5 +90,12 @@ def _publish(video: Video) -> None:
         kind=Notification.Kind.PREMIERE if video.is_premiere else Notification.Kind.VIDEO_PUBLISHED,
         data={"name": video.channel.name, "title": video.title},
         url=video.get_absolute_url(),
-        key=f"published:{video.public_id}",
+        key=f"{PUBLISHED}:{video.public_id}",
+    )
+
+
+def register_check() -> None:
+    """Let the notifications of a publication stop if the video is taken back."""
+    notifications.register_check(
+        PUBLISHED, lambda public_id: Video.objects.listed().filter(public_id=public_id).exists()
     )

@@ -12,7 +12,7 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from accounts import outbox
-from accounts.models import Follow, Notification, User
+from accounts.models import Follow, Notification, OutboxEntry, User
 from accounts.tests.factories import UserFactory
 from videos import services
 from videos.models import Video
@@ -91,6 +91,26 @@ def test_followers_are_notified_once_of_a_published_video(
 
     notified = Notification.objects.filter(person=follower)
     assert [(each.kind, each.data["title"]) for each in notified] == [("video_published", video.title)]
+
+
+@pytest.mark.parametrize("taken_back", [{"visibility": "private"}, {"withheld": "hidden"}])
+def test_followers_are_not_notified_of_a_video_that_was_taken_back(
+    taken_back: dict[str, str], follower: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("accounts.notifications.FOLLOWERS_AT_ONCE", 1)
+    video = scheduled(late=timedelta(seconds=1))
+    for person in (follower, UserFactory()):
+        Follow.objects.create(follower=person, channel=video.channel)
+    services.publish_due()
+    outbox.work()
+    Video.objects.update(**taken_back)
+
+    for _ in range(3):
+        outbox.work()
+
+    notified = Notification.objects.filter(kind="video_published")
+    assert [each.person for each in notified] == [follower]
+    assert not OutboxEntry.objects.exists()
 
 
 def test_error_of_one_video_keeps_no_other_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
