@@ -99,15 +99,22 @@ class VideoForm(forms.ModelForm[Video]):
         if is_chosen and not has_password and "password" not in self.errors:
             self.add_error("password", str(PasswordMissing.sentence))
         if values.get("visibility") == SCHEDULED and "publish_at" not in self.errors:
-            self._check_moment(values.get("publish_at"))
+            self._check_moment(values.get("publish_at"), values["is_premiere"])
         return values
 
-    def _check_moment(self, publish_at: datetime | None) -> None:
-        """Refuse a missing or wrong time; a time that was saved before may pass meanwhile."""
-        if publish_at is not None and publish_at == self.instance.publish_at:
+    def clean_publish_at(self) -> datetime | None:
+        """Return the current time, with its seconds, for the minute that the form showed."""
+        sent: datetime | None = self.cleaned_data["publish_at"]
+        current = self.instance.publish_at
+        return current if current and sent == current.replace(second=0, microsecond=0) else sent
+
+    def _check_moment(self, publish_at: datetime | None, is_premiere: bool) -> None:
+        """Refuse a missing or wrong time; an unchanged schedule may be over meanwhile."""
+        current = self.instance
+        if publish_at and (publish_at, is_premiere) == (current.publish_at, current.is_premiere):
             return
         try:
-            scheduled_fields(publish_at or datetime.min.replace(tzinfo=UTC), is_premiere=False)
+            scheduled_fields(publish_at or datetime.min.replace(tzinfo=UTC), is_premiere=is_premiere)
         except BadMoment as error:
             self.add_error("publish_at", str(error))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -216,6 +217,52 @@ def test_studio_form_schedules_and_keeps_a_schedule(client: Client) -> None:
     assert f'value="{at:%Y-%m-%dT%H:%M}"' in page
     video.refresh_from_db()
     assert (video.visibility, video.is_premiere, video.publish_at) == ("public", True, at - 2 * HOUR)
+
+
+def test_studio_form_refuses_to_turn_a_late_video_into_a_premiere(client: Client) -> None:
+    video = scheduled(late=HOUR)
+    client.force_login(video.channel.owner)
+    assert video.publish_at is not None
+    form = {"title": "T", "category": "other", "visibility": "scheduled", "comments_mode": "open"}
+
+    refused = client.post(
+        f"/studio/{video.public_id}/",
+        form | {"publish_at": video.publish_at.isoformat(), "is_premiere": "on"},
+    )
+
+    assert refused.status_code == 422
+    assert str(BadMoment.sentence) in refused.content.decode()
+    assert state(video) == ("private", False)
+
+
+def test_moment_that_passes_while_the_form_is_saved_is_shown_as_an_error(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    video: Video = VideoFactory()
+    client.force_login(video.channel.owner)
+    at = timezone.now() + HOUR
+    form = {"title": "T", "category": "other", "visibility": "scheduled", "publish_at": at.isoformat()}
+    monkeypatch.setattr("videos.forms.scheduled_fields", lambda *_args, **_named: {})
+    monkeypatch.setattr("videos.services.scheduling.timezone", SimpleNamespace(now=lambda: at + HOUR))
+
+    refused = client.post(f"/studio/{video.public_id}/", form)
+
+    assert refused.status_code == 422
+    assert str(BadMoment.sentence) in refused.content.decode()
+
+
+def test_form_that_was_sent_as_shown_keeps_the_seconds_of_a_schedule(client: Client) -> None:
+    video = scheduled(late=HOUR)
+    at = video.publish_at
+    assert at is not None
+    Video.objects.update(publish_at=at.replace(second=30))
+    client.force_login(video.channel.owner)
+    form = {"title": "T", "category": "other", "visibility": "scheduled", "comments_mode": "open"}
+
+    saved = client.post(f"/studio/{video.public_id}/", form | {"publish_at": f"{at:%Y-%m-%dT%H:%M}"})
+
+    video.refresh_from_db()
+    assert (saved.status_code, video.publish_at) == (302, at.replace(second=30))
 
 
 def test_premiere_shows_its_page_but_no_media_before_it_begins(client: Client) -> None:

@@ -60,9 +60,13 @@ def edit(request: PersonRequest, public_id: str) -> HttpResponse:
     video = own(request, public_id)
     form = VideoForm(request.POST or None, instance=video)
     if request.method == "POST" and form.is_valid():
-        form.apply()
-        messages.success(request, _("Changes saved."))
-        return redirect("studio")
+        try:
+            form.apply()
+        except Refusal as error:
+            form.add_error(error.attr if error.attr in form.fields else None, str(error))
+        else:
+            messages.success(request, _("Changes saved."))
+            return redirect("studio")
     return _edit_page(request, video, form=form)
 
 
