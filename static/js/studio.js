@@ -6,3 +6,8 @@ import "#studio/transcription";
 import "#ui/copy";
 import "#ui/count-down";
 import "#ui/local-moment";
+import { disableHidden } from "#ui/only-for";
+
+document.addEventListener("change", () => disableHidden(document));
+// After the browser has restored what was chosen before.
+addEventListener("pageshow", () => disableHidden(document));

@@ -13,12 +13,13 @@ class LocalMoment extends HTMLElement {
     this.sent = Object.assign(document.createElement("input"), { type: "hidden", name: this.field.name });
     this.field.removeAttribute("name");
     this.field.after(this.sent);
-    const moment = momentOf(this.field.getAttribute("value") ?? "");
+    const given = this.field.getAttribute("value") ?? "";
+    const moment = momentOf(given);
     this.field.value = moment ? fieldValue(moment) : "";
-    this.field.min = fieldValue(new Date());
+    // As the server gave it until the person edits it: the field has no seconds.
+    this.sent.value = moment ? given : "";
     part(this, "zone").textContent = new Intl.DateTimeFormat().resolvedOptions().timeZone;
     this.field.addEventListener("input", () => this.take());
-    this.take();
   }
 
   take() {
