@@ -69,17 +69,17 @@ def join(encode: Encode, folder: Path) -> Path:
 
 
 def publish(video: Video, key: str) -> None:
-    """Make a stored MP4 the video's, in the caller's transaction, and delete the one before.
+    """Make a stored MP4 the video's, in the caller's transaction, unless the video has changed.
 
-    The one before stays until it expires, for downloads that run.
+    The one before is deleted when it expires, after downloads that run.
     """
     now = timezone.now()
-    current = Video.objects.filter(pk=video.pk, encode_key=video.encode_key)
-    before = current.select_for_update().first()
+    same = Video.objects.filter(pk=video.pk, encode_key=video.encode_key, duration_s=video.duration_s)
+    before = same.filter(status=Video.Status.READY).select_for_update().first()
     if before is None:
         deletion.delete_later(key)
         return
-    current.update(mp4_key=key, mp4_expires_at=now + KEPT_FOR)
+    same.update(mp4_key=key, mp4_expires_at=now + KEPT_FOR)
     if before.mp4_key:
         kept_for = (before.mp4_expires_at or now) - now
         deletion.delete_later(before.mp4_key, after=max(kept_for, timedelta(0)))

@@ -396,11 +396,14 @@ def make_embedded_captions(job: Job) -> None:
 def make_mp4(job: Job) -> None:
     """Store an MP4 for people who download the video, and let it expire."""
     key = f"{job.video.mp4_prefix}{job.pk}-{job.attempt}.mp4"
-    with disk.workspace() as folder, lease_kept(job):
-        storage.put_file(key, joining.join(Encode.of(job.video), folder))
+    is_ready = job.video.status == Video.Status.READY  # else a recording goes on
+    if is_ready:
+        with disk.workspace() as folder, lease_kept(job):
+            storage.put_file(key, joining.join(Encode.of(job.video), folder))
     with transaction.atomic():
         ends.finish_row(job)
-        joining.publish(job.video, key)
+        if is_ready:
+            joining.publish(job.video, key)
 
 
 def measure_loudness(job: Job) -> None:

@@ -31,7 +31,7 @@ class JobQuerySet(models.QuerySet["Job"]):
 
     def needed(self) -> JobQuerySet:
         """Exclude the jobs that a video is complete without and does not wait for."""
-        return self.exclude(lane=Job.Lane.AFTER)
+        return self.exclude(Q(lane=Job.Lane.AFTER) | Q(kind=Job.Kind.MP4))
 
     def held(self, job: Job) -> JobQuerySet:
         """Return the row of ``job`` if it still runs under this attempt; its lease may have expired."""

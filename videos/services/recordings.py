@@ -18,10 +18,11 @@ from typing import Any
 from django.db import transaction
 
 from accounts.models import Channel
-from common import storage
+from common import deletion, storage
 from common.media import aac
 from videos import ends
 from videos.models import Rendition, SegmentRun, SegmentRunQuerySet, Video
+from videos.services.downloads import URL_LIFETIME
 from videos.services.editing import delete_video
 
 logger = logging.getLogger(__name__)
@@ -154,12 +155,18 @@ def append_segment(run: SegmentRun, *, duration_s: float, size_bytes: int) -> No
 def reopen_recording(video: Video) -> None:
     """Reopen a finished recording, because its broadcast goes on.
 
-    Its measured bitrates are dropped: later segments may exceed them.
+    Its measured bitrates are dropped: later segments may exceed them.  So is its MP4, which
+    ends too early.
     """
     found = Video.objects.select_for_update().filter(pk=video.pk, encode_key=video.encode_key).first()
     if found is None:
         return
-    if found.status == Video.Status.READY and found.transition(Video.Status.PROCESSING, is_playable=False):
+    mp4_key = found.mp4_key
+    running = {"is_playable": False, "mp4_key": "", "mp4_expires_at": None}
+    if found.status == Video.Status.READY and found.transition(Video.Status.PROCESSING, **running):
+        if mp4_key:
+            # A download may have begun a moment ago.
+            deletion.delete_later(mp4_key, after=URL_LIFETIME)
         renditions = Rendition.objects.filter(video=video, encode_key=video.encode_key)
         renditions.update(peak_bps=None, average_bps=None)
     # Its runs are closed even if storage has not let it become ready.

@@ -270,11 +270,7 @@ def test_expired_mp4_is_deleted_and_can_be_made_again(client: Client, encoded: V
     assert list(PendingDeletion.objects.values_list("path", flat=True)) == [first]
     deletion.delete_pending()
     second = Video.objects.get(pk=encoded.pk).mp4_key
-    assert [
-        key
-        for key in storage.keys_under(encoded.encode_prefix)
-        if key.endswith(".mp4") and "download-" in key
-    ] == [second]
+    assert list(storage.keys_under(encoded.mp4_prefix)) == [second]
     assert client.get(path_of(encoded)).status_code == 302
 
 
@@ -326,6 +322,35 @@ def test_mp4_that_a_newer_one_replaces_is_deleted_once_it_has_expired(joined: mo
     assert newer.mp4_key != video.mp4_key
     assert deleted.path == video.mp4_key
     assert abs(deleted.next_try_at - expires_at) < timedelta(minutes=1)
+
+
+@pytest.mark.redis
+@pytest.mark.parametrize("change", [{"status": "processing"}, {"duration_s": 20.0}])
+def test_mp4_of_a_video_that_changed_meanwhile_is_deleted(change: dict[str, Any], joined: mock.Mock) -> None:
+    def go_on(_encode: Encode, _folder: Path) -> Path:
+        Video.objects.update(**change)
+        path: Path = joined.return_value
+        return path
+
+    joined.side_effect = go_on
+
+    video = make_mp4(VideoFactory(downloads="mp4"))
+
+    job = video.jobs.get(kind="mp4")
+    assert (video.mp4_key, job.status) == ("", "done")
+    assert PendingDeletion.objects.get().path == f"{video.mp4_prefix}{job.pk}-1.mp4"
+
+
+@pytest.mark.redis
+def test_mp4_of_a_recording_that_goes_on_is_not_joined(joined: mock.Mock) -> None:
+    video: Video = VideoFactory(downloads="mp4")
+    services.request_mp4(video, Viewer(NOBODY))
+    Video.objects.update(status="processing")
+
+    work_until_idle()
+
+    assert video.jobs.get(kind="mp4").status == "done"
+    assert not joined.called
 
 
 @pytest.mark.ffmpeg

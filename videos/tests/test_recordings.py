@@ -238,6 +238,31 @@ def test_reopened_recording_continues_after_its_last_segment(bucket: str) -> Non
     ]
 
 
+@pytest.mark.storage
+def test_reopened_recording_loses_its_mp4(bucket: str) -> None:
+    video = new_recording()
+    record(video, 4.0)
+    recordings.finish_recording(video, visibility="public")
+    Video.objects.update(mp4_key="videos/v/download.mp4", mp4_expires_at=BEGAN_AT)
+
+    recordings.reopen_recording(Video.objects.get(pk=video.pk))
+
+    video.refresh_from_db()
+    assert (video.mp4_key, video.mp4_expires_at) == ("", None)
+    assert PendingDeletion.objects.get().path == "videos/v/download.mp4"
+
+
+@pytest.mark.storage
+def test_recording_is_ready_before_its_mp4(bucket: str) -> None:
+    video = new_recording()
+    record(video, 4.0)
+    Job.objects.create(video=video, encode_key=video.encode_key, kind=Job.Kind.MP4)
+
+    recordings.finish_recording(video, visibility="public")
+
+    assert Video.objects.get(pk=video.pk).status == Video.Status.READY
+
+
 def test_recording_reopened_before_it_was_ready_is_not_completed_by_the_sweep() -> None:
     video = new_recording()
     record(video, 4.0)
