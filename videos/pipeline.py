@@ -300,7 +300,8 @@ def encode_chunk(job: Job) -> None:
     listed = job.video.renditions.filter(encode_key=job.encode_key, kind=Rendition.Kind.VIDEO)
     rungs = [rung for rung in listed if run.holds(rung)]
     if rungs[0].is_copied:
-        copying.copy_chunk(job, run, rungs[0], source)
+        with lease_kept(job):
+            copying.copy_chunk(job, run, rungs[0], source)
         ends.finish(job)
         return
     chunk = ChunkPlan(
@@ -311,7 +312,10 @@ def encode_chunk(job: Job) -> None:
         length_s=job.length_s,
     )
     ladder = [Rung(int(rung.name.removesuffix("p")), rung.bitrate_bps) for rung in rungs]
-    beside = copying.BesideCopy.of(job, run, source) if source.copied else None
+    beside = None
+    if source.copied:
+        with lease_kept(job):
+            beside = copying.BesideCopy.of(job, run, source)
     with disk.workspace() as folder:
         argv = encode_args(
             source,
@@ -343,7 +347,8 @@ def encode_audio(job: Job) -> None:
         encode_key=job.encode_key, kind=Rendition.Kind.AUDIO, position=job.position
     )
     if track.is_copied:
-        copying.copy_track(job, _run_of(job), track, source)
+        with lease_kept(job):
+            copying.copy_track(job, _run_of(job), track, source)
     else:
         with disk.workspace() as folder:
             argv = audio_args(source, _source_url(job), source.audio[job.position], folder)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 import subprocess
+import threading
 from array import array
 from collections.abc import Callable
 from datetime import timedelta
@@ -21,11 +22,12 @@ from django.utils import timezone
 from common import storage
 from common.media.fragments import FragmentReader, Movie, Sample
 from common.models import PendingDeletion
-from videos import cleaning, pipeline
+from videos import cleaning, copying, pipeline
 from videos.models import Job, Rendition, Video
 from videos.publishing import Encode, multivariant_playlist
 from videos.tests.clips import make_clip
 from videos.tests.test_pipeline import Uploaded, uploaded, work_until_idle
+from videos.transcoding.copying.segments import CopiedTracks
 from videos.transcoding.tools import ffmpeg_path, ffprobe_path
 
 __all__ = ["uploaded"]  # a fixture
@@ -204,6 +206,35 @@ def test_copy_goes_on_behind_its_last_stored_chunk(uploaded: Uploaded, clips: Pa
     copies = [run for run in video.runs.order_by("position") if run.renditions == ["source"]]
     assert video.status == Video.Status.READY
     assert [run.attempt for run in copies] == [1, 2]
+
+
+def test_lease_is_renewed_while_the_tables_of_a_copy_are_read(
+    uploaded: Uploaded, clips: Path, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.COPY_BITRATE_FACTOR = 0.0  # for an encode beside the copy
+    uploaded(make_clip("copiable", clips, seconds=9, size="640x480"))
+    pipeline.work(Job.Lane.FIRST)
+    renewed, found = threading.Event(), list[bool]()
+    tracks_of_video = copying.tracks_of_video
+
+    def renew_lease(*_arguments: Any, **_fields: Any) -> bool:
+        if threading.current_thread().name == "lease":
+            renewed.set()
+        return True
+
+    def read_slowly(*arguments: Any, **options: Any) -> CopiedTracks:
+        renewed.clear()
+        found.append(renewed.wait(5))
+        return tracks_of_video(*arguments, **options)
+
+    monkeypatch.setattr("videos.leases.RENEWALS_PER_LEASE", 10_000)
+    monkeypatch.setattr(Job, "renew_lease", renew_lease)
+    monkeypatch.setattr(copying, "tracks_of_video", read_slowly)
+    while pipeline.work(Job.Lane.FIRST):
+        pass
+
+    assert len(found) >= 3  # the copies of both tracks, and an encode
+    assert all(found)
 
 
 def test_source_that_contradicts_its_tables_becomes_ready_by_an_encode(
