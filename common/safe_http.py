@@ -12,9 +12,11 @@ import ipaddress
 import re
 import socket
 import ssl
+import threading
 from collections.abc import Iterable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
+from math import inf
 from time import monotonic
 from typing import TypeAlias
 from urllib.parse import quote, urljoin, urlsplit
@@ -23,6 +25,9 @@ MAX_URL = 2000  # characters
 MAX_REDIRECTS = 5
 CONNECT_TIMEOUT_S = 10.0
 READ_TIMEOUT_S = 20.0
+# A timeout of a socket begins anew with each byte, so these hold for a call as a whole.
+HEAD_TIMEOUT_S = 30.0  # connection, TLS and headers of one hop
+CHECKED_EVERY_S = 0.5
 # Below this, on average after the first minute, a server only occupies us.
 SLOWEST_BYTES_PER_S = 10_000
 GRACE_S = 60.0
@@ -112,26 +117,52 @@ def checked_address(origin: Origin, allowed: Iterable[Network] = ()) -> str:
     return str(addresses[0])
 
 
+class Watch:
+    """A thread that shuts a socket down at a moment, whatever call waits for bytes there.
+
+    The end of a stream is then no end of a file: ``has_ended`` tells them apart.
+    """
+
+    def __init__(self, until: float) -> None:
+        self.until = until
+        self.sock: socket.socket | None = None
+        self.has_ended = False
+        self._is_over = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="fetch-watch", daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        while not self._is_over.wait(CHECKED_EVERY_S):
+            if monotonic() > self.until and self.sock is not None:
+                self.has_ended = True
+                with suppress(OSError):
+                    # That of SSLSocket forgets its TLS, under the hands of the reading thread.
+                    socket.socket.shutdown(self.sock, socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        """End the thread and wait for it."""
+        self._is_over.set()
+        self._thread.join()
+
+
 class Download:
     """The body of an answer, read in pieces within the bounds of time."""
 
-    def __init__(self, answer: http.client.HTTPResponse, deadline: float) -> None:
-        self._answer, self._deadline, self._began = answer, deadline, monotonic()
+    def __init__(self, answer: http.client.HTTPResponse, watch: Watch, deadline: float) -> None:
+        self._answer, self._watch = answer, watch
+        self._deadline, self._began = deadline, monotonic()
         self.read_bytes = 0
-        length = answer.getheader("Content-Length", "")
+        length = "" if answer.chunked else answer.getheader("Content-Length", "")
         self.size_bytes = (
             int(length) if length.isascii() and length.isdecimal() and len(length) < 16 else None
         )
 
     def pieces(self, piece_bytes: int) -> Iterator[bytes]:
-        """Yield the body.  Raises FetchError if it stalls, ends early or takes too long."""
-        while True:
-            try:
-                piece = self._answer.read(piece_bytes)
-            except (OSError, http.client.HTTPException) as error:
-                raise FetchError(f"the connection ended: {type(error).__name__}") from None
-            if not piece:
-                break
+        """Yield the body as it arrives, at most ``piece_bytes`` at once.
+
+        Raises FetchError if it stalls, ends early or takes too long.
+        """
+        while piece := self._piece(piece_bytes):
             self.read_bytes += len(piece)
             now = monotonic()
             if now > self._deadline:
@@ -143,6 +174,25 @@ class Download:
         if self.size_bytes is not None and self.read_bytes != self.size_bytes:
             raise FetchError("the file ended early")
 
+    def _piece(self, most_bytes: int) -> bytes:
+        """Return the bytes of one read from the socket, or none at the end.  Raises FetchError."""
+        if self.size_bytes is not None:
+            # Python 3.11 would wait for more than the file, on a connection that stays open.
+            most_bytes = min(most_bytes, self.size_bytes - self.read_bytes)
+        # Also a read waits for more than one byte: for the lines between chunks.
+        self._watch.until = min(monotonic() + READ_TIMEOUT_S, self._deadline)
+        try:
+            piece = self._answer.read1(most_bytes) if most_bytes else b""
+        except (OSError, http.client.HTTPException) as error:
+            if not self._watch.has_ended:
+                raise FetchError(f"the connection ended: {type(error).__name__}") from None
+            piece = b""
+        self._watch.until = inf  # the pause until the next read is the caller's
+        if self._watch.has_ended:
+            is_late = monotonic() > self._deadline
+            raise FetchError("it took too long" if is_late else "the server is too slow", is_final=is_late)
+        return piece
+
 
 @contextmanager
 def fetch(url: str, *, timeout_s: float, allowed: Iterable[Network] = ()) -> Iterator[Download]:
@@ -151,15 +201,16 @@ def fetch(url: str, *, timeout_s: float, allowed: Iterable[Network] = ()) -> Ite
     networks = list(allowed)
     for _hop in range(MAX_REDIRECTS + 1):
         with (
-            closing(_connect(parse(url), networks)) as connection,
-            closing(_ask(connection, parse(url))) as answer,
+            closing(Watch(monotonic() + HEAD_TIMEOUT_S)) as watch,
+            closing(_connect(parse(url), networks, watch)) as connection,
+            closing(_ask(connection, parse(url), watch)) as answer,
         ):
             if answer.status in {301, 302, 303, 307, 308}:
                 url = _redirected(url, answer.getheader("Location", ""))
                 continue
             if answer.status != 200:
                 raise FetchError(f"the server answers {answer.status}", is_final=400 <= answer.status < 500)
-            yield Download(answer, deadline)
+            yield Download(answer, watch, deadline)
             return
     raise FetchError("too many redirects", is_final=True)
 
@@ -172,28 +223,38 @@ def _redirected(url: str, location: str) -> str:
     return target
 
 
-def _connect(origin: Origin, allowed: list[Network]) -> http.client.HTTPConnection:
+def _connect(origin: Origin, allowed: list[Network], watch: Watch) -> http.client.HTTPConnection:
     address = checked_address(origin, allowed)
     connection = http.client.HTTPConnection(origin.host, origin.port, timeout=READ_TIMEOUT_S)
     try:
         plain = socket.create_connection((address, origin.port), timeout=CONNECT_TIMEOUT_S)
         plain.settimeout(READ_TIMEOUT_S)
         # With a socket, the connection resolves nothing by itself.
-        connection.sock = plain
+        connection.sock = watch.sock = plain
         if origin.scheme == "https":
-            connection.sock = ssl.create_default_context().wrap_socket(plain, server_hostname=origin.host)
+            context = ssl.create_default_context()
+            # The plain socket is none from here on, so the handshake waits until the new one is watched.
+            secured = context.wrap_socket(plain, server_hostname=origin.host, do_handshake_on_connect=False)
+            connection.sock = watch.sock = secured
+            secured.do_handshake()
     except OSError as error:
         connection.close()
         raise FetchError(f"no connection: {type(error).__name__}") from None
     return connection
 
 
-def _ask(connection: http.client.HTTPConnection, origin: Origin) -> http.client.HTTPResponse:
+def _ask(connection: http.client.HTTPConnection, origin: Origin, watch: Watch) -> http.client.HTTPResponse:
     headers = {"User-Agent": "Zoetrope", "Accept": "*/*", "Accept-Encoding": "identity"}
     # A second connection would not go to the checked address.
     connection.auto_open = 0
     try:
         connection.request("GET", origin.path, headers=headers)
-        return connection.getresponse()
+        answer = connection.getresponse()
     except (OSError, http.client.HTTPException, ValueError) as error:
         raise FetchError(f"no answer: {type(error).__name__}") from None
+    watch.until = inf
+    if watch.has_ended:
+        # Headers that were cut off end like complete ones.
+        answer.close()
+        raise FetchError("no answer: too slow")
+    return answer

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
+from time import monotonic
 from typing import Any
 
 from django.conf import settings
@@ -16,7 +17,7 @@ from django.db import transaction
 from common import deletion, storage
 from common.safe_http import Download, FetchError, fetch
 from videos import ends, progress, queue
-from videos.leases import LeaseKeeper
+from videos.leases import LeaseKeeper, lease_kept
 from videos.models import Job, UploadCharge, Video
 from videos.publishing import LeaseLost
 from videos.transcoding.errors import FetchFailed, FetchRefused, LimitsExceeded
@@ -25,6 +26,7 @@ logger = logging.getLogger(__name__)
 
 MAX_FETCH_S = 6 * 3600.0
 PART_BYTES = 16 * 1024**2  # ten thousand of them are more than any upload may have
+PROGRESS_EVERY_S = 0.5  # a piece may be a single byte
 PERCENTS = 100.0  # the length of a fetch in "seconds", for the progress of its job
 
 
@@ -33,7 +35,11 @@ def fetch_source(job: Job) -> None:
     video = job.video
     key = f"{video.prefix}source-{job.pk}-{job.attempt}"
     try:
-        with fetch(video.import_url, timeout_s=MAX_FETCH_S, allowed=settings.IMPORT_NETWORKS) as download:
+        # The thread renews the lease while servers make us wait; a lost lease ends the fetch in _pieces.
+        with (
+            lease_kept(job),
+            fetch(video.import_url, timeout_s=MAX_FETCH_S, allowed=settings.IMPORT_NETWORKS) as download,
+        ):
             _check_size(download.size_bytes or 0)
             size_bytes = _store(key, _pieces(job, download))
     except FetchError as error:
@@ -49,11 +55,13 @@ def fetch_source(job: Job) -> None:
 def _pieces(job: Job, download: Download) -> Iterator[bytes]:
     """Yield the file in parts, renewing the lease.  Raises LeaseLost, FetchError and LimitsExceeded."""
     keep: Callable[[float], None] = LeaseKeeper(job)
-    part = bytearray()
+    part, kept_at = bytearray(), float("-inf")
     for piece in download.pieces(256 * 1024):
         _check_size(download.read_bytes)
-        share = download.read_bytes / download.size_bytes if download.size_bytes else 0
-        keep(PERCENTS * min(share, 0.99))
+        if monotonic() - kept_at > PROGRESS_EVERY_S:
+            share = download.read_bytes / download.size_bytes if download.size_bytes else 0
+            keep(PERCENTS * min(share, 0.99))
+            kept_at = monotonic()
         part += piece
         if len(part) >= PART_BYTES:
             yield bytes(part)

@@ -6,7 +6,9 @@ import ipaddress
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from time import sleep
 from typing import Any
 
 import pytest
@@ -239,3 +241,66 @@ def test_slow_server_and_long_fetch_are_given_up(server: Server, monkeypatch: py
         fetch(f"{server.url}/a", timeout_s=-1, allowed=LOOPBACK) as slow,
     ):
         list(slow.pieces(10))
+
+
+def trickles(*pieces: bytes) -> Callable[[BaseHTTPRequestHandler], None]:
+    """Return an answer that is sent piece by piece, as it stands."""
+
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        with suppress(OSError):
+            for piece in pieces:
+                handler.wfile.write(piece)
+                sleep(0.1)
+
+    return answer
+
+
+def test_pieces_are_given_as_they_arrive(server: Server) -> None:
+    server.answers = {"/a": trickles(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", *[b"x"] * 5)}
+
+    with fetch(f"{server.url}/a", timeout_s=10, allowed=LOOPBACK) as download:
+        pieces = list(download.pieces(1000))
+
+    assert len(pieces) > 1
+    assert b"".join(pieces) == b"xxxxx"
+
+
+def test_file_on_a_connection_that_stays_open_ends_with_its_length(server: Server) -> None:
+    answer = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+    server.answers = {"/a": trickles(answer, *[b""] * 30, b"more")}
+
+    assert body_of(f"{server.url}/a") == b"ok"
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        [b"HTTP/1.1 100 Continue\r\n\r\n"] * 40,
+        [b"HTTP/1.1 200 OK\r\n", *[b"X-More: 1\r\n"] * 40],
+    ],
+    ids=["continues", "headers"],
+)
+def test_answer_that_does_not_begin_in_time_is_given_up(
+    server: Server, monkeypatch: pytest.MonkeyPatch, lines: list[bytes]
+) -> None:
+    monkeypatch.setattr(safe_http, "HEAD_TIMEOUT_S", 0.5)
+    monkeypatch.setattr(safe_http, "CHECKED_EVERY_S", 0.05)
+    end = b"HTTP/1.1 200 OK\r\n\r\n" if b"100" in lines[0] else b"\r\n"
+    server.answers = {"/a": trickles(*lines, end)}
+
+    with pytest.raises(FetchError, match="no answer") as failed:
+        body_of(f"{server.url}/a")
+
+    assert not failed.value.is_final
+
+
+def test_line_between_chunks_that_does_not_end_is_given_up(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(safe_http, "READ_TIMEOUT_S", 0.5)
+    monkeypatch.setattr(safe_http, "CHECKED_EVERY_S", 0.05)
+    head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0;"
+    server.answers = {"/a": trickles(head, *[b"x"] * 40, b"\r\n\r\n")}
+
+    with pytest.raises(FetchError, match="too slow"):
+        body_of(f"{server.url}/a")

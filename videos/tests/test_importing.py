@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from ipaddress import ip_network
 from pathlib import Path
+from time import sleep
 from typing import Any
 from unittest import mock
 
@@ -35,6 +36,7 @@ class FileServer(ThreadingHTTPServer):
 
     body = b""
     status = 200
+    pause_s = 0.0  # after each byte
 
     @property
     def url(self) -> str:
@@ -48,7 +50,12 @@ class FileHandler(BaseHTTPRequestHandler):
         self.send_response(self.server.status)
         self.send_header("Content-Length", str(len(self.server.body)))
         self.end_headers()
-        self.wfile.write(self.server.body)
+        if not self.server.pause_s:
+            self.wfile.write(self.server.body)
+            return
+        for byte in self.server.body:
+            self.wfile.write(bytes([byte]))
+            sleep(self.server.pause_s)
 
     def log_message(self, *_args: Any) -> None:
         pass
@@ -153,6 +160,25 @@ def test_deletion_of_a_cancelled_import_spares_the_file_of_its_retry(server: Fil
 
     video.refresh_from_db()
     assert list(storage.keys_under(video.prefix)) == [video.source_key]
+
+
+def test_lease_is_renewed_while_bytes_trickle(
+    server: FileServer, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.body, server.pause_s = b"x" * 20, 0.1
+    job = claimed(server.url)
+    settings.ENCODE_LEASE_S = 1
+    renewed: list[int] = []
+
+    def renew(held: Job) -> bool:
+        renewed.append(held.pk)
+        return True
+
+    monkeypatch.setattr(Job, "renew_lease", renew)
+
+    importing.fetch_source(job)
+
+    assert len(renewed) > 1
 
 
 def test_failed_import_is_named_and_can_be_retried(server: FileServer, client: Client) -> None:
