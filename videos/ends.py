@@ -189,6 +189,9 @@ def _settle(job: Job, error: Exception) -> None:
         fail(job, SourceGone(str(error)))
     elif isinstance(error, storage.StorageError):
         put_off(job, Job.WaitsFor.STORAGE, error)
+    elif isinstance(error, HostTrouble | OSError) and job.kind == Job.Kind.MP4:
+        # The file itself may need more room than the machine ever has.
+        put_off(job, Job.WaitsFor.HOST, error, is_proven=False)
     elif isinstance(error, HostTrouble):
         put_off(job, Job.WaitsFor.HOST, error, is_proven=not disk.has_room())
     elif isinstance(error, OSError):

@@ -8,16 +8,17 @@ from pathlib import Path
 from django.conf import settings
 from django.utils import timezone
 
-from common import deletion, storage
+from common import deletion, disk, storage
 from videos.models import Rendition, Video
 from videos.publishing import Encode, media_playlist
-from videos.transcoding.errors import LimitsExceeded
+from videos.transcoding.errors import HostTrouble, LimitsExceeded
 from videos.transcoding.ffmpeg import remux_args
 from videos.transcoding.run import run_remux
 
 MAX_MP4_BYTES = 4 * 1024**3
 # FFmpeg copies segments into a file that is hardly larger.
 OVERHEAD = 1.1
+ROOM_FACTOR = 2 * OVERHEAD  # the segments and the MP4
 MIB = 1024**2
 KEPT_FOR = timedelta(days=7)
 
@@ -41,11 +42,18 @@ def size_bytes(encode: Encode, renditions: list[Rendition]) -> int:
 def join(encode: Encode, folder: Path) -> Path:
     """Fetch the segments into ``folder``, join them there and return the MP4.
 
-    Raises LimitsExceeded, OSError for a full disk, and the errors of storage.
+    Raises LimitsExceeded, HostTrouble if they do not fit, OSError for a full disk, and the
+    errors of storage.
     """
+    chosen = renditions_of(encode)
+    if not chosen:
+        raise LimitsExceeded("too large for a download", limit="size")
+    room_bytes = disk.measure().free_bytes - settings.WORK_FLOOR_BYTES
+    if room_bytes <= ROOM_FACTOR * size_bytes(encode, chosen):
+        raise HostTrouble("no room for the segments and the MP4")
     playlists = []
     left_bytes = MAX_MP4_BYTES
-    for number, rendition in enumerate(renditions_of(encode)):
+    for number, rendition in enumerate(chosen):
         names: dict[str, str] = {}
 
         def local(name: str, number: int = number, names: dict[str, str] = names) -> str:
@@ -62,8 +70,6 @@ def join(encode: Encode, folder: Path) -> Path:
             if left_bytes < 0:
                 raise LimitsExceeded("too large for a download", limit="size")
         playlists.append(playlist)
-    if not playlists:
-        raise LimitsExceeded("too large for a download", limit="size")
     path = folder / "joined.mp4"
     return run_remux(remux_args(playlists, path), path, max_bytes=int(MAX_MP4_BYTES * OVERHEAD))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import subprocess
 from collections.abc import Callable
@@ -22,9 +23,9 @@ from django.utils import timezone
 from accounts import sweeps
 from accounts.tests.factories import UserFactory
 from accounts.viewers import Viewer
-from common import deletion, storage
+from common import deletion, disk, storage
 from common.models import PendingDeletion
-from videos import cleaning, joining, pipeline, services
+from videos import cleaning, joining, pipeline, queue, services
 from videos.models import Job, Video
 from videos.publishing import Encode
 from videos.services import downloads
@@ -351,6 +352,46 @@ def test_mp4_of_a_recording_that_goes_on_is_not_joined(joined: mock.Mock) -> Non
 
     assert video.jobs.get(kind="mp4").status == "done"
     assert not joined.called
+
+
+def claim_ten_times(video: Video) -> Job:
+    services.request_mp4(video, Viewer(NOBODY))
+    for _ in range(10):
+        Job.objects.update(not_before=timezone.now())
+        pipeline.work(Job.Lane.BULK)
+    return video.jobs.get(kind="mp4")
+
+
+@pytest.mark.redis
+@pytest.mark.parametrize("spare_bytes", [1, -1])
+def test_mp4_is_joined_only_where_its_segments_and_the_file_fit(
+    spare_bytes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    video: Video = VideoFactory(downloads="mp4", duration_s=600)
+    encode = Encode.of(video)
+    needed = 2.2 * joining.size_bytes(encode, joining.renditions_of(encode))
+    free_bytes = settings.WORK_FLOOR_BYTES + int(needed) + spare_bytes
+    monkeypatch.setattr(disk, "measure", lambda: disk.Disk(free_bytes, None))
+    client = mock.Mock(side_effect=OSError("fetched"))
+    monkeypatch.setattr(storage, "client", client)
+
+    job = claim_ten_times(video)
+
+    assert client.called == (spare_bytes > 0)
+    assert (job.status, job.losses) == ("done", queue.MAX_LOSSES - 1)
+    assert ("fetched" in job.error_detail) == (spare_bytes > 0)
+    assert Video.objects.get().status == "ready"
+    assert services.download_state(video, Viewer(NOBODY)) == "absent"
+
+
+@pytest.mark.redis
+def test_mp4_that_fills_the_disk_is_given_up(joined: mock.Mock) -> None:
+    joined.side_effect = OSError(errno.ENOSPC, "No space left on device")
+
+    job = claim_ten_times(VideoFactory(downloads="mp4"))
+
+    assert job.status == "done"
+    assert joined.call_count == queue.MAX_LOSSES
 
 
 @pytest.mark.ffmpeg
