@@ -5,8 +5,7 @@
  * @param {ParentNode} root
  */
 export function disableHidden(root) {
-  for (const block of /** @type {NodeListOf<HTMLElement>} */ (root.querySelectorAll("[data-only-for]"))) {
-    /** @type {NodeListOf<HTMLInputElement>} */
+  for (const block of root.querySelectorAll("[data-only-for]")) {
     const choices = block.closest("form").querySelectorAll('[name="visibility"]');
     const chosen = [...choices].find(({ checked }) => checked)?.value;
     for (const field of block.querySelectorAll("input")) field.disabled = block.dataset.onlyFor !== chosen;
