@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 import urllib.error
 import urllib.request
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.conf import settings
+from django.utils import timezone
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from accounts.models import User
@@ -23,6 +25,7 @@ from videoplatform.tests.other_players import (
 )
 from videos.models import Video
 from videos.tests.clips import make_clip
+from videos.tests.factories import VideoFactory
 
 pytestmark = [
     pytest.mark.browser,
@@ -224,3 +227,30 @@ def test_person_signs_out_and_in_again(visitor: BrowserContext, site: str) -> No
 
     page.wait_for_url("**/studio/")
     assert User.objects.get().username == "returner"
+
+
+def test_edit_form_saves_with_a_late_premiere_and_with_wrong_values_in_hidden_fields(
+    visitor: BrowserContext, site: str
+) -> None:
+    page = visitor.new_page()
+    sign_up(page, site, "premierer")
+    moment = timezone.now() - timedelta(hours=1)
+    late = {"status": "processing", "publish_at": moment, "is_premiere": True}
+    video = VideoFactory(channel=User.objects.get().channel, **late)
+
+    page.goto(f"{site}/studio/{video.public_id}/")
+    page.get_by_label("Title").fill("Late")
+    page.get_by_role("button", name="Save").click()
+    page.wait_for_url("**/studio/")
+    video.refresh_from_db()
+    assert (video.title, video.publish_at, video.is_premiere) == ("Late", moment, True)
+
+    page.goto(f"{site}/studio/{video.public_id}/")
+    page.locator("[name=visibility][value=password]").check()
+    page.locator("[name=password]").press_sequentially("ab")
+    page.locator("[name=visibility][value=private]").check()
+    expect(page.locator("[name=password]")).to_be_hidden()
+    page.get_by_role("button", name="Save").click()
+    page.wait_for_url("**/studio/")
+    video.refresh_from_db()
+    assert (video.visibility, video.publish_at, video.has_password) == ("private", None, False)
