@@ -202,21 +202,23 @@ def encode_instead(job: Job, refusal: NotCopied) -> None:
 
     Raises LeaseLost if the job is not held any more.
     """
-    video = job.video
     if not Job.objects.held(job).exists():
         raise LeaseLost
-    encode_key = new_encode_key()
-    fresh = {
-        "encode_key": encode_key,
-        "copy_refusal": refusal.code,
-        "is_playable": False,
-        "poster_key": "",
-        "storyboard_key": "",
-    }
-    seen = Video.objects.filter(pk=video.pk, encode_key=job.encode_key, status=Video.Status.PROCESSING)
-    old_prefix = video.encode_prefix
-    if not seen.update(**fresh):
+    seen = Video.objects.filter(pk=job.video_id, encode_key=job.encode_key, status=Video.Status.PROCESSING)
+    # The owner may have chosen a poster since the job was claimed.
+    video = seen.select_for_update().first()
+    if video is None:
         raise LeaseLost
+    encode_key, old_prefix = new_encode_key(), video.encode_prefix
+    Video.objects.filter(pk=video.pk).update(
+        encode_key=encode_key,
+        copy_refusal=refusal.code,
+        is_playable=False,
+        poster_key=video.poster_key if video.has_own_poster else "",
+        storyboard_key="",
+        poster_times_s=None,
+        loudness=None,
+    )
     logger.warning("Copy refused", extra={"video": video.public_id, "reason": str(refusal)})
     for rows in (video.jobs, video.runs, video.plans, video.renditions):
         rows.all().delete()

@@ -16,12 +16,13 @@ from django.db.models import Q
 from django.utils import timezone
 
 from accounts.models import Notification, SweepFailure
-from videos import ends, pipeline, progress, queue, sweeping
+from videos import copying, ends, pipeline, progress, queue, sweeping
 from videos.leases import LeaseKeeper
 from videos.models import Job, SegmentRun, Video
 from videos.publishing import Encode, write_playlists
 from videos.services import retry_video
 from videos.tests.factories import VideoFactory, make_encode
+from videos.transcoding.copying.eligibility import NotCopied
 from videos.transcoding.errors import DecodeFailed, EncodeFailed, FFmpegFailed, HostTrouble, StorageFailed
 
 pytestmark = [pytest.mark.django_db, pytest.mark.redis]
@@ -395,6 +396,24 @@ def _give_up() -> Callable[[], object]:
     expired = timezone.now() - timedelta(seconds=1)
     Job.objects.filter(pk=job.pk).update(losses=queue.MAX_LOSSES, lease_until=expired)
     return sweeping.sweep
+
+
+@pytest.mark.parametrize(("folder", "is_kept"), [("posters", True), ("encode", False)])
+def test_source_that_cannot_be_copied_keeps_only_the_poster_of_its_owner(
+    folder: str, *, is_kept: bool
+) -> None:
+    job = processing_video(Job.Status.RUNNING).jobs.select_related("video")[0]
+    poster_key = f"{job.video.prefix}{folder}/poster.jpg"
+    # The owner's choice comes after the claim.
+    shown = {"poster_key": poster_key, "poster_times_s": [1.0], "loudness": [[-14.0, -1.0]]}
+    Video.objects.filter(pk=job.video_id).update(**shown)
+
+    copying.encode_instead(job, NotCopied("damaged"))
+
+    video = Video.objects.get(pk=job.video_id)
+    assert video.poster_key == (poster_key if is_kept else "")
+    assert (video.poster_times_s, video.loudness) == (None, None)
+    assert video.encode_key != job.encode_key
 
 
 @pytest.mark.django_db(transaction=True)
