@@ -10,7 +10,8 @@ import logging
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import DateTimeField, DurationField, ExpressionWrapper, IntegerField, Q, Value
+from django.db.models.functions import Cast, Ceil
 from django.utils import timezone
 
 from accounts import charts, sweeps
@@ -102,7 +103,15 @@ def _delete_folder(folder: VideoFolder) -> None:
 
 def delete_retired_renditions() -> None:
     """Delete copies that encoded rungs replaced, once no player can hold their playlist."""
-    due = Q(retired_at__lt=timezone.now() - storage.MIN_LIFETIME)
+    now = timezone.now()
+    # Long films that are not due must not fill each sweep: SQL knows each one's ``storage.lifetime``.
+    whole_s = Cast(Ceil("video__duration_s"), IntegerField())  # SQLite multiplies no other durations
+    twice = ExpressionWrapper(whole_s * Value(timedelta(seconds=2), DurationField()), DurationField())
+    latest = ExpressionWrapper(Value(now - storage.SIGNING_WINDOW, DateTimeField()) - twice, DateTimeField())
+    is_over = (
+        Q(retired_at__lte=now - storage.MAX_LIFETIME) | Q(video__duration_s=None) | Q(retired_at__lte=latest)
+    )
+    due = is_over & Q(retired_at__lte=now - storage.MIN_LIFETIME - storage.SIGNING_WINDOW)
     retired = Rendition.objects.filter(due).select_related("video").order_by("retired_at")
     sweeps.each("delete retired renditions", retired, _delete_retired, at_most=ROWS_AT_ONCE)
 
@@ -113,7 +122,7 @@ def _delete_retired(rendition: Rendition) -> None:
     video = Video.objects.select_for_update().get(pk=rendition.video_id)
     signed_for = storage.lifetime(video.duration_s) + storage.SIGNING_WINDOW
     if rendition.retired_at is None or timezone.now() < rendition.retired_at + signed_for:
-        return  # a long film, whose viewers still watch it
+        return  # its viewers still watch it
     for run in SegmentRun.objects.of(video).filter(kind=rendition.kind):
         if run.renditions == [rendition.name]:
             run.delete()
