@@ -167,7 +167,8 @@ def _continue(broadcast: Broadcast, stream: Stream, connection_id: str, source: 
         recordings.reopen_recording(broadcast.recording)
         if stream.visibility == Video.Visibility.PRIVATE:
             # The stream may have become private while no broadcast ran.
-            Video.objects.filter(pk=broadcast.recording.pk).update(visibility=stream.visibility)
+            still_open = Video.objects.filter(visibility__in=Video.OPEN, publish_at=None)
+            still_open.filter(pk=broadcast.recording.pk).update(visibility=stream.visibility)
     broadcast.status = Broadcast.Status.LIVE
     broadcast.ending = ""
     broadcast.ended_at = broadcast.interrupted_at = None

@@ -431,16 +431,27 @@ def test_recording_keeps_the_visibility_that_its_owner_set_during_the_broadcast(
     assert recording.status == Video.Status.READY
 
 
-def test_recording_continued_after_its_stream_became_private_is_private() -> None:
+@pytest.mark.parametrize(
+    ("own", "visibility"),
+    [
+        ({}, "private"),
+        ({"visibility": "followers"}, "followers"),
+        ({"publish_at": timezone.now() + timedelta(days=1), "is_premiere": True}, "public"),
+    ],
+)
+def test_open_recording_continued_after_its_stream_became_private_is_private(
+    own: dict[str, Any], visibility: str
+) -> None:
     stream = StreamFactory()
     broadcast = begin(stream, "first")
+    Video.objects.update(**own)
     broadcasting.end(broadcast, Broadcast.Ending.UNPUBLISHED)
     broadcast.refresh_from_db()
     services.edit_stream(Stream.objects.get(pk=stream.pk), visibility="private")
 
     begin(stream, "second")
 
-    assert Video.objects.get().visibility == "private"
+    assert Video.objects.get().visibility == visibility
 
 
 @pytest.mark.parametrize(("visibility", "notified"), [("public", 1), ("unlisted", 0)])
