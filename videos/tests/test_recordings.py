@@ -242,7 +242,7 @@ def test_reopened_recording_continues_after_its_last_segment(bucket: str) -> Non
 def test_reopened_recording_loses_its_mp4(bucket: str) -> None:
     video = new_recording()
     record(video, 4.0)
-    recordings.finish_recording(video, visibility="public")
+    recordings.finish_recording(video)
     Video.objects.update(mp4_key="videos/v/download.mp4", mp4_expires_at=BEGAN_AT)
 
     recordings.reopen_recording(Video.objects.get(pk=video.pk))
@@ -258,7 +258,7 @@ def test_recording_is_ready_before_its_mp4(bucket: str) -> None:
     record(video, 4.0)
     Job.objects.create(video=video, encode_key=video.encode_key, kind=Job.Kind.MP4)
 
-    recordings.finish_recording(video, visibility="public")
+    recordings.finish_recording(video)
 
     assert Video.objects.get(pk=video.pk).status == Video.Status.READY
 
