@@ -41,7 +41,7 @@ def test_folder_that_cannot_be_deleted_does_not_stop_the_others(monkeypatch: pyt
 
 def retired(hours_ago: float, duration_s: float | None) -> Rendition:
     """Return a rendition of a new video that was retired ``hours_ago``."""
-    rendition = VideoFactory(duration_s=duration_s).renditions.get(name="720p")
+    rendition = Rendition.objects.get(video=VideoFactory(duration_s=duration_s), name="720p")
     rendition.retired_at = timezone.now() - timedelta(hours=hours_ago)
     rendition.save()
     return rendition
