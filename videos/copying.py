@@ -8,7 +8,7 @@ encode.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -30,14 +30,16 @@ from videos.transcoding.copying.plan import tracks_of
 from videos.transcoding.copying.segments import (
     MAX_SEGMENT_BYTES,
     CopiedTracks,
+    SampleSpan,
     audio_init,
     audio_segment,
     fetch,
+    held_bytes,
     retimed,
-    sizes,
     video_init,
     video_segment,
 )
+from videos.transcoding.copying.tables import TrackTables
 from videos.transcoding.run import FinishedSegment
 from videos.transcoding.source import SourceInfo
 
@@ -118,8 +120,7 @@ def copy_chunk(job: Job, run: SegmentRun, rendition: Rendition, source: SourceIn
         return video_segment(tracks, number, frames), bounds_s[number + 1] - bounds_s[number]
 
     numbers = _numbers(run, len(tracks.cuts))
-    largest = max(sizes(tracks)[numbers.start : numbers.stop])
-    at_once = max(1, min(SEGMENTS_AT_ONCE, MAX_SEGMENT_BYTES // max(1, largest)))
+    at_once = _at_once(tracks.video.tables, map(tracks.frames, numbers))
     _copy(job, run, rendition, video_init(tracks.video), make, numbers, at_once=at_once)
 
 
@@ -135,7 +136,17 @@ def copy_track(job: Job, run: SegmentRun, rendition: Rendition, source: SourceIn
     # A track may end a little before the video; its last block then lasts as long.
     while len(numbers) > 1 and not _has_blocks(tracks, track, plan.grid, numbers[-1]):
         numbers = numbers[:-1]
-    _copy(job, run, rendition, audio_init(track), make, numbers, at_once=SEGMENTS_AT_ONCE)
+    spans = (tracks.blocks(track, *plan.grid.bounds_s(number)) for number in numbers)
+    at_once = _at_once(track.tables, spans)
+    _copy(job, run, rendition, audio_init(track), make, numbers, at_once=at_once)
+
+
+def _at_once(tables: TrackTables, spans: Iterable[SampleSpan]) -> int:
+    """Return the number of segments that may be in memory together.  Raises NotCopied if one is too large."""
+    largest = max(held_bytes(tables, span) for span in spans)
+    if largest > MAX_SEGMENT_BYTES:
+        raise NotCopied("large", f"{largest} bytes in a segment")
+    return max(1, min(SEGMENTS_AT_ONCE, MAX_SEGMENT_BYTES // max(1, largest)))
 
 
 def _audio_maker(

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import struct
 import subprocess
+from array import array
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from unittest import mock
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from common.media.boxes import places
+from videos import copying
 from videos.tests.clips import make_clip
 from videos.tests.encoding import probe_file
 from videos.transcoding.copying.eligibility import NotCopied
 from videos.transcoding.copying.plan import plan_copy
-from videos.transcoding.copying.segments import SampleSpan, fetch
+from videos.transcoding.copying.segments import SampleSpan, fetch, held_bytes
 from videos.transcoding.copying.tables import read_tables
 from videos.transcoding.tools import ffmpeg_path
 
@@ -164,6 +168,24 @@ def test_track_that_begins_late_is_encoded_beside_the_copy(tmp_path: Path) -> No
     assert [track.language for track in source.audio] == ["eng", "fra"]
     assert source.copied.audio == (True, False)
     assert source.audio[1].start_s == pytest.approx(66, abs=0.05)
+
+
+def test_segment_of_sound_counts_the_bytes_read_between_its_blocks(clips: Path) -> None:
+    data = make_clip("copiable", clips, seconds=6).read_bytes()
+    start, end = moov_of(data)
+    tables = read_tables(memoryview(data[start:end]), 2, size_bytes=len(data))
+    span = SampleSpan(0, 101)
+    blocks = replace(tables, places=array("Q", (200_000 * index for index in range(len(tables.sizes)))))
+
+    longest = 200_000 * 100 + tables.sizes[100]
+    assert held_bytes(blocks, span) == longest
+    with mock.patch.object(copying, "MAX_SEGMENT_BYTES", 3 * longest):
+        assert copying._at_once(blocks, [span]) == 3
+    with (
+        mock.patch.object(copying, "MAX_SEGMENT_BYTES", longest - 1),
+        pytest.raises(NotCopied, match="large"),
+    ):
+        copying._at_once(blocks, [span])
 
 
 @pytest.mark.parametrize("position", [0, 2])

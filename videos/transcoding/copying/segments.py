@@ -265,20 +265,22 @@ def _holds(numbers: Sequence[int], number: int) -> bool:
     return at < len(numbers) and numbers[at] == number
 
 
+def held_bytes(tables: TrackTables, span: SampleSpan) -> int:
+    """Return the bytes that a fetch of ``span`` holds: its samples, or its longest read if that is larger."""
+    reads = map(_length, _close_together(sorted(_wanted([(tables, span)]))))
+    return max(sum(tables.sizes[span.first : span.after]), max(reads, default=0))
+
+
 def fetch(spans: Iterable[tuple[TrackTables, SampleSpan]], read: RangeReader) -> list[list[bytes]]:
     """Return the samples of each span, with as few reads of the file as their places allow.
 
     Raises StorageFailed if the file is shorter than its size was.
     """
-    wanted = [
-        (tables.places[index], tables.sizes[index], place, index - span.first)
-        for place, (tables, span) in enumerate(spans)
-        for index in range(span.first, span.after)
-    ]
+    wanted = _wanted(spans)
     found: dict[tuple[int, int], bytes] = {}
     for group in _close_together(sorted(wanted)):
         start = group[0][0]
-        length = max(at + size for at, size, _, _ in group) - start
+        length = _length(group)
         data = memoryview(read(start, length))
         if len(data) < length:
             raise StorageFailed("the source is shorter than its size")
@@ -289,6 +291,20 @@ def fetch(spans: Iterable[tuple[TrackTables, SampleSpan]], read: RangeReader) ->
         lists.setdefault(place, []).append(found[place, index])
     count = 1 + max((place for _, _, place, _ in wanted), default=-1)
     return [lists.get(place, []) for place in range(count)]
+
+
+def _wanted(spans: Iterable[tuple[TrackTables, SampleSpan]]) -> list[tuple[int, int, int, int]]:
+    """Return each sample's place in the file, its size, the number of its span, and its place in the span."""
+    return [
+        (tables.places[index], tables.sizes[index], place, index - span.first)
+        for place, (tables, span) in enumerate(spans)
+        for index in range(span.first, span.after)
+    ]
+
+
+def _length(group: Sequence[tuple[int, int, int, int]]) -> int:
+    """Return the bytes of the read that covers a sorted group of samples."""
+    return max(at + size for at, size, _, _ in group) - group[0][0]
 
 
 def _close_together(wanted: Sequence[tuple[int, int, int, int]]) -> Iterable[list[tuple[int, int, int, int]]]:
