@@ -55,7 +55,7 @@ def questions() -> dict[str, Callable[[], object]]:
     from videos.listing import Listing
     from videos.models import Job, Video
     from videos.publishing import Encode
-    from videos.services.uploads import kept_bytes
+    from videos.room import kept_bytes
 
     (busiest_channel,) = Channel.objects.annotate(count=Count("videos")).order_by("-count")[:1]
     busiest = Place(Video.objects.get(pk=1), "", "")

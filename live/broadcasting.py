@@ -26,8 +26,8 @@ from live.edge import control
 from live.models import Broadcast, Stream, new_access_key, recording_title
 from live.recording import recovery, spool
 from videos.models import Video
+from videos.room import keeps_enough
 from videos.services import recordings
-from videos.services.uploads import keeps_enough
 
 logger = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
-# By ``LimitsExceeded.limit``; ``most`` is the limit itself, in the unit that the sentence names.
+# By ``limit`` of LimitsExceeded and NoRoomToStore; ``most`` is the limit itself, in the sentence's unit.
 OF_LIMIT = {
     "size_bytes": _("This file is larger than %(most)s GB. Upload a smaller file."),
     "duration_s": _(
@@ -21,6 +21,9 @@ OF_LIMIT = {
     "frame_rate": _("This video has more than %(most)s frames per second. Export it at 60 fps or less."),
     "tracks": _("This file has more than %(most)s tracks. Export it with fewer tracks and try again."),
     "reading_time": _("This file takes too long to read. Export it as MP4 and try again."),
+    "disk": _("The server has no space for this file. Contact the site administrators."),
+    "day": _("You have reached the daily upload limit. Try again tomorrow."),
+    "kept": _("Your storage is full. Delete some videos first."),
 }
 STOPPED = _("An administrator stopped processing this video.")
 PER_UNIT = {"size_bytes": 1024**3, "duration_s": 3600}

@@ -14,16 +14,18 @@ from typing import Any
 from django.conf import settings
 from django.db import transaction
 
+from accounts.models import Channel
 from common import deletion, storage
 from common.safe_http import Download, FetchError, fetch
-from videos import ends, progress, queue
+from videos import ends, progress, queue, room
 from videos.leases import LeaseKeeper, lease_kept
 from videos.models import Job, UploadCharge, Video
 from videos.publishing import LeaseLost
-from videos.transcoding.errors import FetchFailed, FetchRefused, LimitsExceeded
+from videos.transcoding.errors import FetchFailed, FetchRefused, LimitsExceeded, NoRoomToStore
 
 logger = logging.getLogger(__name__)
 
+MAX_IMPORTS = 10  # unfinished ones of one person
 MAX_FETCH_S = 6 * 3600.0
 PART_BYTES = 16 * 1024**2  # ten thousand of them are more than any upload may have
 PROGRESS_EVERY_S = 0.5  # a piece may be a single byte
@@ -41,19 +43,24 @@ def fetch_source(job: Job) -> None:
             fetch(video.import_url, timeout_s=MAX_FETCH_S, allowed=settings.IMPORT_NETWORKS) as download,
         ):
             _check_size(download.size_bytes or 0)
+            _check_disk(download.size_bytes or 0)
+            _check_quota(video, download.size_bytes or 0)
             size_bytes = _store(key, _pieces(job, download))
     except FetchError as error:
         raise (FetchRefused if error.is_final else FetchFailed)(str(error)) from error
     try:
         _finish(job, key, size_bytes)
-    except LeaseLost:
+    except (LeaseLost, NoRoomToStore):
         deletion.delete_later(key)
         raise
     progress.publish(video)
 
 
 def _pieces(job: Job, download: Download) -> Iterator[bytes]:
-    """Yield the file in parts, renewing the lease.  Raises LeaseLost, FetchError and LimitsExceeded."""
+    """Yield the file in parts, renewing the lease.
+
+    Raises LeaseLost, FetchError, LimitsExceeded and NoRoomToStore.
+    """
     keep: Callable[[float], None] = LeaseKeeper(job)
     part, kept_at = bytearray(), float("-inf")
     for piece in download.pieces(256 * 1024):
@@ -64,14 +71,31 @@ def _pieces(job: Job, download: Download) -> Iterator[bytes]:
             kept_at = monotonic()
         part += piece
         if len(part) >= PART_BYTES:
+            _check_disk(len(part))
+            _check_quota(job.video, download.read_bytes)
             yield bytes(part)
             part.clear()
+    _check_disk(len(part))
+    _check_quota(job.video, download.read_bytes)
     yield bytes(part)
 
 
 def _check_size(size_bytes: int) -> None:
     if size_bytes > settings.MAX_UPLOAD_BYTES:
         raise LimitsExceeded("import too large", limit="size_bytes", most=settings.MAX_UPLOAD_BYTES)
+
+
+def _check_disk(size_bytes: int) -> None:
+    if not room.has_disk_room(size_bytes):
+        raise NoRoomToStore("disk")
+
+
+def _check_quota(video: Video, size_bytes: int) -> None:
+    """Raise NoRoomToStore if a file of this size exceeds the limits of its owner."""
+    if not room.has_room_today(video.channel, size_bytes):
+        raise NoRoomToStore("day")
+    if not room.may_keep(video.channel, size_bytes):
+        raise NoRoomToStore("kept")
 
 
 def _store(key: str, parts: Iterator[bytes]) -> int:
@@ -95,9 +119,12 @@ def _store(key: str, parts: Iterator[bytes]) -> int:
 
 @transaction.atomic
 def _finish(job: Job, key: str, size_bytes: int) -> None:
-    """Record the source, charge its owner and queue the plan.  Raises LeaseLost."""
-    ends.finish_row(job)
+    """Record the source, charge its owner and queue the plan.  Raises LeaseLost and NoRoomToStore."""
     video = job.video
+    # One file of a person at a time, so that two imports at once cannot exceed the limits.
+    Channel.objects.select_for_update().filter(pk=video.channel_id).first()
+    _check_quota(video, size_bytes)
+    ends.finish_row(job)
     Job.objects.filter(pk=job.pk).update(length_s=0)  # the encode's progress begins at 0
     current = Video.objects.filter(pk=video.pk, encode_key=job.encode_key)
     if not current.update(source_key=key, source_size_bytes=size_bytes, import_url=""):
@@ -105,6 +132,12 @@ def _finish(job: Job, key: str, size_bytes: int) -> None:
     UploadCharge.objects.create(channel=video.channel, size_bytes=size_bytes)
     Job.objects.create(video=video, encode_key=video.encode_key, kind=Job.Kind.PLAN, lane=Job.Lane.FIRST)
     transaction.on_commit(lambda: queue.wake(Job.Lane.FIRST))
+
+
+def has_free_import(channel: Channel) -> bool:
+    """Return whether a channel may begin another import; lock the channel before."""
+    fetching = Video.objects.filter(channel=channel, status=Video.Status.PROCESSING)
+    return fetching.exclude(import_url="").count() < MAX_IMPORTS
 
 
 def queue_fetch(video: Video) -> None:

@@ -15,9 +15,9 @@ from live.models import Broadcast
 from live.recording.assembler import RecordedSegment
 from live.recording.description import MEASURED_FROM_S, described, measured_bps
 from videos.models import SegmentRun, Video
+from videos.room import keeps_enough
 from videos.services import recordings
 from videos.services.recordings import RecordedRendition, RecordingClosed
-from videos.services.uploads import keeps_enough
 
 logger = logging.getLogger(__name__)
 

@@ -17,7 +17,7 @@ from live.addresses import ingest_url
 from live.forms import StreamForm
 from live.models import Broadcast, Stream
 from live.views.room import room_context
-from videos.services.uploads import keeps_enough
+from videos.room import keeps_enough
 
 if TYPE_CHECKING:
     from accounts.requests import PersonRequest

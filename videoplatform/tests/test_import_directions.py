@@ -56,7 +56,7 @@ LAYERS = {
         "transcription",
         "models",
         "arrivals caption_tracks conversation embedded_captions figures listing progress publishing queue",
-        "stored_objects",
+        "room stored_objects",
         "storyboards",
         "loudness transcriptions",
         "cleaning demand ends held_segments joining leases poster_choices",

@@ -221,7 +221,7 @@ class VideoViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[Video]):
         request=ImportSerializer,
         responses={
             202: VideoSerializer,
-            **refusals(BadUrl, MayNotUpload, NoRoomLeft, TooManyImports),
+            **refusals(BadUrl, MayNotUpload, StorageFull, EnoughForToday, NoRoomLeft, TooManyImports),
         },
     )
     @action(detail=False, methods=["post"], url_path="import", permission_classes=[IsAuthenticated])
@@ -261,7 +261,7 @@ class VideoViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[Video]):
             services.delete_video(video)
         return Response(status=status.HTTP_204_NO_CONTENT)
 
-    @extend_schema(request=None, responses={202: VideoSerializer, **refusals(CannotRetry)})
+    @extend_schema(request=None, responses={202: VideoSerializer, **refusals(CannotRetry, TooManyImports)})
     @action(detail=True, methods=["post"], permission_classes=[IsAuthenticated])
     def retry(self, request: Request, id: str) -> Response:  # noqa: A002
         return self._answer(services.retry_video(self._own()), status.HTTP_202_ACCEPTED)

@@ -9,14 +9,15 @@ from typing import Any
 
 from django.db import transaction
 
+from accounts.models import Channel
 from common import deletion
 from common.words import composed, folded
 from videos import arrivals, ends, progress, queue
 from videos.cleaning import delete_with_objects
-from videos.importing import queue_fetch
+from videos.importing import has_free_import, queue_fetch
 from videos.models import MAX_DESCRIPTION, MAX_TITLE, Job, Tag, Video, new_encode_key
 from videos.services.access import check_has_password, password_fields
-from videos.services.errors import CannotCancel, CannotRetry
+from videos.services.errors import CannotCancel, CannotRetry, TooManyImports
 from videos.services.scheduling import NOT_SCHEDULED, scheduled_fields
 from videos.transcoding.errors import EncodeStopped
 
@@ -102,7 +103,14 @@ def set_tags(video: Video, names: Iterable[str]) -> None:
 
 @transaction.atomic
 def retry_video(video: Video) -> Video:
-    """Restart the encode of a failed video from its source, under a new encode key."""
+    """Restart the encode of a failed video from its source, under a new encode key.
+
+    Raises CannotRetry, and TooManyImports if its file is still to be fetched.
+    """
+    if video.import_url and video.status == Video.Status.FAILED:
+        Channel.objects.select_for_update().get(pk=video.channel_id)
+        if not has_free_import(video.channel):
+            raise TooManyImports
     old_prefix = video.encode_prefix
     fresh = {
         "encode_key": new_encode_key(),

@@ -12,18 +12,18 @@ from accounts.errors import EmailNotConfirmed
 from accounts.models import Channel
 from common import safe_http
 from common.words import composed
-from videos.importing import queue_fetch
+from videos import room
+from videos.importing import has_free_import, queue_fetch
 from videos.models import MAX_TITLE, Video
-from videos.services.errors import BadUrl, MayNotUpload, NoRoomLeft, TooManyImports
-from videos.services.uploads import keeps_enough, neutral_filename
-
-MAX_IMPORTS = 10  # unfinished ones of one person
+from videos.services.errors import BadUrl, EnoughForToday, MayNotUpload, NoRoomLeft, TooManyImports
+from videos.services.uploads import check_disk, neutral_filename
 
 
 def import_video(*, channel: Channel, url: str, title: str = "") -> Video:
     """Queue the import of the file at ``url`` as a private video of ``channel``.
 
-    Raises BadUrl, MayNotUpload, EmailNotConfirmed, NoRoomLeft and TooManyImports.
+    The size is known to the worker only, which checks again.  Raises BadUrl, MayNotUpload,
+    EmailNotConfirmed, StorageFull, EnoughForToday, NoRoomLeft and TooManyImports.
     """
     if not moderation.may_speak(channel.owner):
         raise MayNotUpload
@@ -33,6 +33,8 @@ def import_video(*, channel: Channel, url: str, title: str = "") -> Video:
         safe_http.parse(url)
     except safe_http.FetchError:
         raise BadUrl from None
+    # The size is not known yet, but no file is smaller than a byte.
+    check_disk(1)
     filename = neutral_filename(unquote(PurePosixPath(urlsplit(url).path).name))
     video = Video(
         channel=channel,
@@ -46,10 +48,11 @@ def import_video(*, channel: Channel, url: str, title: str = "") -> Video:
     with transaction.atomic():
         # One import of a person at a time, so that two at once cannot exceed the limits.
         Channel.objects.select_for_update().get(pk=channel.pk)
-        fetching = Video.objects.filter(channel=channel, status=Video.Status.PROCESSING)
-        if fetching.exclude(import_url="").count() >= MAX_IMPORTS:
+        if not has_free_import(channel):
             raise TooManyImports
-        if keeps_enough(channel):
+        if not room.has_room_today(channel, 1):
+            raise EnoughForToday
+        if room.keeps_enough(channel):
             raise NoRoomLeft
         video.save()
         queue_fetch(video)

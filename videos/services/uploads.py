@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import math
-import shutil
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,7 +18,6 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 from botocore.exceptions import ClientError
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Sum
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -29,14 +27,13 @@ from accounts.models import Channel
 from common import storage
 from common.templatetags import human
 from common.words import composed
-from videos import progress, queue, transcriptions
+from videos import progress, queue, room, transcriptions
 from videos.cleaning import delete_with_objects
 from videos.models import (
     MAX_DESCRIPTION,
     MAX_TITLE,
     Category,
     Job,
-    SegmentRun,
     Upload,
     UploadCharge,
     Video,
@@ -59,7 +56,6 @@ from videos.services.errors import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from django.db.models import QuerySet
 
 logger = logging.getLogger(__name__)
 
@@ -121,7 +117,7 @@ def start_upload(
         raise EmailNotConfirmed
     if size_bytes > settings.MAX_UPLOAD_BYTES:
         raise UploadTooLarge(attr="size_bytes")
-    _check_disk(size_bytes)
+    check_disk(size_bytes)
     video = Video(
         channel=channel,
         title=composed(title, MAX_TITLE),
@@ -179,58 +175,30 @@ def _open_multipart(upload: Upload) -> None:
         raise NotUploading
 
 
-def _check_disk(size_bytes: int) -> None:
+def check_disk(size_bytes: int) -> None:
     """Raise StorageFull if the disk of our own S3 server has no room for ``size_bytes``.
 
-    The check runs for the whole file at the start, and again for the parts that are
-    signed.  Declared bytes of other uploads are not reserved, so nobody can fill the
-    disk by declaring alone.
+    The check runs for the whole file at the start, and again for the parts that are signed.
     """
-    if not settings.S3_DATA_DIR:
-        return
-    free = shutil.disk_usage(settings.S3_DATA_DIR).free
-    if free - size_bytes < settings.UPLOAD_MIN_FREE_BYTES:
-        logger.warning("Upload refused: the disk is nearly full", extra={"free_bytes": free})
+    if not room.has_disk_room(size_bytes):
         raise StorageFull
 
 
 def _check_quota(channel: Channel, size_bytes: int) -> None:
     if Upload.objects.filter(video__channel=channel).count() >= MAX_OPEN_UPLOADS:
         raise TooManyUploads
-    day_ago = timezone.now() - timedelta(days=1)
-    charges = UploadCharge.objects.filter(channel=channel, created_at__gte=day_ago)
-    if (
-        settings.RATE_LIMITS
-        and _total(charges, "size_bytes") + size_bytes > settings.MAX_UPLOAD_BYTES_PER_DAY
-    ):
+    if not room.has_room_today(channel, size_bytes):
         raise EnoughForToday
-    most = settings.MAX_BYTES_KEPT_PER_PERSON
-    if most and (kept := kept_bytes(channel)) + size_bytes > most:
+    if not room.may_keep(channel, size_bytes):
         raise NoRoomLeft(
             _("You are using %(kept)s of %(most)s, and this file is %(size)s. Delete some videos first.")
             % {
-                "kept": human.size(kept),
-                "most": human.size(most),
+                "kept": human.size(room.kept_bytes(channel)),
+                "most": human.size(settings.MAX_BYTES_KEPT_PER_PERSON),
                 "size": human.size(size_bytes),
             },
             attr="size_bytes",
         )
-
-
-def keeps_enough(channel: Channel) -> bool:
-    """Return whether a channel has reached its storage limit, so that nothing new is stored for it."""
-    most = settings.MAX_BYTES_KEPT_PER_PERSON
-    return bool(most) and kept_bytes(channel) >= most
-
-
-def kept_bytes(channel: Channel) -> int:
-    """Return the bytes of a channel's sources, open uploads and encoded videos."""
-    sources = _total(Video.objects.filter(channel=channel), "source_size_bytes")
-    return sources + _total(SegmentRun.objects.filter(video__channel=channel), "bytes_stored")
-
-
-def _total(rows: QuerySet[Any], field: str) -> int:
-    return int(rows.aggregate(total=Sum(field))["total"] or 0)
 
 
 def _refund(upload: Upload, *, sent_bytes: int) -> None:
@@ -277,7 +245,7 @@ def presign_parts(upload: Upload, numbers: Sequence[int], md5s: Sequence[str] = 
     wanted = [
         (n, md5) for n, md5 in zip(numbers, md5s or [""] * len(numbers), strict=True) if n in upload.numbers
     ]
-    _check_disk(sum(upload.part_size(number) for number, _md5 in wanted))
+    check_disk(sum(upload.part_size(number) for number, _md5 in wanted))
     expires = max(timedelta(minutes=1), upload.expires_at - timezone.now())
     return [
         {

@@ -20,13 +20,14 @@ from pytest_django import Settings
 from accounts.models import User
 from accounts.tests.factories import UserFactory
 from common import deletion, storage
+from common.buckets import Rate
+from common.rates import RATES
 from videos import ends, importing, pipeline, queue, services
 from videos.models import Job, UploadCharge, Video
 from videos.publishing import LeaseLost
-from videos.services import imports
-from videos.services.errors import BadUrl, TooManyImports
+from videos.services.errors import BadUrl, EnoughForToday, StorageFull, TooManyImports
 from videos.tests.clips import make_clip
-from videos.transcoding.errors import FetchFailed, FetchRefused, LimitsExceeded
+from videos.transcoding.errors import FetchFailed, FetchRefused, LimitsExceeded, NoRoomToStore
 
 pytestmark = [pytest.mark.django_db, pytest.mark.storage]
 
@@ -37,6 +38,7 @@ class FileServer(ThreadingHTTPServer):
     body = b""
     status = 200
     pause_s = 0.0  # after each byte
+    is_announced = True
 
     @property
     def url(self) -> str:
@@ -48,7 +50,8 @@ class FileHandler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.send_response(self.server.status)
-        self.send_header("Content-Length", str(len(self.server.body)))
+        if self.server.is_announced:
+            self.send_header("Content-Length", str(len(self.server.body)))
         self.end_headers()
         if not self.server.pause_s:
             self.wfile.write(self.server.body)
@@ -210,12 +213,77 @@ def test_form_of_an_address_is_checked_before_anything_is_queued() -> None:
 
 
 def test_unfinished_imports_of_a_person_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(imports, "MAX_IMPORTS", 1)
+    monkeypatch.setattr(importing, "MAX_IMPORTS", 1)
     owner: User = UserFactory()
     services.import_video(channel=owner.channel, url="https://example.org/a.mp4")
 
     with pytest.raises(TooManyImports):
         services.import_video(channel=owner.channel, url="https://example.org/b.mp4")
+
+
+def test_retry_of_an_import_counts_as_an_unfinished_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importing, "MAX_IMPORTS", 1)
+    owner: User = UserFactory()
+    first = services.import_video(channel=owner.channel, url="https://example.org/a.mp4")
+    services.cancel_encode(first)
+    services.import_video(channel=owner.channel, url="https://example.org/b.mp4")
+    first.refresh_from_db()
+
+    with pytest.raises(TooManyImports):
+        services.retry_video(first)
+
+
+def test_import_is_refused_on_a_full_disk_and_after_the_daily_limit(settings: Settings) -> None:
+    owner: User = UserFactory()
+    settings.S3_DATA_DIR, settings.UPLOAD_MIN_FREE_BYTES = "/", 1000
+    with mock.patch("shutil.disk_usage", return_value=mock.Mock(free=1000)), pytest.raises(StorageFull):
+        services.import_video(channel=owner.channel, url="https://example.org/a.mp4")
+
+    settings.S3_DATA_DIR, settings.RATE_LIMITS, settings.MAX_UPLOAD_BYTES_PER_DAY = "", True, 1000
+    UploadCharge.objects.create(channel=owner.channel, size_bytes=1000)
+    with pytest.raises(EnoughForToday):
+        services.import_video(channel=owner.channel, url="https://example.org/a.mp4")
+
+
+@pytest.mark.parametrize("is_announced", [True, False])
+@pytest.mark.parametrize("limit", ["disk", "day", "kept"])
+def test_file_without_room_is_refused_and_leaves_nothing(
+    server: FileServer, settings: Settings, limit: str, is_announced: bool
+) -> None:
+    server.body, server.is_announced = b"x" * 2000, is_announced
+    job = claimed(server.url)
+    settings.S3_DATA_DIR, settings.UPLOAD_MIN_FREE_BYTES = "/" if limit == "disk" else "", 1000
+    if limit == "day":
+        settings.RATE_LIMITS, settings.MAX_UPLOAD_BYTES_PER_DAY = True, 1999
+    if limit == "kept":
+        settings.MAX_BYTES_KEPT_PER_PERSON = 1999
+
+    with (
+        mock.patch("shutil.disk_usage", return_value=mock.Mock(free=2999)),
+        pytest.raises(NoRoomToStore) as refused,
+    ):
+        importing.fetch_source(job)
+
+    assert refused.value.parameters == {"limit": limit}
+    assert list(storage.keys_under(job.video.prefix)) == []
+    assert unfinished_uploads() == []
+    assert not UploadCharge.objects.exists()
+
+
+@pytest.mark.redis
+def test_page_takes_the_rate_of_uploads(
+    client: Client, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.RATE_LIMITS = True
+    monkeypatch.setitem(RATES, "upload", Rate(1, 86_400))
+    client.force_login(UserFactory())
+
+    answers = [
+        client.post("/upload/import/", {"url": "https://example.org/a.mp4"}).status_code for _ in range(2)
+    ]
+
+    assert answers == [302, 422]
+    assert Video.objects.count() == 1
 
 
 def test_owner_imports_on_the_page_and_by_the_api(client: Client) -> None:

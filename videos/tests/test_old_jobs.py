@@ -10,8 +10,8 @@ from django.utils import timezone
 from accounts import charts
 from videos import cleaning
 from videos.models import Job, SegmentRun, Video
+from videos.room import kept_bytes
 from videos.services import editing
-from videos.services.uploads import kept_bytes
 from videos.tests.factories import VideoFactory
 from videos.tests.playlists import playlists
 

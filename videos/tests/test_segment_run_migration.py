@@ -15,8 +15,8 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts.tests.factories import UserFactory
 from videos.models import Job, SegmentRun, Video
+from videos.room import kept_bytes
 from videos.services import recordings
-from videos.services.uploads import kept_bytes
 from videos.tests.factories import VideoFactory
 from videos.tests.playlists import playlists
 

@@ -105,6 +105,17 @@ class SourceGone(TranscodeError):
     sentence = "The video could not be stored. Upload it again."
 
 
+class NoRoomToStore(TranscodeError):
+    """A file without room: on the ``disk``, in the owner's ``day``, or in their storage (``kept``)."""
+
+    code = "storage_failed"
+    sentence = "There is no room for this file. Delete some videos and try again."
+
+    def __init__(self, limit: str) -> None:
+        super().__init__(f"no room: {limit}")
+        self.parameters = {"limit": limit}
+
+
 class FetchFailed(TranscodeError):
     """An import whose file could not be fetched just now."""
 

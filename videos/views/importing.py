@@ -10,9 +10,12 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 
+from common.buckets import Charge, take
 from common.errors import Refusal
+from common.rates import RATES
 from videos import services
 from videos.forms import ImportForm
+from videos.services.errors import TooManyImports
 
 if TYPE_CHECKING:
     from accounts.requests import PersonRequest
@@ -25,6 +28,8 @@ def import_video(request: PersonRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         url = form.cleaned_data["url"].strip()
         try:
+            if take(Charge("upload", f"user-{request.user.pk}", RATES["upload"])):
+                raise TooManyImports
             video = services.import_video(channel=request.user.channel, url=url)
         except Refusal as error:
             form.add_error("url", str(error))
