@@ -28,6 +28,7 @@ from videos import (
     poster_choices,
     progress,
     queue,
+    room,
     storyboards,
 )
 from videos.languages import language_name, spoken_tag
@@ -45,7 +46,7 @@ from videos.transcoding.chunks import (
 )
 from videos.transcoding.codecs import codec_string
 from videos.transcoding.copying.eligibility import NotCopied
-from videos.transcoding.errors import EncodeFailed
+from videos.transcoding.errors import EncodeFailed, NoRoomToStore
 from videos.transcoding.ffmpeg import (
     audio_args,
     audio_bitrate_bps,
@@ -404,7 +405,10 @@ def make_mp4(job: Job) -> None:
     is_ready = job.video.status == Video.Status.READY  # else a recording goes on
     if is_ready:
         with disk.workspace() as folder, lease_kept(job):
-            storage.put_file(key, joining.join(Encode.of(job.video), folder))
+            path = joining.join(Encode.of(job.video), folder)
+            if not room.has_disk_room(path.stat().st_size):
+                raise NoRoomToStore("disk")
+            storage.put_file(key, path)
     with transaction.atomic():
         ends.finish_row(job)
         if is_ready:

@@ -341,7 +341,7 @@ class VideoViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[Video]):
         request=None,
         responses={
             202: DownloadSerializer,
-            **refusals(PasswordRequired, FollowersOnly, NoDownload, Mp4TooLarge, TooManyMp4s),
+            **refusals(PasswordRequired, FollowersOnly, NoDownload, Mp4TooLarge, StorageFull, TooManyMp4s),
         },
     )
     @download.mapping.post

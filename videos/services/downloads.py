@@ -19,6 +19,7 @@ from videos import joining, queue
 from videos.models import Job, Video
 from videos.publishing import Encode
 from videos.services.errors import Mp4TooLarge, NoDownload, TooManyMp4s
+from videos.services.uploads import check_disk
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -44,15 +45,18 @@ def download_state(video: Video, viewer: Viewer) -> str:
 def request_mp4(video: Video, viewer: Viewer) -> None:
     """Have a worker join the MP4, unless it exists or is being made.
 
-    Raises NoDownload, Mp4TooLarge and TooManyMp4s.
+    Raises NoDownload, Mp4TooLarge, StorageFull and TooManyMp4s.
     """
     state = download_state(video, viewer)
     if state == "off":
         raise NoDownload
     if state != "absent":
         return
-    if not joining.renditions_of(Encode.of(video)):
+    encode = Encode.of(video)
+    renditions = joining.renditions_of(encode)
+    if not renditions:
         raise Mp4TooLarge
+    check_disk(joining.size_bytes(encode, renditions))
     with transaction.atomic():
         # One request at a time for a video, so that two do not make the file twice.
         Video.objects.select_for_update().get(pk=video.pk)

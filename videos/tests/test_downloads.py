@@ -29,7 +29,7 @@ from videos import cleaning, joining, pipeline, queue, services
 from videos.models import Job, Video
 from videos.publishing import Encode
 from videos.services import downloads
-from videos.services.errors import Mp4TooLarge, NoDownload, TooManyMp4s
+from videos.services.errors import Mp4TooLarge, NoDownload, StorageFull, TooManyMp4s
 from videos.tests.clips import make_clip
 from videos.tests.factories import VideoFactory
 from videos.transcoding.tools import ffprobe_path
@@ -176,6 +176,38 @@ def test_number_of_waiting_mp4s_is_bounded(monkeypatch: pytest.MonkeyPatch) -> N
         services.request_mp4(second, Viewer(NOBODY))
     with pytest.raises(NoDownload):
         services.request_mp4(VideoFactory(), Viewer(NOBODY))
+
+
+def test_mp4_is_refused_on_a_full_disk(settings: Any) -> None:
+    video: Video = VideoFactory(downloads="mp4")
+    settings.S3_DATA_DIR, settings.UPLOAD_MIN_FREE_BYTES = "/", 1000
+
+    with mock.patch("shutil.disk_usage", return_value=mock.Mock(free=1000)), pytest.raises(StorageFull):
+        services.request_mp4(video, Viewer(NOBODY))
+
+    assert not Job.objects.filter(kind="mp4").exists()
+
+
+@pytest.mark.storage
+def test_joined_mp4_is_not_stored_on_a_disk_that_has_become_full(
+    bucket: str, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def joined(_encode: Encode, folder: Path) -> Path:
+        (folder / "joined.mp4").write_bytes(b"x" * 100)
+        return folder / "joined.mp4"
+
+    monkeypatch.setattr(joining, "join", joined)
+    video: Video = VideoFactory(downloads="mp4")
+    services.request_mp4(video, Viewer(NOBODY))
+    settings.S3_DATA_DIR, settings.UPLOAD_MIN_FREE_BYTES = "/", 1000
+
+    with mock.patch("shutil.disk_usage", return_value=mock.Mock(free=1099)):
+        work_until_idle()
+
+    video.refresh_from_db()
+    assert (video.status, video.mp4_key) == ("ready", "")
+    assert list(storage.keys_under(video.prefix)) == []
+    assert services.download_state(video, Viewer(NOBODY)) == "absent"
 
 
 def test_best_rung_that_fits_is_joined(monkeypatch: pytest.MonkeyPatch) -> None:
