@@ -223,7 +223,8 @@ class PosterForm(forms.Form):
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+        # Another form of the page has a file, too.
+        super().__init__(*args, auto_id="poster_%s", **kwargs)
         self.label_suffix = ""
 
     def clean(self) -> dict[str, Any]:

@@ -196,7 +196,7 @@ def test_captions_from_the_studio_appear_in_the_player(
 
     page.get_by_role("link", name="Edit", exact=True).click()
     page.get_by_label("Language", exact=True).select_option("de")
-    page.get_by_label("File").set_input_files(captions)
+    page.get_by_label("File", exact=True).set_input_files(captions)
     page.get_by_role("button", name="Add captions").click()
     expect(page.get_by_text("Deutsch: 1 caption.")).to_be_visible()
     expect(page.get_by_role("button", name="Remove Deutsch")).to_be_visible()

@@ -10,7 +10,7 @@ from celery.worker import state
 
 from common import disk, heartbeat
 from videoplatform import workers
-from videos import queue
+from videos import queue, transcriptions
 from videos.transcoding import guard
 
 
@@ -43,8 +43,9 @@ def test_worker_that_only_encodes_sweeps_its_work_folder(
 def test_worker_stopped_after_its_pool_was_replaced_releases_the_killed_jobs(
     worker: mock.MagicMock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    release = mock.Mock(return_value=0)
+    release, release_heard = mock.Mock(return_value=0), mock.Mock(return_value=0)
     monkeypatch.setattr(queue, "release", release)
+    monkeypatch.setattr(transcriptions, "release", release_heard)
     monkeypatch.setattr(workers, "connection", mock.Mock())
     step = workers.WorkerLife(worker)
     monkeypatch.setattr(workers, "children", lambda: [11, 12])
@@ -58,3 +59,4 @@ def test_worker_stopped_after_its_pool_was_replaced_releases_the_killed_jobs(
     step.stop(worker)
 
     release.assert_called_once_with({11, 12, 13})
+    release_heard.assert_called_once_with({11, 12, 13})
