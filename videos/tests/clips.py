@@ -132,7 +132,7 @@ def _text(content: str) -> Callable[[Path, float, str, str], None]:
 _UNEVEN = ("-vf", "select='lt(mod(n\\,8)\\,2)+eq(mod(n\\,8)\\,5)'", "-fps_mode", "vfr")
 _PQ = ("-vf", "setparams=color_primaries=bt2020:color_trc=smpte2084:colorspace=bt2020nc")
 _B_FRAMES = ("-c:v", "libx264", "-preset", "veryfast", "-bf", "3", "-g", "60", "-pix_fmt", "yuv420p")
-# What cameras, screen recorders and editors write: closed GOPs of two seconds, colours named.
+# Output of cameras, screen recorders and editors: closed GOPs of two seconds, colours named.
 _BT709 = ("-color_primaries", "bt709", "-color_trc", "bt709", "-colorspace", "bt709", "-color_range", "tv")
 _COPIABLE = (
     "-c:v", "libx264", "-preset", "veryfast", "-bf", "2", "-pix_fmt", "yuv420p",
