@@ -223,9 +223,9 @@ class PosterForm(forms.Form):
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        # Another form of the page has a file, too.
-        super().__init__(*args, auto_id="poster_%s", **kwargs)
+        super().__init__(*args, **kwargs)
         self.label_suffix = ""
+        self.auto_id = "poster_%s"  # another form of the page has a file, too
 
     def clean(self) -> dict[str, Any]:
         """Require one of the two."""
