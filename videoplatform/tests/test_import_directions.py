@@ -60,7 +60,7 @@ LAYERS = {
         "storyboards",
         "loudness transcriptions",
         "cleaning demand ends held_segments joining leases poster_choices",
-        "copying importing",
+        "copying importing planning",
         "pipeline services sweeping transcribing",
         "reportable tasks",
         "admin api consumers demo forms templatetags views",

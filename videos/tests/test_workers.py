@@ -17,7 +17,7 @@ from django.conf import settings
 
 from common import storage
 from common.heartbeat import HEARTBEAT_KEY, HOSTS_KEY, PULSE_KEY
-from videos import demand, pipeline, sweeping
+from videos import demand, pipeline, planning, sweeping
 from videos.models import Job, Video
 from videos.publishing import Encode
 from videos.queue import this_host
@@ -203,14 +203,14 @@ def test_three_workers_share_the_jobs_and_repeat_none(start_worker: StartWorker,
 def test_long_probe_keeps_its_lease(bucket: str, clips: Path, settings: Any) -> None:
     settings.ENCODE_LEASE_S = 1
     video = upload(make_clip("no_audio", clips, seconds=3))
-    looked_at = pipeline.look_at(video)
+    looked_at = planning.look_at(video)
 
     def slowly(_video: Video) -> Any:
         time.sleep(2.5)
         assert not Job.objects.claimable().exists()
         return looked_at
 
-    with mock.patch("videos.pipeline.look_at", side_effect=slowly):
+    with mock.patch("videos.planning.look_at", side_effect=slowly):
         pipeline.work(Job.Lane.FIRST)
 
     assert Job.objects.get(kind="plan").status == Job.Status.DONE
