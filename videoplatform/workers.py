@@ -89,7 +89,7 @@ def machine_state(queues: list[str]) -> dict[str, Any]:
 
 
 def release_jobs(pids: set[int]) -> None:
-    """Release the jobs of these processes; after ``queue.RELEASED_PAUSE`` others may claim them."""
+    """Release the jobs of these processes; after ``leased_work.RELEASED_PAUSE`` others may claim them."""
     try:
         count = queue.release(pids) + transcriptions.release(pids)
     except DatabaseError:

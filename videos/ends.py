@@ -14,15 +14,14 @@ from __future__ import annotations
 
 import errno
 import logging
-from datetime import timedelta
 from time import monotonic, sleep
 
 from django.db import DatabaseError, DataError, IntegrityError, connection, transaction
-from django.utils import timezone
 
 from common import disk, storage
 from videos import arrivals, embedded_captions, loudness, progress, queue, storyboards
 from videos.models import Job, SegmentRun, Video
+from videos.models.leased_work import MAX_DETAIL_CHARS
 from videos.publishing import Encode, LeaseLost, measure, retire_interim, write_playlists
 from videos.transcoding.errors import (
     DecodeFailed,
@@ -78,15 +77,7 @@ def finish(job: Job) -> None:
 @transaction.atomic
 def finish_row(job: Job) -> None:
     """Mark the job done and close its run.  Raises LeaseLost."""
-    done = {
-        "status": Job.Status.DONE,
-        "finished_at": timezone.now(),
-        "lease_until": None,
-        "error_code": "",
-        "waits_for": "",
-        "waits": 0,
-    }
-    if not Job.objects.held(job).update(**done):
+    if not Job.objects.end(job, Job.Status.DONE, error_code="", waits=0):
         raise LeaseLost
     SegmentRun.objects.filter(job=job).update(is_open=False)
     job.status = Job.Status.DONE
@@ -164,7 +155,7 @@ def stop_outdated(job: Job) -> bool:
     """
     is_outdated = job.encode_key != job.video.encode_key or job.video.status == Video.Status.FAILED
     if is_outdated:
-        Job.objects.held(job).update(status=Job.Status.FAILED, lease_until=None, finished_at=timezone.now())
+        Job.objects.end(job, Job.Status.FAILED)
     return is_outdated
 
 
@@ -225,17 +216,9 @@ def put_off(job: Job, reason: Job.WaitsFor, error: Exception, *, is_proven: bool
     if losses >= queue.MAX_LOSSES:
         fail(job, GaveUp(f"{losses} attempts ended without a result: {error}"))
         return
-    pause_s = min(FIRST_WAIT_S * 2 ** min(job.waits, 16), LONGEST_WAIT_S)
-    Job.objects.held(job).update(
-        status=Job.Status.WAITING,
-        not_before=timezone.now() + timedelta(seconds=pause_s),
-        waits_for=reason,
-        waits=min(job.waits + 1, 1000),
-        losses=losses,
-        lease_until=None,
-        error_code=getattr(error, "code", ""),
-        error_detail=f"{type(error).__name__}: {error}"[:2000],
-    )
+    code = getattr(error, "code", "")
+    waits = {"first_s": FIRST_WAIT_S, "longest_s": LONGEST_WAIT_S}
+    Job.objects.put_off(job, reason, error, **waits, losses=losses, error_code=code)
     progress.publish(job.video)
 
 
@@ -260,18 +243,14 @@ def _put_off_later(job: Job) -> None:
 
 def fail(job: Job, error: TranscodeError) -> None:
     """Queue the job for another attempt or give up; a dispensable job does not fail its video."""
-    why = {"error_code": error.code, "error_detail": str(error)[:2000], "lease_until": None, "waits_for": ""}
     failures = job.failures + 1
-    held = Job.objects.held(job)
+    why = {"error_code": error.code, "error_detail": str(error)[:MAX_DETAIL_CHARS], "failures": failures}
     if error.retryable and failures < queue.MAX_FAILURES:
-        pause = timedelta(seconds=RETRY_PAUSE_S * 2**failures)
-        again = {"status": Job.Status.WAITING, "not_before": timezone.now() + pause, "failures": failures}
-        held.update(**why | again)
+        Job.objects.queue_again(job, pause_s=RETRY_PAUSE_S * 2**failures, waits_for="", **why)
         return
-    ended = why | {"failures": failures, "finished_at": timezone.now()}
     if is_dispensable(job, error):
         with transaction.atomic():
-            is_over = held.update(**ended, status=Job.Status.DONE)
+            is_over = Job.objects.end(job, Job.Status.DONE, **why)
             if is_over:
                 # No segments: a track that ends in the middle is worse than none.
                 SegmentRun.objects.filter(job=job).update(is_open=False, segments=[])
@@ -280,7 +259,7 @@ def fail(job: Job, error: TranscodeError) -> None:
             complete(job.video_id)
         return
     with transaction.atomic():
-        if held.update(**ended, status=Job.Status.FAILED):
+        if Job.objects.end(job, Job.Status.FAILED, **why):
             fail_video(job.video, error)
 
 

@@ -1,10 +1,10 @@
-"""Leases of jobs, renewed while their work goes on."""
+"""Leases of jobs and transcriptions, renewed while their work goes on."""
 
 from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from time import monotonic
 
@@ -14,6 +14,7 @@ from django.db import DatabaseError, connection
 from common import heartbeat
 from videos import progress
 from videos.models import Job
+from videos.models.leased_work import LeasedWork
 from videos.publishing import LeaseLost
 
 logger = logging.getLogger(__name__)
@@ -50,10 +51,10 @@ class LeaseKeeper:
 
 
 @contextmanager
-def lease_kept(job: Job) -> Iterator[None]:
+def lease_kept(row: LeasedWork, on_lost: Callable[[], None] | None = None) -> Iterator[None]:
     """Renew the lease in a thread, during work that reports no progress and has its own time limit.
 
-    If the lease is lost meanwhile, storing the result raises LeaseLost.
+    ``on_lost`` is called in the thread.  Storing the result of a lost lease raises LeaseLost.
     """
     is_over = threading.Event()
 
@@ -62,11 +63,15 @@ def lease_kept(job: Job) -> Iterator[None]:
             while not is_over.wait(settings.ENCODE_LEASE_S / RENEWALS_PER_LEASE):
                 heartbeat.show_progress()
                 try:
-                    if not job.renew_lease():
-                        return
+                    is_held = row.renew_lease()
                 except DatabaseError:
-                    logger.warning("Lease not renewed: the database does not answer", extra={"job": job.pk})
+                    logger.warning("Lease not renewed: the database does not answer", extra={"job": row.pk})
                     connection.close()
+                    continue
+                if not is_held:
+                    if on_lost:
+                        on_lost()
+                    return
         finally:
             connection.close()  # the thread's own connection
 

@@ -10,16 +10,16 @@ from __future__ import annotations
 import os
 import socket
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
 
-from django.conf import settings
 from django.db import transaction
 from django.db.models import Case, Count, IntegerField, Max, Value, When
 from django.utils import timezone
 
 from common.wakeups import Wakeup
 from videos.models import Job
+from videos.models.leased_work import Work
 
 # A wake-up that no worker received in this time is useless: the sweep sends new ones.
 WAKE_EXPIRES_S = 600
@@ -32,7 +32,6 @@ MAX_LOSSES = 6
 # this many of a host's first-lane slots, so that a clip always finds one.
 LONG_JOBS_PER_HOST = 2
 LONG_JOB_S = 600
-RELEASED_PAUSE = timedelta(seconds=10)
 # Channels served within this time come after the others.
 FAIRNESS_MEMORY = timedelta(hours=1)
 
@@ -68,17 +67,22 @@ def wake(lane: Job.Lane, count: int = 1) -> None:
 
 
 def claim(lanes: Sequence[Job.Lane], worker: str = "") -> Job | None:
-    """Claim the fairest waiting job of ``lanes``; return None if no job waits for this worker.
+    """Claim the fairest waiting job of ``lanes``; return None if no job waits for this worker."""
+    return claim_fairest(lambda: _fairest(lanes), take, worker)
+
+
+def claim_fairest(
+    find: Callable[[], Work | None], take: Callable[[Work, str], bool], worker: str
+) -> Work | None:
+    """Take the row that ``find`` returns; return None if it returns none.
 
     If another worker is faster between the SELECT and the UPDATE, the search is
     repeated, up to ``CLAIM_TRIES`` times.
     """
     for _ in range(CLAIM_TRIES):
-        job = _fairest(lanes)
-        if job is None:
-            return None
-        if take(job, worker or this_worker()):
-            return job
+        row = find()
+        if row is None or take(row, worker or this_worker()):
+            return row
     return None
 
 
@@ -87,35 +91,21 @@ def take(job: Job, worker: str) -> bool:
 
     Return False if another worker did since the row was read.
     """
-    now = timezone.now()
-    taken = {
-        "status": Job.Status.RUNNING,
-        "attempt": job.attempt + 1,
-        # A row that is still running means that the previous worker ended silently.
-        "losses": job.losses + (job.status == Job.Status.RUNNING),
-        "lease_until": now + timedelta(seconds=settings.ENCODE_LEASE_S),
-        "claimed_at": now,
-        "worker": worker,
-    }
     with transaction.atomic():
-        if not Job.objects.claimable().filter(pk=job.pk, attempt=job.attempt).update(**taken):
+        if not Job.objects.take(job, worker):
             return False
         if job.run:
-            job.run.begin(job.attempt + 1)
-    for name, value in taken.items():
-        setattr(job, name, value)
+            job.run.begin(job.attempt)
     return True
 
 
 def release(pids: Collection[int]) -> int:
-    """Queue the running jobs of this host's processes again, without a loss; return their number.
+    """Queue the running jobs of this host's processes again, without a loss; return their number."""
+    return Job.objects.release(workers_here(pids))
 
-    They wait for ``RELEASED_PAUSE``, so that no process that is about to end claims them.
-    """
-    workers = [f"{this_host()}:{pid}" for pid in pids]
-    running = Job.objects.filter(status=Job.Status.RUNNING, worker__in=workers)
-    not_before = timezone.now() + RELEASED_PAUSE
-    return running.update(status=Job.Status.WAITING, not_before=not_before, lease_until=None)
+
+def workers_here(pids: Collection[int]) -> list[str]:
+    return [f"{this_host()}:{pid}" for pid in pids]
 
 
 def _fairest(lanes: Sequence[Job.Lane]) -> Job | None:

@@ -7,20 +7,19 @@ and every time is on the player's timeline.
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
 from time import monotonic
 
 from django.conf import settings
-from django.db import DatabaseError, connection, transaction
-from django.utils import timezone
+from django.db import transaction
 
-from common import deletion, disk, heartbeat, storage
+from common import deletion, disk, storage
 from videos import caption_tracks, transcriptions
+from videos.leases import lease_kept
 from videos.models import CaptionTrack, Rendition, TranscribedChunk, Transcription
 from videos.publishing import Encode, LeaseLost, Placed
 from videos.transcoding.caption_conversion import ConversionBusy, Converted, convert
@@ -38,7 +37,6 @@ CHUNK_S = 90.0
 # A cut that leaves less than this is left to the next chunk only if there is one.
 LEAST_CHUNK_S = 0.5
 MAX_SEGMENT_BYTES = 64 * 1024**2
-RENEWALS_PER_LEASE = 4
 
 MEDIA_ERRORS = (DecodeFailed, LimitsExceeded, RecognitionFailed, UnreadableCaptions)
 """Errors that the sound or the model may have caused."""
@@ -182,7 +180,6 @@ class LeaseOfChunk:
     row: Transcription
     is_lost: bool = False
     process: SandboxedProcess | None = None
-    over: threading.Event = field(default_factory=threading.Event)
 
     def ends_with(self, process: SandboxedProcess) -> None:
         """Kill ``process`` if the lease is lost, or was before it started."""
@@ -193,36 +190,19 @@ class LeaseOfChunk:
     @contextmanager
     def kept(self) -> Iterator[LeaseOfChunk]:
         """Renew the lease in a thread.  Raises LeaseLost at the end of the block if it was lost."""
-        renewing = threading.Thread(target=self._renew, name="lease", daemon=True)
-        renewing.start()
         try:
-            yield self
+            with lease_kept(self.row, on_lost=self._lose):
+                yield self
         except RecognitionFailed:
             if not self.is_lost:
                 raise
-        finally:
-            self.over.set()
-            renewing.join()
         if self.is_lost:
             raise LeaseLost
 
-    def _renew(self) -> None:
-        try:
-            while not self.over.wait(settings.ENCODE_LEASE_S / RENEWALS_PER_LEASE):
-                heartbeat.show_progress()
-                try:
-                    if self.row.renew_lease():
-                        continue
-                except DatabaseError:
-                    logger.warning("Lease not renewed: the database does not answer")
-                    connection.close()
-                    continue
-                self.is_lost = True
-                if self.process:
-                    self.process.kill()
-                return
-        finally:
-            connection.close()  # the thread's own connection
+    def _lose(self) -> None:
+        self.is_lost = True
+        if self.process:
+            self.process.kill()
 
 
 @transaction.atomic
@@ -257,8 +237,7 @@ def _store(row: Transcription, heard: Heard, *, until_s: float, began: float) ->
 
 def _release(row: Transcription) -> None:
     """Let the next chunk wait for its turn among the others' chunks."""
-    waiting = {"status": Transcription.Status.WAITING, "not_before": timezone.now(), "lease_until": None}
-    Transcription.objects.held(row).update(**waiting)
+    Transcription.objects.queue_again(row)
 
 
 def finish(row: Transcription) -> None:
@@ -288,12 +267,11 @@ def finish(row: Transcription) -> None:
 @transaction.atomic
 def _record(row: Transcription, language: str, key: str, converted: Converted) -> bool:
     """Record the captions and the end of the row as one fact; return False if the owner's own stay."""
-    ended = {"status": Transcription.Status.DONE, "finished_at": timezone.now(), "error_code": ""}
     if not row.renew_lease():
         raise LeaseLost
     automatic = CaptionTrack.Origin.AUTOMATIC
     if not caption_tracks.record_ours(row.video, language, key, converted, automatic):
         return False
-    Transcription.objects.held(row).update(**ended, error_detail="", lease_until=None)
+    Transcription.objects.end(row, Transcription.Status.DONE, error_code="", error_detail="")
     row.chunks.all().delete()
     return True

@@ -18,7 +18,8 @@ from django.utils import timezone
 from accounts import sweeps
 from common.wakeups import Wakeup
 from videos.models import TranscribedChunk, Transcription, Video
-from videos.queue import CLAIM_TRIES, RELEASED_PAUSE, WAKE_EXPIRES_S, this_host, this_worker
+from videos.models.leased_work import MAX_DETAIL_CHARS
+from videos.queue import WAKE_EXPIRES_S, claim_fairest, this_worker, workers_here
 from videos.transcription.languages import tag_of
 
 logger = logging.getLogger(__name__)
@@ -101,32 +102,7 @@ def cancel(video: Video) -> bool:
 
 def claim(worker: str = "") -> Transcription | None:
     """Claim one chunk of the fairest row; return None if none waits."""
-    for _ in range(CLAIM_TRIES):
-        row = _fairest()
-        if row is None:
-            return None
-        if take(row, worker or this_worker()):
-            return row
-    return None
-
-
-def take(row: Transcription, worker: str) -> bool:
-    """Start the next attempt of ``row``; return False if another worker did since it was read."""
-    now = timezone.now()
-    taken = {
-        "status": Transcription.Status.RUNNING,
-        "attempt": row.attempt + 1,
-        "losses": row.losses + (row.status == Transcription.Status.RUNNING),
-        "lease_until": now + timedelta(seconds=settings.ENCODE_LEASE_S),
-        "claimed_at": now,
-        "worker": worker,
-    }
-    seen = Transcription.objects.claimable().filter(pk=row.pk, attempt=row.attempt)
-    if not seen.update(**taken):
-        return False
-    for name, value in taken.items():
-        setattr(row, name, value)
-    return True
+    return claim_fairest(_fairest, Transcription.objects.take, worker)
 
 
 def _fairest() -> Transcription | None:
@@ -145,55 +121,34 @@ def _fairest() -> Transcription | None:
 
 def release(pids: Collection[int]) -> int:
     """Queue the running rows of this host's processes again, without a loss; return their number."""
-    workers = [f"{this_host()}:{pid}" for pid in pids]
-    running = Transcription.objects.filter(status=Transcription.Status.RUNNING, worker__in=workers)
-    not_before = timezone.now() + RELEASED_PAUSE
-    return running.update(status=Transcription.Status.WAITING, not_before=not_before, lease_until=None)
+    return Transcription.objects.release(workers_here(pids))
 
 
 def end(row: Transcription, outcome: Transcription.Outcome, detail: str = "") -> None:
     """End a held row without new captions."""
     is_kept = outcome in (Transcription.Outcome.KEPT_YOURS, Transcription.Outcome.NO_SPEECH)
+    status = Transcription.Status.DONE if is_kept else Transcription.Status.FAILED
     with transaction.atomic():
-        held = Transcription.objects.held(row).update(
-            status=Transcription.Status.DONE if is_kept else Transcription.Status.FAILED,
-            error_code=outcome,
-            error_detail=detail[:2000],
-            finished_at=timezone.now(),
-            lease_until=None,
-            waits_for="",
-        )
-        if held:
+        why = {"error_code": outcome, "error_detail": detail[:MAX_DETAIL_CHARS]}
+        if Transcription.objects.end(row, status, **why):
             row.chunks.all().delete()
     logger.info("Transcription ended", extra={"transcription": row.pk, "code": str(outcome)})
 
 
 def put_off(row: Transcription, reason: Transcription.WaitsFor, error: Exception) -> None:
     """Let a held row wait for a part of the platform, longer each time, without counting a failure."""
-    pause_s = min(FIRST_WAIT_S * 2 ** min(row.waits, 16), LONGEST_WAIT_S)
-    Transcription.objects.held(row).update(
-        status=Transcription.Status.WAITING,
-        not_before=timezone.now() + timedelta(seconds=pause_s),
-        waits_for=reason,
-        waits=min(row.waits + 1, 1000),
-        lease_until=None,
-        error_detail=f"{type(error).__name__}: {error}"[:2000],
-    )
+    Transcription.objects.put_off(row, reason, error, first_s=FIRST_WAIT_S, longest_s=LONGEST_WAIT_S)
 
 
 def fail(row: Transcription, error: Exception) -> None:
     """Queue the chunk for another attempt, or end the row after ``MAX_CHUNK_FAILURES``."""
     failures = row.failures + 1
-    detail = f"{type(error).__name__}: {error}"
+    detail = f"{type(error).__name__}: {error}"[:MAX_DETAIL_CHARS]
     if failures >= MAX_CHUNK_FAILURES:
         end(row, Transcription.Outcome.RECOGNITION_FAILED, detail)
         return
-    Transcription.objects.held(row).update(
-        status=Transcription.Status.WAITING,
-        not_before=timezone.now() + timedelta(seconds=FIRST_WAIT_S * 2**failures),
-        failures=failures,
-        lease_until=None,
-        error_detail=detail[:2000],
+    Transcription.objects.queue_again(
+        row, pause_s=FIRST_WAIT_S * 2**failures, failures=failures, error_detail=detail
     )
 
 
@@ -206,7 +161,7 @@ def sweep() -> None:
 
 
 def _give_up(row: Transcription) -> None:
-    if take(row, this_worker()):
+    if Transcription.objects.take(row, this_worker()):
         end(row, Transcription.Outcome.RECOGNITION_FAILED, "its workers ended without a word")
 
 
@@ -226,11 +181,6 @@ def state(row: Transcription) -> dict[str, Any]:
         if row.error_code
         else None,
     }
-
-
-def _outcome(row: Transcription) -> dict[str, str] | None:
-    code = row.error_code
-    return {"code": code, "detail": str(Transcription.Outcome(code).label)} if code else None
 
 
 def estimate_s(row: Transcription) -> int | None:

@@ -7,38 +7,24 @@ that a job stores are in its :class:`~videos.models.SegmentRun`.
 
 from __future__ import annotations
 
-from datetime import timedelta
-from typing import Any
-
-from django.conf import settings
 from django.db import models
 from django.db.models import Q
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from videos.models.leased_work import LeasedQuerySet, LeasedWork
 from videos.models.segment_runs import SegmentRun
 from videos.models.videos import Video
 
+JOB_STATUSES = [status for status in LeasedWork.Status if status != LeasedWork.Status.CANCELLED]
 
-class JobQuerySet(models.QuerySet["Job"]):
-    def claimable(self) -> JobQuerySet:
-        """Return the jobs that wait and are due, or that run under an expired lease."""
-        now = timezone.now()
-        return self.filter(
-            Q(status=Job.Status.WAITING, not_before__lte=now)
-            | Q(status=Job.Status.RUNNING, lease_until__lt=now)
-        )
 
+class JobQuerySet(LeasedQuerySet["Job"]):
     def needed(self) -> JobQuerySet:
         """Exclude the jobs that a video is complete without and does not wait for."""
         return self.exclude(Q(lane=Job.Lane.AFTER) | Q(kind=Job.Kind.MP4))
 
-    def held(self, job: Job) -> JobQuerySet:
-        """Return the row of ``job`` if it still runs under this attempt; its lease may have expired."""
-        return self.filter(pk=job.pk, status=Job.Status.RUNNING, attempt=job.attempt)
 
-
-class Job(models.Model):
+class Job(LeasedWork):
     """One unit of work on a video: its plan, one chunk of video, one whole audio track, or its pictures."""
 
     class Kind(models.TextChoices):
@@ -51,12 +37,6 @@ class Job(models.Model):
         LOUDNESS = "loudness", _("Loudness")
         SUBTITLES = "subtitles", _("Captions")
         MP4 = "mp4", _("MP4 for download")
-
-    class Status(models.TextChoices):
-        WAITING = "waiting", _("Waiting")
-        RUNNING = "running", _("Running")
-        DONE = "done", _("Done")
-        FAILED = "failed", _("Failed")
 
     class WaitsFor(models.TextChoices):
         """The part of the platform that a job waits for, after an error that the media did not cause."""
@@ -83,28 +63,20 @@ class Job(models.Model):
     )
     wanted_at = models.DateTimeField(null=True, help_text="a viewer asked for its first segment then")
     lane = models.PositiveSmallIntegerField(choices=Lane.choices, default=Lane.BULK)
-    status = models.CharField(_("status"), max_length=8, choices=Status.choices, default=Status.WAITING)
+    # No job is canceled: it ends with its encode, and one that a video can lack is done without a result.
+    status = models.CharField(
+        _("status"),
+        max_length=8,
+        choices=[(status.value, status.label) for status in JOB_STATUSES],
+        default=LeasedWork.Status.WAITING,
+    )
 
     # The segments that a chunk or an audio track stores; a plan and a poster have none.
     run = models.OneToOneField(SegmentRun, models.CASCADE, null=True, related_name="job")
     start_s = models.FloatField(default=0)
     length_s = models.FloatField(default=0)
 
-    # Counts the claims and never decreases: it fences one worker against the next.
-    attempt = models.PositiveIntegerField(_("attempt"), default=0)
-    # Claims that failed because of the media, and claims that ended silently or without a proven reason.
-    failures = models.PositiveSmallIntegerField(_("failures"), default=0)
-    losses = models.PositiveSmallIntegerField(_("worker losses"), default=0)
-    # Errors of the platform count as neither: the job waits, longer each time.
     waits_for = models.CharField(_("waits for"), max_length=8, choices=WaitsFor.choices, blank=True)
-    waits = models.PositiveSmallIntegerField(default=0)
-    not_before = models.DateTimeField(default=timezone.now)
-    lease_until = models.DateTimeField(null=True)
-    worker = models.CharField(_("worker"), max_length=100, blank=True)
-    claimed_at = models.DateTimeField(_("claimed"), null=True)
-    finished_at = models.DateTimeField(_("finished"), null=True)
-    error_code = models.CharField(_("error code"), max_length=32, blank=True)
-    error_detail = models.TextField(_("error"), blank=True)
 
     objects = JobQuerySet.as_manager()
 
@@ -123,8 +95,3 @@ class Job(models.Model):
 
     def __str__(self) -> str:
         return f"{self.video_id}: {self.kind} {self.position}"
-
-    def renew_lease(self, **fields: Any) -> bool:
-        """Extend the lease and update ``fields``; return False if this attempt has lost the lease."""
-        until = timezone.now() + timedelta(seconds=settings.ENCODE_LEASE_S)
-        return Job.objects.held(self).update(lease_until=until, **fields) == 1

@@ -7,45 +7,24 @@ chunk and a lecture does not hold up a clip.
 
 from __future__ import annotations
 
-from datetime import timedelta
-from typing import Any
+from typing import Self
 
-from django.conf import settings
 from django.db import models
-from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from videos.models.leased_work import LeasedQuerySet, LeasedWork
 from videos.models.videos import Video
 
 
-class TranscriptionQuerySet(models.QuerySet["Transcription"]):
-    def active(self) -> TranscriptionQuerySet:
-        return self.filter(status__in=Transcription.ACTIVE)
-
-    def claimable(self) -> TranscriptionQuerySet:
-        """Return the rows of ready videos that wait and are due, or that run under an expired lease."""
-        now = timezone.now()
-        free = Q(status=Transcription.Status.WAITING, not_before__lte=now)
-        lost = Q(status=Transcription.Status.RUNNING, lease_until__lt=now)
-        return self.filter(free | lost, video__status=Video.Status.READY)
-
-    def held(self, row: Transcription) -> TranscriptionQuerySet:
-        """Return the row if it still runs under the attempt of ``row``."""
-        return self.filter(pk=row.pk, status=Transcription.Status.RUNNING, attempt=row.attempt)
+class TranscriptionQuerySet(LeasedQuerySet["Transcription"]):
+    def claimable(self) -> Self:
+        """Return the claimable rows of ready videos."""
+        return super().claimable().filter(video__status=Video.Status.READY)
 
 
-class Transcription(models.Model):
+class Transcription(LeasedWork):
     """The transcription of one video's speech."""
-
-    class Status(models.TextChoices):
-        WAITING = "waiting", _("Waiting")
-        RUNNING = "running", _("Running")
-        DONE = "done", _("Done")
-        FAILED = "failed", _("Failed")
-        CANCELLED = "cancelled", _("Canceled")
-
-    ACTIVE = (Status.WAITING, Status.RUNNING)
 
     class WaitsFor(models.TextChoices):
         """The part of the platform that a transcription waits for."""
@@ -72,24 +51,13 @@ class Transcription(models.Model):
     # A tag that the owner chose, empty to find it, and the code that the model found.
     language = models.CharField(_("language"), max_length=35, blank=True)
     found_language = models.CharField(_("found language"), max_length=8, blank=True)
-    status = models.CharField(_("status"), max_length=9, choices=Status.choices, default=Status.WAITING)
     # The length of the heard part, and the time that workers spent on it.
     heard_s = models.FloatField(_("transcribed (s)"), default=0)
     work_s = models.FloatField(_("work (s)"), default=0)
 
-    attempt = models.PositiveIntegerField(_("attempt"), default=0)
-    failures = models.PositiveSmallIntegerField(_("failures"), default=0)
-    losses = models.PositiveSmallIntegerField(_("worker losses"), default=0)
     waits_for = models.CharField(_("waits for"), max_length=8, choices=WaitsFor.choices, blank=True)
-    waits = models.PositiveSmallIntegerField(default=0)
-    not_before = models.DateTimeField(default=timezone.now)
-    lease_until = models.DateTimeField(null=True)
-    worker = models.CharField(_("worker"), max_length=100, blank=True)
     created_at = models.DateTimeField(_("requested"), default=timezone.now)
-    claimed_at = models.DateTimeField(_("claimed"), null=True)
-    finished_at = models.DateTimeField(_("finished"), null=True)
     error_code = models.CharField(_("error code"), max_length=32, choices=Outcome.choices, blank=True)
-    error_detail = models.TextField(_("error"), blank=True)
 
     objects = TranscriptionQuerySet.as_manager()
 
@@ -101,15 +69,6 @@ class Transcription(models.Model):
 
     def __str__(self) -> str:
         return f"{self.video_id}: {self.status}"
-
-    @property
-    def is_active(self) -> bool:
-        return self.status in self.ACTIVE
-
-    def renew_lease(self, **fields: Any) -> bool:
-        """Extend the lease and update ``fields``; return False if this attempt has lost the lease."""
-        until = timezone.now() + timedelta(seconds=settings.ENCODE_LEASE_S)
-        return Transcription.objects.held(self).update(lease_until=until, **fields) == 1
 
 
 class TranscribedChunk(models.Model):
