@@ -52,7 +52,7 @@ LAYERS = {
         "apps",
     ],
     "videos": [
-        "failures hls languages leftovers rendered transcoding",
+        "failures hls languages leftovers rendered states transcoding",
         "transcription",
         "models",
         "arrivals caption_tracks conversation embedded_captions figures listing progress publishing queue",

@@ -21,7 +21,7 @@ from comments.models import Comment, Danmaku
 from common import trigrams
 from common.ids import new_public_id
 from common.words import composed, folded
-from videos import failures, leftovers
+from videos import failures, leftovers, states
 from videos.models.ids import new_encode_key
 from videos.models.search import Folded, SearchedText
 from videos.models.topics import Category, Tag
@@ -227,14 +227,6 @@ class Video(models.Model):
     LOCKED = frozenset({Visibility.PASSWORD, Visibility.FOLLOWERS})
 
     RETRYABLE = frozenset({Failure.STORAGE_FAILED, Failure.IMPORT_FAILED, Failure.ENCODE_FAILED})
-
-    # The allowed changes of status; only ``transition`` makes them.
-    TRANSITIONS: dict[str, frozenset[str]] = {
-        Status.UPLOADING: frozenset({Status.PROCESSING}),
-        Status.PROCESSING: frozenset({Status.READY, Status.FAILED}),
-        Status.FAILED: frozenset({Status.PROCESSING}),
-        Status.READY: frozenset({Status.PROCESSING}),
-    }
 
     public_id = models.CharField(
         _("public ID"), max_length=16, unique=True, default=new_public_id, editable=False
@@ -549,9 +541,9 @@ class Video(models.Model):
     def transition(self, status: str, **fields: Any) -> bool:
         """Change the status if the row is still as it was read; return False otherwise.
 
-        Raises ValueError if ``TRANSITIONS`` does not allow the change.
+        Raises ValueError if ``videos.states`` does not allow the change.
         """
-        if status not in self.TRANSITIONS[self.status]:
+        if status not in states.VIDEO.after(self.status):
             raise ValueError(f"{self.status} cannot become {status}")
         moved = Video.objects.filter(pk=self.pk, status=self.status, encode_key=self.encode_key)
         if not moved.update(status=status, **fields):
