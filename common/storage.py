@@ -54,6 +54,7 @@ CONTENT_TYPES = {
     ".m4s": "video/iso.segment",
     ".mp4": "video/mp4",
     ".jpg": "image/jpeg",
+    ".json": "application/json",
     ".vtt": "text/vtt",
 }
 

@@ -14,8 +14,7 @@ from django.db.models import Exists, OuterRef
 from accounts import sweeps
 from videos import storyboards
 from videos.models import Job, Rendition, Video
-from videos.publishing import Encode, Placed
-from videos.storyboards import MAX_INIT_BYTES, MAX_SEGMENT_BYTES, read_object
+from videos.publishing import MAX_INIT_BYTES, MAX_SEGMENT_BYTES, Encode, Placed, read_object
 from videos.transcoding.errors import EncodeFailed
 from videos.transcoding.loudness import Loudness, joined, measure_args, read_reports
 from videos.transcoding.processes import run_short

@@ -184,14 +184,14 @@ def make_storyboard(job: Job) -> None:
     folder_key = f"{job.video.encode_prefix}storyboard-{job.pk}-{job.attempt}/"
     with disk.workspace() as folder, lease_kept(job):
         nicely = partial(_nicely, job)
-        storyboard, poster_times_s = storyboards.draw(job.video, folder, nicely), list[float]()
-        if storyboard:
-            poster_times_s = poster_choices.draw(job.video, storyboard, folder, nicely)
+        drawn, poster_times_s = storyboards.draw(job.video, folder, nicely), list[float]()
+        if drawn:
+            poster_times_s = poster_choices.draw(job.video, drawn.storyboard, folder, nicely)
             storyboards.store(folder, folder_key)
     with transaction.atomic():
         ends.finish_row(job)
-        if storyboard:
-            storyboards.publish(job.video, folder_key, poster_times_s)
+        if drawn:
+            storyboards.publish(job.video, folder_key, drawn, poster_times_s)
 
 
 def make_embedded_captions(job: Job) -> None:

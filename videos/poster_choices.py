@@ -12,8 +12,7 @@ from itertools import accumulate
 from pathlib import Path
 
 from videos.models import Rendition, Video
-from videos.publishing import Encode
-from videos.storyboards import MAX_INIT_BYTES, MAX_SEGMENT_BYTES, read_object
+from videos.publishing import MAX_INIT_BYTES, MAX_SEGMENT_BYTES, Encode, read_object
 from videos.transcoding import stills
 from videos.transcoding.errors import TranscodeError
 from videos.transcoding.ffmpeg import POSTER_LONG_SIDE_PX

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
 
@@ -18,10 +19,11 @@ from django.db.models import Exists, OuterRef
 from accounts import sweeps
 from common import deletion, storage
 from common.media.boxes import BrokenBoxes
-from common.media.keyframes import VideoTrack, byte_stream, first_frame, video_track
-from videos import queue
-from videos.models import Job, Video
-from videos.publishing import Encode, Placed
+from common.media.keyframes import byte_stream
+from videos import keyframe_index, queue
+from videos.keyframe_index import READ_AT_ONCE, KeyframeIndex
+from videos.models import Job, Rendition, Video
+from videos.publishing import MAX_INIT_BYTES, MAX_SEGMENT_BYTES, Encode, Placed, read_object
 from videos.transcoding.errors import EncodeFailed
 from videos.transcoding.processes import run_short
 from videos.transcoding.storyboard import (
@@ -35,17 +37,19 @@ from videos.transcoding.storyboard import (
 )
 
 INDEX = "index.vtt"
-# A keyframe of a small rendition takes less; the rest of a larger one is read as well.
-HEAD_BYTES = 64 * 1024
-# The only rendition of a recording may be its source, with keyframes of a megabyte.
-MAX_KEYFRAME_BYTES = 8 * 1024**2
-MAX_INIT_BYTES = 64 * 1024
-MAX_SEGMENT_BYTES = 32 * 1024**2
-READ_AT_ONCE = 8
 TIMEOUT_S = 120
 # Each new job costs a second; more wait for the next clean-up.
 QUEUED_AT_ONCE = 50
 _END_OF_JPEG = b"\xff\xd9"
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """A storyboard in a local folder, with the rendition that it shows and the bitrate of its keyframes."""
+
+    storyboard: Storyboard
+    rendition: Rendition
+    keyframes_peak_bps: int
 
 
 def queue_for(encode: Encode) -> None:
@@ -79,11 +83,12 @@ def queue_after(video: Video, kind: Job.Kind, *, position: int = 0) -> None:
     transaction.on_commit(lambda: queue.wake(Job.Lane.AFTER))
 
 
-def draw(video: Video, folder: Path, nicely: Callable[[list[str]], list[str]]) -> Storyboard | None:
+def draw(video: Video, folder: Path, nicely: Callable[[list[str]], list[str]]) -> Drawn | None:
     """Write sheets and index of a ready video's storyboard into ``folder``; return None if it has none.
 
-    The stills are also written in grey, one behind the other (``GREY``).  ``nicely`` returns
-    a command with a lower priority.  Raises TranscodeError or an error of storage.
+    The index of keyframes is written as well, and the stills in grey, one behind the other
+    (``GREY``).  ``nicely`` returns a command with a lower priority.  Raises TranscodeError
+    or an error of storage.
     """
     if video.status != Video.Status.READY:
         return None  # a recording that goes on: its end queues another job
@@ -94,6 +99,11 @@ def draw(video: Video, folder: Path, nicely: Callable[[list[str]], list[str]]) -
     placed = encode.segments(smallest)
     if not placed:
         return None
+    try:
+        index = keyframe_index.read(video, placed)
+    except BrokenBoxes as error:
+        raise EncodeFailed(f"segment of the storyboard: {error}") from error
+    (folder / keyframe_index.NAME).write_text(index.to_json())
     duration_s = sum(segment.duration_s for segment in placed)
     tile_px = tile_size(smallest.width_px or 16, smallest.height_px or 9)
     is_dense = duration_s <= DENSE_UP_TO_S and not video.is_recording
@@ -105,24 +115,25 @@ def draw(video: Video, folder: Path, nicely: Callable[[list[str]], list[str]]) -
         starts_s = list(accumulate((segment.duration_s for segment in placed), initial=0.0))[:-1]
         chosen = chosen_segments(starts_s)
         times_s = tuple(starts_s[number] for number in chosen)
-        pieces = _keyframes(video, [placed[number] for number in chosen])
+        pieces = _keyframes(video, placed, index, chosen)
     with path.open("wb") as file:
         file.writelines(pieces)
     storyboard = Storyboard(tile_px, times_s, duration_s)
     _run(nicely(sheet_args(path, folder, storyboard, is_dense=is_dense)), folder, storyboard)
     (folder / INDEX).write_text(storyboard.webvtt())
     path.unlink()
-    return storyboard
+    return Drawn(storyboard, smallest, index.peak_bps(placed))
 
 
 def store(folder: Path, folder_key: str) -> None:
     """Store a drawn storyboard and the choices of a poster in the bucket, the index last."""
     for path in sorted(folder.glob("*.jpg")):
         storage.put_file(f"{folder_key}{path.name}", path)
-    storage.put_file(f"{folder_key}{INDEX}", folder / INDEX)
+    for name in (keyframe_index.NAME, INDEX):
+        storage.put_file(f"{folder_key}{name}", folder / name)
 
 
-def publish(video: Video, folder_key: str, poster_times_s: list[float]) -> None:
+def publish(video: Video, folder_key: str, drawn: Drawn, poster_times_s: list[float]) -> None:
     """Make a stored storyboard the video's, in the caller's transaction, unless the video has changed.
 
     ``poster_times_s`` are the times of the stills that were stored as choices of a poster.
@@ -134,6 +145,8 @@ def publish(video: Video, folder_key: str, poster_times_s: list[float]) -> None:
         deletion.delete_later(folder_key)
         return
     found.filter(**seen).update(storyboard_key=f"{folder_key}{INDEX}", poster_times_s=poster_times_s)
+    of_keyframes = Rendition.objects.filter(pk=drawn.rendition.pk)
+    of_keyframes.update(keyframes_peak_bps=drawn.keyframes_peak_bps)
     if before["storyboard_key"] not in ("", f"{folder_key}{INDEX}"):
         deletion.delete_later(before["storyboard_key"].removesuffix(INDEX))
 
@@ -145,37 +158,22 @@ def _whole(video: Video, placed: Sequence[Placed]) -> Iterator[bytes]:
         yield read_object(video, segment.name, MAX_SEGMENT_BYTES)
 
 
-def _keyframes(video: Video, placed: Sequence[Placed]) -> Iterator[bytes]:
-    """Yield the first frame of each segment as a byte stream of H.264."""
+def _keyframes(
+    video: Video, placed: Sequence[Placed], index: KeyframeIndex, chosen: Sequence[int]
+) -> Iterator[bytes]:
+    """Yield the first frame of each chosen segment as a byte stream of H.264."""
+
+    def keyframe(number: int) -> bytes:
+        place, key = index.places[number], f"{video.encode_prefix}{placed[number].name}"
+        frame = storage.read_range(key, place.start, place.end - place.start)
+        return byte_stream(frame, index.tracks[number])
+
     try:
-        tracks = {
-            name: video_track(read_object(video, name, MAX_INIT_BYTES))
-            for name in dict.fromkeys(segment.init_name for segment in placed)
-        }
         with ThreadPoolExecutor(max_workers=READ_AT_ONCE) as pool:
-            for start in range(0, len(placed), READ_AT_ONCE):
-                batch = placed[start : start + READ_AT_ONCE]
-                yield from pool.map(
-                    lambda segment: _keyframe(video, segment.name, tracks[segment.init_name]), batch
-                )
+            for start in range(0, len(chosen), READ_AT_ONCE):
+                yield from pool.map(keyframe, chosen[start : start + READ_AT_ONCE])
     except BrokenBoxes as error:
         raise EncodeFailed(f"segment of the storyboard: {error}") from error
-
-
-def _keyframe(video: Video, name: str, track: VideoTrack) -> bytes:
-    head = read_object(video, name, HEAD_BYTES)
-    place = first_frame(head, track)
-    if place is None or place.end > len(head):
-        head = read_object(video, name, min(place.end, MAX_KEYFRAME_BYTES) if place else MAX_KEYFRAME_BYTES)
-        place = first_frame(head, track)
-    if place is None:
-        raise BrokenBoxes("no fragment")
-    return byte_stream(head[place.start : place.end], track)
-
-
-def read_object(video: Video, name: str, most: int) -> bytes:
-    """Return an object of the video's encode, up to ``most`` bytes of it."""
-    return storage.read_range(f"{video.encode_prefix}{name}", 0, most)
 
 
 def _run(argv: list[str], folder: Path, storyboard: Storyboard) -> None:

@@ -49,6 +49,7 @@ class CheckedSegment:
     is_discontinuous: bool
     date: datetime | None
     parts: list[Attributes]
+    byte_range: str = ""
 
 
 @dataclass
@@ -113,6 +114,7 @@ def _segment(uri: str, map_uri: str, own: dict[str, str], parts: list[Attributes
         is_discontinuous="EXT-X-DISCONTINUITY" in own,
         date=datetime.fromisoformat(date) if date else None,
         parts=parts,
+        byte_range=own.get("EXT-X-BYTERANGE", ""),
     )
 
 
@@ -166,7 +168,34 @@ def faults(
     for variant, uri in _variants(text):
         sounds = [read[one["URI"]] for one in media if one.get("GROUP-ID") == variant.get("AUDIO")]
         found += [f"{uri}: {fault}" for fault in _of_variant(variant, read[uri], sounds)]
+    for line in text.splitlines():
+        if line.startswith("#EXT-X-I-FRAME-STREAM-INF:"):
+            found += _of_keyframes(attributes(line), fetch)
     return found
+
+
+def _of_keyframes(variant: Attributes, fetch: Fetch) -> Iterator[str]:
+    """Check an I-frame playlist: each byte range is one fragment's description and its keyframe."""
+    if missing := {"BANDWIDTH", "CODECS", "RESOLUTION", "URI"} - variant.keys():
+        yield f"4.4.6.3: an I-frame playlist lacks {sorted(missing)}"
+        return
+    text = fetch(variant["URI"]).decode()
+    playlist = read_playlist(variant["URI"], text)
+    yield from _of_playlist(playlist, text)
+    if "EXT-X-I-FRAMES-ONLY" not in playlist.tags:
+        yield f"{playlist.name}: 4.4.3.6: no EXT-X-I-FRAMES-ONLY"
+    peak_bps = 0.0
+    for segment in playlist.segments:
+        length, offset = (int(part) for part in segment.byte_range.split("@"))
+        reader, whole = FragmentReader(), fetch(segment.uri)
+        kept = whole[offset : offset + length]
+        found = [*reader.feed(fetch(segment.map_uri)), *reader.feed(whole)]
+        first = next((one for one in found if isinstance(one, Sample)), None)
+        if kept[4:8] != b"moof" or first is None or not first.is_sync or not kept.endswith(first.data):
+            yield f"{playlist.name}: 4.4.3.6: {segment.byte_range} of {segment.uri} is no keyframe"
+        peak_bps = max(peak_bps, length * 8 / segment.duration_s)
+    if int(variant["BANDWIDTH"]) < peak_bps:
+        yield f"4.4.6.3: BANDWIDTH is {variant['BANDWIDTH']}, the peak of the keyframes {peak_bps:.0f}"
 
 
 def _variants(text: str) -> Iterator[tuple[Attributes, str]]:

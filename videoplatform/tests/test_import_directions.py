@@ -57,6 +57,7 @@ LAYERS = {
         "models",
         "arrivals caption_tracks conversation embedded_captions figures listing progress publishing queue",
         "room stored_objects",
+        "keyframe_index",
         "storyboards",
         "loudness transcriptions",
         "cleaning demand ends held_segments joining leases poster_choices",

@@ -23,7 +23,8 @@ class Segment:
 
     ``is_discontinuous`` means that its timestamps do not continue those of the
     previous segment.  ``taken_at`` is the wall-clock time of its first frame, or None
-    to leave it out of the playlist.
+    to leave it out of the playlist.  ``byte_range`` is the length and the offset of the
+    bytes that a player fetches, or None for all.
     """
 
     uri: str
@@ -31,6 +32,7 @@ class Segment:
     map_uri: str
     is_discontinuous: bool = False
     taken_at: datetime | None = None
+    byte_range: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +46,15 @@ class MediaPlaylist:
 
     An ``EVENT`` of several hours is long and is requested every few seconds, so it
     offers delta updates: ``is_delta`` leaves out the segments that a player already has.
+
+    ``is_keyframes`` marks an I-frame playlist: the byte range of each segment holds its
+    first frame (4.3.3.6).
     """
 
     segments: tuple[Segment, ...]
     target_duration_s: int
     is_complete: bool = True
+    is_keyframes: bool = False
 
     def render(self, *, is_delta: bool = False) -> str:
         """Return the playlist's text, as a delta update if requested and possible.
@@ -79,6 +85,7 @@ class MediaPlaylist:
             f"#EXT-X-TARGETDURATION:{self.target_duration_s}",
             f"#EXT-X-PLAYLIST-TYPE:{'VOD' if self.is_complete else 'EVENT'}",
             "#EXT-X-INDEPENDENT-SEGMENTS",
+            *(["#EXT-X-I-FRAMES-ONLY"] if self.is_keyframes else []),
             *([] if self.is_complete else growing),
         ]
 
@@ -104,6 +111,9 @@ class MediaPlaylist:
                 taken_at = segment.taken_at.astimezone(UTC).isoformat(timespec="milliseconds")
                 yield f"#EXT-X-PROGRAM-DATE-TIME:{taken_at.replace('+00:00', 'Z')}"
             yield f"#EXTINF:{decimal(segment.duration_s)},"
+            if segment.byte_range:
+                length, offset = segment.byte_range
+                yield f"#EXT-X-BYTERANGE:{length}@{offset}"
             yield uri_line(segment.uri)
 
 

@@ -56,12 +56,23 @@ class Variant:
 
 
 @dataclass(frozen=True, slots=True)
+class KeyframeVariant:
+    """The I-frame playlist of one rung, from which players draw stills while a viewer scrubs."""
+
+    uri: str
+    bandwidth_bps: int
+    codecs: str
+    resolution: tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
 class MultivariantPlaylist:
     """The list of all renditions of one video, best first."""
 
     variants: tuple[Variant, ...]
     audio: tuple[AudioRendition, ...] = ()
     subtitles: tuple[SubtitleRendition, ...] = ()
+    keyframes: tuple[KeyframeVariant, ...] = ()
 
     def render(self) -> str:
         """Return the playlist's text.  Raises ValueError for a variant whose groups do not exist."""
@@ -78,6 +89,7 @@ class MultivariantPlaylist:
             *(_audio(rendition) for rendition in _with_unique_names(self.audio)),
             *(_subtitles(rendition) for rendition in self.subtitles),
             *(line for variant in self.variants for line in _variant(variant)),
+            *(_keyframes(variant) for variant in self.keyframes),
         ]
         return "\n".join(lines) + "\n"
 
@@ -157,3 +169,16 @@ def _variant(variant: Variant) -> list[str]:
         ("CLOSED-CAPTIONS", None if variant.has_captions else "NONE"),
     ]
     return [tag("EXT-X-STREAM-INF", attributes), uri_line(variant.uri)]
+
+
+def _keyframes(variant: KeyframeVariant) -> str:
+    width_px, height_px = variant.resolution
+    return tag(
+        "EXT-X-I-FRAME-STREAM-INF",
+        [
+            ("BANDWIDTH", str(variant.bandwidth_bps)),
+            ("CODECS", quoted(variant.codecs)),
+            ("RESOLUTION", f"{width_px}x{height_px}"),
+            ("URI", quoted(variant.uri)),
+        ],
+    )

@@ -27,6 +27,9 @@ class Rendition(models.Model):
     # Measured on the stored segments, once the encode is complete.
     peak_bps = models.PositiveBigIntegerField(null=True)
     average_bps = models.PositiveBigIntegerField(null=True)
+    keyframes_peak_bps = models.PositiveBigIntegerField(
+        null=True, help_text="of its I-frame playlist; empty: its keyframes have no index"
+    )
     codecs = models.CharField(max_length=40, blank=True)
     language = models.CharField(max_length=16, blank=True)
     label = models.CharField(max_length=100, blank=True)

@@ -17,9 +17,11 @@ segments, playlists name an address of the site that waits for them.
 
 from .encodes import Encode, Placed
 from .playlists import (
+    KEYFRAMES_PREFIX,
     PEAK_FACTOR,
     RECORDING_TARGET_DURATION_S,
     NothingPublished,
+    keyframe_playlist,
     measure,
     media_playlist,
     multivariant_playlist,
@@ -28,9 +30,13 @@ from .playlists import (
     write_multivariant_playlist,
     write_playlists,
 )
+from .reading import MAX_INIT_BYTES, MAX_SEGMENT_BYTES, read_object
 from .segments import LeaseLost, SegmentPublisher
 
 __all__ = [
+    "KEYFRAMES_PREFIX",
+    "MAX_INIT_BYTES",
+    "MAX_SEGMENT_BYTES",
     "PEAK_FACTOR",
     "RECORDING_TARGET_DURATION_S",
     "Encode",
@@ -38,9 +44,11 @@ __all__ = [
     "NothingPublished",
     "Placed",
     "SegmentPublisher",
+    "keyframe_playlist",
     "measure",
     "media_playlist",
     "multivariant_playlist",
+    "read_object",
     "retire_interim",
     "target_duration_s",
     "write_multivariant_playlist",

@@ -89,6 +89,12 @@ class Encode:
         return rungs
 
     @property
+    def indexed(self) -> list[Rendition]:
+        """Return the rungs whose keyframes have an index: those with an I-frame playlist."""
+        is_ready = self.video.status == Video.Status.READY  # else a recording goes on
+        return [rung for rung in self.offered if is_ready and rung.keyframes_peak_bps]
+
+    @property
     def tracks(self) -> list[Rendition]:
         """Return the audio renditions, except those without decodable audio in the source."""
         tracks = [rendition for rendition in self.renditions if rendition.kind == Rendition.Kind.AUDIO]

@@ -13,7 +13,7 @@ from common import storage
 from videos import caption_tracks
 from videos.hls.bitrate import measured
 from videos.hls.media import MediaPlaylist, Segment
-from videos.hls.multivariant import AudioRendition, MultivariantPlaylist, Variant
+from videos.hls.multivariant import AudioRendition, KeyframeVariant, MultivariantPlaylist, Variant
 from videos.languages import spoken_tag
 from videos.models import Rendition
 from videos.transcoding.chunks import SEGMENT_S
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from videos.models import CaptionTrack
 
 AUDIO_GROUP = "audio"
+# Before the name of a rung: the name of its I-frame playlist.
+KEYFRAMES_PREFIX = "keyframes-"
 # For a rendition that is not measured yet: a segment holds at most its encoder's maxrate for
 # its duration and for the buffer of one second, plus 2 % for the container.
 PEAK_FACTOR = (SEGMENT_S + 1) / SEGMENT_S * 1.02
@@ -78,6 +80,23 @@ def media_playlist(
     )
 
 
+def keyframe_playlist(
+    encode: Encode, rendition: Rendition, ranges: Sequence[tuple[int, int]], uri: Callable[[str], str]
+) -> MediaPlaylist:
+    """Return the I-frame playlist of a complete rendition; ``ranges`` are lengths and offsets in bytes.
+
+    Raises NothingPublished if they are those of another reading.
+    """
+    playlist = media_playlist(encode, rendition, uri)
+    if len(ranges) != len(playlist.segments):
+        raise NothingPublished(rendition.name)
+    keyframes = (
+        replace(segment, byte_range=byte_range)
+        for segment, byte_range in zip(playlist.segments, ranges, strict=True)
+    )
+    return replace(playlist, segments=tuple(keyframes), is_keyframes=True)
+
+
 def target_duration_s(encode: Encode) -> int:
     """Return one value for all renditions and for the whole life of an encode (RFC 8216, 4.3.3.1)."""
     if encode.video.is_recording:
@@ -91,11 +110,16 @@ def target_duration_s(encode: Encode) -> int:
 
 
 def multivariant_playlist(
-    encode: Encode, uri: Callable[[str], str], captions: Sequence[CaptionTrack] = ()
+    encode: Encode,
+    uri: Callable[[str], str],
+    captions: Sequence[CaptionTrack] = (),
+    *,
+    names_keyframes: bool = False,
 ) -> str:
     """Return the multivariant playlist; ``uri`` maps a rendition's name to the URL of its playlist.
 
-    Captions change without the encode, so the playlist in storage names none.
+    Captions change without the encode, and keyframes are indexed after it, so the playlist
+    in storage names neither.
     """
     tracks = encode.tracks
     subtitles = tuple(caption_tracks.rendition_of(track, uri) for track in captions)
@@ -111,6 +135,7 @@ def multivariant_playlist(
             replace(variant, subtitle_group=caption_tracks.SUBTITLE_GROUP if subtitles else None)
             for variant in variants
         ),
+        keyframes=tuple(_keyframe_variant(rung, uri) for rung in encode.indexed) if names_keyframes else (),
     ).render()
 
 
@@ -142,6 +167,15 @@ def _variant(encode: Encode, rung: Rendition, tracks: list[Rendition], uri: Call
     )
 
 
+def _keyframe_variant(rung: Rendition, uri: Callable[[str], str]) -> KeyframeVariant:
+    return KeyframeVariant(
+        uri=uri(f"{KEYFRAMES_PREFIX}{rung.name}"),
+        bandwidth_bps=rung.keyframes_peak_bps or 0,
+        codecs=rung.codecs,
+        resolution=(rung.width_px, rung.height_px),
+    )
+
+
 def _expected_codec(rung: Rendition) -> str:
     return expected_codec(rung.width_px, rung.height_px, rung.frame_rate, rung.bitrate_bps)
 
@@ -165,12 +199,14 @@ def _audio_rendition(track: Rendition, tracks: list[Rendition], uri: Callable[[s
 def measure(encode: Encode) -> None:
     """Store the peak and average bitrate of each rendition, measured on the stored segments.
 
-    A rendition with missing objects keeps the bound of its encoder as its peak.
+    A rendition with missing objects keeps the bound of its encoder as its peak.  An index
+    of its keyframes is none of these segments': a recording that went on is longer.
     """
     prefix = encode.video.encode_prefix
     sizes = storage.sizes_under(prefix)
     renditions = [*encode.rungs, *encode.tracks]
     for rendition in renditions:
+        rendition.keyframes_peak_bps = None
         placed = encode.segments(rendition)
         stored = [sizes[key] for segment in placed if (key := f"{prefix}{segment.name}") in sizes]
         durations_s = [segment.duration_s for segment in placed]
@@ -180,7 +216,7 @@ def measure(encode: Encode) -> None:
             continue
         bitrate = measured(stored, durations_s, target_duration_s(encode))
         rendition.peak_bps, rendition.average_bps = bitrate.peak_bps, bitrate.average_bps
-    Rendition.objects.bulk_update(renditions, ["peak_bps", "average_bps"])
+    Rendition.objects.bulk_update(renditions, ["peak_bps", "average_bps", "keyframes_peak_bps"])
 
 
 def retire_interim(encode: Encode) -> None:

@@ -165,12 +165,13 @@ def test_failed_storyboard_leaves_the_video_ready_and_its_error_in_the_job(
 
 def recorded(folder: Path, path: Path, *, video: Video | None = None) -> Video:
     """Store an encoded clip as the next run of a recording, and finish it."""
+    day = 25 if video else 24
     video = video or recordings.start_recording(
         channel=UserFactory().channel, title="Live", category="gaming", visibility="public"
     )
     (rendition,) = encode_video(path, folder)
     recordings.record_renditions(video, [RecordedRendition("r0", 426, 240, 25.0, 400_000, "avc1.64001e")])
-    run = recordings.open_run(video, is_continuous=False, began_at=datetime(2026, 11, 24, tzinfo=UTC))
+    run = recordings.open_run(video, is_continuous=False, began_at=datetime(2026, 11, day, tzinfo=UTC))
     (init,) = rendition.inits
     storage.put_bytes(recordings.init_key(run, "r0"), init)
     for index, segment in enumerate(rendition.segments):
@@ -200,7 +201,8 @@ def test_recording_gets_a_storyboard_of_all_its_runs(bucket: str, clips: Path, t
     assert list(storage.keys_under(first_folder)) == []
     assert len(cues(video)) == 5
     stills = {f"{folder}poster-{number}.jpg" for number in range(len(video.poster_times_s or []))}
-    assert set(storage.keys_under(folder)) == {f"{folder}index.vtt", f"{folder}0.jpg", *stills}
+    index = {f"{folder}index.vtt", f"{folder}0.jpg", f"{folder}keyframes.json"}
+    assert set(storage.keys_under(folder)) == index | stills
 
 
 def test_storyboard_of_a_recording_that_goes_on_is_not_published(

@@ -31,10 +31,18 @@ from common.addresses import client_network
 from common.buckets import Charge, seconds_to_wait, take
 from common.content_coding import accepts_gzip
 from common.rates import RATES
-from videos import caption_tracks, demand
+from videos import caption_tracks, demand, keyframe_index
 from videos.hls.media import whole_file_playlist
 from videos.models import Rendition, SegmentRun, Video
-from videos.publishing import Encode, NothingPublished, Placed, media_playlist, multivariant_playlist
+from videos.publishing import (
+    KEYFRAMES_PREFIX,
+    Encode,
+    NothingPublished,
+    Placed,
+    keyframe_playlist,
+    media_playlist,
+    multivariant_playlist,
+)
 from videos.rendered import Rendered, playlists
 from videos.services.watching import with_token
 from videos.transcoding.storyboard import with_addresses
@@ -104,14 +112,19 @@ def multivariant_answer(request: HttpRequest, video: Video) -> HttpResponse:
         if not encode.is_playable:
             raise Http404
         playlist = multivariant_playlist(
-            encode, lambda name: with_token(video, f"{name}.m3u8", token), captions
+            encode,
+            lambda name: with_token(video, f"{name}.m3u8", token),
+            captions,
+            names_keyframes=video.has_storyboard,
         )
         return Rendered(state, playlist)
 
     token = "" if video.is_open else token_of(request)
     # Their playlists are whole, so they join the video once it is.
     captions = list(video.captions.all()) if video.status == Video.Status.READY else []
-    state = (_state(video), tuple((track.language, track.origin) for track in captions))
+    state = (
+        _state(video), video.storyboard_key, tuple((track.language, track.origin) for track in captions)
+    )  # fmt: skip
     key = (video.encode_prefix, token)
     return _answer(request, video, key, state, render, max_age_s=RENDITIONS_KEPT_S)
 
@@ -130,6 +143,33 @@ def captions_answer(request: HttpRequest, video: Video, language: str) -> HttpRe
     return _answer(request, video, key, track.key, render, max_age_s=inf)
 
 
+def keyframes_answer(request: HttpRequest, video: Video, rendition: str) -> HttpResponse:
+    """Answer with a rendition's I-frame playlist.  Raises Http404 if its keyframes have no index."""
+    base, who = storage.public_base(), signing.credentials()
+    signed_at, expires = _signing_window(video)
+
+    def render(_before: Rendered | None) -> Rendered:
+        encode = Encode.of(video)
+        found = next((rung for rung in encode.indexed if rung.name == rendition), None)
+        if found is None or not video.has_storyboard:
+            raise Http404
+        folder = video.storyboard_key.rpartition("/")[0]
+        text = storage.read_range(f"{folder}/{keyframe_index.NAME}", 0, keyframe_index.MAX_INDEX_BYTES)
+
+        def uri(name: str) -> str:
+            key = f"{video.encode_prefix}{name}"
+            return storage.sign_get(key, base=base, signed_at=signed_at, expires=expires)
+
+        try:
+            playlist = keyframe_playlist(encode, found, keyframe_index.ranges(text.decode()), uri)
+        except NothingPublished:
+            raise Http404 from None
+        return Rendered(video.storyboard_key, playlist)
+
+    key = (video.storyboard_key, rendition, base, signed_at, expires, who.access_key, who.token)
+    return _answer(request, video, key, video.storyboard_key, render, max_age_s=inf)
+
+
 def media_answer(request: HttpRequest, video: Video, rendition: str) -> HttpResponse:
     """Answer with one rendition's media playlist, with a signed URL for each segment.
 
@@ -137,6 +177,8 @@ def media_answer(request: HttpRequest, video: Video, rendition: str) -> HttpResp
     """
     if rendition.startswith(caption_tracks.PLAYLIST_PREFIX):
         return captions_answer(request, video, rendition.removeprefix(caption_tracks.PLAYLIST_PREFIX))
+    if rendition.startswith(KEYFRAMES_PREFIX):
+        return keyframes_answer(request, video, rendition.removeprefix(KEYFRAMES_PREFIX))
     # The addresses of segments that do not exist yet carry it.
     token = "" if video.is_open or video.status == Video.Status.READY else token_of(request)
     base, who = storage.public_base(), signing.credentials()
