@@ -302,11 +302,16 @@ async def disks() -> str:
 
 
 async def guards() -> str:
-    """Name the parts of FFmpeg's guard that a machine lacks. This never makes the platform unready."""
-    lacking = {name: state["guard"] for name, state in (await hosts()).items() if state["guard"]}
-    if not lacking:
-        return "FFmpeg runs in its sandbox."
-    return " ".join(f"{name} lacks {', '.join(parts)}." for name, parts in lacking.items())
+    """Name the layers that confine FFmpeg on each machine. This never makes the platform unready."""
+    found = {name: state["sandbox"] for name, state in (await hosts()).items() if "sandbox" in state}
+    return " ".join(_confined(name, layers) for name, layers in found.items()) or "No host has reported yet."
+
+
+def _confined(name: str, layers: dict[str, str]) -> str:
+    active = ", ".join(layer for layer, reason in layers.items() if not reason)
+    lacks = ", ".join(f"{layer} ({reason})" for layer, reason in layers.items() if reason)
+    confined = f"FFmpeg is confined: {active}" if active else "FFmpeg is not confined"
+    return f"{name}: {confined}; missing: {lacks}." if lacks else f"{name}: {confined}."
 
 
 def open_redis() -> redis.asyncio.Redis:

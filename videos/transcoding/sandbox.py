@@ -6,7 +6,6 @@ front of the argument list, confines itself and becomes the program.
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import sys
@@ -17,7 +16,10 @@ from itertools import pairwise
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from . import guard
+from . import guard, syscalls
+from .byteranges import is_remote
+from .layers import Layer, missing_layers
+from .syscalls import NetworkAccess
 
 PROBE_ADDRESS_SPACE_BYTES = 4 * 1024**3
 # An 8K decoder with its frame threads and four encoders reserve far more than they touch.
@@ -56,14 +58,19 @@ def sandboxed(
     *,
     reads: Sequence[Path] = (),
     writes: Sequence[Path] = (),
+    channel: int = -1,
 ) -> list[str]:
     """Return ``argv`` behind the guard: bounded, ending with this process, with its own files only.
 
-    The program may read its inputs (``-i``) and below ``reads``, write below ``writes``, and
+    The program may read its inputs (``-i``) and below ``reads``, and write below ``writes``.
+    It has no network but the relay at the other end of ``channel``; without a relay, it may
     connect to the port of a remote input.
     """
-    hide_environment_once()
-    inputs = [value for name, value in pairwise(argv) if name == "-i"]
+    missing = missing_layers()
+    if Layer.FILES in missing:
+        hide_environment_once()
+    ports = sorted({port for url in remote_inputs(argv) if (port := _port(url))}) if channel < 0 else []
+    network = NetworkAccess.DIRECT if ports else NetworkAccess.NONE if channel < 0 else NetworkAccess.RELAY
     program = shutil.which(argv[0]) or argv[0]
     policy: guard.SandboxPolicy = {
         "parent": os.getpid(),
@@ -74,7 +81,7 @@ def sandboxed(
             program, *map(_real, _local(argv)), *map(str, reads),
         ],
         "writes": [str(path) for path in writes],
-        "ports": sorted({port for url in inputs if (port := _port(url))}),
+        "ports": ports,
         "limits": {
             "AS": limits.address_space_bytes,
             "CPU": limits.cpu_s,
@@ -83,8 +90,17 @@ def sandboxed(
             "FSIZE": limits.file_bytes,
             "NOFILE": MAX_OPEN_FILES,
         },
+        "has_landlock": Layer.FILES not in missing,
+        "seccomp": syscalls.seccomp_number() or -1,
+        "filter": [] if Layer.CALLS in missing else list(syscalls.filter_program(network)),
+        "channel": channel,
     }  # fmt: skip
-    return [sys.executable, "-I", "-S", guard.__file__, json.dumps(policy), *argv]
+    return [*guard.command(policy), *argv]
+
+
+def remote_inputs(argv: Sequence[str]) -> list[str]:
+    """Return the URLs among the inputs of a command."""
+    return [value for name, value in pairwise(argv) if name == "-i" and is_remote(value)]
 
 
 @cache
