@@ -15,13 +15,15 @@ import tempfile
 import threading
 from asyncio.subprocess import Process
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
 from .errors import LimitsExceeded
-from .sandbox import ProcessLimits, clean_environment, probing, sandboxed
+from .layers import Layer, missing_layers
+from .relay import Relay
+from .sandbox import ProcessLimits, clean_environment, probing, remote_inputs, sandboxed
 
 STORAGE_TROUBLE = re.compile(
     # Storage answers 416 to a read behind the end of a cut file: the media is at fault.
@@ -59,15 +61,31 @@ def start(
     stdin: int = subprocess.DEVNULL,
     stderr: int | IO[Any] = subprocess.PIPE,
 ) -> subprocess.Popen[bytes]:
-    """Start a program with its output in a pipe; it may use the folders ``reads`` and ``writes``."""
-    return subprocess.Popen(
-        sandboxed(argv, limits, reads=reads, writes=writes),
-        cwd=cwd,
-        stdin=stdin,
-        stdout=subprocess.PIPE,
-        stderr=stderr,
-        env=clean_environment(),
-    )
+    """Start a program with its output in a pipe; it may use the folders ``reads`` and ``writes``.
+
+    A relay passes on its remote inputs, where the machine has this layer.
+    """
+    urls = remote_inputs(argv)
+    relay = Relay(urls) if urls and Layer.NETWORK not in missing_layers() else None
+    with relay or nullcontext():
+        popen = subprocess.Popen(
+            sandboxed(
+                relay.rewrite(argv) if relay else argv,
+                limits,
+                reads=reads,
+                writes=writes,
+                channel=relay.channel if relay else -1,
+            ),
+            cwd=cwd,
+            stdin=stdin,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            pass_fds=[relay.channel] if relay else [],
+            env=clean_environment(),
+        )
+        if relay:
+            relay.serve()
+    return popen
 
 
 async def start_on_loop(
