@@ -7,8 +7,13 @@
  */
 
 import { backoff, sleep } from "#lib/backoff";
+import { LaneCount } from "#upload/lane-count";
 
 const TRIES = 8;
+// A line that moves no byte for so long is dead, although nobody closed it.
+const STALLED_MS = 60_000;
+// No answer, "slow down", "not now": fewer lanes may help.
+const TOO_MUCH = new Set([0, 429, 503]);
 
 /** The end of an upload: ``word`` names the sentence. */
 export class UploadError extends Error {
@@ -41,7 +46,7 @@ export class PartError extends Error {
  *   sign: (numbers: number[]) => Promise<{number: number, url: string}[]>,
  *   put: (url: string, body: Blob, options: {signal: AbortSignal, onProgress: (bytes: number) => void}) => Promise<string>,
  *   onProgress?: (bytes: number) => void,
- *   parallel?: number,
+ *   lanes?: LaneCount,
  *   pause?: (ms: number, signal: AbortSignal) => Promise<void>,
  *   untilOnline?: (signal: AbortSignal) => Promise<void>,
  * }} Options
@@ -58,7 +63,7 @@ export class MultipartUpload {
     this.sign = sign;
     this.put = put;
     this.onProgress = rest.onProgress ?? (() => {});
-    this.parallel = rest.parallel ?? 4;
+    this.lanes = rest.lanes ?? new LaneCount(performance.now());
     this.pauseFor = rest.pause ?? sleep;
     this.untilOnline = rest.untilOnline ?? (async () => {});
     this.urls = new Map(urls.map(({ number, url }) => [number, url]));
@@ -67,7 +72,10 @@ export class MultipartUpload {
     this.underWay = new Map(); // part → bytes sent of it
     this.waiting = Array.from({ length: partCount }, (_, i) => i + 1).filter((number) => !this.etags.has(number));
     this.stop = new AbortController();
-    this.isPaused = false;
+    /** @type {{resolve: (value?: unknown) => void, reject: (reason: unknown) => void}} */
+    this.end = { resolve: () => {}, reject: () => {} };
+    /** @type {Set<Promise<void>>} */
+    this.running = new Set();
   }
 
   /** Bytes that have arrived or are on their way. */
@@ -89,13 +97,17 @@ export class MultipartUpload {
    */
   async run() {
     this.stop = new AbortController();
+    this.running.clear();
+    this.lanes.begin(this.sent, performance.now());
     this.onProgress(this.sent);
-    const lanes = Array.from({ length: Math.min(this.parallel, this.waiting.length) }, () => this.lane());
     try {
-      await Promise.all(lanes);
+      await new Promise((resolve, reject) => {
+        this.end = { resolve, reject };
+        this.fill();
+      });
     } catch (error) {
       this.stop.abort(error);
-      await Promise.allSettled(lanes);
+      await Promise.allSettled(this.running);
       throw error;
     }
     return [...this.etags].map(([number, etag]) => ({ number, etag })).sort((a, b) => a.number - b.number);
@@ -106,14 +118,28 @@ export class MultipartUpload {
     this.stop.abort(new DOMException("halted", "AbortError"));
   }
 
+  /** Begin as many lanes as there may be; without a lane and a part, the upload is complete. */
+  fill() {
+    for (let free = Math.min(this.lanes.count - this.running.size, this.waiting.length); free > 0; free -= 1) {
+      const lane = Promise.resolve().then(() => this.lane());
+      this.running.add(lane);
+      lane.then(() => {
+        this.running.delete(lane);
+        this.fill();
+      }, this.end.reject);
+    }
+    if (!this.running.size) this.end.resolve();
+  }
+
   async lane() {
-    while (this.waiting.length) {
+    while (this.waiting.length && this.running.size <= this.lanes.count) {
       const number = this.waiting.shift();
       try {
         await this.sendPart(number);
       } catch (error) {
         this.waiting.unshift(number);
         this.stop.signal.throwIfAborted();
+        if (TOO_MUCH.has(error.status)) this.lanes.shrink(performance.now());
         await this.afterFailure(number, error);
       }
     }
@@ -128,7 +154,9 @@ export class MultipartUpload {
     const body = this.file.slice(start, start + this.sizeOf(number));
     const onProgress = (/** @type {number} */ bytes) => {
       this.underWay.set(number, bytes);
+      this.lanes.sent(this.sent, performance.now());
       this.onProgress(this.sent);
+      this.fill();
     };
     try {
       const etag = await this.put(url, body, { signal, onProgress });
@@ -195,9 +223,15 @@ export function putPart(url, body, { signal, onProgress }) {
       reject(signal.reason);
       return;
     }
+    let stalled = setTimeout(abort, STALLED_MS);
     request.open("PUT", url);
-    request.upload.addEventListener("progress", ({ loaded }) => onProgress(loaded));
+    request.upload.addEventListener("progress", ({ loaded }) => {
+      clearTimeout(stalled);
+      stalled = setTimeout(abort, STALLED_MS);
+      onProgress(loaded);
+    });
     request.addEventListener("loadend", () => {
+      clearTimeout(stalled);
       signal.removeEventListener("abort", abort);
       const etag = request.status === 200 ? request.getResponseHeader("ETag") : null;
       if (etag) resolve(etag.replaceAll('"', ""));

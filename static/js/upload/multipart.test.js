@@ -5,6 +5,9 @@ import { MultipartUpload, PartError } from "#upload/multipart";
 
 const PART = 8;
 
+/** Lanes of a constant number. */
+const fixed = (count) => ({ count, begin() {}, sent() {}, shrink() {} });
+
 /** An upload of ``bytes`` against a storage that we play. */
 function begin({ bytes = 30, put, ...options } = {}) {
   const stored = new Map();
@@ -52,8 +55,53 @@ test("no more parts are under way than the limit", async () => {
     now -= 1;
     return keep(url, body);
   };
-  await begin({ bytes: 80, put, parallel: 3 }).upload.run();
+  await begin({ bytes: 80, put, lanes: fixed(3) }).upload.run();
   assert.equal(most, 3);
+});
+
+test("lanes that come while parts are under way send parts at once", async () => {
+  const lanes = fixed(1);
+  let now = 0;
+  let most = 0;
+  const put = async (url, body, { onProgress }, keep) => {
+    most = Math.max(most, (now += 1));
+    lanes.count = 3;
+    onProgress(1);
+    await new Promise((resolve) => setTimeout(resolve, 2));
+    now -= 1;
+    return keep(url, body);
+  };
+  await begin({ bytes: 80, put, lanes }).upload.run();
+  assert.equal(most, 3);
+});
+
+test("lane too many ends after its part", async () => {
+  const lanes = fixed(4);
+  let now = 0;
+  const seen = [];
+  const put = async (url, body, _context, keep) => {
+    seen.push((now += 1));
+    await new Promise((resolve) => setTimeout(resolve, 2));
+    lanes.count = 1;
+    now -= 1;
+    return keep(url, body);
+  };
+  const parts = await begin({ bytes: 80, put, lanes }).upload.run();
+  assert.equal(parts.length, 10);
+  assert.deepEqual(seen.slice(4), [1, 1, 1, 1, 1, 1]);
+});
+
+test("storage that asks for less gets fewer lanes, and a refusal of other kinds changes none", async () => {
+  for (const [status, expected] of [[0, 1], [429, 1], [503, 1], [500, 0]]) {
+    let shrunk = 0;
+    let failures = 1;
+    const put = (url, body, _context, keep) => {
+      if (failures-- > 0) throw new PartError(status);
+      return keep(url, body);
+    };
+    await begin({ put, lanes: { ...fixed(2), shrink: () => (shrunk += 1) } }).upload.run();
+    assert.equal(shrunk, expected, String(status));
+  }
 });
 
 test("part that fails is tried again", async () => {
@@ -121,7 +169,7 @@ test("halted, it stops; run again, it goes on where it was", async () => {
       signal.addEventListener("abort", () => reject(signal.reason));
       waiting.push(() => resolve(keep(url, body)));
     });
-  const { upload, stored } = begin({ put, parallel: 1 });
+  const { upload, stored } = begin({ put, lanes: fixed(1) });
   const first = upload.run();
   await new Promise((resolve) => setTimeout(resolve, 1));
   waiting.shift()();
