@@ -8,7 +8,7 @@ class LiveConfig(AppConfig):
 
     def ready(self) -> None:
         from accounts import access
-        from live import figures, reportable, stored_objects
+        from live import broadcasting, figures, reportable, stored_objects
         from live.chat import log
         from live.recording import replay_chat
 
@@ -17,5 +17,6 @@ class LiveConfig(AppConfig):
         reportable.register_stream()
         figures.register_charts()
         stored_objects.register()
+        broadcasting.register_check()
         replay_chat.register()
         access.on_revoked(log.sign_out)

@@ -32,6 +32,7 @@ from videos.services import recordings
 logger = logging.getLogger(__name__)
 
 SWEPT_AT_ONCE = 100
+BEGUN = "live"  # the event of a notification
 
 
 class Standing(Enum):
@@ -157,8 +158,15 @@ def _notify_followers(broadcast: Broadcast) -> None:
             kind="channel_live",
             data={"name": stream.channel.name, "title": str(stream.shown_title)},
             url=stream.get_absolute_url(),
-            key=f"live:{broadcast.public_id}",
+            key=f"{BEGUN}:{broadcast.public_id}",
         )
+
+
+def register_check() -> None:
+    """Let the notifications of a broadcast stop once followers can no longer watch it."""
+    notifications.register_check(
+        BEGUN, lambda public_id: Stream.objects.on_air().filter(broadcasts__public_id=public_id).exists()
+    )
 
 
 def _continue(broadcast: Broadcast, stream: Stream, connection_id: str, source: dict[str, Any]) -> Broadcast:

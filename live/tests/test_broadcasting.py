@@ -13,7 +13,9 @@ from pytest_django import DjangoCaptureOnCommitCallbacks
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import OutOfMemoryError
 
-from accounts.models import OutboxEntry, SweepFailure
+from accounts import outbox
+from accounts.models import Follow, Notification, OutboxEntry, SweepFailure
+from accounts.tests.factories import UserFactory
 from live import broadcasting, services
 from live.broadcasting import MayNotPublish, Standing
 from live.chat import log as chat_log
@@ -461,3 +463,22 @@ def test_followers_are_notified_of_a_public_broadcast_once(visibility: str, noti
     begin(stream, "second")
 
     assert OutboxEntry.objects.count() == notified
+
+
+def test_followers_are_not_notified_of_a_broadcast_that_became_private(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("accounts.notifications.FOLLOWERS_AT_ONCE", 1)
+    stream = StreamFactory()
+    first, _second = (
+        Follow.objects.create(follower=UserFactory(), channel=stream.channel).follower for _ in range(2)
+    )
+    begin(stream, "first")
+    outbox.work()
+    services.edit_stream(Stream.objects.get(pk=stream.pk), visibility="private")
+
+    for _ in range(3):
+        outbox.work()
+
+    assert [each.person for each in Notification.objects.filter(kind="channel_live")] == [first]
+    assert not OutboxEntry.objects.exists()
