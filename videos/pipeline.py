@@ -181,7 +181,7 @@ def make_poster(job: Job) -> None:
 
 def make_storyboard(job: Job) -> None:
     """Store the storyboard of a video that is ready, and the choices of a poster."""
-    folder_key = f"{job.video.encode_prefix}storyboard-{job.pk}-{job.attempt}/"
+    folder_key = f"{job.video.encode_prefix}{storyboards.FOLDER}{job.pk}-{job.attempt}/"
     with disk.workspace() as folder, lease_kept(job):
         nicely = partial(_nicely, job)
         drawn, poster_times_s = storyboards.draw(job.video, folder, nicely), list[float]()

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from common import reconciliation
 from common.reconciliation import FolderRows
+from videos import keyframe_index, storyboards
 from videos.models import CaptionTrack, Rendition, SegmentRun, Video
 
 PREFIX = "videos/"
@@ -62,21 +63,26 @@ def _rows(
                 numbers = range(run.first_segment, run.first_segment + len(run.segments))
                 needed |= {f"{folder}init.mp4", *(f"{folder}{number}.m4s" for number in numbers)}
     names = {rendition.name for rendition in renditions}
+    if video.has_storyboard and any(rendition.keyframes_peak_bps for rendition in renditions):
+        needed.add(f"{video.storyboard_key.rpartition('/')[0]}/{keyframe_index.NAME}")
     return FolderRows(frozenset(needed - {""}), _may_exist(video, names, held))
 
 
 def _may_exist(video: Video, names: set[str], held: set[str]) -> Callable[[str], bool]:
     """Return whether a key may exist beside the needed ones.
 
-    Of an encode: everything but the segments of attempts that lost their lease, and MP4
-    files that are not the video's.
+    Of an encode: everything but the segments and storyboards of attempts that lost their
+    lease, and MP4 files that are not the video's.
     """
+    storyboard = video.storyboard_key.rpartition("/")[0] if video.has_storyboard else None
 
     def may_exist(key: str) -> bool:
         if key in (video.source_key, video.mp4_key):
             return True
         if not key.startswith(video.encode_prefix) or key.startswith(video.mp4_prefix):
             return False
+        if key.startswith(f"{video.encode_prefix}{storyboards.FOLDER}"):
+            return storyboard is not None and key.startswith(f"{storyboard}/")
         rendition, _, rest = key.removeprefix(video.encode_prefix).partition("/")
         if rendition not in names or not rest:
             return True

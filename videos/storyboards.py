@@ -36,6 +36,8 @@ from videos.transcoding.storyboard import (
     tile_size,
 )
 
+# Before the number and the attempt of its job: the folder of a storyboard in its encode.
+FOLDER = "storyboard-"
 INDEX = "index.vtt"
 TIMEOUT_S = 120
 # Each new job costs a second; more wait for the next clean-up.

@@ -115,6 +115,21 @@ def test_only_the_current_mp4_of_a_video_belongs_to_it() -> None:
     assert found() == [("no_row", lost, 1, 4)]
 
 
+def test_only_the_current_storyboard_of_a_video_belongs_to_it() -> None:
+    video = stored_video()
+    current, lost = (f"{video.encode_prefix}storyboard-{name}/" for name in ("9-2", "9-1"))
+    Video.objects.filter(pk=video.pk).update(storyboard_key=f"{current}index.vtt")
+    video.renditions.filter(name="360p").update(keyframes_peak_bps=1000)
+    stored(f"{current}0.jpg", f"{current}index.vtt", f"{lost}0.jpg")
+
+    run()
+
+    assert found() == [
+        ("no_object", f"{current}keyframes.json", 1, 0),
+        ("no_row", lost, 1, 4),
+    ]
+
+
 def test_young_objects_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reconciliation, "SETTLED_AFTER", timedelta(days=1))
     stored("videos/nobody/source")
