@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import logging
 import time
+from collections.abc import Mapping
 from typing import Any
 
 import redis
@@ -29,6 +30,7 @@ PULSE_EVERY_S = 3
 HEARTBEAT_KEY = "health:{role}"
 PULSE_KEY = "health:pulse:{queue}"
 HOSTS_KEY = "health:hosts"
+HOST_NAMED_FOR_S = 60.0
 QUEUES = ("default", "encode")
 
 _shown_at: dict[str, float] = {}
@@ -65,6 +67,20 @@ def show_now_and_then(*roles: str) -> None:
 def show_host(name: str, state: dict[str, Any]) -> None:
     """Write the state of this machine.  Raise ``redis.RedisError``."""
     _redis().hset(HOSTS_KEY, name, json.dumps(state | {"at": time.time()}))
+
+
+def read_hosts() -> dict[str, dict[str, Any]]:
+    """Return the state of each machine that reported lately, by name.  Raise ``redis.RedisError``."""
+    return fresh_hosts(_redis().hgetall(HOSTS_KEY))
+
+
+def fresh_hosts(found: Mapping[Any, Any]) -> dict[str, dict[str, Any]]:
+    """Return the states of ``HOSTS_KEY`` that are at most ``HOST_NAMED_FOR_S`` old, by name."""
+    states = {
+        name.decode() if isinstance(name, bytes) else name: json.loads(state) for name, state in found.items()
+    }
+    since = time.time() - HOST_NAMED_FOR_S
+    return {name: state for name, state in sorted(states.items()) if state["at"] > since}
 
 
 def may_pulse(queue: str) -> bool:

@@ -9,7 +9,6 @@ addresses nor passwords; machines are named by host name.
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import shutil
 import time
@@ -46,7 +45,6 @@ T = TypeVar("T")
 CHECK_TIMEOUT_S = 4.0
 CACHED_FOR_S = 1.0
 # A machine that has been silent for longer is left out.
-HOST_NAMED_FOR_S = 60.0
 COUNTED_JOBS = 1000
 # SQLite needs room for its journal and for the next writes.
 DATABASE_FLOOR_BYTES = 64 * 1024**2
@@ -272,26 +270,20 @@ def waiting_work(lane: Job.Lane) -> str:
 
 
 async def hosts() -> dict[str, dict[str, Any]]:
-    """Return the state of each worker machine that reported within the last minute, by name."""
+    """Return the state of each machine that reported within the last minute, by name."""
     async with open_redis() as client:
         found = await client.hgetall(heartbeat.HOSTS_KEY)
-        states = {
-            name.decode() if isinstance(name, bytes) else name: json.loads(state)
-            for name, state in found.items()
-        }
-        fresh = {
-            name: state
-            for name, state in sorted(states.items())
-            if state["at"] > time.time() - HOST_NAMED_FOR_S
-        }
-        if silent := set(states) - set(fresh):
+        fresh = heartbeat.fresh_hosts(found)
+        names = {name.decode() if isinstance(name, bytes) else name for name in found}
+        if silent := names - set(fresh):
             await client.hdel(heartbeat.HOSTS_KEY, *silent)
     return fresh
 
 
 async def disks() -> str:
-    """Name each machine with its free space. Raises NotReady if no machine has room for work."""
-    found = await hosts()
+    """Name each worker's machine with its free space. Raises NotReady if no machine has room for work."""
+    # An ingest reports no disk: its files go to Redis and S3.
+    found = {name: state for name, state in (await hosts()).items() if "disk" in state}
     described = [
         f"{name}: " + (state["disk"] or f"{state['free_bytes'] / 1024**3:.1f} GiB free")
         for name, state in found.items()

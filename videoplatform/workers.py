@@ -17,7 +17,7 @@ from videoplatform.celery import app
 from videoplatform.embedded.lineage import children
 from videoplatform.tasks import pulse
 from videos import queue, transcriptions
-from videos.transcoding.layers import Layer, missing_layers
+from videos.transcoding.layers import layer_reasons
 
 logger = logging.getLogger(__name__)
 
@@ -42,7 +42,7 @@ class WorkerLife(bootsteps.StartStopStep):
         self.pids: set[int] = set()
 
     def start(self, parent: Any) -> None:
-        if lacks := {layer: reason for layer, reason in sandbox_state().items() if reason}:
+        if lacks := {layer: reason for layer, reason in layer_reasons().items() if reason}:
             logger.warning("FFmpeg runs without a layer of its sandbox", extra={"lacks": lacks})
         queues = [name for name in parent.app.amqp.queues.consume_from if name in heartbeat.QUEUES]
         self.beat(queues)
@@ -84,17 +84,8 @@ def machine_state(queues: list[str]) -> dict[str, Any]:
         "queues": queues,
         "free_bytes": free.free_bytes,
         "disk": free.missing,
-        "sandbox": sandbox_state(),
+        "sandbox": layer_reasons(),
     }
-
-
-def sandbox_state() -> dict[str, str]:
-    """Return the layers of FFmpeg's confinement, each with the reason for its absence, empty if active."""
-    try:
-        missing = missing_layers()
-    except OSError as error:
-        missing = dict.fromkeys(Layer, str(error))
-    return {layer.value: missing.get(layer, "") for layer in Layer}
 
 
 def release_jobs(pids: set[int]) -> None:

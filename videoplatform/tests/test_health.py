@@ -143,7 +143,7 @@ async def test_machine_without_any_layer_is_named() -> None:
 @pytest.mark.redis
 async def test_silent_machine_is_left_out_and_removed(monkeypatch: pytest.MonkeyPatch) -> None:
     show_machines()
-    monkeypatch.setattr(health, "HOST_NAMED_FOR_S", -1.0)
+    monkeypatch.setattr(heartbeat, "HOST_NAMED_FOR_S", -1.0)
     assert await health.hosts() == {}
     monkeypatch.undo()
     assert await health.hosts() == {}

@@ -80,6 +80,7 @@ LAYERS = {
     ],
     "videoplatform": [
         "bodies bucket caching celery channel_layer cors library_sentences limits logs middleware parsers",
+        "sandbox_checks",
         "admin_site api apps openapi_view pages schema sockets staticfiles tasks templatetags websockets",
         "asgi embedded health",
         "management settings testing urls workers",

@@ -11,14 +11,13 @@ from celery.worker import state
 from common import disk, heartbeat
 from videoplatform import workers
 from videos import queue, transcriptions
-from videos.transcoding.layers import Layer
 
 
 @pytest.fixture
 def worker(monkeypatch: pytest.MonkeyPatch) -> mock.MagicMock:
     """Return a worker that consumes the encode queue, on a machine without Redis."""
     monkeypatch.setattr(disk, "sweep_work_folder", mock.Mock())
-    monkeypatch.setattr(workers, "missing_layers", dict)
+    monkeypatch.setattr(workers, "layer_reasons", dict)
     monkeypatch.setattr(heartbeat, "show_host", mock.Mock())
     monkeypatch.setattr(heartbeat, "may_pulse", lambda _queue: False)
     worker = mock.MagicMock()
@@ -63,19 +62,7 @@ def test_worker_stopped_after_its_pool_was_replaced_releases_the_killed_jobs(
 
 
 def test_machine_state_names_missing_layers_with_reasons(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(workers, "missing_layers", lambda: {Layer.FILES: "Function not implemented"})
+    reasons = {"files": "Function not implemented", "calls": ""}
+    monkeypatch.setattr(workers, "layer_reasons", lambda: reasons)
 
-    assert workers.machine_state(["encode"])["sandbox"] == {
-        "files": "Function not implemented",
-        "calls": "",
-        "network": "",
-    }
-
-
-def test_trial_that_fails_is_the_reason_for_every_layer(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail() -> dict[Layer, str]:
-        raise OSError("no memory")
-
-    monkeypatch.setattr(workers, "missing_layers", fail)
-
-    assert workers.sandbox_state() == dict.fromkeys(["files", "calls", "network"], "no memory")
+    assert workers.machine_state(["encode"])["sandbox"] == reasons

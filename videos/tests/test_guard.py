@@ -275,7 +275,7 @@ def test_missing_layers_are_left_out_and_the_program_runs(monkeypatch: pytest.Mo
 def test_kernel_before_5_9_has_no_relay(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("platform.release", lambda: "5.4.0-generic")
 
-    assert missing_layers().get(Layer.NETWORK) == "Linux 5.4.0-generic is older than 5.9"
+    assert missing_layers().get(Layer.NETWORK) == layers.OLD_KERNEL
 
 
 @pytest.mark.usefixtures("untried")
@@ -294,3 +294,20 @@ def test_trial_that_fails_starts_nothing(monkeypatch: pytest.MonkeyPatch) -> Non
 
     with pytest.raises(OSError, match="could not be tried"):
         run_short(["echo", "started"], timeout_s=30)
+
+
+@pytest.mark.usefixtures("untried")
+def test_reasons_name_every_layer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(layers, "_tried", lambda: {"files": "Function not implemented"})
+
+    assert layers.layer_reasons() == {"files": "Function not implemented", "calls": "", "network": ""}
+
+
+@pytest.mark.usefixtures("untried")
+def test_trial_that_fails_is_the_reason_for_every_layer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(guard, "command", lambda _policy: ["false"])
+
+    reasons = layers.layer_reasons()
+
+    assert list(reasons) == ["files", "calls", "network"]
+    assert all("could not be tried" in reason for reason in reasons.values())

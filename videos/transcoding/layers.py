@@ -23,6 +23,10 @@ _TRIAL_TIMEOUT_S = 30
 # SECCOMP_IOCTL_NOTIF_ADDFD, which gives a program a socket of ours.
 _RELAY_RELEASE = (5, 9)
 
+# Reasons of our own; all others are the kernel's.
+OLD_KERNEL = "Linux is older than 5.9"
+UNKNOWN_PROCESSOR = "Processor not known"
+
 
 class Layer(StrEnum):
     """A part of the confinement: files (Landlock), system calls (seccomp), the network (a relay)."""
@@ -39,11 +43,19 @@ def missing_layers() -> dict[Layer, str]:
         return dict.fromkeys(Layer, f"{sys.platform} is not Linux")
     missing = {}
     if syscalls.seccomp_number() is None:
-        unknown = f"the table of system calls lacks {platform.machine()}"
-        missing = {Layer.CALLS: unknown, Layer.NETWORK: unknown}
+        missing = dict.fromkeys((Layer.CALLS, Layer.NETWORK), UNKNOWN_PROCESSOR)
     elif _release() < _RELAY_RELEASE:
-        missing = {Layer.NETWORK: f"Linux {platform.release()} is older than 5.9"}
+        missing = {Layer.NETWORK: OLD_KERNEL}
     return {Layer(name): reason for name, reason in _tried().items()} | missing
+
+
+def layer_reasons() -> dict[str, str]:
+    """Return every layer with the reason for its absence, which is empty if it is active."""
+    try:
+        missing = missing_layers()
+    except OSError as error:
+        missing = dict.fromkeys(Layer, str(error))
+    return {layer.value: missing.get(layer, "") for layer in Layer}
 
 
 def _release() -> tuple[int, ...]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser
-from functools import partial
 from typing import Any
 
 from django.conf import settings
@@ -11,8 +10,10 @@ from django.core.management.base import BaseCommand, CommandError
 
 from common import garbage
 from common.descriptors import raise_descriptor_limit
-from common.heartbeat import show_life
+from common.heartbeat import show_host, show_life
 from live.ingest.run import PortTaken, run
+from videos.queue import this_host
+from videos.transcoding.layers import layer_reasons
 
 
 class Command(BaseCommand):
@@ -26,6 +27,12 @@ class Command(BaseCommand):
         self.stdout.write(f"Limit of open files and connections: {raise_descriptor_limit()}.")
         garbage.settle()
         try:
-            run(options["host"], options["port"], show_life=partial(show_life, "ingest"))
+            run(options["host"], options["port"], show_life=report)
         except PortTaken as taken:
             raise CommandError(f"{taken}. Choose another with RTMP_PORT.") from taken
+
+
+def report() -> None:
+    """Write the ingest's heartbeat, and the layers of FFmpeg's sandbox on this machine."""
+    show_life("ingest")
+    show_host(f"{this_host()} (ingest)", {"sandbox": layer_reasons()})
