@@ -18,12 +18,20 @@ from accounts.models import Decision, User
 from accounts.models.cases import MAX_TITLE as MAX_DECISION_TITLE
 from common.errors import Refusal
 from common.templatetags.human import clock
-from videos import progress, services, transcriptions
+from videos import job_details, progress, services, transcriptions
 from videos.models import Job, Transcription, Video
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
     from django.http import HttpRequest, HttpResponse
+
+
+def progress_of(job: Job) -> str:
+    """Return the percentage and the speed against real time of a job, as far as they are known."""
+    encoded_s = job.length_s if job.status == Job.Status.DONE else progress.done_s([job])[job.pk]
+    percent, speed = job_details.percent(job, encoded_s), job_details.speed(job, encoded_s)
+    parts = [] if percent is None else [f"{percent} %"]
+    return " · ".join([*parts, f"{speed:.1f} ×"] if speed else parts)
 
 
 class JobInline(admin.TabularInline[Job, Video]):
@@ -37,6 +45,7 @@ class JobInline(admin.TabularInline[Job, Video]):
         "position",
         "status",
         "attempt",
+        "progress",
         "failures",
         "losses",
         "waits_for",
@@ -45,8 +54,14 @@ class JobInline(admin.TabularInline[Job, Video]):
         "finished_at",
         "error_code",
         "error_detail",
+        "log_tail",
     )
     readonly_fields = fields
+    show_change_link = True
+
+    @admin.display(description=_("progress"))
+    def progress(self, job: Job) -> str:
+        return progress_of(job)
 
     def has_add_permission(self, request: HttpRequest, obj: Video | None = None) -> bool:
         return False
@@ -221,6 +236,59 @@ class VideoList(ChangeList):
         for video in videos:
             video.percent = percents[video.pk]
         self.result_list = videos
+
+
+@admin.register(Job)
+class JobAdmin(admin.ModelAdmin[Job]):
+    """The queue of encodes, read-only; single jobs that a video can lack are retried and canceled here."""
+
+    list_display = (
+        "video", "kind", "position", "lane", "status", "attempt", "progress", "waits_for", "worker",
+        "claimed_at", "finished_at", "error_code",
+    )  # fmt: skip
+    list_filter = ("status", "kind", "lane", "waits_for", "error_code")
+    list_select_related = ("video", "run")
+    list_per_page = 50
+    search_fields = ("video__public_id", "worker")
+    ordering = ("-pk",)
+    sortable_by = ("claimed_at", "finished_at")
+    show_full_result_count = False
+    fields = (*list_display, "failures", "losses", "error_detail", "log_tail")
+    readonly_fields = fields
+    actions = ("retry", "cancel")
+
+    @admin.display(description=_("progress"))
+    def progress(self, job: Job) -> str:
+        return progress_of(job)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False  # the plan of an encode creates them
+
+    def has_delete_permission(self, request: HttpRequest, obj: Job | None = None) -> bool:
+        return False
+
+    @admin.action(description=_("Try selected jobs again"), permissions=["change"])
+    def retry(self, request: HttpRequest, jobs: QuerySet[Job]) -> None:
+        count = self._each(request, jobs, services.retry_job)
+        done = ngettext("%(n)d job is queued again.", "%(n)d jobs are queued again.", count)
+        self.message_user(request, done % {"n": count}, messages.SUCCESS if count else messages.WARNING)
+
+    @admin.action(description=_("Cancel selected jobs"), permissions=["change"])
+    def cancel(self, request: HttpRequest, jobs: QuerySet[Job]) -> None:
+        count = self._each(request, jobs, services.cancel_job)
+        done = ngettext("%(n)d job was canceled.", "%(n)d jobs were canceled.", count)
+        self.message_user(request, done % {"n": count}, messages.SUCCESS if count else messages.WARNING)
+
+    def _each(self, request: HttpRequest, jobs: QuerySet[Job], act: Callable[[Job], None]) -> int:
+        """Call ``act`` for every job; return the number of successes and show the errors of the others."""
+        done = 0
+        for job in jobs.select_related("video"):
+            try:
+                act(job)
+                done += 1
+            except Refusal as error:
+                self.message_user(request, f"{job}: {error}", messages.WARNING)
+        return done
 
 
 @admin.register(Transcription)

@@ -16,6 +16,7 @@ from videos import progress
 from videos.models import Job
 from videos.models.leased_work import LeasedWork
 from videos.publishing import LeaseLost
+from videos.transcoding.log_tail import current_text
 
 logger = logging.getLogger(__name__)
 
@@ -39,7 +40,8 @@ class LeaseKeeper:
 
     def _renew(self) -> None:
         try:
-            is_held = self.job.renew_lease()
+            log = current_text()
+            is_held = self.job.renew_lease(**({"log_tail": log} if log else {}))
         except DatabaseError:
             # A short outage must not end an encode; the next call tries again.
             logger.warning("Lease not renewed: the database does not answer", extra={"job": self.job.pk})

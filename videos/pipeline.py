@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 
 from django.conf import settings
-from django.db import transaction
+from django.db import DatabaseError, transaction
 
 from common import disk, storage
 from videos import (
@@ -48,6 +48,7 @@ from videos.transcoding.ffmpeg import (
     poster_args,
 )
 from videos.transcoding.ladder import Rung
+from videos.transcoding.log_tail import log_kept
 from videos.transcoding.run import INIT_SEGMENT, run_encode, run_poster
 from videos.transcoding.source import SourceInfo
 
@@ -83,15 +84,26 @@ def run(job: Job) -> None:
     if ends.stop_outdated(job):
         logger.info("Job of an encode that is over", extra=log)
         return
-    try:
-        _step(job)
-    except LeaseLost:
-        logger.warning("Job lost its lease", extra=log)
-    except ends.ERRORS as error:
-        logger.warning("Job failed", extra=log | {"reason": f"{type(error).__name__}: {error}"})
-        ends.settle(job, error)
-    else:
-        logger.info("Job done", extra=log)
+    with log_kept() as tail:
+        try:
+            _step(job)
+        except LeaseLost:
+            logger.warning("Job lost its lease", extra=log)
+        except ends.ERRORS as error:
+            logger.warning("Job failed", extra=log | {"reason": f"{type(error).__name__}: {error}"})
+            ends.settle(job, error)
+        else:
+            logger.info("Job done", extra=log)
+    _store_log(job, tail.text())
+
+
+def _store_log(job: Job, text: str) -> None:
+    """Store the end of the log of an attempt, unless the next one has begun."""
+    if text:
+        try:
+            Job.objects.filter(pk=job.pk, attempt=job.attempt).update(log_tail=text)
+        except DatabaseError:
+            logger.warning("Log not stored: the database does not answer", extra={"job": job.pk})
 
 
 def _step(job: Job) -> None:

@@ -15,7 +15,7 @@ from accounts.models import Notification
 from videos.models import Job, Video
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
 logger = logging.getLogger(__name__)
 
@@ -80,15 +80,19 @@ def percents(videos: Iterable[Video]) -> dict[int, int]:
         ):  # fmt: skip
             if job.encode_key == busy[job.video_id].encode_key:
                 jobs[job.video_id].append(job)
-    in_hand = cache.get_many(
-        [
-            _cache_key(job)
-            for of_video in jobs.values()
-            for job in of_video
-            if job.status == Job.Status.RUNNING
-        ]
-    )
+    in_hand = _in_hand(job for of_video in jobs.values() for job in of_video)
     return known | {pk: _percent(of_video, in_hand) for pk, of_video in jobs.items()}
+
+
+def done_s(jobs: Sequence[Job]) -> dict[int, float]:
+    """Return the seconds that each job has encoded, by primary key, with one cache read."""
+    in_hand = _in_hand(jobs)
+    return {job.pk: _done_s(job, in_hand) for job in jobs}
+
+
+def _in_hand(jobs: Iterable[Job]) -> dict[str, float]:
+    """Return the cached positions of the running jobs."""
+    return cache.get_many([_cache_key(job) for job in jobs if job.status == Job.Status.RUNNING])
 
 
 def state(video: Video) -> dict[str, Any]:

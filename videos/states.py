@@ -188,6 +188,20 @@ JOB = StateTable(
             ("ends._redo",),
         ),
         StateChange(
+            "a dispensable job ended with an error: try again",
+            ("done",),
+            "waiting",
+            "owner, administrator",
+            ("services.jobs.retry_job",),
+        ),
+        StateChange(
+            "cancel of work that the video is complete without",
+            ("waiting", "running"),
+            "done",
+            "owner, administrator",
+            ("services.jobs.cancel_job",),
+        ),
+        StateChange(
             "encode is retried or replaced, or ended 35 days ago",
             ("waiting", "running", "done", "failed"),
             GONE,

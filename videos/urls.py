@@ -9,6 +9,7 @@ from videos.views import (
     playback_tokens,
     studio,
     studio_captions,
+    studio_jobs,
     watching,
 )
 
@@ -42,6 +43,11 @@ urlpatterns = [
         "studio/<slug:public_id>/transcription/cancel/",
         studio_captions.cancel_transcription,
         name="studio-transcription-cancel",
+    ),
+    path("studio/<slug:public_id>/jobs/", studio_jobs.jobs, name="studio-jobs"),
+    path("studio/<slug:public_id>/jobs/<int:job_id>/retry/", studio_jobs.retry_job, name="studio-job-retry"),
+    path(
+        "studio/<slug:public_id>/jobs/<int:job_id>/cancel/", studio_jobs.cancel_job, name="studio-job-cancel"
     ),
     path("studio/<slug:public_id>/tokens/", playback_tokens.playback_tokens, name="studio-tokens"),
     path(

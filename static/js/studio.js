@@ -2,6 +2,7 @@
 
 import "#studio/encode-progress";
 import "#studio/delete";
+import "#studio/job-details";
 import "#studio/transcription";
 import "#ui/copy";
 import "#ui/count-down";

@@ -60,7 +60,7 @@ LAYERS = {
         "keyframe_index",
         "storyboards",
         "loudness stored_objects transcriptions",
-        "cleaning demand ends held_segments joining leases poster_choices",
+        "cleaning demand ends held_segments job_details joining leases poster_choices",
         "copying importing planning",
         "pipeline services sweeping transcribing",
         "reportable tasks",

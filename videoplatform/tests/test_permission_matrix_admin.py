@@ -84,6 +84,7 @@ live.stream            stream       see change          see change
 common.pendingdeletion  pending     -                   see delete
 common.discrepancy     discrepancy  -                   see delete
 videos.transcription   hearing      -                   see change
+videos.job             waiting_job  -                   see change
 live.broadcast         broadcast    see                 see
 live.chatmessage       message      see                 see
 live.chatrestriction   restriction  see delete          see delete
@@ -171,6 +172,9 @@ common.discrepancy     delete_selected     discrepancy     -          done
 common.discrepancy     delete_objects      discrepancy     -          done
 videos.transcription   delete_selected     hearing         -          -
 videos.transcription   cancel              hearing         -          done
+videos.job             delete_selected     waiting_job     -          -
+videos.job             retry               hopeless_job    -          done
+videos.job             cancel              waiting_job     -          done
 """
 
 DECISION = {"reason": "spam", "duration_s": "86400", "version": "0"}

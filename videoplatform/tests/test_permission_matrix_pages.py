@@ -168,6 +168,12 @@ GET     /studio/{public}/delete/                          login    404   200    
 POST    /studio/{public}/delete/                          login    404   302       404           404     login
 POST    /studio/{private}/delete/                         login    404   302       404           404     login
 POST    /studio/{removed}/delete/                         login    404   404       404           404     login
+GET     /studio/{public}/jobs/                            login    404   200       404           404     login
+GET     /studio/{public}/jobs/?list                       login    404   200       404           404     login
+POST    /studio/{public}/jobs/{hopeless_job}/retry/       login    404   302       404           404     login
+POST    /studio/{private}/jobs/{hopeless_job}/retry/      login    404   404       404           404     login
+POST    /studio/{public}/jobs/{waiting_job}/cancel/       login    404   302       404           404     login
+POST    /studio/{private}/jobs/{waiting_job}/cancel/      login    404   404       404           404     login
 GET     /studio/{private}/tokens/                         login    404   200       404           404     login
 POST    /studio/{private}/tokens/                         login    404   200       404           404     login
 POST    /studio/{private}/tokens/{playback_token}/revoke/ login    404   302       404           404     login

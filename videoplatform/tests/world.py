@@ -30,7 +30,7 @@ from live.models import Broadcast, ChatRestriction
 from live.tests.factories import BroadcastFactory, ChatMessageFactory, StreamFactory
 from videoplatform.tests.askers import Asker
 from videos import services as video_services
-from videos.models import CaptionTrack, Transcription, Video
+from videos.models import CaptionTrack, Job, Transcription, Video
 from videos.services import recordings
 from videos.services.access import password_fields
 from videos.tests.factories import VideoFactory
@@ -148,6 +148,11 @@ def _videos(world: World) -> None:
     CaptionTrack.objects.create(video=world.rows["public"], language="en", key="captions", cue_count=1)
     world.rows["hearing"] = Transcription.objects.create(
         video=world.rows["public"], encode_key=world.rows["public"].encode_key
+    )
+    of_encode = {"video": world.rows["public"], "encode_key": world.rows["public"].encode_key}
+    world.rows["waiting_job"] = Job.objects.create(**of_encode, kind=Job.Kind.MP4)
+    world.rows["hopeless_job"] = Job.objects.create(
+        **of_encode, kind=Job.Kind.LOUDNESS, status=Job.Status.DONE, error_code="encode_failed"
     )
     upload = video_services.start_upload(channel=channel, title="On its way", filename="a.mp4", size_bytes=5)
     part = storage.client().upload_part(

@@ -55,14 +55,14 @@ class Job(LeasedWork):
         BULK = 1, _("standard")
         AFTER = 2, _("low priority")
 
-    video = models.ForeignKey(Video, models.CASCADE, related_name="jobs")
+    video = models.ForeignKey(Video, models.CASCADE, related_name="jobs", verbose_name=_("video"))
     encode_key = models.CharField(max_length=16)
     kind = models.CharField(_("kind"), max_length=12, choices=Kind.choices)
     position = models.PositiveIntegerField(
         _("number"), default=0, help_text=_("number of the chunk or of the audio track")
     )
     wanted_at = models.DateTimeField(null=True, help_text="a viewer asked for its first segment then")
-    lane = models.PositiveSmallIntegerField(choices=Lane.choices, default=Lane.BULK)
+    lane = models.PositiveSmallIntegerField(_("lane"), choices=Lane.choices, default=Lane.BULK)
     # No job is canceled: it ends with its encode, and one that a video can lack is done without a result.
     status = models.CharField(
         _("status"),
@@ -77,6 +77,9 @@ class Job(LeasedWork):
     length_s = models.FloatField(default=0)
 
     waits_for = models.CharField(_("waits for"), max_length=8, choices=WaitsFor.choices, blank=True)
+
+    # Of the latest attempt whose programs wrote one (``videos.transcoding.log_tail``).
+    log_tail = models.TextField(_("log"), blank=True, default="", db_default="")
 
     objects = JobQuerySet.as_manager()
 

@@ -9,6 +9,7 @@ from videos.services.captions import add_captions, remove_captions, save_caption
 from videos.services.downloads import download_state, download_url, request_mp4
 from videos.services.editing import cancel_encode, delete_video, edit_video, retry_video
 from videos.services.imports import import_video
+from videos.services.jobs import cancel_job, retry_job
 from videos.services.playback_tokens import create_playback_token
 from videos.services.posters import choose_poster, chosen_number, upload_poster
 from videos.services.scheduling import publish_due
@@ -36,6 +37,7 @@ __all__ = [
     "abort_upload",
     "add_captions",
     "cancel_encode",
+    "cancel_job",
     "cancel_transcription",
     "caption_json",
     "choose_poster",
@@ -58,6 +60,7 @@ __all__ = [
     "remove_captions",
     "request_mp4",
     "request_transcription",
+    "retry_job",
     "retry_video",
     "save_captions",
     "start_upload",

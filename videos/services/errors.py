@@ -79,6 +79,18 @@ class CannotRetry(Refusal):
     sentence = _("Only failed videos can be retried.")
 
 
+class CannotRetryJob(Refusal):
+    code = "cannot_retry_job"
+    status = 409
+    sentence = _("This step cannot be tried again now.")
+
+
+class CannotCancelJob(Refusal):
+    code = "cannot_cancel_job"
+    status = 409
+    sentence = _("This step cannot be canceled now.")
+
+
 class CannotCancel(Refusal):
     code = "cannot_cancel"
     status = 409

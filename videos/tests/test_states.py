@@ -14,9 +14,10 @@ from unittest import mock
 import pytest
 from django.utils import timezone
 
+from common.errors import Refusal
 from docs import make_states
 from videoplatform.tests.test_import_directions import modules, tree_of
-from videos import ends, queue, transcribing, transcriptions
+from videos import ends, queue, services, transcribing, transcriptions
 from videos.models import Job, Transcription, Video
 from videos.publishing import LeaseLost
 from videos.states import GONE, IMPORT, JOB, TABLES, TRANSCRIPTION, UPLOAD, VIDEO, StateChange, StateTable
@@ -186,6 +187,8 @@ ACTS: dict[str, tuple[str, Act]] = {
     "encode fails or is stopped": ("video", lambda job: ends.fail_video(job.video, EncodeStopped())),
     "encode was replaced": ("video", fail_outdated),
     "chunk lacks frames that a later one has: encode it again": ("video", redo),
+    "a dispensable job ended with an error: try again": ("storyboard", services.retry_job),
+    "cancel of work that the video is complete without": ("storyboard", services.cancel_job),
 }
 HEARD: dict[str, Callable[[Transcription], object]] = {
     "captions are requested again": lambda row: transcriptions.request(row.video),
@@ -209,7 +212,7 @@ def in_state(state: str) -> dict[str, Any]:
     """Return the fields of a row in ``state``; the lease of a running one has expired."""
     long_ago = timezone.now() - timedelta(hours=1)
     lease = {"lease_until": long_ago, "worker": f"{queue.this_host()}:{PID}"} if state == "running" else {}
-    return {"status": state, "attempt": 1, "not_before": long_ago, **lease}
+    return {"status": state, "attempt": 1, "not_before": long_ago, "error_code": "x", **lease}
 
 
 @pytest.mark.django_db
@@ -221,7 +224,7 @@ def test_event_changes_a_job_as_listed(event: StateChange, state: str) -> None:
     video = VideoFactory(status="processing", is_playable=False, encoded=False)
     job = Job.objects.create(video=video, encode_key=video.encode_key, kind=kind, lane=0, **in_state(state))
 
-    with suppress(LeaseLost):
+    with suppress(LeaseLost, Refusal):
         act(job)
 
     job.refresh_from_db()

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+from . import log_tail
 from .errors import LimitsExceeded
 from .layers import Layer, missing_layers
 from .relay import Relay
@@ -168,7 +169,9 @@ class SandboxedProcess:
         if self.timed_out:
             raise LimitsExceeded("took too long to read", limit="reading_time")
         size = os.fstat(self._complaints).st_size
-        end = os.pread(self._complaints, _KEPT_STDERR_BYTES, max(0, size - _KEPT_STDERR_BYTES))
+        end = os.pread(self._complaints, _KEPT_STDERR_BYTES + 1, max(0, size - _KEPT_STDERR_BYTES - 1))
+        end = log_tail.whole_lines(end, _KEPT_STDERR_BYTES)
+        log_tail.keep(end)
         return Finished(exit_code, stdout, last_lines(end))
 
     def kill(self) -> None:

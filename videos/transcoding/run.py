@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
+from . import log_tail
 from .errors import DecodeFailed, EncodeFailed, FFmpegFailed, HostTrouble, StorageFailed
 from .mp4 import box_kinds
 from .processes import DISK_TROUBLE, STORAGE_TROUBLE, last_lines, run_short, scrub, start
@@ -294,7 +295,8 @@ class _Encoder:
         return scrub(self._complaints.decode("utf-8", "replace"))
 
     def _complain(self, data: bytes) -> None:
-        self._complaints = (self._complaints + data)[-_KEPT_STDERR_BYTES:]
+        log_tail.keep(data)
+        self._complaints = log_tail.whole_lines(self._complaints + data, _KEPT_STDERR_BYTES)
 
     def _has_ended(self) -> bool:
         """Give a process with closed pipes a moment to end; the clocks watch it meanwhile."""
