@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import http.server
 import re
 import socket
 import sys
 import threading
-from collections.abc import Iterator
 from pathlib import Path
-from typing import ClassVar
 
 import pytest
 
 from videos.tests.clips import make_clip
+from videos.tests.object_server import Bucket, bucket_url
 from videos.transcoding import relay
 from videos.transcoding.inputs import input_args, probe_input_args
 from videos.transcoding.layers import Layer, missing_layers
@@ -21,6 +19,7 @@ from videos.transcoding.processes import STORAGE_TROUBLE, run_short, start
 from videos.transcoding.sandbox import probing
 from videos.transcoding.tools import ffmpeg_path, ffprobe_path
 
+__all__ = ["bucket_url"]  # a fixture
 pytestmark = pytest.mark.skipif(
     Layer.NETWORK in missing_layers(), reason=missing_layers().get(Layer.NETWORK, "")
 )
@@ -36,50 +35,6 @@ while data := asked.recv(4096):
 head, _, body = answer.decode().partition(chr(13) + chr(10) + chr(13) + chr(10))
 print(head.split()[1], body)
 """
-
-
-class Bucket(http.server.BaseHTTPRequestHandler):
-    """A storage with two objects that anyone may read who reaches it."""
-
-    protocol_version = "HTTP/1.1"
-    objects: ClassVar[dict[str, bytes]] = {}
-    asked: ClassVar[list[str]] = []
-
-    def do_GET(self) -> None:
-        self.asked.append(self.path)
-        data = self.objects.get(self.path)
-        if data is None:
-            self.send_error(404)
-            return
-        span = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range") or "")
-        first, last = (int(span[1]), int(span[2] or len(data) - 1)) if span else (0, len(data) - 1)
-        self.send_response(206 if span else 200)
-        self.send_header("Accept-Ranges", "bytes")
-        self.send_header("Content-Length", str(last + 1 - first))
-        if span:
-            self.send_header("Content-Range", f"bytes {first}-{last}/{len(data)}")
-        self.end_headers()
-        self.wfile.write(data[first : last + 1])
-
-    def log_message(self, *_args: object) -> None:
-        """Log nothing."""
-
-
-class QuietServer(http.server.ThreadingHTTPServer):
-    """A server whose clients may close early."""
-
-    def handle_error(self, *_args: object) -> None:
-        """Say nothing."""
-
-
-@pytest.fixture
-def bucket_url() -> Iterator[str]:
-    Bucket.objects = {"/own?signature=f00": b"0123456789", "/other": b"a private video"}
-    Bucket.asked = []
-    with QuietServer(("127.0.0.1", 0), Bucket) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
 
 
 def ask(url: str, path: str, *, method: str = "GET", span: str = "", at: str = "127.0.0.1:80") -> str:
