@@ -7,16 +7,14 @@ from urllib.parse import unquote, urlsplit
 
 from django.db import transaction
 
-from accounts import moderation, sign_up
-from accounts.errors import EmailNotConfirmed
 from accounts.models import Channel
 from common import safe_http
 from common.words import composed
 from videos import room
 from videos.importing import has_free_import, queue_fetch
 from videos.models import MAX_TITLE, Video
-from videos.services.errors import BadUrl, EnoughForToday, MayNotUpload, NoRoomLeft, TooManyImports
-from videos.services.uploads import check_disk, neutral_filename
+from videos.services.errors import BadUrl, EnoughForToday, NoRoomLeft, TooManyImports
+from videos.services.uploads import check_may_upload, neutral_filename
 
 
 def import_video(*, channel: Channel, url: str, title: str = "") -> Video:
@@ -25,17 +23,8 @@ def import_video(*, channel: Channel, url: str, title: str = "") -> Video:
     The size is known to the worker only, which checks again.  Raises BadUrl, MayNotUpload,
     EmailNotConfirmed, StorageFull, EnoughForToday, NoRoomLeft and TooManyImports.
     """
-    if not moderation.may_speak(channel.owner):
-        raise MayNotUpload
-    if not sign_up.may_take_part(channel.owner):
-        raise EmailNotConfirmed
-    try:
-        safe_http.parse(url)
-    except safe_http.FetchError:
-        raise BadUrl from None
-    # The size is not known yet, but no file is smaller than a byte.
-    check_disk(1)
-    filename = neutral_filename(unquote(PurePosixPath(urlsplit(url).path).name))
+    check_may_import(channel, url)
+    filename = filename_of(url)
     video = Video(
         channel=channel,
         title=composed(title.strip() or PurePosixPath(filename).stem or "Video", MAX_TITLE),
@@ -48,12 +37,32 @@ def import_video(*, channel: Channel, url: str, title: str = "") -> Video:
     with transaction.atomic():
         # One import of a person at a time, so that two at once cannot exceed the limits.
         Channel.objects.select_for_update().get(pk=channel.pk)
-        if not has_free_import(channel):
-            raise TooManyImports
-        if not room.has_room_today(channel, 1):
-            raise EnoughForToday
-        if room.keeps_enough(channel):
-            raise NoRoomLeft
+        check_import_quota(channel)
         video.save()
         queue_fetch(video)
     return video
+
+
+def check_may_import(channel: Channel, url: str) -> None:
+    """Raise a refusal if the owner of a channel may not import, or for an address of the wrong form."""
+    # The size is not known yet, but no file is smaller than a byte.
+    check_may_upload(channel, 1)
+    try:
+        safe_http.parse(url)
+    except safe_http.FetchError:
+        raise BadUrl from None
+
+
+def check_import_quota(channel: Channel) -> None:
+    """Raise a refusal if nothing more may be imported into a channel now; lock the channel before."""
+    if not has_free_import(channel):
+        raise TooManyImports
+    if not room.has_room_today(channel, 1):
+        raise EnoughForToday
+    if room.keeps_enough(channel):
+        raise NoRoomLeft
+
+
+def filename_of(url: str) -> str:
+    """Return the name of the file at an address, as a label."""
+    return neutral_filename(unquote(PurePosixPath(urlsplit(url).path).name))

@@ -79,7 +79,7 @@ class UploadedPart:
     size_bytes: int
 
 
-def _needs_storage(service: Callable[P, T]) -> Callable[P, T]:
+def needs_storage(service: Callable[P, T]) -> Callable[P, T]:
     """Make ``service`` raise StorageUnavailable if S3 is unreachable or refuses."""
 
     @wraps(service)
@@ -92,7 +92,7 @@ def _needs_storage(service: Callable[P, T]) -> Callable[P, T]:
     return guarded
 
 
-@_needs_storage
+@needs_storage
 def start_upload(
     *,
     channel: Channel,
@@ -111,13 +111,7 @@ def start_upload(
     The rows are written first.  If the process is killed before S3 answers, they
     expire, and the clean-up frees the multipart upload in S3.
     """
-    if not moderation.may_speak(channel.owner):
-        raise MayNotUpload
-    if not sign_up.may_take_part(channel.owner):
-        raise EmailNotConfirmed
-    if size_bytes > settings.MAX_UPLOAD_BYTES:
-        raise UploadTooLarge(attr="size_bytes")
-    check_disk(size_bytes)
+    check_may_upload(channel, size_bytes)
     video = Video(
         channel=channel,
         title=composed(title, MAX_TITLE),
@@ -135,15 +129,27 @@ def start_upload(
     with transaction.atomic():
         # A person's uploads start one at a time, so that two at once cannot exceed the limits.
         Channel.objects.select_for_update().get(pk=channel.pk)
-        _check_quota(channel, size_bytes)
-        upload = _write_rows(video, tags)
-    _open_multipart(upload)
+        check_quota(channel, size_bytes)
+        video.save()
+        set_tags(video, tags)
+        upload = create_upload(video)
+    open_multipart(upload)
     return upload
 
 
-def _write_rows(video: Video, tags: Sequence[str]) -> Upload:
-    video.save()
-    set_tags(video, tags)
+def check_may_upload(channel: Channel, size_bytes: int) -> None:
+    """Raise a refusal if the owner of a channel may not upload a file of this size."""
+    if not moderation.may_speak(channel.owner):
+        raise MayNotUpload
+    if not sign_up.may_take_part(channel.owner):
+        raise EmailNotConfirmed
+    if size_bytes > settings.MAX_UPLOAD_BYTES:
+        raise UploadTooLarge(attr="size_bytes")
+    check_disk(size_bytes)
+
+
+def create_upload(video: Video) -> Upload:
+    """Create the row of the upload of a saved video or edition, and charge its owner."""
     size_bytes = video.source_size_bytes
     part_size_bytes = part_size(size_bytes)
     return Upload.objects.create(
@@ -158,7 +164,7 @@ def _write_rows(video: Video, tags: Sequence[str]) -> Upload:
     )
 
 
-def _open_multipart(upload: Upload) -> None:
+def open_multipart(upload: Upload) -> None:
     """Open the multipart upload in S3, or delete the rows if S3 fails."""
     try:
         opened = storage.client().create_multipart_upload(
@@ -184,7 +190,8 @@ def check_disk(size_bytes: int) -> None:
         raise StorageFull
 
 
-def _check_quota(channel: Channel, size_bytes: int) -> None:
+def check_quota(channel: Channel, size_bytes: int) -> None:
+    """Raise a refusal if a file of this size exceeds the limits of a channel; lock the channel before."""
     if Upload.objects.filter(video__channel=channel).count() >= MAX_OPEN_UPLOADS:
         raise TooManyUploads
     if not room.has_room_today(channel, size_bytes):
@@ -263,7 +270,7 @@ def presign_parts(upload: Upload, numbers: Sequence[int], md5s: Sequence[str] = 
     ]
 
 
-@_needs_storage
+@needs_storage
 def uploaded_parts(upload: Upload) -> list[UploadedPart]:
     """Return the parts of an upload that S3 holds, in the order of their numbers."""
     if not upload.multipart_id:
@@ -326,7 +333,7 @@ def finish_interrupted_uploads() -> None:
             logger.info("Upload completed by a sweep", extra=log)
 
 
-@_needs_storage
+@needs_storage
 def _join(upload: Upload, etags: dict[int, str] | None) -> None:
     """Have S3 join the parts after a check of their sizes; return if they are already joined.
 
@@ -393,7 +400,8 @@ def _queue_plan(upload: Upload) -> Video:
             raise NotUploading
         Job.objects.create(video=video, encode_key=video.encode_key, kind=Job.Kind.PLAN, lane=Job.Lane.FIRST)
         Upload.objects.filter(pk=upload.pk).delete()
-        transcriptions.request_for_upload(video)
+        if video.edition_of_id is None:
+            transcriptions.request_for_upload(video)
         transaction.on_commit(lambda: queue.wake(Job.Lane.FIRST))
     progress.publish(video)
     return video
