@@ -9,6 +9,8 @@ reply, mention  ``name`` of the author, ``title`` of the target, ``text``
 follow          ``name``, ``username``
 video_ready     ``title``
 video_failed    ``title``; the page has the reason
+edition_ready   ``title``
+edition_failed  ``title``; the page has the reason
 video_published ``name``, ``title``
 premiere        ``name``, ``title``
 channel_live    ``name``, ``title``
@@ -158,6 +160,8 @@ SENTENCES: dict[str, Promise] = {
     Kind.FOLLOW: _("%(name)s followed you"),
     Kind.VIDEO_READY: _("“%(title)s” is ready to watch"),
     Kind.VIDEO_FAILED: _("“%(title)s” could not be processed"),
+    Kind.EDITION_READY: _("“%(title)s” was updated"),
+    Kind.EDITION_FAILED: _("“%(title)s” could not be updated. The old version stays."),
     Kind.VIDEO_PUBLISHED: _("%(name)s published “%(title)s”"),
     Kind.PREMIERE: _("%(name)s premieres “%(title)s” now"),
     Kind.CHANNEL_LIVE: _("%(name)s is live: %(title)s"),

@@ -436,6 +436,7 @@ SPECTACULAR_SETTINGS = {
     # A stream has fewer choices than a video.
     "ENUM_NAME_OVERRIDES": {
         "VisibilityEnum": "videos.models.Video.Visibility",
+        "VideoStatusEnum": "videos.models.Video.Status",
         "StreamVisibilityEnum": "live.models.STREAM_VISIBILITIES",
     },
     "SWAGGER_UI_DIST": "SIDECAR",

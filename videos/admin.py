@@ -96,17 +96,21 @@ class VideoAdmin(admin.ModelAdmin[Video]):
     show_full_result_count = False
     fields = (
         "title", "description", "category", "visibility", "public_id", "channel", "status", "withheld",
-        "failure", "storyboard", "source_filename", "source_size_bytes", "view_count", "like_count",
-        "created_at", "published_at",
+        "failure", "edition_state", "storyboard", "source_filename", "source_size_bytes", "view_count",
+        "like_count", "created_at", "published_at",
     )  # fmt: skip
     readonly_fields = fields[4:]
     inlines = (JobInline,)
     action_form = BulkDecisionForm
-    actions = ("retry", "cancel", "hide", "remove", "undo_latest")
+    actions = ("retry", "reencode", "cancel", "hide", "remove", "undo_latest")
     change_form_template = "admin/videos/video/change_form.html"
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False  # videos come by upload
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Video]:
+        """Leave out editions, which are rows of the pipeline."""
+        return super().get_queryset(request).filter(edition_of=None)
 
     def has_decide_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("accounts.decide_case")
@@ -156,6 +160,14 @@ class VideoAdmin(admin.ModelAdmin[Video]):
     def failure(self, video: Video) -> str:
         return f"{video.failure_code}: {video.failure_sentence}" if video.failure_code else ""
 
+    @admin.display(description=_("new version"))
+    def edition_state(self, video: Video) -> str:
+        """Return the progress of a new version, or the reason why it failed."""
+        edition = Video.objects.filter(edition_of=video).first()
+        if edition is None:
+            return ""
+        return self.failure(edition) or f"{edition.get_edition_kind_display()}: {progress.percent(edition)} %"
+
     @admin.display(description=_("storyboard"))
     def storyboard(self, video: Video) -> str:
         """Return the state of the storyboard: present, waiting, or the reason why there is none."""
@@ -174,6 +186,12 @@ class VideoAdmin(admin.ModelAdmin[Video]):
             % retried
         )
         self._show_sentence(request, sentence, retried)
+
+    @admin.action(description=_("Re-encode with the current settings"), permissions=["decide"])
+    def reencode(self, request: HttpRequest, videos: QuerySet[Video]) -> None:
+        begun = self._each(request, videos, services.reencode)
+        sentence = ngettext("%d video is being encoded again.", "%d videos are being encoded again.", begun)
+        self._show_sentence(request, sentence % begun, begun)
 
     @admin.action(description=_("Stop the encode"), permissions=["change"])
     def cancel(self, request: HttpRequest, videos: QuerySet[Video]) -> None:

@@ -16,11 +16,13 @@ from django.utils import timezone
 
 from accounts import charts, sweeps
 from common import deletion, storage
-from videos import arrivals
+from videos import arrivals, progress
 from videos.models import (
     Job,
     JobQuerySet,
     Rendition,
+    RetiredEncode,
+    SegmentPlan,
     SegmentRun,
     Upload,
     UploadCharge,
@@ -35,12 +37,19 @@ COMPLETED_WITHIN = timedelta(days=30)  # even if storage is away or refuses for 
 CHARGES_KEPT_FOR = timedelta(days=2)  # limits count one day
 JOBS_KEPT_FOR = timedelta(days=charts.DAYS + 5)  # the charts count jobs
 JOBS_AT_ONCE = 10_000
+FAILED_EDITIONS_KEPT_FOR = timedelta(days=7)  # after their beginning
 ENDED = (Video.Status.READY, Video.Status.FAILED)
 
 
 @transaction.atomic
 def delete_with_objects(video: Video) -> None:
-    """Delete a video and, soon after, its objects and its unfinished upload."""
+    """Delete a video and, soon after, its objects and its unfinished upload.
+
+    Of an edition, only its own objects are deleted.
+    """
+    if video.edition_of_id:
+        _delete_edition(video)
+        return
     deletion.delete_later(video.prefix)
     VideoFolder.objects.filter(video=video).delete()
     encode_key = video.encode_key
@@ -48,11 +57,26 @@ def delete_with_objects(video: Video) -> None:
     transaction.on_commit(lambda: arrivals.publish(encode_key))
 
 
+def _delete_edition(edition: Video) -> None:
+    """Delete an edition and its objects, unless it has taken over."""
+    found = Video.objects.select_for_update(of=("self",)).select_related("edition_of")
+    waiting = found.filter(pk=edition.pk).first()
+    if waiting is None or waiting.edition_of is None:
+        return
+    deletion.delete_later(waiting.encode_prefix)
+    if waiting.source_key not in ("", waiting.edition_of.source_key):
+        deletion.delete_later(waiting.source_key)
+    waiting.delete()
+    transaction.on_commit(lambda: progress.publish(waiting))
+
+
 def clean_up() -> None:
     """Remove everything that is due; to be run every few minutes."""
     abandon_expired_uploads()
     delete_orphaned_folders()
     delete_retired_renditions()
+    delete_retired_encodes()
+    delete_failed_editions()
     forget_old_charges()
     forget_old_jobs()
     delete_expired_mp4s()
@@ -123,13 +147,38 @@ def _delete_retired(rendition: Rendition) -> None:
     signed_for = storage.lifetime(video.duration_s) + storage.SIGNING_WINDOW
     if rendition.retired_at is None or timezone.now() < rendition.retired_at + signed_for:
         return  # its viewers still watch it
-    for run in SegmentRun.objects.of(video).filter(kind=rendition.kind):
+    of_encode = SegmentRun.objects.filter(video=video, encode_key=rendition.encode_key)
+    for run in of_encode.filter(kind=rendition.kind):
         if run.renditions == [rendition.name]:
             run.delete()
     folder = f"{video.prefix}{rendition.encode_key}/{rendition.name}"
     for path in (f"{folder}/", f"{folder}.m3u8"):
         deletion.delete_later(path, after=signed_for)
     rendition.delete()
+
+
+def delete_retired_encodes() -> None:
+    """Delete encodes that another one replaced, once no player can hold their playlists."""
+    due = RetiredEncode.objects.filter(due_at__lte=timezone.now()).order_by("due_at")
+    sweeps.each("delete retired encodes", due, _delete_encode, at_most=ROWS_AT_ONCE)
+
+
+@transaction.atomic
+def _delete_encode(retired: RetiredEncode) -> None:
+    """Delete the rows of an encode now, and its objects after the last signed URL has ended."""
+    for model in (Job, SegmentRun, SegmentPlan, Rendition):
+        model.objects.filter(video=retired.video, encode_key=retired.encode_key).delete()
+    deletion.delete_later(retired.prefix, after=retired.signed_for)
+    if retired.source_key:
+        deletion.delete_later(retired.source_key, after=retired.signed_for)
+    retired.delete()
+
+
+def delete_failed_editions() -> None:
+    """Delete editions that failed and that their owner did not try again."""
+    failed = Video.objects.filter(edition_of__isnull=False, status=Video.Status.FAILED)
+    left = failed.filter(created_at__lt=timezone.now() - FAILED_EDITIONS_KEPT_FOR)
+    sweeps.each("delete failed editions", left, delete_with_objects, at_most=ROWS_AT_ONCE)
 
 
 def forget_old_charges() -> None:

@@ -19,7 +19,7 @@ from time import monotonic, sleep
 from django.db import DatabaseError, DataError, IntegrityError, connection, transaction
 
 from common import disk, storage
-from videos import arrivals, embedded_captions, loudness, progress, queue, storyboards
+from videos import arrivals, editions, embedded_captions, loudness, progress, queue, storyboards
 from videos.models import Job, SegmentRun, Video
 from videos.models.leased_work import MAX_DETAIL_CHARS
 from videos.publishing import Encode, LeaseLost, measure, retire_interim, write_playlists
@@ -54,7 +54,9 @@ ERRORS = (TranscodeError, *storage.StorageError, OSError, DatabaseError)
 
 def record_playable(video_id: int) -> None:
     """Mark a video playable, and date it, once every rendition has its first segment."""
-    video = Video.objects.get(pk=video_id)
+    video = Video.objects.filter(pk=video_id).first()
+    if video is None:
+        return  # deleted, or an edition that has taken over
     if not video.is_playable and Encode.of(video).is_playable:
         opened = Video.objects.filter(
             pk=video_id, is_playable=False, status=Video.Status.PROCESSING, encode_key=video.encode_key
@@ -88,8 +90,8 @@ def complete(video_id: int) -> bool:
 
     If its runs change meanwhile, it stays in processing, and a later call completes it.
     """
-    video = Video.objects.select_related("channel__owner").get(pk=video_id)
-    if video.status != Video.Status.PROCESSING:
+    video = Video.objects.select_related("channel__owner", "edition_of").filter(pk=video_id).first()
+    if video is None or video.status != Video.Status.PROCESSING:
         return False
     encode = Encode.of(video)
     if gap := encode.gap:
@@ -118,6 +120,8 @@ def _make_ready(encode: Encode) -> bool:
     runs = SegmentRun.objects.of(video).values_list("pk", "is_open", "segments")
     if not locked.exists() or list(runs) != [(run.pk, run.is_open, run.segments) for run in encode.runs]:
         return False
+    if video.edition_of_id:
+        return editions.take_over(encode)
     if not video.transition(Video.Status.READY, is_playable=True, duration_s=round(encode.duration_s, 3)):
         return False
     Video.objects.filter(pk=video.pk).record_published()
@@ -125,7 +129,7 @@ def _make_ready(encode: Encode) -> bool:
     loudness.queue_for(encode)
     embedded_captions.queue_for(video)
     logger.info("Video ready", extra={"video": video.public_id, "renditions": len(encode.renditions)})
-    progress.notify_owner(video)
+    progress.notify_owner(video, is_ready=True)
     return True
 
 
@@ -282,7 +286,7 @@ def fail_video(video: Video, error: TranscodeError) -> None:
     unfinished.update(status=Job.Status.FAILED, lease_until=None, waits_for="")
     failed = {"failure_code": error.code, "failure_parameters": error.parameters, "is_playable": False}
     if video.transition(Video.Status.FAILED, **failed):
-        progress.notify_owner(video)
+        progress.notify_owner(video, is_ready=False)
     logger.info("Video failed", extra={"video": video.public_id, "code": error.code})
     transaction.on_commit(lambda: progress.publish(video))
     transaction.on_commit(lambda: arrivals.publish(video.encode_key))

@@ -25,7 +25,9 @@ def register_charts() -> None:
             question=_("Uploads per day"),
             lines={"uploads": _("Videos")},
             permission="videos.view_video",
-            count=lambda since: {"uploads": per_day(Video.objects, "created_at", since)},
+            count=lambda since: {
+                "uploads": per_day(Video.objects.filter(edition_of=None), "created_at", since)
+            },
         )
     )
     charts.register(

@@ -9,6 +9,7 @@ import redis
 from asgiref.sync import async_to_sync
 from channels.layers import get_channel_layer
 from django.core.cache import cache
+from django.urls import reverse
 
 from accounts import notifications
 from accounts.models import Notification
@@ -49,15 +50,23 @@ def publish(video: Video) -> None:
         logger.warning("Progress not published: Redis does not answer", extra={"video": video.public_id})
 
 
-def notify_owner(video: Video) -> None:
+def notify_owner(video: Video, *, is_ready: bool) -> None:
     """Notify the owner under the bell that an encode has ended, once for each encode and outcome."""
-    is_ready = video.status == Video.Status.READY
+    shown, ready, failed = video, Notification.Kind.VIDEO_READY, Notification.Kind.VIDEO_FAILED
+    url = video.get_absolute_url()
+    if video.edition_of:
+        shown, ready, failed = (
+            video.edition_of,
+            Notification.Kind.EDITION_READY,
+            Notification.Kind.EDITION_FAILED,
+        )
+        url = shown.get_absolute_url() if is_ready else reverse("studio-edition", args=[shown.public_id])
     notifications.notify(
-        person=video.channel.owner,
-        kind=Notification.Kind.VIDEO_READY if is_ready else Notification.Kind.VIDEO_FAILED,
-        data={"title": video.title},
-        url=video.get_absolute_url(),
-        key=f"encode:{video.public_id}:{video.encode_key}:{video.status}",
+        person=shown.channel.owner,
+        kind=ready if is_ready else failed,
+        data={"title": shown.title},
+        url=url,
+        key=f"encode:{shown.public_id}:{video.encode_key}:{'ready' if is_ready else 'failed'}",
     )
 
 

@@ -133,7 +133,9 @@ def _fairest(lanes: Sequence[Job.Lane]) -> Job | None:
         return None
     jobs = waiting.filter(video_id=_least_served(waiting_videos)).annotate(turn=FIRST_TO_LAST)
     return (
-        jobs.select_related("video__channel__owner", "run").order_by("turn", "-wanted_at", "position").first()
+        jobs.select_related("video__channel__owner", "video__edition_of", "run")
+        .order_by("turn", "-wanted_at", "position")
+        .first()
     )
 
 

@@ -54,7 +54,8 @@ def keeps_enough(channel: Channel) -> bool:
 
 def kept_bytes(channel: Channel) -> int:
     """Return the bytes of a channel's sources, open uploads and encoded videos."""
-    sources = _total(Video.objects.filter(channel=channel), "source_size_bytes")
+    sourced = Video.objects.filter(channel=channel).exclude(edition_kind__in=Video.OF_SAME_SOURCE)
+    sources = _total(sourced, "source_size_bytes")
     return sources + _total(SegmentRun.objects.filter(video__channel=channel), "bytes_stored")
 
 

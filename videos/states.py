@@ -54,10 +54,21 @@ VIDEO = StateTable(
             (GONE,),
             "uploading",
             "owner",
-            ("services.uploads.start_upload",),
+            ("services.uploads.start_upload", "services.editions.replace_by_upload"),
         ),
         StateChange(
-            "import is requested", (GONE,), "processing", "owner", ("services.imports.import_video",)
+            "import is requested",
+            (GONE,),
+            "processing",
+            "owner",
+            ("services.imports.import_video", "services.editions.replace_by_import"),
+        ),
+        StateChange(
+            "re-encode is requested: an edition",
+            (GONE,),
+            "processing",
+            "owner, moderator",
+            ("services.editions.reencode",),
         ),
         StateChange(
             "broadcast begins",
@@ -92,6 +103,13 @@ VIDEO = StateTable(
             "processing",
             "ingest",
             ("services.recordings.reopen_recording",),
+        ),
+        StateChange(
+            "edition is complete: its encode becomes the video's",
+            ("processing",),
+            GONE,
+            "worker, sweep",
+            ("editions.take_over",),
         ),
         StateChange(
             "video is deleted, or its upload ends",
@@ -129,6 +147,7 @@ JOB = StateTable(
                 "importing.queue_fetch",
                 "planning._job",
                 "services.downloads.request_mp4",
+                "services.editions.reencode",
                 "services.editing.retry_video",
                 "services.uploads._queue_plan",
                 "storyboards.queue_after",
@@ -206,7 +225,12 @@ JOB = StateTable(
             ("waiting", "running", "done", "failed"),
             GONE,
             "owner, worker, clean-up",
-            ("copying.encode_instead", "services.editing.retry_video", "cleaning.forget_old_jobs"),
+            (
+                "copying.encode_instead",
+                "services.editing.retry_video",
+                "cleaning.forget_old_jobs",
+                "cleaning._delete_encode",
+            ),
         ),
     ),
 )
@@ -308,15 +332,15 @@ UPLOAD = StateTable(
             (GONE,),
             "opening",
             "owner",
-            ("services.uploads._write_rows",),
+            ("services.uploads.create_upload",),
         ),
-        StateChange("S3 opens it", ("opening",), "open", "owner", ("services.uploads._open_multipart",)),
+        StateChange("S3 opens it", ("opening",), "open", "owner", ("services.uploads.open_multipart",)),
         StateChange(
             "S3 refuses",
             ("opening",),
             GONE,
             "owner",
-            ("services.uploads._open_multipart",),
+            ("services.uploads.open_multipart",),
         ),
         StateChange(
             "all parts have arrived", ("open",), "joining", "owner, sweep", ("services.uploads._join",)
@@ -375,7 +399,7 @@ IMPORT = StateTable(
             (GONE,),
             "fetching",
             "owner",
-            ("services.imports.import_video",),
+            ("services.imports.import_video", "services.editions.replace_by_import"),
         ),
         StateChange("file is stored: plan", ("fetching",), GONE, "worker", ("importing._finish",)),
         StateChange(

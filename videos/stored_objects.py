@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from copy import copy
 from typing import TypeVar
 
 from common import reconciliation
 from common.reconciliation import FolderRows
 from videos import keyframe_index, storyboards
-from videos.models import CaptionTrack, Rendition, SegmentRun, Video
+from videos.models import CaptionTrack, Rendition, RetiredEncode, SegmentRun, Video
 
 PREFIX = "videos/"
-Row = TypeVar("Row", CaptionTrack, SegmentRun, Rendition)
+Row = TypeVar("Row", CaptionTrack, SegmentRun, Rendition, RetiredEncode)
 
 
 def register() -> None:
@@ -21,21 +22,56 @@ def register() -> None:
 
 def folders() -> Iterator[str]:
     """Yield the folder of every video."""
-    for video in Video.objects.only("public_id").order_by("pk").iterator():
+    own = Video.objects.filter(edition_of=None).only("public_id", "edition_of")
+    for video in own.order_by("pk").iterator():
         yield video.prefix
 
 
 def read(names: Collection[str]) -> Mapping[str, FolderRows]:
-    """Return the rows of the videos with these folders, in four queries."""
+    """Return the rows of the videos with these folders, in six queries."""
     wanted = [name.removeprefix(PREFIX).removesuffix("/") for name in names]
-    videos = Video.objects.filter(public_id__in=wanted)
-    captions = _by_video(CaptionTrack.objects.filter(video__in=videos))
-    runs = _by_video(SegmentRun.objects.filter(video__in=videos))
-    renditions = _by_video(Rendition.objects.filter(video__in=videos))
-    return {
-        video.prefix: _rows(video, captions[video.pk], runs[video.pk], renditions[video.pk])
-        for video in videos
+    videos = Video.objects.filter(public_id__in=wanted, edition_of=None)
+    editions = {
+        edition.edition_of_id: edition
+        for edition in Video.objects.filter(edition_of__in=videos).select_related("edition_of")
     }
+    rows_of = {*videos, *editions.values()}
+    captions = _by_video(CaptionTrack.objects.filter(video__in=videos))
+    runs = _by_video(SegmentRun.objects.filter(video__in=rows_of))
+    renditions = _by_video(Rendition.objects.filter(video__in=rows_of))
+    retired = _by_video(RetiredEncode.objects.filter(video__in=videos))
+    found = {}
+    for video in videos:
+        encodes = [_of_encode(video, runs[video.pk], renditions[video.pk])]
+        encodes += [
+            _of_retired(video, old, runs[video.pk], renditions[video.pk]) for old in retired[video.pk]
+        ]
+        if edition := editions.get(video.pk):
+            encodes.append(_of_encode(edition, runs[edition.pk], renditions[edition.pk]))
+        found[video.prefix] = _joined([*encodes, _of_captions(captions[video.pk])])
+    return found
+
+
+def _joined(parts: list[FolderRows]) -> FolderRows:
+    return FolderRows(
+        frozenset().union(*(part.needed for part in parts)),
+        lambda key: any(part.may_exist(key) for part in parts),
+    )
+
+
+def _of_captions(captions: list[CaptionTrack]) -> FolderRows:
+    return FolderRows(frozenset(track.key for track in captions), lambda _key: False)
+
+
+def _of_retired(
+    video: Video, retired: RetiredEncode, runs: list[SegmentRun], renditions: list[Rendition]
+) -> FolderRows:
+    """Return the objects of an encode that players may still request."""
+    then = retired.on(copy(video))
+    then.poster_key, then.mp4_key, then.source_key = "", "", retired.source_key
+    rows = _of_encode(then, runs, renditions)
+    # Its storyboard and its MP4 file may have been replaced by then.
+    return FolderRows(rows.needed, lambda key: rows.may_exist(key) or key.startswith(then.mp4_prefix))
 
 
 def _by_video(rows: Iterable[Row]) -> dict[int, list[Row]]:
@@ -45,18 +81,15 @@ def _by_video(rows: Iterable[Row]) -> dict[int, list[Row]]:
     return found
 
 
-def _rows(
-    video: Video,
-    captions: list[CaptionTrack],
-    runs: list[SegmentRun],
-    renditions: list[Rendition],
-) -> FolderRows:
-    needed = {video.poster_key, video.storyboard_key, *(track.key for track in captions)}
+def _of_encode(video: Video, runs: list[SegmentRun], renditions: list[Rendition]) -> FolderRows:
+    """Return the objects of the current encode of a video or an edition."""
+    renditions = [one for one in renditions if one.encode_key == video.encode_key]
+    needed = {video.poster_key, video.storyboard_key}
     if video.status != Video.Status.UPLOADING and not video.import_url:
         needed.add(video.source_key)
     held: set[str] = set()
     for run in (run for run in runs if run.encode_key == video.encode_key):
-        for rendition in (one for one in renditions if one.encode_key == run.encode_key and run.holds(one)):
+        for rendition in filter(run.holds, renditions):
             folder = f"{video.encode_prefix}{run.folder(rendition.name)}"
             held.add(folder)
             if run.segments:

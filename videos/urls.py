@@ -5,6 +5,7 @@ from django.urls import path
 from videos.views import (
     conversation,
     downloading,
+    editions,
     importing,
     playback_tokens,
     studio,
@@ -55,6 +56,10 @@ urlpatterns = [
         playback_tokens.revoke_playback_token,
         name="studio-token-revoke",
     ),
+    path("studio/<slug:public_id>/file/", editions.edition, name="studio-edition"),
+    path("studio/<slug:public_id>/file/reencode/", editions.reencode, name="studio-edition-reencode"),
+    path("studio/<slug:public_id>/file/retry/", editions.retry_edition, name="studio-edition-retry"),
+    path("studio/<slug:public_id>/file/cancel/", editions.cancel_edition, name="studio-edition-cancel"),
     path("studio/<slug:public_id>/delete/", studio.delete, name="studio-delete"),
     path("studio/<slug:public_id>/retry/", studio.retry, name="studio-retry"),
 ]

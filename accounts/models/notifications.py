@@ -25,6 +25,8 @@ class Notification(models.Model):
         FOLLOW = "follow", _("Follower")
         VIDEO_READY = "video_ready", _("Video ready")
         VIDEO_FAILED = "video_failed", _("Video failed")
+        EDITION_READY = "edition_ready", _("Video updated")
+        EDITION_FAILED = "edition_failed", _("Update failed")
         VIDEO_PUBLISHED = "video_published", _("Video published")
         PREMIERE = "premiere", _("Premiere")
         CHANNEL_LIVE = "channel_live", _("Live")

@@ -17,6 +17,8 @@ ICONS: dict[str, str] = {
     Kind.FOLLOW: "user-round",
     Kind.VIDEO_READY: "circle-check",
     Kind.VIDEO_FAILED: "triangle-alert",
+    Kind.EDITION_READY: "circle-check",
+    Kind.EDITION_FAILED: "triangle-alert",
     Kind.VIDEO_PUBLISHED: "tv-minimal-play",
     Kind.PREMIERE: "tv-minimal-play",
     Kind.CHANNEL_LIVE: "radio",

@@ -60,6 +60,7 @@ LAYERS = {
         "keyframe_index",
         "storyboards",
         "loudness stored_objects transcriptions",
+        "editions",
         "cleaning demand ends held_segments job_details joining leases poster_choices",
         "copying importing planning",
         "pipeline services sweeping transcribing",

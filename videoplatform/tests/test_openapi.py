@@ -148,6 +148,15 @@ def world(db: None, one_connection: None, bucket: str, settings: Any) -> ApiWorl
     own, others = VideoFactory(channel=owner.channel), VideoFactory(channel=somebody.channel)
     second = VideoFactory(channel=owner.channel)
     offer_poster(own)
+    storage.client().put_object(Bucket=settings.S3_BUCKET, Key=own.source_key, Body=b"a source")
+    VideoFactory(
+        edition_of=own,
+        edition_kind=Video.EditionKind.REPLACEMENT,
+        channel=owner.channel,
+        status=Video.Status.FAILED,
+        failure_code="encode_failed",
+        encoded=False,
+    )
     settings.CAPTIONS_MODEL = "base"
     request_transcription(own)
     upload = start_upload(channel=owner.channel, title="On its way", filename="a.mp4", size_bytes=3)

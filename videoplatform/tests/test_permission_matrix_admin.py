@@ -152,6 +152,7 @@ comments.danmaku       undo_latest         hidden_danmaku  done       done
 
 videos.video           delete_selected     public          -          done
 videos.video           retry               failed          -          done
+videos.video           reencode            public          done       done
 videos.video           cancel              processing      -          done
 videos.video           hide                public          done       done
 videos.video           remove              public          done       done

@@ -90,6 +90,16 @@ DELETE  /api/v1/videos/{public}/playback-tokens/{playback_token}/ 401 403 404   
 POST    /api/v1/videos/{failed}/retry/                      401    404   202       403           403       401
 POST    /api/v1/videos/{public}/retry/                      401    403   409       403           403       401
 
+# New versions
+POST    /api/v1/videos/{private}/edition/reencode/          401    404   202       403           403       401
+POST    /api/v1/videos/{public}/edition/reencode/           401    403   202       403           403       401
+GET     /api/v1/videos/{public}/edition/                    401    403   404       403           403       401
+GET     /api/v1/videos/{private}/edition/                   401    404   404       403           403       401
+DELETE  /api/v1/videos/{public}/edition/                    401    403   404       403           403       401
+DELETE  /api/v1/videos/{private}/edition/                   401    404   404       403           403       401
+POST    /api/v1/videos/{public}/edition/retry/              401    403   404       403           403       401
+POST    /api/v1/videos/{private}/edition/retry/             401    404   404       403           403       401
+
 # Uploads
 GET     /api/v1/videos/{uploading}/upload/                  401    404   200       403           403       401
 POST    /api/v1/videos/{uploading}/upload/parts/            401    404   200       403           403       401

@@ -179,6 +179,12 @@ POST    /studio/{private}/tokens/                         login    404   200    
 POST    /studio/{private}/tokens/{playback_token}/revoke/ login    404   302       404           404     login
 POST    /studio/{public}/tokens/{playback_token}/revoke/  login    404   404       404           404     login
 POST    /studio/{failed}/retry/                           login    404   302       404           404     login
+GET     /studio/{private}/file/                           login    404   200       404           404     login
+GET     /studio/{removed}/file/                           login    404   404       404           404     login
+POST    /studio/{private}/file/reencode/                  login    404   302       404           404     login
+POST    /studio/{removed}/file/reencode/                  login    404   404       404           404     login
+POST    /studio/{public}/file/retry/                      login    404   422       404           404     login
+POST    /studio/{public}/file/cancel/                     login    404   422       404           404     login
 
 # Going live: everyone on their own stream, of which the owner's alone is on air and has a key
 GET     /studio/live/                                     login    200   200       200           200     login

@@ -137,6 +137,7 @@ def _videos(world: World) -> None:
         video.storyboard_key = f"{video.encode_prefix}storyboard-1/index.vtt"
         video.poster_times_s = [1.0]
         video.save(update_fields=["storyboard_key", "poster_times_s"])
+        storage.client().put_object(Bucket=settings.S3_BUCKET, Key=video.source_key, Body=b"a source")
         storage.put_bytes(video.storyboard_key, b"WEBVTT\n")
         storage.put_bytes(video.poster_choices[0][0], b"a still")
     private: Video = world.rows["private"]

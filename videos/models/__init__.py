@@ -6,6 +6,7 @@ from videos.models.jobs import Job, JobQuerySet
 from videos.models.likes import Like
 from videos.models.playback_tokens import PlaybackToken, PlaybackTokenQuerySet
 from videos.models.renditions import Rendition
+from videos.models.retired_encodes import RetiredEncode
 from videos.models.search import Folded, SearchedText
 from videos.models.segment_plans import SegmentPlan
 from videos.models.segment_runs import SegmentRun, SegmentRunQuerySet
@@ -39,6 +40,7 @@ __all__ = [
     "PlaybackToken",
     "PlaybackTokenQuerySet",
     "Rendition",
+    "RetiredEncode",
     "SearchedText",
     "SegmentPlan",
     "SegmentRun",

@@ -52,8 +52,8 @@ def digest_of(secret: str) -> str:
 
 class VideoQuerySet(models.QuerySet["Video"]):
     def kept(self) -> VideoQuerySet:
-        """Exclude videos removed by moderators; owners no longer see those."""
-        return self.exclude(withheld=Video.Withheld.REMOVED)
+        """Exclude videos removed by moderators, which owners no longer see, and editions."""
+        return self.filter(edition_of=None).exclude(withheld=Video.Withheld.REMOVED)
 
     def listed(self) -> VideoQuerySet:
         """Return the public, playable videos, as shown on home, search and channel pages."""
@@ -62,12 +62,13 @@ class VideoQuerySet(models.QuerySet["Video"]):
             is_playable=True,
             withheld="",
             publish_at=None,
+            edition_of=None,
             channel__owner__is_active=True,
         ).exclude(status=Video.Status.FAILED)
 
     def record_published(self) -> int:
         """Set ``published_at`` of playable videos that are out and have none; return their number."""
-        fresh = self.filter(published_at=None, is_playable=True, publish_at=None)
+        fresh = self.filter(published_at=None, is_playable=True, publish_at=None, edition_of=None)
         return fresh.exclude(visibility=Video.Visibility.PRIVATE).update(published_at=Now())
 
     def for_cards(self) -> VideoQuerySet:
@@ -178,6 +179,12 @@ class Video(models.Model):
         HELD = "held", _("Review comments before they appear")
         CLOSED = "closed", _("Turn off comments")
 
+    class EditionKind(models.TextChoices):
+        """The reason for another encode of a video."""
+
+        REENCODE = "reencode", _("Re-encode")
+        REPLACEMENT = "replacement", _("New file")
+
     class Downloads(models.TextChoices):
         """The file that viewers may download."""
 
@@ -221,6 +228,8 @@ class Video(models.Model):
             _("The video could not be converted. Nothing is lost. Try again."),
         )
 
+    # Editions of these kinds encode the source of their video again.
+    OF_SAME_SOURCE = frozenset({EditionKind.REENCODE})
     # Everyone with the address may watch.
     OPEN = frozenset({Visibility.PUBLIC, Visibility.UNLISTED})
     # Everyone with the address sees what to do in order to watch.
@@ -232,6 +241,13 @@ class Video(models.Model):
         _("public ID"), max_length=16, unique=True, default=new_public_id, editable=False
     )
     channel = models.ForeignKey(Channel, models.CASCADE, related_name="videos", verbose_name=_("channel"))
+    # An edition is a row of the pipeline alone, which nobody watches: see ``videos.editions``.
+    edition_of = models.OneToOneField(
+        "self", models.CASCADE, null=True, related_name="edition", editable=False
+    )
+    edition_kind = models.CharField(
+        max_length=12, choices=EditionKind.choices, blank=True, default="", db_default="", editable=False
+    )
     title = models.CharField(_("title"), max_length=MAX_TITLE)
     description = models.TextField(_("description"), max_length=MAX_DESCRIPTION, blank=True)
     category = models.CharField(
@@ -335,7 +351,7 @@ class Video(models.Model):
         is_new = self._state.adding
         with transaction.atomic():
             super().save(*args, **kwargs)
-            if is_new:
+            if is_new and self.edition_of is None:
                 VideoFolder.objects.create(prefix=self.prefix, video=self)
 
     @property
@@ -344,8 +360,8 @@ class Video(models.Model):
 
     @property
     def prefix(self) -> str:
-        """Return the prefix of all storage keys of this video."""
-        return f"videos/{self.public_id}/"
+        """Return the prefix of all storage keys of this video; an edition shares that of its video."""
+        return f"videos/{(self.edition_of or self).public_id}/"
 
     @property
     def encode_prefix(self) -> str:
@@ -468,6 +484,8 @@ class Video(models.Model):
     def can_watch(self, viewer: Viewer | User | AnonymousUser) -> bool:
         """Return whether ``viewer`` may watch; pages, playlists, sockets and the API ask this method."""
         viewer = Viewer.of(viewer)
+        if self.edition_of_id:
+            return False
         if viewer.is_moderator:
             return True
         if self.can_edit(viewer.user):

@@ -8,6 +8,14 @@ from videos.services.access import unlock
 from videos.services.captions import add_captions, remove_captions, save_captions
 from videos.services.downloads import download_state, download_url, request_mp4
 from videos.services.editing import cancel_encode, delete_video, edit_video, retry_video
+from videos.services.editions import (
+    cancel_edition,
+    edition_of,
+    reencode,
+    replace_by_import,
+    replace_by_upload,
+    retry_edition,
+)
 from videos.services.imports import import_video
 from videos.services.jobs import cancel_job, retry_job
 from videos.services.playback_tokens import create_playback_token
@@ -36,6 +44,7 @@ from videos.services.watching import (
 __all__ = [
     "abort_upload",
     "add_captions",
+    "cancel_edition",
     "cancel_encode",
     "cancel_job",
     "cancel_transcription",
@@ -47,6 +56,7 @@ __all__ = [
     "download_state",
     "download_url",
     "edit_video",
+    "edition_of",
     "finish_interrupted_uploads",
     "finish_upload",
     "import_video",
@@ -57,9 +67,13 @@ __all__ = [
     "presign_parts",
     "publish_due",
     "record_watching",
+    "reencode",
     "remove_captions",
+    "replace_by_import",
+    "replace_by_upload",
     "request_mp4",
     "request_transcription",
+    "retry_edition",
     "retry_job",
     "retry_video",
     "save_captions",

@@ -97,6 +97,30 @@ class CannotCancel(Refusal):
     sentence = _("Only a running encode can be stopped.")
 
 
+class NoOriginal(Refusal):
+    code = "no_original"
+    status = 409
+    sentence = _("The original file of this video is not stored.")
+
+
+class NotReadyYet(Refusal):
+    code = "not_ready"
+    status = 409
+    sentence = _("Wait until the video is ready.")
+
+
+class EditionRuns(Refusal):
+    code = "edition_runs"
+    status = 409
+    sentence = _("A new version of this video is already being made. Wait for it, or cancel it first.")
+
+
+class NoEdition(Refusal):
+    code = "no_edition"
+    status = 404
+    sentence = _("No new version of this video is being made.")
+
+
 class BadMoment(Refusal):
     code = "bad_moment"
     attr = "publish_at"

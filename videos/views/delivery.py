@@ -88,10 +88,13 @@ def viewer(request: HttpRequest) -> Viewer:
 def watchable(request: HttpRequest, public_id: str, encode_key: str) -> Video:
     """Return the video, or raise Http404 if the requester may not watch this encode of it."""
     videos = Video.objects.select_related("channel__owner")
-    video = get_object_or_404(videos, public_id=public_id, encode_key=encode_key, is_playable=True)
+    video = get_object_or_404(videos, public_id=public_id, is_playable=True)
     if not video.can_play(viewer(request)):
         raise Http404
-    return video
+    if video.encode_key == encode_key:
+        return video
+    # A player may hold the playlist of an encode that another one has replaced.
+    return get_object_or_404(video.retired_encodes, encode_key=encode_key).on(video)
 
 
 @require_safe

@@ -48,10 +48,15 @@ def upload(request: PersonRequest) -> HttpResponse:
 def studio(request: PersonRequest) -> HttpResponse:
     """List the requester's own videos in every state, except those removed by moderators."""
     own = Video.objects.kept().filter(channel__owner=request.user)
-    newest_first = own.for_cards().order_by("-created_at", "-pk")
+    newest_first = own.for_cards().select_related("edition").order_by("-created_at", "-pk")
     page = Paginator(newest_first, STUDIO_PAGE_SIZE).get_page(request.GET.get("page"))
-    percents = progress.percents(list(page.object_list))
-    rows = [(video, percents[video.pk]) for video in page.object_list]
+    videos = list(page.object_list)
+    editions = [getattr(video, "edition", None) for video in videos]
+    percents = progress.percents([*videos, *filter(None, editions)])
+    rows = [
+        (video, percents[video.pk], edition, percents[edition.pk] if edition else 0)
+        for video, edition in zip(videos, editions, strict=True)
+    ]
     return render(request, "videos/studio.html", {"page": page, "rows": rows})
 
 

@@ -14,23 +14,25 @@ const SOCKET_TRIES = 3;
 const NO_SUCH_VIDEO = 4004;
 
 /**
- * Call ``onState`` with each state of a video until it is settled or ``signal`` aborts.
+ * Call ``onState`` with each state of a video until it is settled or ``signal`` aborts; return how that ended.
  * @param {string} id
  * @param {(state: State) => void} onState
  * @param {AbortSignal} signal
+ * @returns {Promise<"settled" | "gone" | "aborted">}
  */
 export async function follow(id, onState, signal) {
   let failures = 0;
   while (!signal.aborted) {
     const outcome = failures < SOCKET_TRIES ? await listen(id, onState, signal) : await ask(id, onState, signal);
-    if (outcome === "settled" || outcome === "gone") return;
+    if (outcome === "settled" || outcome === "gone") return outcome;
     failures = outcome === "heard" ? 0 : failures + 1;
     try {
       await sleep(failures >= SOCKET_TRIES ? POLL_MS : backoff(failures), signal);
     } catch {
-      return;
+      return "aborted";
     }
   }
+  return "aborted";
 }
 
 /** @param {State} state */

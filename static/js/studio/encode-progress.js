@@ -1,6 +1,7 @@
 /**
  * ``<encode-progress data-video="id">``: a bar and a number that follow an encode.
  *
+ * ``data-when-gone="reload"`` reloads the page of an edition, which ends with its row;
  * ``data-when-playable="reload"`` and ``data-when-settled="reload"`` say when the
  * page has something new to show; ``data-waiting-storage``, ``-host`` and ``-database``
  * are the sentences for an encode that waits for that; ``data-done`` is the sentence for the end.
@@ -12,7 +13,9 @@ import { follow, isSettled } from "#lib/progress";
 class EncodeProgress extends HTMLElement {
   connectedCallback() {
     this.stop = new AbortController();
-    follow(this.dataset.video, (state) => this.show(state), this.stop.signal);
+    follow(this.dataset.video, (state) => this.show(state), this.stop.signal).then((outcome) => {
+      if (outcome === "gone" && this.dataset.whenGone === "reload") location.reload();
+    });
   }
 
   disconnectedCallback() {

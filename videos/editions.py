@@ -1,0 +1,108 @@
+"""Editions: another encode of a video, made beside the one that is watched, and its take-over.
+
+An edition is a :class:`~videos.models.Video` of its own with ``edition_of``, so that upload,
+import, encode, failure and retry are those of any video.  Nobody watches it, and no list
+contains it; its objects lie in the folder of its video.  When its encode is complete, one
+transaction gives its rows to the video and deletes the edition.  The encode before becomes
+a :class:`~videos.models.RetiredEncode`, which players may still request.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from common import deletion
+from videos import arrivals, embedded_captions, loudness, progress, storyboards, transcriptions
+from videos.models import CaptionTrack, Job, Rendition, RetiredEncode, SegmentPlan, SegmentRun, Video
+from videos.publishing import Encode
+
+logger = logging.getLogger(__name__)
+
+# What comes from the words of the source, and not from its owner.
+_OF_SOURCE = (CaptionTrack.Origin.AUTOMATIC, CaptionTrack.Origin.EMBEDDED)
+
+
+def take_over(encode: Encode) -> bool:
+    """Make a complete edition the encode of its video, in the caller's transaction.
+
+    The caller has locked the edition.  Return False if its video is not ready any more.
+    """
+    edition = encode.video
+    owned = Video.objects.select_related("channel__owner").select_for_update(of=("self",))
+    video = owned.filter(edition=edition, status=Video.Status.READY).first()
+    if video is None:
+        return False
+    is_replaced = edition.source_key != video.source_key
+    _retire(video, is_replaced=is_replaced)
+    for model in (Job, Rendition, SegmentRun, SegmentPlan):
+        rows = model.objects.filter(video=edition, encode_key=edition.encode_key)
+        rows.update(video=video)
+    old_key = video.encode_key
+    Video.objects.filter(pk=video.pk).update(**_fields(video, edition, encode))
+    progress.notify_owner(edition, is_ready=True)
+    edition.delete()
+    video.refresh_from_db()
+    taken = Encode.of(video)
+    storyboards.queue_for(taken)
+    loudness.queue_for(taken)
+    if is_replaced:
+        _renew_captions(video)
+    transaction.on_commit(lambda: progress.publish(video))
+    transaction.on_commit(lambda: arrivals.publish(old_key))
+    logger.info("Encode replaced", extra={"video": video.public_id, "kind": edition.edition_kind})
+    return True
+
+
+def _retire(video: Video, *, is_replaced: bool) -> None:
+    """Keep the current encode of a video for the players that have its playlist."""
+    retired = RetiredEncode(
+        video=video,
+        encode_key=video.encode_key,
+        duration_s=video.duration_s,
+        storyboard_key=video.storyboard_key,
+        source_key=video.source_key if is_replaced else "",
+    )
+    retired.due_at = timezone.now() + retired.signed_for
+    retired.save()
+
+
+def _fields(video: Video, edition: Video, encode: Encode) -> dict[str, Any]:
+    """Return the fields of a video that its new encode changes."""
+    fields = {
+        "encode_key": edition.encode_key,
+        "duration_s": round(encode.duration_s, 3),
+        "width_px": edition.width_px,
+        "height_px": edition.height_px,
+        "source_json": edition.source_json,
+        "copy_refusal": edition.copy_refusal,
+        "poster_key": video.poster_key if video.has_own_poster else edition.poster_key,
+        # Drawn and measured next.
+        "storyboard_key": "",
+        "poster_times_s": None,
+        "mp4_key": "",
+        "mp4_expires_at": None,
+    }
+    if edition.source_key != video.source_key:
+        fields |= {
+            "source_key": edition.source_key,
+            "source_filename": edition.source_filename,
+            "source_size_bytes": edition.source_size_bytes,
+            # The audio of the same source stays as loud as it was.
+            "loudness": None,
+        }
+    return fields
+
+
+def _renew_captions(video: Video) -> None:
+    """Delete the captions that were made of the old source, and request those of the new one."""
+    outdated = video.captions.filter(origin__in=_OF_SOURCE)
+    for track in outdated:
+        deletion.delete_later(track.key)
+    outdated.delete()
+    transcriptions.cancel(video)
+    embedded_captions.queue_for(video)
+    transcriptions.request_for_upload(video)
