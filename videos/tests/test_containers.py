@@ -77,11 +77,16 @@ def test_container_without_namespaces_lacks_nothing(source: Path) -> None:
 
 
 @pytest.mark.ffmpeg
+def test_container_without_landlock_uses_mounts(source: Path) -> None:
+    assert run_inside(str(source), refused=list(LANDLOCK)) == [{}, 0, 2, ""]
+
+
+@pytest.mark.ffmpeg
 @pytest.mark.parametrize("error", [errno.ENOSYS, errno.EPERM])
-def test_container_that_hides_landlock_encodes_without_it(error: int, source: Path) -> None:
+def test_container_without_landlock_and_mounts_encodes_without_them(error: int, source: Path) -> None:
     reason = {errno.ENOSYS: "Function not implemented", errno.EPERM: "Operation not permitted"}[error]
 
-    answer = run_inside(str(source), refused=list(LANDLOCK), error=error)
+    answer = run_inside(str(source), refused=[*LANDLOCK, numbers()["unshare"]], error=error)
 
     assert answer == [{Layer.FILES: reason}, 0, 2, ""]
 

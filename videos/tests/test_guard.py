@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import errno
 import os
 import socket
@@ -14,7 +15,7 @@ import pytest
 
 from common import disk
 from videos.transcoding import guard, layers, syscalls
-from videos.transcoding.layers import Layer, missing_layers
+from videos.transcoding.layers import Layer, missing_layers, tried_layers
 from videos.transcoding.processes import run_short
 from videos.transcoding.sandbox import ProcessLimits, clean_environment, probing, sandboxed
 from videos.transcoding.syscalls import filter_program
@@ -258,17 +259,52 @@ def test_layer_that_fails_ends_the_guard(monkeypatch: pytest.MonkeyPatch) -> Non
 @pytest.fixture
 def untried() -> Iterator[None]:
     """Forget the trial of this process before and after the test."""
-    missing_layers.cache_clear()
+    tried_layers.cache_clear()
     yield
-    missing_layers.cache_clear()
+    tried_layers.cache_clear()
 
 
 @pytest.mark.usefixtures("untried")
 def test_missing_layers_are_left_out_and_the_program_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(layers, "_tried", lambda: dict.fromkeys(Layer, "Function not implemented"))
+    monkeypatch.setattr(layers, "_can_mount", lambda: False)
 
     assert missing_layers() == dict.fromkeys(Layer, "Function not implemented")
     assert run("print(open('/proc/self/status').read().count('Seccomp:\\t0'))") == "1\n"
+
+
+@pytest.mark.usefixtures("untried")
+def test_mounts_confine_files_where_landlock_is_missing(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(layers, "_tried", lambda: {"files": "Function not implemented"})
+    if not tried_layers().has_mounts:
+        pytest.skip("this machine permits no mounts")
+    (tmp_path / "db.sqlite3").write_text("secrets")
+    own = tmp_path / "own"
+    own.mkdir()
+    code = (
+        "import os, sys\n"
+        "def attempt(act, *values):\n"
+        "    try: print(act(*values))\n"
+        "    except OSError as error: print(type(error).__name__)\n"
+        "attempt(open, '/'.join(sys.argv[1:3]))\n"
+        "attempt(os.stat, '/'.join(sys.argv[1:3]))\n"
+        "attempt(open, '/etc/passwd')\n"
+        "attempt(open, f'/proc/{os.getppid()}/environ')\n"
+        "attempt(os.listdir, '/proc')\n"
+        "attempt(open, sys.argv[3], 'w')\n"
+        "attempt(os.mkdir, '/new')\n"
+        "attempt(os.unlink, os.path.realpath(os.__file__))\n"
+    )
+
+    missing = "FileNotFoundError"
+    output = run(code, tmp_path, "db.sqlite3", own / "x", writes=[own]).splitlines()
+
+    assert output[:4] == [missing] * 4
+    assert set(ast.literal_eval(output[4])) <= {"cpuinfo", "meminfo", "self"}
+    assert "own/x" in output[5]
+    assert output[6:8] == ["OSError", "OSError"]
 
 
 @pytest.mark.usefixtures("untried")
@@ -299,6 +335,7 @@ def test_trial_that_fails_starts_nothing(monkeypatch: pytest.MonkeyPatch) -> Non
 @pytest.mark.usefixtures("untried")
 def test_reasons_name_every_layer(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(layers, "_tried", lambda: {"files": "Function not implemented"})
+    monkeypatch.setattr(layers, "_can_mount", lambda: False)
 
     assert layers.layer_reasons() == {"files": "Function not implemented", "calls": "", "network": ""}
 

@@ -6,7 +6,8 @@ of C, so the process that reads it
 
 * dies with its parent, has and gains no privileges, writes no core dump;
 * is bounded in memory, processor time, files and their size;
-* sees only programs, libraries, its source and its own folder (Landlock, Linux 5.13);
+* sees only programs, libraries, its source and its own folder (Landlock, Linux 5.13, or
+  else mounts of its own, ``mounts.py``);
 * makes no call to the kernel that FFmpeg does not need: no other process, no tracing, no
   mounts, no sockets (seccomp; ``syscalls.py`` lists the calls);
 * has no network but sockets to the relay of its source (``relay.py``, Linux 5.9), or, where
@@ -22,6 +23,7 @@ from __future__ import annotations
 import _socket
 import array
 import ctypes
+import importlib
 import json
 import os
 import resource
@@ -79,6 +81,7 @@ class SandboxPolicy(TypedDict):
     ports: list[int]
     limits: dict[str, int]
     has_landlock: bool
+    has_mounts: bool
     seccomp: int
     filter: list[tuple[int, int, int, int | None]]
     channel: int
@@ -98,6 +101,10 @@ def hide_environment() -> None:
 def apply(policy: SandboxPolicy) -> None:
     """Confine this process, and the program that it becomes, for good.  Raises OSError."""
     libc = _libc()
+    if policy["has_mounts"]:
+        # First: a new user namespace forgets the signal of the parent's death.
+        sys.path.append(os.path.dirname(__file__))  # noqa: PTH120
+        importlib.import_module("mounts").isolate(_readable(policy), (*WRITABLE, *policy["writes"]))
     _demand(libc.prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0))
     if os.getppid() != policy["parent"]:
         raise ProcessLookupError("the parent has ended")
@@ -197,8 +204,7 @@ def _restrict(policy: SandboxPolicy) -> None:
             _CREATE_RULESET, attributes, ctypes.c_size_t(ctypes.sizeof(attributes)), ctypes.c_uint32(0)
         )
     )
-    readable = (*READABLE, *(FOR_CONNECTIONS if policy["ports"] else ()), *policy["reads"])
-    _allow_paths(ruleset, readable, (_EXECUTE | _READ_FILE | _READ_DIR) & rights)
+    _allow_paths(ruleset, _readable(policy), (_EXECUTE | _READ_FILE | _READ_DIR) & rights)
     _allow_paths(ruleset, (*WRITABLE, *policy["writes"]), rights & ~_EXECUTE)
     if version >= _NETWORK_ABI:
         for port in policy["ports"]:
@@ -206,6 +212,10 @@ def _restrict(policy: SandboxPolicy) -> None:
             _demand(libc.syscall(_ADD_RULE, ruleset, _NET_PORT, rule, ctypes.c_uint32(0)))
     _demand(libc.syscall(_RESTRICT_SELF, ruleset, ctypes.c_uint32(0)))
     os.close(ruleset)
+
+
+def _readable(policy: SandboxPolicy) -> tuple[str, ...]:
+    return (*READABLE, *(FOR_CONNECTIONS if policy["ports"] else ()), *policy["reads"])
 
 
 class _PathBeneath(ctypes.Structure):

@@ -13,6 +13,8 @@ import re
 import socket
 import subprocess
 import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 
@@ -29,24 +31,40 @@ UNKNOWN_PROCESSOR = "Processor not known"
 
 
 class Layer(StrEnum):
-    """A part of the confinement: files (Landlock), system calls (seccomp), the network (a relay)."""
+    """A part of the confinement: files (Landlock, mounts), system calls (seccomp), network (a relay)."""
 
     FILES = "files"
     CALLS = "calls"
     NETWORK = "network"
 
 
+@dataclass(frozen=True, slots=True)
+class TriedLayers:
+    """The layers that this machine lacks, each with the reason, and whether mounts confine the files."""
+
+    missing: dict[Layer, str]
+    has_mounts: bool = False
+
+
 @cache
+def tried_layers() -> TriedLayers:
+    """Try every layer.  Raises OSError if the trial itself fails."""
+    if not sys.platform.startswith("linux"):
+        return TriedLayers(dict.fromkeys(Layer, f"{sys.platform} is not Linux"))
+    missing = {Layer(name): reason for name, reason in _tried().items()}
+    if syscalls.seccomp_number() is None:
+        missing |= dict.fromkeys((Layer.CALLS, Layer.NETWORK), UNKNOWN_PROCESSOR)
+    elif _release() < _RELAY_RELEASE:
+        missing[Layer.NETWORK] = OLD_KERNEL
+    has_mounts = Layer.FILES in missing and _can_mount()
+    if has_mounts:
+        del missing[Layer.FILES]
+    return TriedLayers(missing, has_mounts)
+
+
 def missing_layers() -> dict[Layer, str]:
     """Return the layers that this machine lacks, each with the reason.  Raises OSError if the trial fails."""
-    if not sys.platform.startswith("linux"):
-        return dict.fromkeys(Layer, f"{sys.platform} is not Linux")
-    missing = {}
-    if syscalls.seccomp_number() is None:
-        missing = dict.fromkeys((Layer.CALLS, Layer.NETWORK), UNKNOWN_PROCESSOR)
-    elif _release() < _RELAY_RELEASE:
-        missing = {Layer.NETWORK: OLD_KERNEL}
-    return {Layer(name): reason for name, reason in _tried().items()} | missing
+    return tried_layers().missing
 
 
 def layer_reasons() -> dict[str, str]:
@@ -64,30 +82,45 @@ def _release() -> tuple[int, ...]:
 
 def _tried() -> dict[str, str]:
     """Return the failures of the guard's trial: the layer and the kernel's word for the reason."""
-    number = syscalls.seccomp_number()
     ours, theirs = socket.socketpair()
     with ours, theirs:
-        policy: guard.SandboxPolicy = {
-            "parent": os.getpid(),
-            "reads": [],
-            "writes": [],
-            "ports": [],
-            "limits": {},
-            "has_landlock": True,
-            "seccomp": number or -1,
-            "filter": list(filter_program(NetworkAccess.RELAY)) if number else [],
-            "channel": theirs.fileno(),
-        }
+        program = filter_program(NetworkAccess.RELAY) if syscalls.seccomp_number() else ()
+        policy = _policy(channel=theirs.fileno(), program=program)
         try:
-            done = subprocess.run(
-                guard.command(policy),
-                capture_output=True,
-                pass_fds=[theirs.fileno()],
-                timeout=_TRIAL_TIMEOUT_S,
-                check=True,
-                env={},
-            )
+            done = _run(guard.command(policy), pass_fds=[theirs.fileno()])
             reasons: dict[str, str] = json.loads(done.stdout)
         except (subprocess.SubprocessError, ValueError) as error:
             raise OSError(f"FFmpeg's confinement could not be tried: {error}") from error
     return reasons
+
+
+def _can_mount() -> bool:
+    """Return whether a program runs with mounts of its own."""
+    try:
+        _run([*guard.command(_policy(has_mounts=True)), sys.executable, "-I", "-S", "-c", ""])
+    except subprocess.SubprocessError:
+        return False
+    return True
+
+
+def _run(argv: list[str], pass_fds: Sequence[int] = ()) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(
+        argv, capture_output=True, pass_fds=pass_fds, timeout=_TRIAL_TIMEOUT_S, check=True, env={}
+    )
+
+
+def _policy(
+    *, channel: int = -1, program: Sequence[syscalls.Instruction] = (), has_mounts: bool = False
+) -> guard.SandboxPolicy:
+    return {
+        "parent": os.getpid(),
+        "reads": [sys.prefix, sys.base_prefix],
+        "writes": [],
+        "ports": [],
+        "limits": {},
+        "has_landlock": False,
+        "has_mounts": has_mounts,
+        "seccomp": syscalls.seccomp_number() or -1,
+        "filter": list(program),
+        "channel": channel,
+    }

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 from . import guard, syscalls
 from .byteranges import is_remote
-from .layers import Layer, missing_layers
+from .layers import Layer, tried_layers
 from .syscalls import NetworkAccess
 
 PROBE_ADDRESS_SPACE_BYTES = 4 * 1024**3
@@ -66,7 +66,8 @@ def sandboxed(
     It has no network but the relay at the other end of ``channel``; without a relay, it may
     connect to the port of a remote input.
     """
-    missing = missing_layers()
+    tried = tried_layers()
+    missing = tried.missing
     if Layer.FILES in missing:
         hide_environment_once()
     ports = sorted({port for url in remote_inputs(argv) if (port := _port(url))}) if channel < 0 else []
@@ -90,7 +91,8 @@ def sandboxed(
             "FSIZE": limits.file_bytes,
             "NOFILE": MAX_OPEN_FILES,
         },
-        "has_landlock": Layer.FILES not in missing,
+        "has_landlock": Layer.FILES not in missing and not tried.has_mounts,
+        "has_mounts": tried.has_mounts,
         "seccomp": syscalls.seccomp_number() or -1,
         "filter": [] if Layer.CALLS in missing else list(syscalls.filter_program(network)),
         "channel": channel,
