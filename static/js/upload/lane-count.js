@@ -2,87 +2,78 @@
  * The number of parts that an upload sends at a time.
  *
  * A TCP connection with loss carries little, however wide the line is, so more lanes pay
- * until the line is full. Lanes are added one by one while each makes the whole faster, and
- * halved where the storage or the line says that they are too many. Time and bytes are
- * passed in, so that all of this runs under Node.
+ * until the line is full. Lanes are added while they make the whole faster, and halved
+ * where the storage or the line says that they are too many. The speed is that of whole
+ * parts: a browser reports bytes as sent that still wait in its buffers.
  */
 
 export const FIRST_LANES = 4;
 // Browsers open six connections to a host by HTTP/1.1; by HTTP/2 they share one.
 export const MOST_LANES = 12;
-// A window is long enough for a new connection to reach its speed.
-const WINDOW_MS = 4_000;
-// A lane more has paid if the whole became this much faster.
-const PAID = 1.05;
+// Half as many lanes again make the whole at most 1.5 times as fast.
+const GROWTH = 1.5;
+const PAID = 1.15;
 // After a step that did not pay, or after trouble, the next attempt waits.
 const REST_MS = 60_000;
 
 export class LaneCount {
-  /** @param {number} now in ms */
-  constructor(now) {
+  constructor() {
     this.count = FIRST_LANES;
-    this.bestBps = 0; // with one lane fewer
-    this.isTrying = false;
-    this.restUntil = now + WINDOW_MS; // the first connections begin slowly
-    this.shrunkUntil = 0;
-    this.begin(0, now);
+    this.before = { count: FIRST_LANES, speed: 0 }; // of the last count that paid
+    this.changedAt = 0;
+    this.restUntil = 0;
+    /** @type {number[]} */
+    this.speeds = []; // of the parts that were sent with this count
+  }
+
+  /** Forget the parts of before a pause. */
+  begin() {
+    this.speeds = [];
   }
 
   /**
-   * @param {number} bytes sent by all lanes so far
-   * @param {number} now
-   */
-  begin(bytes, now) {
-    this.windowBytes = bytes;
-    this.windowAt = now;
-  }
-
-  /**
-   * Take note of the bytes sent so far, and change the count at the end of a window.
+   * Take note of a stored part, and change the count once each lane has sent two.
+   *
+   * The first ones do not count: they did not wait for a connection of the browser's.
    * @param {number} bytes
+   * @param {number} startedAt in ms
    * @param {number} now
    */
-  sent(bytes, now) {
-    const took = now - this.windowAt;
-    if (took < WINDOW_MS) return;
-    const speed = (bytes - this.windowBytes) / took;
-    if (this.isTrying) this.judge(speed, now);
-    else if (now >= this.restUntil) this.add(speed);
-    this.begin(bytes, now);
-  }
-
-  /** @param {number} speed with one lane fewer */
-  add(speed) {
-    if (this.count >= MOST_LANES) return;
-    this.bestBps = speed;
-    this.count += 1;
-    this.isTrying = true;
-  }
-
-  /**
-   * @param {number} speed
-   * @param {number} now
-   */
-  judge(speed, now) {
-    this.isTrying = false;
-    if (speed >= this.bestBps * PAID) {
-      this.add(speed);
-      return;
+  stored(bytes, startedAt, now) {
+    if (startedAt < this.changedAt || now <= startedAt) return; // sent beside another number of parts
+    this.speeds.push(bytes / (now - startedAt));
+    if (this.speeds.length < 2 * this.count) return;
+    const speed = this.speeds.slice(this.count).reduce((sum, one) => sum + one);
+    this.speeds = [];
+    if (this.count > this.before.count && speed < this.before.speed * PAID) {
+      this.change(this.before.count, now);
+      this.restUntil = now + REST_MS;
+    } else {
+      this.before = { count: this.count, speed };
+      const grown = Math.min(MOST_LANES, Math.ceil(this.count * GROWTH));
+      if (now >= this.restUntil && grown > this.count) this.change(grown, now);
     }
-    this.count -= 1;
-    this.restUntil = now + REST_MS;
   }
 
   /**
    * Halve the lanes: the storage asked for less, or a part got no answer.
+   * @param {number} startedAt of the part; parts that fail together count once
    * @param {number} now
    */
-  shrink(now) {
-    // The lanes that fail together count once.
-    if (now < this.shrunkUntil) return;
-    this.count = Math.max(1, this.count >> 1);
-    this.isTrying = false;
-    this.shrunkUntil = now + WINDOW_MS;
+  shrink(startedAt, now) {
+    if (startedAt < this.changedAt) return;
+    this.change(Math.max(1, this.count >> 1), now);
+    this.before = { count: this.count, speed: 0 };
     this.restUntil = now + REST_MS;
+  }
+
+  /**
+   * @param {number} count
+   * @param {number} now
+   */
+  change(count, now) {
+    this.count = count;
+    this.changedAt = now;
+    this.speeds = [];
   }
 }

@@ -63,7 +63,7 @@ export class MultipartUpload {
     this.sign = sign;
     this.put = put;
     this.onProgress = rest.onProgress ?? (() => {});
-    this.lanes = rest.lanes ?? new LaneCount(performance.now());
+    this.lanes = rest.lanes ?? new LaneCount();
     this.pauseFor = rest.pause ?? sleep;
     this.untilOnline = rest.untilOnline ?? (async () => {});
     this.urls = new Map(urls.map(({ number, url }) => [number, url]));
@@ -98,7 +98,7 @@ export class MultipartUpload {
   async run() {
     this.stop = new AbortController();
     this.running.clear();
-    this.lanes.begin(this.sent, performance.now());
+    this.lanes.begin();
     this.onProgress(this.sent);
     try {
       await new Promise((resolve, reject) => {
@@ -134,12 +134,15 @@ export class MultipartUpload {
   async lane() {
     while (this.waiting.length && this.running.size <= this.lanes.count) {
       const number = this.waiting.shift();
+      const startedAt = performance.now();
       try {
         await this.sendPart(number);
+        this.lanes.stored(this.sizeOf(number), startedAt, performance.now());
+        this.fill();
       } catch (error) {
         this.waiting.unshift(number);
         this.stop.signal.throwIfAborted();
-        if (TOO_MUCH.has(error.status)) this.lanes.shrink(performance.now());
+        if (TOO_MUCH.has(error.status)) this.lanes.shrink(startedAt, performance.now());
         await this.afterFailure(number, error);
       }
     }
@@ -154,9 +157,7 @@ export class MultipartUpload {
     const body = this.file.slice(start, start + this.sizeOf(number));
     const onProgress = (/** @type {number} */ bytes) => {
       this.underWay.set(number, bytes);
-      this.lanes.sent(this.sent, performance.now());
       this.onProgress(this.sent);
-      this.fill();
     };
     try {
       const etag = await this.put(url, body, { signal, onProgress });
