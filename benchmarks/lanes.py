@@ -3,10 +3,9 @@
 .venv/bin/python -m benchmarks.lanes [MIB]
 
 A Chromium sends MIB mebibytes (default: 96) to a storage on this machine, behind a line
-of 20 Mb/s on which a connection carries what TCP carries at 100 ms and 1 % loss: 1.4 Mb/s
+of 20 Mb/s on which a connection carries 1.4 Mb/s, as TCP does at 100 ms and 1 % loss
 (M. Mathis et al., 1997).  The line is a program that reads no faster, so it needs no
-rights; what it leaves out are the bursts of a real one.  Last comes a line without loss,
-which four connections fill.
+rights, and it has no bursts.  Last comes a line without loss, which one connection fills.
 """
 
 from __future__ import annotations
@@ -99,7 +98,7 @@ class Line:
                 length -= share
 
     async def run(self) -> None:
-        # A small buffer: what the line holds is not sent yet.
+        # A small buffer: bytes in it are not sent yet.
         server = await asyncio.start_server(self.serve, "127.0.0.1", 0, limit=MAX_HEAD_BYTES)
         self.port = server.sockets[0].getsockname()[1]
         async with server:

@@ -22,7 +22,7 @@ from videos.publishing import Encode
 
 logger = logging.getLogger(__name__)
 
-# What comes from the words of the source, and not from its owner.
+# Captions made from the source, not by its owner.
 _OF_SOURCE = (CaptionTrack.Origin.AUTOMATIC, CaptionTrack.Origin.EMBEDDED)
 
 

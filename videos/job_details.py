@@ -33,7 +33,7 @@ ERRORS: dict[str, str | Promise] = {
 }
 OTHER_ERROR = _("This step failed.")
 
-# Work under way, then trouble, then what waits, then what is done.
+# Work under way, then trouble, then waiting and finished work.
 _URGENCY = Case(
     When(status=Job.Status.RUNNING, then=Value(0)),
     When(Q(status=Job.Status.FAILED) & ~Q(error_code=""), then=Value(1)),

@@ -1,8 +1,8 @@
 """The states of videos and of their work, and every event that changes one.
 
 ``docs/states.md`` is drawn from this table (``python -m docs.make_states``).  Tests compare it
-with the code: no other function changes a state, and each event, tried in each state, does
-what its row says.
+with the code: no other function changes a state, and each event, tried in each state, has
+the effect of its row.
 """
 
 from __future__ import annotations

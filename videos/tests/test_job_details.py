@@ -1,4 +1,4 @@
-"""The jobs of a video as its owner and administrators see them, and what they can do with them."""
+"""The jobs of a video as its owner and administrators see them, and their actions on them."""
 
 from __future__ import annotations
 

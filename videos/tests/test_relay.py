@@ -38,7 +38,7 @@ print(head.split()[1], body)
 
 
 def ask(url: str, path: str, *, method: str = "GET", span: str = "", at: str = "127.0.0.1:80") -> str:
-    """Return what a hostile program in FFmpeg's place is answered: the status and the body."""
+    """Return the status and the body of the answer to a hostile program in FFmpeg's place."""
     fields = f"Range: {span}\r\n" if span else ""
     request = f"{method} {path} HTTP/1.1\r\nHost: {at}\r\n{fields}\r\n"
     finished = run_short([sys.executable, "-c", ASK, *at.split(":"), request, "-i", url], timeout_s=60)

@@ -1,4 +1,4 @@
-"""The table of states against the code: who changes a state, and what each event does in each state."""
+"""The table of states against the code: who changes a state, and the effect of each event in each state."""
 
 from __future__ import annotations
 

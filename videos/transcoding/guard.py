@@ -143,8 +143,8 @@ def trial(policy: SandboxPolicy) -> dict[str, str]:
 def _drop_capabilities() -> None:
     """Give up root's powers.
 
-    One may stay: to read what the file system would deny to others.  Programs and work may
-    lie in the home of another user, and Landlock still names what is read.
+    One may stay: to read files that the file system denies to others.  Programs and work may
+    lie in the home of another user, and Landlock still names the files that are read.
     """
     header = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION, 0)
     sets = (ctypes.c_uint32 * 6)()  # effective, permitted, inheritable, each for 32 capabilities

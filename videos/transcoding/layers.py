@@ -1,7 +1,7 @@
 """The layers of FFmpeg's confinement, and the reason for each that this machine lacks.
 
 They are tried, once in each process and in a process of their own: neither a kernel's
-version nor a container's profile tells in advance what is permitted.
+version nor a container's profile tells the permitted ones in advance.
 """
 
 from __future__ import annotations

@@ -69,7 +69,7 @@ class Relay:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Close what the program was started with; it has its own copy, or none."""
+        """Close the descriptors that the program was started with; it has its own copies, or none."""
         self._theirs.close()
         if not self._is_served:
             self._ours.close()
