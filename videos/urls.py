@@ -58,6 +58,7 @@ urlpatterns = [
     ),
     path("studio/<slug:public_id>/file/", editions.edition, name="studio-edition"),
     path("studio/<slug:public_id>/file/reencode/", editions.reencode, name="studio-edition-reencode"),
+    path("studio/<slug:public_id>/file/import/", editions.replace_by_import, name="studio-edition-import"),
     path("studio/<slug:public_id>/file/retry/", editions.retry_edition, name="studio-edition-retry"),
     path("studio/<slug:public_id>/file/cancel/", editions.cancel_edition, name="studio-edition-cancel"),
     path("studio/<slug:public_id>/delete/", studio.delete, name="studio-delete"),

@@ -2,6 +2,7 @@
 
 import "#studio/encode-progress";
 import "#studio/delete";
+import "#studio/replace-file";
 import "#studio/job-details";
 import "#studio/transcription";
 import "#ui/copy";

@@ -10,6 +10,7 @@ from playwright.sync_api import BrowserContext, expect
 from videoplatform.tests.test_journeys import wait_for_player
 from videoplatform.tests.test_player_journeys import publish_clip
 from videos.models import Video
+from videos.tests.clips import make_clip
 
 pytestmark = [
     pytest.mark.browser,
@@ -18,6 +19,24 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.storage,
 ]
+
+
+def test_file_is_replaced_and_the_address_plays_the_new_one(
+    visitor: BrowserContext, site: str, clips: Path
+) -> None:
+    page = visitor.new_page()
+    address = publish_clip(page, site, clips)
+    page.goto(f"{address.replace('/watch/', '/studio/')}file/")
+
+    # A file that is no video fails with its sentence, and the old one stays.
+    page.set_input_files("#replacement", {"name": "notes.mp4", "mimeType": "video/mp4", "buffer": b"notes"})
+    expect(page.get_by_text("This is not a supported video file.")).to_be_visible()
+    expect(page.get_by_text("Viewers still see the previous version.")).to_be_visible()
+
+    page.set_input_files("#replacement", make_clip("landscape", clips, seconds=6))
+    expect(page.get_by_text("landscape-6s")).to_be_visible()
+    page.goto(address)
+    wait_for_player(page, "player.currentTime > 1 && Math.abs(player.duration - 6) < 0.2")
 
 
 def test_video_is_encoded_again_and_plays(visitor: BrowserContext, site: str, clips: Path) -> None:

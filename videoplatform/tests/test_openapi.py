@@ -95,6 +95,8 @@ class ApiWorld:
             "POST /api/v1/accounts/token/": {"username": "owner", "password": PASSWORD},
             "POST /api/v1/reports/": {"target_type": "comment", "target_id": self.comments[1]},
             "POST /api/v1/videos/import/": {"url": "https://example.org/film.mp4"},
+            "POST /api/v1/videos/{id}/edition/import/": {"url": "https://example.org/film.mp4"},
+            "POST /api/v1/videos/{id}/edition/upload/": {"filename": "b.mp4", "size_bytes": 5},
             "POST /api/v1/videos/{id}/unlock/": {"password": PASSWORD},
             "POST /api/v1/videos/{id}/playback-tokens/": {
                 "domains": ["example.org"],

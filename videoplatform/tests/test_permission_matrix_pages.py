@@ -183,6 +183,7 @@ GET     /studio/{private}/file/                           login    404   200    
 GET     /studio/{removed}/file/                           login    404   404       404           404     login
 POST    /studio/{private}/file/reencode/                  login    404   302       404           404     login
 POST    /studio/{removed}/file/reencode/                  login    404   404       404           404     login
+POST    /studio/{private}/file/import/                    login    404   302       404           404     login
 POST    /studio/{public}/file/retry/                      login    404   422       404           404     login
 POST    /studio/{public}/file/cancel/                     login    404   422       404           404     login
 
@@ -275,6 +276,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /report/video/{private}/": {"reason": "spam"},
     "POST /studio/{public}/": VIDEO,
     "POST /upload/import/": {"url": "https://example.org/film.mp4"},
+    "POST /studio/{private}/file/import/": {"url": "https://example.org/film.mp4"},
     "POST /studio/{private}/": VIDEO,
     "POST /studio/{private}/tokens/": {"domains": "example.org", "days": "7"},
     "POST /studio/{public}/poster/": {"choice": "0"},

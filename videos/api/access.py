@@ -32,6 +32,16 @@ def watchable(request: Request, public_id: str, videos: QuerySet[Video] | None =
     return video
 
 
+def own_or_edition(request: Request, public_id: str, videos: QuerySet[Video]) -> Video:
+    """Return the requester's own video, or the edition of one, whose upload has addresses of its own."""
+    found = Video.objects.select_related("channel__owner", "edition_of__channel__owner")
+    edition = found.filter(public_id=public_id, edition_of__isnull=False).first()
+    if edition is None or edition.edition_of is None:
+        return own(request, public_id, videos)
+    own(request, edition.edition_of.public_id, videos)
+    return edition
+
+
 def own(request: Request, public_id: str, videos: QuerySet[Video] | None = None) -> Video:
     """Return the requester's own video: 404 or 403 if they may not watch it, 403 if they may only watch."""
     video = watchable(request, public_id, videos)

@@ -16,16 +16,25 @@ from common.rates import PRICES
 from common.throttling import ScopedThrottle
 from videos import progress, services
 from videos.api.access import LOCKED, own
-from videos.api.serializers import FailureSerializer
+from videos.api.serializers import CreatedSerializer, FailureSerializer, FilenameField
+from videos.api.uploads import created_answer
 from videos.models import Job, Video
 from videos.services.errors import (
+    BadUrl,
     CannotRetry,
     EditionRuns,
+    EnoughForToday,
+    MayNotUpload,
     NoEdition,
     NoOriginal,
+    NoRoomLeft,
     NotReadyYet,
+    NotUploading,
+    StorageFull,
     StorageUnavailable,
     TooManyImports,
+    TooManyUploads,
+    UploadTooLarge,
 )
 
 if TYPE_CHECKING:
@@ -88,6 +97,71 @@ class ReencodeView(EditionActView):
     def post(self, request: Request, id: str) -> Response:  # noqa: A002
         """Encode the original file again, with the current settings of the site."""
         return edition_answer(services.reencode(own(request, id)), status.HTTP_202_ACCEPTED)
+
+
+class EditionUploadSerializer(serializers.Serializer[Any]):
+    filename = FilenameField(max_length=1024, trim_whitespace=False)
+    size_bytes = serializers.IntegerField(min_value=0)
+
+
+class EditionUploadView(EditionActView):
+    @extend_schema(
+        request=EditionUploadSerializer,
+        responses={
+            201: CreatedSerializer,
+            **refusals(
+                NotReadyYet,
+                EditionRuns,
+                NoOriginal,
+                UploadTooLarge,
+                MayNotUpload,
+                TooManyUploads,
+                EnoughForToday,
+                NoRoomLeft,
+                NotUploading,
+                StorageFull,
+                StorageUnavailable,
+            ),
+        },
+    )
+    def post(self, request: Request, id: str) -> Response:  # noqa: A002
+        """Begin the upload of a file that replaces the original; its parts are those of the returned id."""
+        video = own(request, id)
+        asked = EditionUploadSerializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        return created_answer(services.replace_by_upload(video, **asked.validated_data))
+
+
+class EditionImportSerializer(serializers.Serializer[Any]):
+    url = serializers.CharField(max_length=2000, help_text="of a file, http or https, on a public host")
+
+
+class EditionImportView(EditionActView):
+    @extend_schema(
+        request=EditionImportSerializer,
+        responses={
+            202: EditionSerializer,
+            **refusals(
+                NotReadyYet,
+                EditionRuns,
+                NoOriginal,
+                BadUrl,
+                MayNotUpload,
+                StorageFull,
+                EnoughForToday,
+                NoRoomLeft,
+                TooManyImports,
+            ),
+        },
+    )
+    def post(self, request: Request, id: str) -> Response:  # noqa: A002
+        """Have a worker fetch a file that replaces the original."""
+        video = own(request, id)
+        asked = EditionImportSerializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        return edition_answer(
+            services.replace_by_import(video, **asked.validated_data), status.HTTP_202_ACCEPTED
+        )
 
 
 class EditionRetryView(EditionActView):

@@ -5,7 +5,13 @@ from rest_framework.routers import DefaultRouter
 
 from videos.api.captions import CaptionsView, CaptionView
 from videos.api.conversation import VideoCommentsView, VideoDanmakuView
-from videos.api.editions import EditionRetryView, EditionView, ReencodeView
+from videos.api.editions import (
+    EditionImportView,
+    EditionRetryView,
+    EditionUploadView,
+    EditionView,
+    ReencodeView,
+)
 from videos.api.playback_tokens import PlaybackTokensView, PlaybackTokenView
 from videos.api.posters import PosterView
 from videos.api.transcriptions import TranscriptionView
@@ -22,6 +28,8 @@ urlpatterns = [
     path("videos/<str:id>/transcription/", TranscriptionView.as_view(), name="api-transcription"),
     path("videos/<str:id>/edition/", EditionView.as_view(), name="api-edition"),
     path("videos/<str:id>/edition/reencode/", ReencodeView.as_view(), name="api-edition-reencode"),
+    path("videos/<str:id>/edition/upload/", EditionUploadView.as_view(), name="api-edition-upload"),
+    path("videos/<str:id>/edition/import/", EditionImportView.as_view(), name="api-edition-import"),
     path("videos/<str:id>/edition/retry/", EditionRetryView.as_view(), name="api-edition-retry"),
     path("videos/<str:id>/poster/", PosterView.as_view(), name="api-poster"),
     path("videos/<str:id>/playback-tokens/", PlaybackTokensView.as_view(), name="api-playback-tokens"),

@@ -24,7 +24,7 @@ from common.pagination import CursorPagination
 from common.rates import PARTS_A_UNIT, PRICES, numbers_price
 from common.throttling import BucketThrottle, ScopedThrottle, SearchThrottle
 from videos import services
-from videos.api.access import LOCKED, own, watchable
+from videos.api.access import LOCKED, own, own_or_edition, watchable
 from videos.api.serializers import (
     CompleteSerializer,
     CreatedSerializer,
@@ -41,6 +41,7 @@ from videos.api.serializers import (
     VideoSerializer,
     WatchingSerializer,
 )
+from videos.api.uploads import created_answer
 from videos.models import Category, Upload, Video
 from videos.services.errors import (
     BadMoment,
@@ -67,8 +68,6 @@ from videos.services.errors import (
     WrongPassword,
     WrongSize,
 )
-
-PARTS_SIGNED_AT_ONCE = 100
 
 
 class DownloadThrottle(BucketThrottle):
@@ -168,8 +167,12 @@ class VideoViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[Video]):
     def _own(self) -> Video:
         return own(self.request, self.kwargs["id"], self.get_queryset())
 
+    def _uploaded(self) -> Video:
+        """Return the requester's own video or edition."""
+        return own_or_edition(self.request, self.kwargs["id"], self.get_queryset())
+
     def _own_upload(self) -> Upload:
-        video = self._own()
+        video = self._uploaded()
         upload = Upload.objects.filter(video=video).first()
         if upload is None:
             raise NotUploading
@@ -202,20 +205,7 @@ class VideoViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[Video]):
         # The type of a file is read from its first bytes; the client's claim is ignored.
         asked.validated_data.pop("content_type", None)
         upload = services.start_upload(channel=person_of(request).channel, **asked.validated_data)
-        signed = services.presign_parts(upload, range(1, PARTS_SIGNED_AT_ONCE + 1))
-        return Response(
-            {
-                "id": upload.video.public_id,
-                "status": upload.video.status,
-                "upload": {
-                    "part_size_bytes": upload.part_size_bytes,
-                    "part_count": upload.part_count,
-                    "parts": signed,
-                    "expires_at": upload.expires_at,
-                },
-            },
-            status=status.HTTP_201_CREATED,
-        )
+        return created_answer(upload)
 
     @extend_schema(
         request=ImportSerializer,
@@ -308,14 +298,14 @@ class VideoViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[Video]):
     def upload_complete(self, request: Request, id: str) -> Response:  # noqa: A002
         asked = CompleteSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
-        if (video := self._own()).status == Video.Status.UPLOADING:
+        if (video := self._uploaded()).status == Video.Status.UPLOADING:
             try:
                 video = services.finish_upload(self._own_upload(), parts=asked.validated_data["parts"])
             except NotUploading:
-                if (video := self._own()).status == Video.Status.UPLOADING:
+                if (video := self._uploaded()).status == Video.Status.UPLOADING:
                     raise
         # Otherwise an earlier request completed the upload, and only its answer was lost.
-        return self._answer(video, status.HTTP_202_ACCEPTED)
+        return self._answer(video.edition_of or video, status.HTTP_202_ACCEPTED)
 
     @extend_schema(request=None, responses={204: None})
     @action(detail=True, methods=["put"], permission_classes=[IsAuthenticated])

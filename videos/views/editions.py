@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse
@@ -12,9 +13,13 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
+from common.buckets import Charge, take
 from common.errors import Refusal
+from common.rates import RATES
 from videos import progress, services
+from videos.forms import ImportForm
 from videos.models import Video
+from videos.services.errors import TooManyImports
 from videos.views.studio_captions import own
 
 if TYPE_CHECKING:
@@ -27,13 +32,17 @@ def edition(request: PersonRequest, public_id: str) -> HttpResponse:
     return _page(request, own(request, public_id))
 
 
-def _page(request: PersonRequest, video: Video, *, status: int = 200) -> HttpResponse:
+def _page(
+    request: PersonRequest, video: Video, *, form: ImportForm | None = None, status: int = 200
+) -> HttpResponse:
     made = Video.objects.select_related("edition_of").filter(edition_of=video).first()
     context = {
         "video": video,
         "edition": made,
         "percent": progress.percent(made) if made else 0,
         "waiting": progress.waiting_sentence(made) if made else "",
+        "import_form": form or ImportForm(),
+        "max_upload_bytes": settings.MAX_UPLOAD_BYTES,
     }
     return render(request, "videos/edition.html", context, status=status)
 
@@ -44,6 +53,24 @@ def reencode(request: PersonRequest, public_id: str) -> HttpResponse:
     video = own(request, public_id)
     sentence = _("Re-encoding “%(title)s”. Viewers keep watching the current version until it is done.")
     return _do(request, video, services.reencode, sentence % {"title": video.title})
+
+
+@login_required
+@require_POST
+def replace_by_import(request: PersonRequest, public_id: str) -> HttpResponse:
+    """Queue the import of a file that replaces the video's, from its link."""
+    video = own(request, public_id)
+    form = ImportForm(request.POST)
+    if form.is_valid():
+        try:
+            if take(Charge("upload", f"user-{request.user.pk}", RATES["upload"])):
+                raise TooManyImports
+            services.replace_by_import(video, url=form.cleaned_data["url"].strip())
+        except Refusal as error:
+            form.add_error("url", str(error))
+        else:
+            return redirect("studio-edition", video.public_id)
+    return _page(request, video, form=form, status=422)
 
 
 @login_required
