@@ -7,8 +7,8 @@ FFmpeg's flushes.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from common.media.boxes import BrokenBoxes, box_header, child, children, write_box
 from common.media.tracks import entry_codec, entry_size_px, handler, sample_entries, track_number
@@ -69,7 +69,11 @@ class Sample:
 
 
 class FragmentReader:
-    """Reader of a stream that arrives in pieces of any size; it yields the movie, then the samples."""
+    """Reader of a stream that arrives in pieces of any size; it yields the movie, then the samples.
+
+    A producer reference time (``prft``) before a fragment is the presentation time of its
+    first sample, and outranks the ``tfdt``: FFmpeg sums up durations there.
+    """
 
     def __init__(self, *, max_box_bytes: int = MAX_BOX_BYTES) -> None:
         self._max_box_bytes = max_box_bytes
@@ -77,6 +81,7 @@ class FragmentReader:
         self._head = b""
         self._tracks: dict[int, Track] = {}
         self._moof: bytes | None = None
+        self._shown: dict[int, int] = {}  # presentation time of each track's next fragment
 
     def feed(self, data: bytes) -> Iterator[Movie | Sample]:
         """Yield the movie and the samples that ``data`` completes.  Raises BrokenBoxes."""
@@ -104,13 +109,15 @@ class FragmentReader:
             tracks = read_tracks(box)
             self._tracks = {track.number: track for track in tracks}
             yield Movie(tracks, self._head + box)
+        elif name == b"prft":
+            self._shown |= [_reference_time(box)]
         elif name == b"moof":
             self._moof = box
         elif name == b"mdat":
             if self._moof is None:
                 raise BrokenBoxes("an mdat without its moof")
-            yield from read_samples(self._moof, box, self._tracks)
-            self._moof = None
+            yield from read_samples(self._moof, box, self._tracks, self._shown)
+            self._moof, self._shown = None, {}
 
 
 def read_tracks(moov: bytes) -> tuple[Track, ...]:
@@ -144,11 +151,30 @@ def _track(trak: bytes, defaults: dict[int, tuple[int, int, int]]) -> Track:
     )
 
 
-def read_samples(moof: bytes, mdat: bytes, tracks: dict[int, Track]) -> Iterator[Sample]:
-    """Yield the samples of one fragment, track after track.  Raises BrokenBoxes."""
+def _reference_time(prft: bytes) -> tuple[int, int]:
+    """Return track and media time of a producer reference time (8.16.5).  Raises BrokenBoxes."""
+    try:
+        version_and_flags, track = struct.unpack_from(">II", _content(prft))
+        return track, struct.unpack_from(">Q" if version_and_flags >> 24 else ">I", _content(prft), 16)[0]
+    except struct.error as error:
+        raise BrokenBoxes("a prft that ends too early") from error
+
+
+def read_samples(
+    moof: bytes, mdat: bytes, tracks: dict[int, Track], shown: Mapping[int, int] | None = None
+) -> Iterator[Sample]:
+    """Yield the samples of one fragment, track after track.  Raises BrokenBoxes.
+
+    ``shown`` holds the presentation time of the first sample of some tracks.
+    """
     try:
         for traf in children(_content(moof), b"traf"):
-            yield from _traf(traf, moof + mdat, tracks)
+            shift = None
+            for sample in _traf(traf, moof + mdat, tracks):
+                if shift is None:
+                    at = sample.decode_time + sample.composition_offset
+                    shift = (shown or {}).get(sample.track, at) - at
+                yield replace(sample, decode_time=sample.decode_time + shift)
     except (struct.error, IndexError) as error:
         raise BrokenBoxes("a moof that ends too early") from error
 

@@ -116,7 +116,8 @@ def test_broken_or_oversized_boxes_are_refused(data: bytes) -> None:
 @given(st.binary(max_size=300))
 def test_any_bytes_are_samples_or_broken_boxes(data: bytes) -> None:
     parser = reader()
-    for content in (data, box(b"moov", data), box(b"moof", data) + box(b"mdat", data)):
+    contents = (data, box(b"moov", data), box(b"prft", data), box(b"moof", data) + box(b"mdat", data))
+    for content in contents:
         try:
             list(parser.feed(content))
         except BrokenBoxes:
@@ -127,6 +128,18 @@ def test_unknown_boxes_are_skipped() -> None:
     data = write_fragment(1, [[Sample(1, 5, 2, 0, 0, b"picture")]])
 
     assert len(list(reader().feed(box(b"styp", b"msdh") + box(b"sidx", bytes(32)) + data))) == 1
+
+
+@pytest.mark.parametrize("version", [0, 1])
+def test_producer_reference_time_outranks_the_decode_time(version: int) -> None:
+    time = struct.pack(">QQ" if version else ">QI", 0, 108)
+    reference = box(b"prft", struct.pack(">II", version << 24, 1) + time)
+    run = [Sample(1, 5, 2, 0, 3, b"a"), Sample(1, 7, 2, 0, -1, b"b")]
+
+    read = reader().feed(reference + write_fragment(1, [run]) + write_fragment(2, [run]))
+
+    times = [sample.decode_time for sample in read if isinstance(sample, Sample)]
+    assert times == [105, 107, 5, 7]
 
 
 @pytest.mark.ffmpeg

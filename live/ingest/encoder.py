@@ -43,6 +43,10 @@ def _output_args(plan: EncodePlan, output: Output, pipe: int, preset: str) -> li
         "-map", "0:v:0", "-map", "0:a:0", "-c:a", "copy",
         *(["-c:v", "copy"] if output.is_copied else _x264(plan, output, preset)),
         "-map_metadata", "-1",
+        # The muxer places a fragment behind the declared durations of earlier frames, which are wrong in
+        # a pause or with a wrong rate in the header.  So each fragment states its own time, and no frame
+        # declares a duration: one that reaches beyond the next frame fails an assertion of the muxer.
+        "-write_prft", "pts", "-bsf:v", "setts=pts=PTS:dts=DTS:duration=1",
         # A pause in the audio track must not delay video by the default ten seconds.
         "-max_interleave_delta", "500000",
         # A track begins at its first frame.  The muxer would extend it back to 0 by the

@@ -21,6 +21,8 @@ from common.media.fragments import FragmentReader, Movie, Sample, Track, write_f
 
 # FLV counts whole milliseconds, and two renditions round differently.
 TOLERANCE_S = 0.001
+# FFmpeg is told this duration of every frame, and replaces it if the next frame is there.
+UNKNOWN_S = 0.001
 # A segment ends at the first keyframe this close to its minimum; the value is off
 # the grid of every usual frame rate, so that no rounding decides.
 SLACK_S = 0.107
@@ -97,6 +99,8 @@ class Packager:
         # In the video track's timescale; None before the first keyframe.
         self._segment_start: int | None = None
         self._last_end = 0
+        # Time of the newest frame, and the step to it.
+        self._last_at = 0
         self._frame = 0
         self._is_first = True
 
@@ -143,6 +147,7 @@ class Packager:
             picture = self._moved(picture)
             self._correct_last(picture)
             yield from self._cut_before(picture)
+        self._last_at = picture.decode_time
         self._pictures.append(self._with_duration(picture))
         # The duration of the first frame is known only with the second.
         if not self._is_first:
@@ -159,18 +164,17 @@ class Packager:
 
     def _correct_last(self, picture: Sample) -> None:
         """Extend the previous frame up to this one, if it is not in a part yet."""
-        if not self._pictures:
-            return
-        last = self._pictures[-1]
-        frame = picture.decode_time - last.decode_time
+        frame = picture.decode_time - self._last_at
         if frame < 0:
             return
         self._frame = frame
-        self._pictures[-1] = replace(last, duration=frame)
+        if self._pictures:
+            self._pictures[-1] = replace(self._pictures[-1], duration=frame)
 
     def _with_duration(self, picture: Sample) -> Sample:
-        """Return ``picture``, with the previous frame's duration if it has none."""
-        return picture if picture.duration else replace(picture, duration=self._frame)
+        """Return ``picture``, with the previous frame's duration if its own is unknown."""
+        is_known = picture.duration > self._ticks(UNKNOWN_S)
+        return picture if is_known else replace(picture, duration=self._frame)
 
     def _cut_before(self, picture: Sample) -> Iterator[Part | SegmentEnd]:
         """End a part that would become too long; at a keyframe, end part and segment.

@@ -16,6 +16,7 @@ from videos.transcoding.tools import ffmpeg_path
 # An odd size splits boxes, headers and samples at arbitrary places.
 PIECE_BYTES = 4099
 FRAGMENTED = (
+    "-write_prft", "pts", "-bsf:v", "setts=pts=PTS:dts=DTS:duration=1",
     "-avoid_negative_ts", "disabled", "-use_editlist", "0",
     "-f", "mp4", "-movflags", "frag_keyframe+empty_moov+default_base_moof+frag_discont",
     "-frag_duration", "20000", "-flush_packets", "1",

@@ -5,15 +5,21 @@ import os
 import signal
 import subprocess
 from dataclasses import replace
+from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
+from common.media.fragments import FragmentReader, Movie, Sample
 from live.frame_rates import usual_rate
 from live.ingest import encoder as encoder_module
 from live.ingest.encoder import Encoder, EncoderGone, encoder_args
+from live.ingest.frames import read_frame
+from live.ingest.keyframe_repeater import KeyframeRepeater
 from live.ingest.source import EncodePlan, Output, Source, part_target_s, plan_outputs, target_duration_s
+from live.rtmp import flv
+from live.tests.ingesting import tags_in
 from videos.transcoding.tools import ffmpeg_path, ffprobe_path
 
 SOURCE = Source(
@@ -154,7 +160,8 @@ def test_command_line_is_complete(monkeypatch: pytest.MonkeyPatch) -> None:
     argv = encoder_args(plan_outputs(SOURCE, [360]), [5, 7], preset="veryfast")
 
     fragments = (
-        "-map_metadata -1 -max_interleave_delta 500000 -avoid_negative_ts disabled -use_editlist 0 -f mp4 "
+        "-map_metadata -1 -write_prft pts -bsf:v setts=pts=PTS:dts=DTS:duration=1 "
+        "-max_interleave_delta 500000 -avoid_negative_ts disabled -use_editlist 0 -f mp4 "
         "-movflags frag_keyframe+empty_moov+default_base_moof+frag_discont "
         "-frag_duration 20000 -flush_packets 1"
     )
@@ -204,14 +211,19 @@ def make_flv(path: Path, *options: str, seconds: float = 3) -> bytes:
     return path.read_bytes()
 
 
+def frames_of(path: Path) -> list[tuple[float, bool]]:
+    """Return time (s) and kind of each video frame, as the packager reads them; true is a keyframe."""
+    read = [*FragmentReader().feed(path.read_bytes())]
+    video = next(track for movie in read if isinstance(movie, Movie) for track in movie.tracks)
+    return [
+        (round((sample.decode_time + sample.composition_offset) / video.timescale, 3), sample.is_sync)
+        for sample in read
+        if isinstance(sample, Sample) and sample.track == video.number
+    ]
+
+
 def keyframe_times(path: Path) -> list[float]:
-    shown = subprocess.run(
-        [ffprobe_path(), "-v", "error", "-select_streams", "v", "-show_entries", "packet=pts_time,flags",
-         "-of", "csv=p=0", str(path)],
-        check=True, capture_output=True, text=True, timeout=30,
-    ).stdout  # fmt: skip
-    packets = [line.split(",") for line in shown.split()]
-    return [round(float(time), 3) for time, flags in packets if "K" in flags]
+    return [at_s for at_s, is_keyframe in frames_of(path) if is_keyframe]
 
 
 async def encode(plan: EncodePlan, data: bytes, folder: Path) -> list[Path]:
@@ -290,6 +302,32 @@ async def test_source_with_one_keyframe_gets_one_a_second(tmp_path: Path) -> Non
 
     assert keyframe_times(best) == keyframe_times(below)
     assert len(keyframe_times(best)) == 3
+
+
+@pytest.mark.ffmpeg
+@pytest.mark.parametrize("declared_rate", ["", "30", "10", "0.5"])
+async def test_every_frame_keeps_its_time_around_pauses(tmp_path: Path, declared_rate: str) -> None:
+    # A header may declare any rate: h264_metadata counts fields.
+    rate = f"h264_metadata=tick_rate={2 * Fraction(declared_rate)}" if declared_rate else "null"
+    tags = tags_in(make_flv(tmp_path / "source.flv", "-flvflags", "no_metadata", "-bsf:v", rate, seconds=6))
+    held = KeyframeRepeater()
+    sent = [
+        frame
+        for tag in tags
+        if tag.kind == "audio" or (not 1000 < tag.timestamp_ms < 3000 and not 4000 < tag.timestamp_ms < 5000)
+        for came in [read_frame(tag, tag.timestamp_ms / 1000)]
+        for frame in ([came] if came.is_header else held.around(came))
+    ]
+    data = flv.file_header()
+    for frame in sent:
+        data += flv.tag(frame.kind, frame.timestamp_ms, frame.payload)  # type: ignore[arg-type]
+
+    renditions = await encode(plan_outputs(SOURCE, [360]), data, tmp_path)
+
+    wanted = [frame.timestamp_ms / 1000 for frame in sent if frame.is_picture]
+    assert max(after - before for before, after in pairwise(wanted)) > 0.15
+    for path in renditions:
+        assert [at_s for at_s, _is_keyframe in frames_of(path)] == pytest.approx(wanted, abs=0.0011)
 
 
 @pytest.mark.ffmpeg

@@ -8,7 +8,7 @@ import pytest
 from pytest import approx  # noqa: PT013
 
 from common.media.fragments import NOT_SYNC, FragmentReader, Movie, Sample, write_fragment
-from live.llhls.segments import Init, Packager, Part, SegmentEnd, Shape
+from live.llhls.segments import UNKNOWN_S, Init, Packager, Part, SegmentEnd, Shape
 from live.tests.live_clips import (
     Published,
     encoded_once,
@@ -355,6 +355,21 @@ def test_frame_without_duration_lasts_until_the_next_one(init_data: bytes) -> No
     ]
 
     assert [part.duration_s for part in made] == approx([0.2, 0.2], abs=0.001)
+
+
+def test_frame_without_duration_lasts_as_long_as_the_newest_step(init_data: bytes) -> None:
+    packager = Packager(SHAPE, first_msn=0)
+    packager.feed(init_data)
+    unknown = round(UNKNOWN_S * 16000)
+    numbers = [*range(0, 12, 6), *range(12, 61, 15)]  # 5 frames a second, then 2
+
+    for number in numbers:
+        frame = replace(picture(number, is_key=number == 0), duration=unknown)
+        packager.feed(write_fragment(1, [[frame]]))
+    end = packager.finish()[-1]
+
+    assert isinstance(end, SegmentEnd)
+    assert end.duration_s == approx((numbers[-1] + 15) / 30, abs=0.002)
 
 
 def test_stuck_clock_does_not_fill_memory(init_data: bytes) -> None:
