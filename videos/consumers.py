@@ -13,7 +13,7 @@ from accounts.services import as_of_now
 from comments.consumers import ConversationConsumer
 from common.languages import language_of
 from common.threads import for_sockets
-from videos import progress
+from videos import estimates, progress
 from videos.conversation import is_discussed
 from videos.models import Video
 
@@ -79,7 +79,7 @@ class ProgressConsumer(SignedInConsumer):
         if video is None or not video.can_moderate(user):
             return None
         with translation.override(language_of(self.scope)):
-            return progress.state(video)
+            return progress.state(video) | estimates.state(video)
 
 
 class VideoConversationConsumer(ConversationConsumer):

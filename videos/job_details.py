@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from videos import progress
+from videos import estimates, progress
 from videos.models import Job, Video
 from videos.transcoding.log_tail import redacted
 
@@ -46,11 +46,12 @@ _URGENCY = Case(
 
 @dataclass(frozen=True, slots=True)
 class JobDetail:
-    """One job as it is shown; ``percent`` and ``speed`` (× real time) are None if unknown."""
+    """One job as it is shown; ``percent``, ``speed`` (× real time) and ``rest_s`` are None if unknown."""
 
     job: Job
     percent: int | None
     speed: float | None
+    rest_s: int | None
     worker: int | None
     error: str
     log: str
@@ -87,6 +88,7 @@ def details_of(video: Video) -> JobDetails:
             job=job,
             percent=percent(job, done_s[job.pk]),
             speed=speed(job, done_s[job.pk]),
+            rest_s=estimates.of_step(job, video.duration_s or 0.0) if job.kind in OPTIONAL else None,
             worker=workers.index(job.worker) + 1 if job.worker else None,
             error=error_sentence(job),
             log=_log_of(job),

@@ -184,10 +184,13 @@ def state(row: Transcription) -> dict[str, Any]:
 
 
 def estimate_s(row: Transcription) -> int | None:
-    """Return the seconds until the end: the own rest and that of older rows; None during the encode."""
-    if row.video.status != Video.Status.READY:
-        return None
+    """Return the seconds until the end: the own rest and that of older rows.
+
+    None during the encode, and before this site has heard anything.
+    """
     speed = _work_per_second(row)
+    if row.video.status != Video.Status.READY or speed is None:
+        return None
     ahead = Transcription.objects.active().filter(
         created_at__lt=row.created_at, video__status=Video.Status.READY
     )
@@ -197,11 +200,13 @@ def estimate_s(row: Transcription) -> int | None:
     return round((ahead_s + own_s) * speed)
 
 
-def _work_per_second(row: Transcription) -> float:
+def _work_per_second(row: Transcription) -> float | None:
     """Return the time of work for a second of sound: of this row, or else of recent ones."""
     if row.heard_s and row.work_s:
         return float(row.work_s / row.heard_s)
     recent = Transcription.objects.filter(status=Transcription.Status.DONE, heard_s__gt=0)
     done = recent.order_by("-finished_at").values_list("work_s", "heard_s")[:LEARNED_FROM]
-    work_s, heard_s = map(sum, zip(*done, strict=True)) if done else (1.0, 1.0)
+    if not done:
+        return None
+    work_s, heard_s = map(sum, zip(*done, strict=True))
     return float(work_s) / float(heard_s)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import re
 from datetime import UTC, datetime
 
 from babel import Locale
 from babel.dates import format_date, format_timedelta
 from babel.numbers import format_compact_decimal, format_decimal
+from babel.units import format_unit
 from django import template
 from django.template.defaultfilters import filesizeformat
 from django.utils import timezone
@@ -52,6 +54,18 @@ def views(number: int) -> SafeString:
     """Return “12.3K views” with the exact number as its tooltip."""
     words = ngettext("%(number)s view", "%(number)s views", number) % {"number": compact(number)}
     return format_html('<span class="number" title="{}">{}</span>', exact(number), words)
+
+
+@register.filter
+def about(seconds: float) -> str:
+    """Format an estimate as people say it: 30 seconds, 4 minutes, 1.5 hours."""
+    amount: float = max(1, round(seconds / 60))
+    unit = "minute"
+    if seconds < 55:
+        amount, unit = max(10, math.ceil(seconds / 10) * 10), "second"
+    elif seconds >= 5400:
+        amount, unit = round(seconds / 1800) / 2, "hour"
+    return format_unit(amount, f"duration-{unit}", locale=locale())
 
 
 @register.filter

@@ -16,6 +16,7 @@ APPS = ["common", "accounts", "comments", "videos", "live", "videoplatform"]
 # Plain Python about files, numbers and bytes.
 CORES = [
     "common.media", "videos.transcoding", "videos.hls", "videos.transcription", "live.rtmp", "live.llhls",
+    "videos.pace", "videos.states",
     "live.chat.messages", "live.bounds", "live.frame_rates", "live.task_errors",
 ]  # fmt: skip
 FRAMEWORKS = {"django", "rest_framework", "celery", "kombu", "channels", "redis", "boto3", "botocore"}
@@ -52,14 +53,14 @@ LAYERS = {
         "apps",
     ],
     "videos": [
-        "failures hls languages leftovers rendered states transcoding",
+        "failures hls languages leftovers pace rendered states transcoding",
         "transcription",
         "models",
         "arrivals caption_tracks conversation embedded_captions figures listing progress publishing queue",
         "room",
         "keyframe_index",
         "storyboards",
-        "loudness stored_objects transcriptions",
+        "estimates loudness stored_objects transcriptions",
         "editions",
         "cleaning demand ends held_segments job_details joining leases poster_choices",
         "copying importing planning",

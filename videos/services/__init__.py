@@ -6,7 +6,7 @@ and raises the errors of ``videos.services.errors``.
 
 from videos.services.access import unlock
 from videos.services.captions import add_captions, remove_captions, save_captions
-from videos.services.downloads import download_state, download_url, request_mp4
+from videos.services.downloads import download_state, download_url, mp4_estimate_s, request_mp4
 from videos.services.editing import cancel_encode, delete_video, edit_video, retry_video
 from videos.services.editions import (
     cancel_edition,
@@ -62,6 +62,7 @@ __all__ = [
     "import_video",
     "keep_open",
     "like",
+    "mp4_estimate_s",
     "playback",
     "poster_url",
     "presign_parts",

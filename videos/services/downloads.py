@@ -15,7 +15,7 @@ from django.utils.http import content_disposition_header
 
 from accounts.viewers import Viewer
 from common import storage
-from videos import joining, queue
+from videos import estimates, joining, queue
 from videos.models import Job, Video
 from videos.publishing import Encode
 from videos.services.errors import Mp4TooLarge, NoDownload, TooManyMp4s
@@ -40,6 +40,12 @@ def download_state(video: Video, viewer: Viewer) -> str:
     if kind == Video.Downloads.SOURCE or _has_mp4(video):
         return "ready"
     return "preparing" if _unfinished(video).exists() else "absent"
+
+
+def mp4_estimate_s(video: Video) -> int | None:
+    """Return the seconds until the MP4 under way is ready; None if that is unknown."""
+    job = _unfinished(video).first()
+    return estimates.of_step(job, video.duration_s or 0.0) if job else None
 
 
 def request_mp4(video: Video, viewer: Viewer) -> None:

@@ -38,8 +38,11 @@ def download(request: HttpRequest, public_id: str) -> HttpResponse:
             return redirect(video)
         return redirect(f"{request.path}?wait")
     if "wait" in request.GET and state != "absent":
-        response = render(request, "videos/download.html", {"video": video, "is_ready": state == "ready"})
-        response["Refresh"] = f"1;url={request.path}" if state == "ready" else str(REFRESH_S)
+        is_ready = state == "ready"
+        rest_s = None if is_ready else services.mp4_estimate_s(video)
+        context = {"video": video, "is_ready": is_ready, "rest_s": rest_s}
+        response = render(request, "videos/download.html", context)
+        response["Refresh"] = f"1;url={request.path}" if is_ready else str(REFRESH_S)
     else:
         # Nothing is prepared by a mere look.
         response = redirect(services.download_url(video, viewer) or video)

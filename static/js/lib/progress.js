@@ -6,7 +6,7 @@ import { watch } from "#lib/socket";
 
 /**
  * @typedef {{status: string, progress_percent: number, is_playable: boolean, failure: ?{code: string, detail: string},
- *   waiting_for?: ?("storage" | "host" | "database")}} State
+ *   waiting_for?: ?("storage" | "host" | "database"), estimate_s?: ?number, queue_ahead?: ?number}} State
  */
 
 const POLL_MS = 3000;

@@ -2,13 +2,13 @@
  * ``<transcription-progress data-video="id">``: follows automatic captions until they end, and reloads the page then.
  *
  * ``data-storage``, ``-host`` and ``-model`` are the sentences for a wait, ``data-encode`` that for a video that is
- * still being encoded, and ``data-rest`` the pattern of the remaining time.
+ * still being encoded (else it is absent), and ``data-rest`` the pattern of the remaining time.
  */
 
 import { ApiError, call } from "#lib/api";
 import { sleep } from "#lib/backoff";
 import { define, part } from "#lib/element";
-import { about } from "#studio/estimate";
+import { about, SteadyEstimate } from "#studio/estimate";
 
 const POLL_MS = 3000;
 
@@ -19,6 +19,7 @@ const POLL_MS = 3000;
 class TranscriptionProgress extends HTMLElement {
   connectedCallback() {
     this.stop = new AbortController();
+    this.estimate = new SteadyEstimate();
     this.follow(this.stop.signal);
   }
 
@@ -54,8 +55,10 @@ class TranscriptionProgress extends HTMLElement {
   /** @param {TranscriptionState} state */
   rest(state) {
     if (state.waiting_for) return this.getAttribute(`data-${state.waiting_for}`) ?? "";
-    if (state.estimate_s === null) return this.dataset.encode ?? "";
-    return (this.dataset.rest ?? "").replace("{time}", about(state.estimate_s, document.documentElement.lang));
+    const seconds = this.estimate.next(state.estimate_s, performance.now());
+    // Unknown before the first chunk of the site, or while the video is encoded.
+    if (seconds === null) return this.dataset.encode ?? "";
+    return (this.dataset.rest ?? "").replace("{time}", about(seconds, document.documentElement.lang));
   }
 }
 
