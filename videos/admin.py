@@ -189,7 +189,7 @@ class VideoAdmin(admin.ModelAdmin[Video]):
 
     @admin.action(description=_("Re-encode with the current settings"), permissions=["decide"])
     def reencode(self, request: HttpRequest, videos: QuerySet[Video]) -> None:
-        begun = self._each(request, videos, services.reencode)
+        begun = self._each(request, videos, lambda video: services.reencode(video, counts=False))
         sentence = ngettext("%d video is being encoded again.", "%d videos are being encoded again.", begun)
         self._show_sentence(request, sentence % begun, begun)
 

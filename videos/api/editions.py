@@ -91,7 +91,16 @@ class ReencodeView(EditionActView):
         request=None,
         responses={
             202: EditionSerializer,
-            **refusals(NotReadyYet, EditionRuns, NoOriginal, StorageUnavailable),
+            **refusals(
+                NotReadyYet,
+                EditionRuns,
+                NoOriginal,
+                TooManyUploads,
+                EnoughForToday,
+                NoRoomLeft,
+                StorageFull,
+                StorageUnavailable,
+            ),
         },
     )
     def post(self, request: Request, id: str) -> Response:  # noqa: A002

@@ -15,12 +15,13 @@ from common import storage
 from videos import progress, queue
 from videos.cleaning import delete_with_objects
 from videos.importing import queue_fetch
-from videos.models import Job, Upload, Video
+from videos.models import Job, Upload, UploadCharge, Video
 from videos.services.editing import retry_video
 from videos.services.errors import CannotRetry, EditionRuns, NoEdition, NoOriginal, NotReadyYet
 from videos.services.imports import check_import_quota, check_may_import, filename_of
 from videos.services.uploads import (
     abort_upload,
+    check_disk,
     check_may_upload,
     check_quota,
     create_upload,
@@ -33,14 +34,21 @@ logger = logging.getLogger(__name__)
 
 
 @needs_storage
-def reencode(video: Video) -> Video:
+def reencode(video: Video, *, counts: bool = True) -> Video:
     """Encode the source of a ready video again, with the ladder of today; return the edition.
 
-    Raises NotReadyYet, EditionRuns, NoOriginal and StorageUnavailable.
+    It costs what an upload of the source costs, and counts as one unless a moderator asks
+    for it (``counts``).  Raises NotReadyYet, EditionRuns, NoOriginal, StorageUnavailable,
+    StorageFull and the refusals of ``check_quota``.
     """
     if not video.source_key or storage.size_of(video.source_key) is None:
         raise NoOriginal
+    check_disk(video.source_size_bytes)
     with transaction.atomic():
+        if counts:
+            Channel.objects.select_for_update().get(pk=video.channel_id)
+            check_quota(video.channel, video.source_size_bytes)
+            UploadCharge.objects.create(channel=video.channel, size_bytes=video.source_size_bytes)
         edition = Video(
             edition_kind=Video.EditionKind.REENCODE,
             status=Video.Status.PROCESSING,

@@ -11,6 +11,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
+from pytest_django import Settings
 
 from accounts.models import Notification
 from accounts.tests.factories import UserFactory
@@ -18,7 +19,14 @@ from common.models import PendingDeletion
 from videos import cleaning, ends, room, services, sweeping
 from videos.models import CaptionTrack, Job, Rendition, RetiredEncode, SegmentRun, Video
 from videos.publishing import Encode
-from videos.services.errors import CannotRetry, EditionRuns, NoEdition, NoOriginal, NotReadyYet
+from videos.services.errors import (
+    CannotRetry,
+    EditionRuns,
+    EnoughForToday,
+    NoEdition,
+    NoOriginal,
+    NotReadyYet,
+)
 from videos.tests.factories import VideoFactory, make_encode
 from videos.tests.test_ends import after_the_sweep, killed_at_every_write
 from videos.transcoding.errors import NotMedia, StorageFailed
@@ -310,6 +318,18 @@ def test_edition_is_in_no_list_and_has_no_page(client: Client) -> None:
     assert list(Video.objects.kept()) == [video]
     Video.objects.filter(pk=edition.pk).update(visibility=Video.Visibility.PUBLIC, is_playable=True)
     assert list(Video.objects.listed()) == [video]
+
+
+def test_reencode_counts_against_the_daily_limit_of_its_owner(settings: Settings) -> None:
+    settings.RATE_LIMITS, settings.MAX_UPLOAD_BYTES_PER_DAY = True, 1500
+    video = VideoFactory(source_size_bytes=1000)
+    services.reencode(video)
+    services.cancel_edition(video)
+
+    with pytest.raises(EnoughForToday):
+        services.reencode(video)
+
+    assert services.reencode(video, counts=False).edition_kind == Video.EditionKind.REENCODE
 
 
 def test_source_of_an_edition_counts_once_against_the_storage_limit() -> None:
