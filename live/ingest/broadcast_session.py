@@ -254,6 +254,8 @@ class BroadcastSession:
                     for piece in silence.around(shown):
                         await run.write(piece)
             frame = await self._next()
+        for held in holding.finish():
+            await run.write(held)
         return RunOutcome.ENDED
 
     def _again_from(self, frame: Frame, timeline: Timeline) -> list[Frame] | None:

@@ -37,6 +37,7 @@ class KeyframeRepeater:
         self._usual_step_ms = 0.0
         self._patience_ms = float(LEAST_PAUSE_MS)
         self._is_holding = False
+        self._sound: Frame | None = None
 
     def around(self, frame: Frame) -> Iterator[Frame]:
         """Yield the keyframes that are due, and ``frame`` unless it cannot be decoded."""
@@ -53,6 +54,11 @@ class KeyframeRepeater:
         self._last_ms = at_ms
         yield frame if at_ms == frame.timestamp_ms else replace(frame, timestamp_ms=at_ms)
 
+    def finish(self) -> Iterator[Frame]:
+        """Yield the keyframes under the audio behind the last frame, after the publisher has ended."""
+        if self._keyframe and self._sound and self._sound.timestamp_ms - self._last_ms > LEAST_PAUSE_MS:
+            yield from self._repeat(self._keyframe, self._sound)
+
     def _measure_step(self, frame: Frame) -> None:
         if self._last_real_ms is None:
             # Nothing is held before the first frame, which keeps its time.
@@ -65,12 +71,17 @@ class KeyframeRepeater:
         self._last_real_ms, self._last_real_at = frame.timestamp_ms, frame.arrived_at
 
     def _hold(self, sound: Frame) -> Iterator[Frame]:
+        self._sound = sound
         if self._keyframe is None:
             return
         patience_ms = max(self._patience_ms, PAUSE_STEPS * self._usual_step_ms)
         is_quiet = sound.arrived_at - self._last_real_at >= LEAST_PAUSE_S
         if is_quiet and sound.timestamp_ms - self._last_ms > patience_ms:
             self._is_holding = True
-        while self._is_holding and self._last_ms + HOLD_STEP_MS <= sound.timestamp_ms:
+        if self._is_holding:
+            yield from self._repeat(self._keyframe, sound)
+
+    def _repeat(self, keyframe: Frame, sound: Frame) -> Iterator[Frame]:
+        while self._last_ms + HOLD_STEP_MS <= sound.timestamp_ms:
             self._last_ms += HOLD_STEP_MS
-            yield replace(self._keyframe, timestamp_ms=self._last_ms, arrived_at=sound.arrived_at)
+            yield replace(keyframe, timestamp_ms=self._last_ms, arrived_at=sound.arrived_at)

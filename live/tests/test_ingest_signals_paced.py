@@ -168,6 +168,26 @@ async def test_source_is_encoded_once_its_keyframes_become_rare(bucket: str, tmp
     assert 210 <= replay.decoded_pictures() <= 210 + 50
 
 
+async def test_still_screen_of_few_frames_is_recorded_whole(bucket: str, tmp_path: Path) -> None:
+    # Keyframes 10 s apart, one frame every 2 s between them.
+    still = tags_of("-r", "0.5", "-g", "5", seconds=16)
+
+    replay = await replay_of_tags(tmp_path, [*tags_of(seconds=4), *later(still, 4000)])
+
+    assert sum(durations(replay)) == pytest.approx(20, abs=0.3)
+    assert replay.length_s("soun") == pytest.approx(20, abs=0.6)
+
+
+async def test_phone_that_is_turned_again_and_again_stays_on_air(bucket: str, tmp_path: Path) -> None:
+    turns = [tags_of(seconds=2, size=size) for size in ("426x240", "240x426")] * 4
+    tags = [tag for number, turn in enumerate(turns) for tag in later(turn, 2000 * number)]
+
+    replay = await replay_of_tags(tmp_path, tags)
+
+    assert timelines(replay) == 8
+    assert replay.decoded_pictures() == 480
+
+
 OPEN_GOPS = ("-x264-params", "open-gop=1:keyint=30:min-keyint=30:bframes=3:scenecut=0")
 
 

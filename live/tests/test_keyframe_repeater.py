@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
+
+import pytest
 
 from live.ingest.frames import Frame
 from live.ingest.keyframe_repeater import HOLD_STEP_MS, KeyframeRepeater
@@ -11,7 +14,7 @@ from live.ingest.keyframe_repeater import HOLD_STEP_MS, KeyframeRepeater
 SOUND_MS = 64 / 3
 
 
-def signal(seconds: float, frame_times_ms: list[int], *, gop_ms: int = 2000) -> list[Frame]:
+def signal(seconds: float, frame_times_ms: Sequence[int], *, gop_ms: int = 2000) -> list[Frame]:
     """Return continuous audio, and frames at the given times, with their times as payload."""
     last_gop = -1
     frames = []
@@ -71,6 +74,20 @@ def test_low_frame_rate_is_accepted_after_a_while() -> None:
 
     later = [frame.timestamp_ms for frame in shown if frame.timestamp_ms >= 20_000]
     assert later == [*range(20_000, 60_000, 2000)]
+
+
+@pytest.mark.parametrize(
+    ("audio_s", "held_ms"), [(39.1, [38_200, 38_400, 38_600, 38_800, 39_000]), (38.5, [])]
+)
+def test_audio_behind_the_last_frame_has_repeated_keyframes_at_the_end(
+    audio_s: float, held_ms: list[int]
+) -> None:
+    repeater = KeyframeRepeater()
+    times = [*at_30(0, 8000), *range(8000, 38_001, 2000)]
+    for frame in signal(audio_s, times, gop_ms=10_000):
+        list(repeater.around(frame))
+
+    assert [frame.timestamp_ms for frame in repeater.finish()] == held_ms
 
 
 def test_frames_arriving_in_bursts_after_their_audio_are_awaited() -> None:
