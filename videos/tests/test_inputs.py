@@ -21,7 +21,7 @@ from videos.tests.encoding import (
 )
 from videos.transcoding.framerate import choose_frame_rate
 from videos.transcoding.ladder import Rung, plan_ladder, rung_size
-from videos.transcoding.tools import ffmpeg_path
+from videos.transcoding.tools import ffmpeg_path, ffprobe_path
 
 pytestmark = [pytest.mark.ffmpeg, pytest.mark.slow]
 
@@ -35,6 +35,12 @@ BARS = (
 def ffmpeg(*arguments: str | Path) -> bytes:
     argv = [ffmpeg_path(), "-v", "error", "-nostdin", "-y", *map(str, arguments)]
     return subprocess.run(argv, check=True, timeout=120, capture_output=True).stdout
+
+
+def ffprobe_of(path: Path, entries: str) -> list[str]:
+    argv = [ffprobe_path(), "-v", "error", "-select_streams", "v", "-show_entries", entries, "-of", "csv=p=0"]
+    shown = subprocess.run([*argv, str(path)], check=True, timeout=60, capture_output=True, text=True).stdout
+    return shown.strip().split(",")
 
 
 def picture(seconds: float, size: str = "320x180", rate: int = 25) -> tuple[str, ...]:
@@ -62,6 +68,17 @@ def colours(path: Path, count: int) -> list[tuple[int, ...]]:
         "-f", "rawvideo", "-",
     )  # fmt: skip
     return [tuple(raw[3 * at : 3 * at + 3]) for at in range(count)]
+
+
+def first_frame(path: Path) -> bytes:
+    """Return the grey values of a video's first frame, row by row."""
+    return ffmpeg("-i", path, "-frames:v", "1", "-f", "rawvideo", "-pix_fmt", "gray", "-")
+
+
+def frames_in_grey(path: Path) -> list[bytes]:
+    """Return all frames of a video as 32 × 18 grey values."""
+    raw = ffmpeg("-i", path, "-vf", "scale=32:18:flags=area,format=gray", "-f", "rawvideo", "-")
+    return [raw[at : at + 32 * 18] for at in range(0, len(raw), 32 * 18)]
 
 
 def worst(found: list[tuple[int, ...]], wanted: tuple[tuple[int, ...], ...]) -> int:
@@ -134,11 +151,18 @@ def test_source_without_a_keyframe_index_is_encoded_whole(tmp_path: Path) -> Non
     assert len(picture_times(video.joined(tmp_path / "joined.mp4"))) == 500
 
 
-def test_source_with_periodic_intra_refresh_is_not_seekable(tmp_path: Path) -> None:
+def test_every_frame_of_a_source_with_periodic_intra_refresh_is_encoded(tmp_path: Path) -> None:
     path = tmp_path / "a.mp4"
+    zoom = ("-f", "lavfi", "-i", "mandelbrot=s=640x360:r=30:end_pts=900", "-t", "9")
     refresh = "intra-refresh=1:keyint=75:min-keyint=75:bframes=0:scenecut=0"
-    ffmpeg(*picture(14), *X264, "-x264-params", refresh, path)
-    assert not probe_file(path).is_seekable
+    ffmpeg(*zoom, *X264, "-preset", "veryfast", "-x264-params", refresh, path)
+    assert probe_file(path).copied is None
+
+    (video,) = encode_video(path, tmp_path)
+
+    wanted, made = frames_in_grey(path), frames_in_grey(video.joined(tmp_path / "joined.mp4"))
+    assert len(made) == 270
+    assert max(map(difference, wanted, made)) < 8
 
 
 def test_screen_recording_gets_the_rate_of_its_busiest_stretch() -> None:
@@ -148,21 +172,39 @@ def test_screen_recording_gets_the_rate_of_its_busiest_stretch() -> None:
     assert rate == 30
 
 
+def test_screen_recording_that_becomes_lively_late_has_its_lively_rate(tmp_path: Path) -> None:
+    path = tmp_path / "a.mp4"
+    times = "settb=1/30,setpts='if(lt(N,6400),N*3,19200+(N-6400))'"
+    still = ("-f", "lavfi", "-i", "testsrc=s=160x90:r=30", "-frames:v", "8200", "-vf", times)
+    ffmpeg(*still, "-fps_mode", "passthrough", "-enc_time_base", "1/30", *X264, path)
+
+    source = probe_file(path)
+
+    assert source.video is not None
+    assert source.video.frame_rate == 30
+    assert source.duration_s == pytest.approx(700, abs=1)
+
+
 def test_constant_rate_is_kept_with_a_busiest_stretch() -> None:
     times = [number / 25 for number in range(6000)]
     assert choose_frame_rate(times, busiest_s=times[300:600]) == 25
 
 
-def test_container_crop_decides_the_size_of_rungs(tmp_path: Path) -> None:
+def test_circle_stays_round_in_frames_cropped_by_the_container(tmp_path: Path) -> None:
     path = tmp_path / "a.mkv"
-    circle = "color=white:s=640x480:r=25:d=2,drawbox=x=220:y=140:w=200:h=200:color=red:t=fill"
-    ffmpeg("-f", "lavfi", "-i", circle, *X264, path)
+    circle = "geq=lum='if(lt(hypot(X-320,Y-240),100),16,235)':cb=128:cr=128"
+    ffmpeg("-f", "lavfi", "-i", f"color=white:s=640x480:r=25:d=0.2,{circle}", *X264, path)
     path.write_bytes(with_pixel_crop(path.read_bytes(), rows=60))
 
     source = probe_file(path)
     assert source.video is not None
     assert (source.video.width_px, source.video.height_px) == (640, 360)
     assert rung_size(source, plan_ladder(source)[-1]) == (640, 360)
+    (video,) = encode_video(path, tmp_path, rungs=[Rung(360, 2_000_000)])
+    grey = first_frame(video.joined(tmp_path / "joined.mp4"))
+    dark = [(at % 640, at // 640) for at, level in enumerate(grey) if level < 100]
+    extents = [max(places) - min(places) for places in zip(*dark, strict=True)]
+    assert extents == pytest.approx([199, 199], abs=3)
 
 
 def test_frames_of_another_orientation_are_fitted_with_bars(tmp_path: Path) -> None:
@@ -274,7 +316,10 @@ def test_colours_are_converted_to_bt709(
 
     (video,) = encode_video(path, tmp_path, rungs=[Rung(size[1], 8_000_000)])
 
-    assert worst(colours(video.joined(tmp_path / "joined.mp4"), len(BARS)), BARS) <= 4
+    joined = video.joined(tmp_path / "joined.mp4")
+    assert worst(colours(joined, len(BARS)), BARS) <= 4
+    tags = ffprobe_of(joined, "stream=color_range,color_space,color_transfer,color_primaries")
+    assert sorted(tags) == ["bt709", "bt709", "bt709", "tv"]
 
 
 @pytest.mark.parametrize("transfer", ["smpte2084", "arib-std-b67"])
@@ -294,12 +339,27 @@ def test_hdr_white_becomes_nearly_sdr_white(tmp_path: Path, transfer: str) -> No
     assert all(abs(value - 235) <= 8 for value in white)
 
 
-def test_interlacing_without_a_header_flag_is_detected(tmp_path: Path) -> None:
+def test_fields_without_a_header_flag_become_frames_without_combs(tmp_path: Path) -> None:
     path = tmp_path / "a.avi"
-    ffmpeg(*picture(1, "720x576"), "-vf", "setfield=bff,format=yuv420p", "-c:v", "dvvideo", path)
+    # A bar that moves 12 columns with each field.
+    bar = "geq=lum='if(between(mod(X-12*N,720),0,60),235,16)':cb=128:cr=128"
+    fields = ("-f", "lavfi", "-i", f"color=black:s=720x576:r=50:d=1,format=yuv420p,{bar}")
+    woven = ("-vf", "tinterlace=interleave_bottom,setfield=bff,format=yuv420p")
+    ffmpeg(*fields, *woven, "-c:v", "dvvideo", path)
     source = probe_file(path)
     assert source.video is not None
     assert source.video.is_interlaced
+
+    (video,) = encode_video(path, tmp_path, source=source, rungs=[Rung(576, 4_000_000)])
+
+    assert combs(first_frame(path), 720) > 5
+    assert combs(first_frame(video.joined(tmp_path / "joined.mp4")), 720) < 2
+
+
+def combs(grey: bytes, width: int) -> float:
+    """Return the greatest mean difference of two neighbouring rows, some rows off the edges."""
+    rows = [grey[at : at + width] for at in range(0, len(grey), width)][20:-20]
+    return max(difference(above, below) for above, below in pairwise(rows))
 
 
 def test_audio_keeps_its_time_within_milliseconds(tmp_path: Path) -> None:
@@ -346,6 +406,19 @@ def test_program_stream_behind_a_recorders_header_is_encoded(tmp_path: Path) -> 
     ffmpeg(*picture(2), "-c:v", "mpeg2video", "-f", "mpeg", plain)
     path.write_bytes(b"IMKH" + bytes(36) + plain.read_bytes())
     assert encode_video(path, tmp_path)[0].duration_s == pytest.approx(2, abs=0.1)
+
+
+def test_transport_stream_with_error_correction_is_encoded(tmp_path: Path) -> None:
+    plain, path = tmp_path / "plain.ts", tmp_path / "a.ts"
+    ffmpeg(*picture(2), *tone(2), *X264, "-c:a", "aac", plain)
+    packets = plain.read_bytes()
+    # Each packet of 188 bytes has 16 of Reed-Solomon code behind it.
+    path.write_bytes(b"".join(packets[at : at + 188] + bytes(16) for at in range(0, len(packets), 188)))
+
+    source = probe_file(path)
+
+    assert (source.container, len(source.audio)) == ("mpegts", 1)
+    assert encode_video(path, tmp_path, source=source)[0].duration_s == pytest.approx(2, abs=0.1)
 
 
 def joined_ivf(*paths: Path) -> bytes:
