@@ -15,7 +15,7 @@ import pytest
 import redis
 from django.conf import settings
 
-from common import storage
+from common import disk, storage
 from common.heartbeat import HEARTBEAT_KEY, HOSTS_KEY, PULSE_KEY
 from videos import demand, pipeline, planning, sweeping
 from videos.models import Job, Video
@@ -169,19 +169,20 @@ def test_chunk_that_is_divided_while_its_worker_dies_is_completed(
         assert sum(placed.duration_s for placed in encode.segments(rendition)) == pytest.approx(70, abs=0.1)
 
 
-def test_ffmpeg_dies_with_its_worker(start_worker: StartWorker, bucket: str, clips: Path) -> None:
+def test_ffmpeg_dies_with_its_worker(start_worker: StartWorker, clips: Path) -> None:
     upload(make_clip("landscape", clips, seconds=70, size="640x360"))
     worker = start_worker()
-    wait_until(lambda: bool(encoders(bucket)))
+    wait_until(lambda: bool(encoders()))
 
     kill(worker)
-    wait_until(lambda: not encoders(bucket))
+    wait_until(lambda: not encoders())
 
 
-def encoders(bucket: str) -> list[str]:
-    """Return the ids of the processes that read a source of this test."""
-    pattern = f"{settings.S3_ENDPOINT_URL}/{bucket}/"
-    found = subprocess.run(["pgrep", "-f", pattern], capture_output=True, text=True, check=False)
+def encoders() -> list[str]:
+    """Return the ids of the processes that write into the work folder of this test."""
+    found = subprocess.run(
+        ["pgrep", "-f", f"{disk.work_folder()}/"], capture_output=True, text=True, check=False
+    )
     return found.stdout.split()
 
 
