@@ -149,6 +149,11 @@ def test_failure_has_exit_code_and_stderr_without_urls(tmp_path: Path) -> None:
     assert failure.value.retryable
 
 
+def test_ffmpeg_that_cannot_be_started_is_no_failure_of_the_media(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="no-such-ffmpeg cannot be started"):
+        list(run_encode(["no-such-ffmpeg"], tmp_path, outputs=[tmp_path / "0"]))
+
+
 def test_mostly_damaged_source_is_not_retried(clips: Path, tmp_path: Path) -> None:
     """The beginning decodes, so the probe would accept this source."""
     data = bytearray(make_clip("no_audio", clips, seconds=6).read_bytes())

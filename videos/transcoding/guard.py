@@ -48,7 +48,7 @@ _FILE_RIGHTS = _EXECUTE | _WRITE_FILE | _READ_FILE | _TRUNCATE | _IOCTL_DEV
 _RIGHTS_OF_ABI = {1: 13, 2: 14, 3: 15, 4: 15}
 _NEWEST_RIGHTS = 16
 _NETWORK_ABI, _SCOPE_ABI = 4, 6
-_CANNOT_START = 126
+CANNOT_START = 126
 
 # Programs and libraries.  They hold no secrets.  /opt and /usr/src are left out, because a
 # site may lie there, and all of /proc/self but two files, because it shows the machine's sockets and mounts.
@@ -260,9 +260,10 @@ def main(arguments: list[str]) -> None:
     try:
         apply(policy)
         os.execvp(command[0], command)  # noqa: S606 (no shell, on purpose)
-    except OSError as error:
+    # Workers that were started before an update send a policy of the version before.
+    except (OSError, KeyError, ImportError) as error:
         sys.stderr.write(f"guard: {command[0]} cannot be started: {error}\n")
-        sys.exit(_CANNOT_START)
+        sys.exit(CANNOT_START)
 
 
 if __name__ == "__main__":

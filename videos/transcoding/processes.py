@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from . import log_tail
+from . import guard, log_tail
 from .errors import LimitsExceeded
 from .layers import Layer, missing_layers
 from .relay import Relay
@@ -121,7 +121,7 @@ def run_short(
 
     ``limits`` are those of a probe if omitted.  ``pieces`` become its standard input, which
     it must read to the end before it prints much.  Raises LimitsExceeded if it takes longer
-    than ``timeout_s`` or prints more than ``max_stdout_bytes``.
+    than ``timeout_s`` or prints more than ``max_stdout_bytes``, OSError if it cannot be started.
     """
     stdin = subprocess.DEVNULL if pieces is None else subprocess.PIPE
     with open_process(
@@ -164,7 +164,10 @@ class SandboxedProcess:
             yield line
 
     def finish(self, stdout: bytes = b"") -> Finished:
-        """Wait for the end of the program.  Raises LimitsExceeded if its time ran out."""
+        """Wait for the end of the program.
+
+        Raises LimitsExceeded if its time ran out, OSError if it could not be started.
+        """
         exit_code = self._popen.wait()
         if self.timed_out:
             raise LimitsExceeded("took too long to read", limit="reading_time")
@@ -172,7 +175,9 @@ class SandboxedProcess:
         end = os.pread(self._complaints, _KEPT_STDERR_BYTES + 1, max(0, size - _KEPT_STDERR_BYTES - 1))
         end = log_tail.whole_lines(end, _KEPT_STDERR_BYTES)
         log_tail.keep(end)
-        return Finished(exit_code, stdout, last_lines(end))
+        complaints = last_lines(end)
+        check_started(exit_code, complaints)
+        return Finished(exit_code, stdout, complaints)
 
     def kill(self) -> None:
         """Kill the program if it still runs."""
@@ -238,7 +243,9 @@ async def run_piped(
             await process.wait()
     if len(stdout) > max_stdout_bytes:
         raise LimitsExceeded("more output than expected")
-    return Finished(exit_code, stdout, last_lines(complaints))
+    end = last_lines(complaints)
+    check_started(exit_code, end)
+    return Finished(exit_code, stdout, end)
 
 
 async def _read_beginning(stream: asyncio.StreamReader, most: int) -> bytes:
@@ -261,6 +268,12 @@ async def _feed(stream: asyncio.StreamWriter, data: bytes) -> None:
         stream.write(data)
         await stream.drain()
     stream.close()
+
+
+def check_started(exit_code: int | None, complaints: str) -> None:
+    """Raise OSError if the guard could not start the program: the machine is at fault, not the media."""
+    if exit_code == guard.CANNOT_START and complaints.startswith("guard: "):
+        raise OSError(complaints)
 
 
 def scrub(text: str) -> str:

@@ -17,7 +17,7 @@ from pathlib import Path
 from . import log_tail
 from .errors import DecodeFailed, EncodeFailed, FFmpegFailed, HostTrouble, StorageFailed
 from .mp4 import box_kinds
-from .processes import DISK_TROUBLE, STORAGE_TROUBLE, last_lines, run_short, scrub, start
+from .processes import DISK_TROUBLE, STORAGE_TROUBLE, check_started, last_lines, run_short, scrub, start
 from .sandbox import PROBE_ADDRESS_SPACE_BYTES, ProcessLimits, encoding
 
 INIT_SEGMENT = "init.mp4"
@@ -268,8 +268,12 @@ class _Encoder:
         self._popen.send_signal(signal.SIGCONT)
 
     def check_exit(self) -> None:
-        """Raise StorageFailed, HostTrouble, DecodeFailed or FFmpegFailed unless FFmpeg ended with 0."""
+        """Raise StorageFailed, HostTrouble, DecodeFailed or FFmpegFailed unless FFmpeg ended with 0.
+
+        Raises OSError if it could not be started.
+        """
         complaints = self._stderr_text
+        check_started(self._popen.returncode, complaints)
         if self._popen.returncode:
             if STORAGE_TROUBLE.search(complaints):
                 raise StorageFailed(complaints[-500:])
