@@ -3,6 +3,7 @@
 import { ApiError, call } from "#lib/api";
 import { part } from "#lib/element";
 import { follow } from "#lib/progress";
+import { about, SteadyEstimate } from "#studio/estimate";
 import { left, size, Speed, titleOf, wellFormed } from "#upload/figures";
 import { MultipartUpload, putPart, untilOnline, UploadError } from "#upload/multipart";
 import * as unfinished from "#upload/unfinished";
@@ -27,6 +28,7 @@ export class UploadItem {
     this.locale = document.documentElement.lang;
     this.form = part(element, "form");
     this.speed = new Speed();
+    this.estimate = new SteadyEstimate();
     /** @type {?Promise<MultipartUpload>} */
     this.opening = null;
     /** @type {?MultipartUpload} */
@@ -153,7 +155,8 @@ export class UploadItem {
   }
 
   /** @param {import("#lib/progress").State} state */
-  onState({ status, progress_percent: percent, is_playable: isPlayable, failure, waiting_for: waitingFor }) {
+  onState(state) {
+    const { status, progress_percent: percent, is_playable: isPlayable, failure, waiting_for: waitingFor } = state;
     this.failureCode = failure?.code ?? "";
     const watch = part(this.element, "watch");
     watch.href = this.watchUrl.replace("{id}", this.id);
@@ -163,7 +166,18 @@ export class UploadItem {
     this.enter(status === "ready" ? "ready" : "processing");
     if (status !== "ready" && waitingFor) return this.show(this.words(`waiting-${waitingFor}`));
     const word = status === "ready" ? "ready" : isPlayable ? "playable" : "processing";
-    return this.show(this.words(word, { percent }));
+    return this.show([this.words(word, { percent }), ...(status === "ready" ? [] : this.rest(state))].join(" · "));
+  }
+
+  /**
+   * Return the estimate of the encode or its place in the queue, as far as one is known.
+   * @param {import("#lib/progress").State} state
+   */
+  rest({ is_playable: isPlayable, estimate_s: estimate = null, queue_ahead: ahead }) {
+    if (ahead) return [this.words("ahead", { n: ahead })];
+    const seconds = this.estimate.next(estimate, performance.now());
+    // Before a video plays, its first segment is waited for, and that is not estimated.
+    return seconds === null || !isPlayable ? [] : [this.words("rest", { time: about(seconds, this.locale) })];
   }
 
   /** Save the chosen visibility; the video was private before. */

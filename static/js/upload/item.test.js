@@ -184,6 +184,12 @@ test("encode shows its progress, and a link as soon as the video plays", () => {
   assert.deepEqual([state(), link.hidden], ["processing 30", true]);
   encoded({ is_playable: true });
   assert.deepEqual([state(), link.hidden, link.href], ["playable 30", false, "/watch/v1/"]);
+  encoded({ estimate_s: 240 });
+  assert.equal(state(), "processing 30");
+  encoded({ is_playable: true, estimate_s: 240 });
+  assert.equal(state(), "playable 30 · rest 4 minutes");
+  encoded({ queue_ahead: 3 });
+  assert.equal(state(), "processing 30 · ahead 3");
   encoded({ waiting_for: "storage" });
   assert.equal(state(), "waiting-storage");
   encoded({ status: "ready", progress_percent: 100, is_playable: true });
