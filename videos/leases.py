@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from time import monotonic
 
@@ -16,11 +16,16 @@ from videos import progress
 from videos.models import Job
 from videos.models.leased_work import LeasedWork
 from videos.publishing import LeaseLost
+from videos.transcoding.errors import TranscodeError
 from videos.transcoding.log_tail import current_text
+from videos.transcoding.processes import leashed
+from videos.transcription.listening import RecognitionFailed
 
 logger = logging.getLogger(__name__)
 
 RENEWALS_PER_LEASE = 4
+# A program that was killed looks like one that failed.
+KILLED = (TranscodeError, RecognitionFailed)
 
 
 class LeaseKeeper:
@@ -53,12 +58,12 @@ class LeaseKeeper:
 
 
 @contextmanager
-def lease_kept(row: LeasedWork, on_lost: Callable[[], None] | None = None) -> Iterator[None]:
+def lease_kept(row: LeasedWork) -> Iterator[None]:
     """Renew the lease in a thread, during work that reports no progress and has its own time limit.
 
-    ``on_lost`` is called in the thread.  Storing the result of a lost lease raises LeaseLost.
+    A lost lease kills the programs of the block.  Raises LeaseLost at the end of the block then.
     """
-    is_over = threading.Event()
+    is_over, is_lost = threading.Event(), threading.Event()
 
     def renew() -> None:
         try:
@@ -71,16 +76,23 @@ def lease_kept(row: LeasedWork, on_lost: Callable[[], None] | None = None) -> It
                     connection.close()
                     continue
                 if not is_held:
-                    if on_lost:
-                        on_lost()
+                    is_lost.set()
+                    leash.pull()
                     return
         finally:
             connection.close()  # the thread's own connection
 
-    renewing = threading.Thread(target=renew, name="lease", daemon=True)
-    renewing.start()
-    try:
-        yield
-    finally:
-        is_over.set()
-        renewing.join()
+    with leashed() as leash:
+        renewing = threading.Thread(target=renew, name="lease", daemon=True)
+        renewing.start()
+        try:
+            yield
+        except KILLED as error:
+            if is_lost.is_set():
+                raise LeaseLost from error
+            raise
+        finally:
+            is_over.set()
+            renewing.join()
+    if is_lost.is_set():
+        raise LeaseLost

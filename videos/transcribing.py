@@ -7,8 +7,7 @@ and every time is on the player's timeline.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
@@ -25,7 +24,6 @@ from videos.publishing import Encode, LeaseLost, Placed
 from videos.transcoding.caption_conversion import ConversionBusy, Converted, convert
 from videos.transcoding.captions import UnreadableCaptions
 from videos.transcoding.errors import DecodeFailed, LimitsExceeded
-from videos.transcoding.processes import SandboxedProcess
 from videos.transcription.cues import Word, captions_of
 from videos.transcription.languages import code_of, tag_of
 from videos.transcription.listening import Heard, RecognitionFailed, decode_sound, listen
@@ -84,7 +82,7 @@ def hear_next(row: Transcription) -> None:
     part = sound.part_from(row.heard_s)
     if part is not None:
         model = folder_of(settings.CAPTIONS_MODEL, settings.DATA_DIR / "models")
-        with disk.workspace() as folder, LeaseOfChunk(row).kept() as lease:
+        with disk.workspace() as folder, lease_kept(row):
             raw = folder / "sound.raw"
             decode_sound(part.fetch(folder), raw)
             language = (code_of(row.language) if row.language else row.found_language) or ""
@@ -96,7 +94,6 @@ def hear_next(row: Transcription) -> None:
                 language=language,
                 tag=row.language,
                 is_last=part.is_last,
-                on_start=lease.ends_with,
             )
         _store(row, heard, until_s=part.ends_at_s if part.is_last else heard.until_s, began=began)
     if part is None or part.is_last:
@@ -171,38 +168,6 @@ class Sound:
             ends_at_s += segment.duration_s
         is_last = len(chosen) == len(rest)
         return SoundPart(self.prefix, chosen, at_s, ends_at_s, is_last)
-
-
-@dataclass(slots=True)
-class LeaseOfChunk:
-    """The lease of a claimed row while its chunk is heard; a lost one kills the recogniser."""
-
-    row: Transcription
-    is_lost: bool = False
-    process: SandboxedProcess | None = None
-
-    def ends_with(self, process: SandboxedProcess) -> None:
-        """Kill ``process`` if the lease is lost, or was before it started."""
-        self.process = process
-        if self.is_lost:
-            process.kill()
-
-    @contextmanager
-    def kept(self) -> Iterator[LeaseOfChunk]:
-        """Renew the lease in a thread.  Raises LeaseLost at the end of the block if it was lost."""
-        try:
-            with lease_kept(self.row, on_lost=self._lose):
-                yield self
-        except RecognitionFailed:
-            if not self.is_lost:
-                raise
-        if self.is_lost:
-            raise LeaseLost
-
-    def _lose(self) -> None:
-        self.is_lost = True
-        if self.process:
-            self.process.kill()
 
 
 @transaction.atomic

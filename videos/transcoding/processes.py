@@ -16,6 +16,7 @@ import threading
 from asyncio.subprocess import Process
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -190,6 +191,48 @@ class SandboxedProcess:
         self.kill()
 
 
+class Leash:
+    """The programs that one job runs, which end together."""
+
+    def __init__(self) -> None:
+        self.is_pulled = False
+        self._running: set[SandboxedProcess] = set()
+        self._lock = threading.Lock()
+
+    def pull(self) -> None:
+        """Kill the programs; may be called from another thread."""
+        with self._lock:
+            self.is_pulled = True
+            for process in self._running:
+                process.kill()
+
+    @contextmanager
+    def on(self, process: SandboxedProcess) -> Iterator[None]:
+        with self._lock:
+            self._running.add(process)
+            if self.is_pulled:
+                process.kill()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._running.discard(process)
+
+
+_leash: ContextVar[Leash | None] = ContextVar("leash", default=None)
+
+
+@contextmanager
+def leashed() -> Iterator[Leash]:
+    """Keep the programs that this thread runs in the block on one leash."""
+    leash = Leash()
+    token = _leash.set(leash)
+    try:
+        yield leash
+    finally:
+        _leash.reset(token)
+
+
 @contextmanager
 def open_process(
     argv: Sequence[str],
@@ -209,8 +252,10 @@ def open_process(
         process = SandboxedProcess(popen, complaints.fileno())
         alarm = threading.Timer(timeout_s, process.expire)
         alarm.start()
+        leash = _leash.get()
         try:
-            yield process
+            with leash.on(process) if leash else nullcontext():
+                yield process
         finally:
             alarm.cancel()
             process.kill()

@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from videos.transcoding.errors import DecodeFailed
 from videos.transcoding.inputs import input_args
-from videos.transcoding.processes import SandboxedProcess, open_process, run_short
+from videos.transcoding.processes import open_process, run_short
 from videos.transcoding.sandbox import ProcessLimits
 from videos.transcoding.tools import ffmpeg_path
 
@@ -78,11 +77,10 @@ def listen(
     language: str,
     tag: str,
     is_last: bool,
-    on_start: Callable[[SandboxedProcess], None] | None = None,
 ) -> Heard:
     """Return the words of a raw sound file whose time ``skip_s`` is ``starts_at_s`` of the video.
 
-    ``on_start`` gets the process, to kill it.  Raises RecognitionFailed or LimitsExceeded.
+    Raises RecognitionFailed or LimitsExceeded.
     """
     request = {
         "sound": str(sound),
@@ -98,8 +96,6 @@ def listen(
     limits = ProcessLimits(RECOGNISER_ADDRESS_SPACE_BYTES, cpu_s, RECOGNISER_FILE_BYTES)
     reads = [_ROOT, model.resolve(), sound.parent]
     with open_process(command, timeout_s=RECOGNISER_TIMEOUT_S, reads=reads, limits=limits) as process:
-        if on_start:
-            on_start(process)
         output = process.read(MAX_HEARD_BYTES + 1)
         finished = process.finish(output)
     if finished.exit_code != 0 or len(output) > MAX_HEARD_BYTES:
