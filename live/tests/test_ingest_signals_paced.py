@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,8 +11,10 @@ from django.test import AsyncClient
 
 from live import ingest_presence
 from live.ingest import publisher_session as session_module
+from live.ingest.broadcast_session import NO_KEYFRAME
 from live.ingest.publisher_session import in_thread
 from live.models import Broadcast
+from live.rtmp.session import MediaTag
 from live.tests.ingesting import (
     IN_REAL_TIME,
     FakePublisher,
@@ -216,8 +219,33 @@ async def test_source_is_encoded_once_viewers_cannot_join_at_a_keyframe(bucket: 
     assert all(replay.opens_with_idr())
 
 
-async def test_audio_without_video_is_refused_with_a_sentence(
-    bucket: str, monkeypatch: pytest.MonkeyPatch
+async def test_first_keyframe_is_awaited_behind_audio_and_undecodable_frames(
+    bucket: str, tmp_path: Path
+) -> None:
+    # A relay that joins in the middle of a GOP of 10 s, and a camera that is slower than its microphone.
+    tags = [
+        tag
+        for tag in tags_of("-g", "300", seconds=17)
+        if tag.kind == "audio" or tag.timestamp_ms > 5000 or tag.header.is_config
+    ]
+
+    replay = await replay_of_tags(tmp_path, tags)
+
+    assert timelines(replay) == 1
+    assert replay.decoded_pictures() == 7 * 30
+    assert replay.length_s("soun") == pytest.approx(7, abs=0.1)
+
+
+@pytest.mark.parametrize(
+    ("is_sent", "reason"),
+    [
+        (lambda tag: tag.kind == "audio", session_module.NO_PICTURE),
+        (lambda tag: not tag.header.is_keyframe, NO_KEYFRAME),
+    ],
+    ids=["no video", "no keyframe"],
+)
+async def test_signal_without_a_decodable_frame_is_refused_with_its_reason(
+    is_sent: Callable[[MediaTag], bool], reason: str, bucket: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(session_module, "PICTURE_WITHIN_S", 0.2)
     await make_stream()
@@ -225,12 +253,11 @@ async def test_audio_without_video_is_refused_with_a_sentence(
 
     async with ingesting() as ingest:
         session = await ingest.admit(publisher)
-        for tag in tags_of(seconds=1):
-            if tag.kind == "audio":
-                await session.on_tag(tag)
+        for tag in filter(is_sent, tags_of(seconds=1)):
+            await session.on_tag(tag)
         assert await session.wait(5)
 
-    assert publisher.closed_with[0] == session_module.NO_PICTURE
+    assert publisher.closed_with[0] == reason
     assert not await in_thread(Broadcast.objects.exists)
 
 

@@ -51,6 +51,7 @@ def test_first_bytes_distinguish_configurations_keyframes_and_frames(
         ("video", "97 01 000000 ab"),  # Enhanced RTMP
         ("audio", ""),
         ("audio", "af"),
+        ("audio", "af 00"),  # an empty configuration
         ("audio", "af 00 11"),
         ("audio", "2f 01 ab"),  # MP3
     ],
