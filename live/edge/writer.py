@@ -164,7 +164,13 @@ class EdgeWriter:
         return listed_at
 
     async def add_init(self, rendition: str, init: Init, *, bandwidth_bps: int, frame_rate: float) -> None:
-        """Declare a rendition's tracks in the current epoch, before any of its parts."""
+        """Declare a rendition's tracks in the current epoch, before any of its parts.
+
+        A measured peak is kept while the frame size stays the same: the window still lists its segment.
+        """
+        known = self._meta.infos.get(rendition)
+        if known is not None and (known.width_px, known.height_px) == (init.width_px, init.height_px):
+            bandwidth_bps = max(known.bandwidth_bps, bandwidth_bps)
         info = RenditionInfo(init.codecs, init.width_px, init.height_px, bandwidth_bps, frame_rate)
         self._meta = self._meta.with_info(rendition, info)
         key = (rendition, self._windows[rendition].epoch)

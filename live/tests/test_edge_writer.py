@@ -13,7 +13,7 @@ from live.edge import writer as writer_module
 from live.edge.tail import TailSegment, read_tail
 from live.edge.writer import EdgeWriter, Overtaken
 from live.llhls.playlist import Window
-from live.llhls.segments import Part, Shape
+from live.llhls.segments import Init, Part, Shape
 from live.redis_connections import new_writer_client
 from live.tests.edge_tools import PARTS, RENDITIONS, SHAPE, Line, whole, written
 
@@ -59,6 +59,32 @@ async def test_bandwidth_rises_with_measured_peaks_and_never_falls() -> None:
 
     assert meta
     assert [info.bandwidth_bps for info in meta.known.values()] == [45_800_000, 1_000_000]
+
+
+@pytest.mark.parametrize(
+    ("size", "expected"),
+    [
+        ((1280, 720), (1280, 720, 24.0, 45_800_000)),
+        ((640, 360), (640, 360, 24.0, 1_000_000)),
+    ],
+    ids=["same size", "smaller"],
+)
+async def test_rendition_of_a_continued_broadcast_declares_the_newest_signal(
+    size: tuple[int, int], expected: tuple[int, int, float, int]
+) -> None:
+    async with written() as broadcast:
+        await broadcast.add_segments(0)
+        await broadcast.writer.declare_peak("r0", 45_800_000)
+
+    async with written(begins=False) as broadcast:
+        await broadcast.writer.begin_epoch(broadcast.writer.next_epoch, 1_700_000_100.0)
+        init = Init(b"init", "avc1.64001f,mp4a.40.2", *size)
+        await broadcast.writer.add_init("r0", init, bandwidth_bps=1_000_000, frame_rate=24.0)
+        meta = held_meta()
+
+    assert meta
+    info = meta.known["r0"]
+    assert (info.width_px, info.height_px, info.frame_rate, info.bandwidth_bps) == expected
 
 
 async def test_all_keys_expire() -> None:
