@@ -85,7 +85,7 @@ def test_bucket_holds_exactly_the_files_named_by_playlists(uploaded: Uploaded, c
     }
     playlists = {f"{video.encode_prefix}{rendition.name}.m3u8" for rendition in encode.renditions}
     folder = video.storyboard_key.removesuffix("index.vtt")
-    storyboard = {f"{folder}{name}" for name in ("index.vtt", "0.jpg")}
+    storyboard = {f"{folder}{name}" for name in ("index.vtt", "0.jpg", "keyframes.json")}
     storyboard |= {key for key, _ in video.poster_choices}
     stored = set(storage.keys_under(video.prefix))
     assert stored == (
