@@ -50,7 +50,7 @@ UPLOAD = """async ([target, bytes, partSize, fixed]) => {
 
 
 @dataclass
-class Line:
+class NarrowLine:
     """A line of ``line_bps`` on which one connection carries ``connection_bps``, and a storage behind it."""
 
     line_bps: float
@@ -117,7 +117,7 @@ async def _answer(writer: asyncio.StreamWriter, body: bytes, *headers: str) -> N
 
 
 @contextmanager
-def running(line: Line) -> Iterator[str]:
+def running(line: NarrowLine) -> Iterator[str]:
     """Yield the address behind ``line``; its thread ends with the program."""
     Thread(target=asyncio.run, args=(line.run(),), daemon=True).start()
     while not line.port:
@@ -125,7 +125,7 @@ def running(line: Line) -> Iterator[str]:
     yield f"http://127.0.0.1:{line.port}"
 
 
-def upload(browser: Any, line: Line, size: int, fixed: int | None) -> tuple[float, int]:
+def upload(browser: Any, line: NarrowLine, size: int, fixed: int | None) -> tuple[float, int]:
     """Return the seconds of an upload by ``fixed`` lanes, or by as many as pay, and its last count."""
     with running(line) as address:
         page = browser.new_page()
@@ -141,8 +141,8 @@ def main() -> None:
     with sync_playwright() as tools:
         browser = tools.chromium.launch(executable_path=find_browser(), args=["--no-sandbox"])
         for kind, connection_bps in (("lossy", LOSSY_BPS), ("whole", LINE_BPS)):
-            fixed_s, _lanes = upload(browser, Line(LINE_BPS, connection_bps), size, 4)
-            grown_s, lanes = upload(browser, Line(LINE_BPS, connection_bps), size, None)
+            fixed_s, _lanes = upload(browser, NarrowLine(LINE_BPS, connection_bps), size, 4)
+            grown_s, lanes = upload(browser, NarrowLine(LINE_BPS, connection_bps), size, None)
             ratio = grown_s / fixed_s
             harness.report(
                 "lanes", line=kind, four_s=fixed_s, ours_s=grown_s, ratio=ratio, lanes_at_the_end=lanes
