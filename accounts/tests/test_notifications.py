@@ -147,7 +147,7 @@ def test_followers_are_notified_in_batches_and_once(monkeypatch: pytest.MonkeyPa
         services.follow(user=person, channel=channel)
     services.set_active(user=people[0], active=False, by=None)
     Notification.objects.all().delete()
-    first = [channel.pk, Kind.CHANNEL_LIVE, {"name": "Mara"}, "/@mara/live/", "live:b1", 0]
+    first = [channel.pk, Kind.CHANNEL_LIVE, {"name": "Mara"}, "/@mara/live/", "event:b1", 0]
 
     again, batches = notifications.notify_follower_batch(*first), 1
     while again is not None:
@@ -164,7 +164,7 @@ def test_followers_are_notified_by_one_outbox_entry(monkeypatch: pytest.MonkeyPa
     channel = UserFactory().channel
     for _person in range(5):
         services.follow(user=UserFactory(), channel=channel)
-    notified = {"kind": Kind.CHANNEL_LIVE, "data": {"name": "Mara"}, "url": "/@mara/live/", "key": "live:b1"}
+    notified = {"kind": Kind.CHANNEL_LIVE, "data": {"name": "Mara"}, "url": "/@mara/live/", "key": "event:b1"}
 
     notifications.notify_followers(channel, **notified)  # type: ignore[arg-type]
     batches = 0
