@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import accumulate, cycle, islice
 from pathlib import Path
 
 import pytest
@@ -71,6 +72,32 @@ async def test_parts_of_every_rendition_keep_the_part_target(bucket: str) -> Non
         assert all(0.85 * target_s <= duration_s <= target_s for duration_s in inner)
         assert all(segment.parts[0].is_independent for segment in segments if segment.parts)
     assert not await in_thread(Video.objects.exists)
+
+
+@pytest.mark.parametrize(
+    "steps_ms", [(125,), (67,), (20, 50, 35, 28, 44)], ids=["8 fps", "15 fps", "wandering"]
+)
+async def test_parts_keep_the_part_target_at_rates_that_the_header_does_not_declare(
+    steps_ms: tuple[int, ...], bucket: str, tmp_path: Path
+) -> None:
+    encoded = tags_of("-g", "8", seconds=3, size="640x360")
+    pictures = [tag for tag in encoded if tag.kind == "video" and not tag.header.is_config]
+    times = [*accumulate(islice(cycle(steps_ms), len(pictures) - 1), initial=0)]
+    length_s = times[-1] / 1000
+    sounds = [tag for tag in tags_of(seconds=length_s) if tag.kind == "audio"]
+    shown = [replace(tag, timestamp_ms=time) for tag, time in zip(pictures, times, strict=True)]
+    headers = [tag for tag in encoded if tag.header.is_config]
+    media = [*shown, *(tag for tag in sounds if not tag.header.is_config)]
+
+    replay = await replay_of_tags(tmp_path, [*headers, *sorted(media, key=lambda tag: tag.timestamp_ms)])
+
+    broadcast = await broadcast_in("ended")
+    for name in replay.names:
+        window = window_of(broadcast, name)
+        inner = [part.duration_s for segment in window.segments for part in segment.parts[:-1]]
+        assert all(duration_s >= 0.85 * window.shape.part_target_s for duration_s in inner)
+        (shown_s,) = replay.shown_at(name)
+        assert shown_s == pytest.approx([time / 1000 for time in times], abs=0.0011)
 
 
 async def test_source_with_b_frames_is_copied_completely(bucket: str, tmp_path: Path) -> None:
