@@ -61,7 +61,7 @@ def about(seconds: float) -> str:
     """Format an estimate as people say it: 30 seconds, 4 minutes, 1.5 hours."""
     amount: float = max(1, round(seconds / 60))
     unit = "minute"
-    if seconds < 55:
+    if seconds <= 50:
         amount, unit = max(10, math.ceil(seconds / 10) * 10), "second"
     elif seconds >= 5400:
         amount, unit = round(seconds / 1800) / 2, "hour"

@@ -5,7 +5,7 @@
  */
 export function about(seconds, locale) {
   const [value, unit] =
-    seconds < 55
+    seconds <= 50
       ? [Math.max(10, Math.ceil(seconds / 10) * 10), "second"]
       : seconds < 5400
         ? [Math.max(1, Math.round(seconds / 60)), "minute"]

@@ -5,6 +5,7 @@ import { about, SteadyEstimate } from "#studio/estimate";
 test("seconds are rounded up to tens", () => {
   assert.equal(about(3, "en"), "10 seconds");
   assert.equal(about(41, "en"), "50 seconds");
+  assert.equal(about(52, "en"), "1 minute");
 });
 
 test("minutes are whole and hours are halves", () => {
