@@ -53,6 +53,13 @@ def test_viewers_resume_after_a_broadcast_was_briefly_private(
         stage = phone.locator("live-stage").bounding_box()
         assert stage is not None
         assert (stage["y"], stage["height"]) == (0, 390)
+        # Zoomed in with two fingers, the page keeps its layout.
+        fingers = sideways.new_cdp_session(phone)
+        fingers.send("Emulation.setPageScaleFactor", {"pageScaleFactor": 2})
+        phone.wait_for_function("visualViewport.scale === 2")
+        expect(phone.locator("live-stage")).to_have_css("height", "390px")
+        expect(phone.locator("html")).to_have_css("--visible", "390px")
+        fingers.send("Emulation.setPageScaleFactor", {"pageScaleFactor": 1})
 
         studio.goto(f"{live_site.url}/studio/live/")
         visibility = studio.get_by_label("Visibility")
