@@ -13,6 +13,16 @@ class NotOnAir(Refusal):
     sentence = _("This channel is not live.")
 
 
+class AwaitsVideo(NotOnAir):
+    code = "awaits_video"
+    sentence = _("Your encoder is connected. Waiting for its first video frame…")
+
+
+class AwaitsKeyframe(NotOnAir):
+    code = "awaits_keyframe"
+    sentence = _("Your encoder is connected. Waiting for its first keyframe…")
+
+
 class StreamSuspended(Refusal):
     code = "suspended"
     status = 403

@@ -18,9 +18,10 @@ from common.throttling import ScopedThrottle
 from live import ingest_presence, services
 from live.addresses import ingest_url
 from live.api.base import StreamView
-from live.errors import NotOnAir, StreamSuspended
+from live.errors import AwaitsKeyframe, AwaitsVideo, NotOnAir, StreamSuspended
 from live.ingest import turns
 from live.ingest.health import GOOD
+from live.ingest_presence import Awaited
 
 RIVAL = "rival_encoder"  # advice: another encoder has connected with the same key
 
@@ -77,20 +78,27 @@ class EndView(StreamView):
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
+_OFF_AIR = {None: NotOnAir, Awaited.VIDEO: AwaitsVideo, Awaited.KEYFRAME: AwaitsKeyframe}
+
+
 class HealthView(StreamView):
     @extend_schema(
         responses={
             200: HealthSerializer,
             403: refusal(PermissionDenied.default_code),
-            **refusals(NotOnAir),
+            **refusals(NotOnAir, AwaitsVideo, AwaitsKeyframe),
         }
     )
     def get(self, request: Request, username: str) -> Response:
-        """Return the health of the incoming signal, for the owner and moderators; 409 while off air."""
-        broadcast = services.current_broadcast(self.moderated())
+        """Return the health of the incoming signal, for the owner and moderators; 409 while off air.
+
+        The code of the 409 names the frame that a connected encoder has not sent yet.
+        """
+        stream = self.moderated()
+        broadcast = services.current_broadcast(stream)
         health = broadcast and ingest_presence.health_of(broadcast.public_id)
         if not broadcast or not health:
-            raise NotOnAir
+            raise _OFF_AIR[ingest_presence.awaited_of(stream.pk)]
         if turns.is_contested(broadcast):
             verdict = RIVAL if health["verdict"] == GOOD else health["verdict"]
             health |= {"verdict": verdict, "advice": [RIVAL, *health["advice"]]}

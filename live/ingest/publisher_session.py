@@ -32,6 +32,7 @@ from live.ingest.inbox import Inbox
 from live.ingest.probe import SignalProbe, UnusableSignal
 from live.ingest.server import BROKEN
 from live.ingest.source import Source
+from live.ingest_presence import Awaited
 from live.models import Broadcast, Stream
 from live.recording.recorder import Recorder
 from live.recording.spool import Spool
@@ -48,6 +49,8 @@ PICTURE_WITHIN_S = 20.0
 # A publisher that has sent nothing for longer may be replaced by a newer one.
 SILENT_AFTER_S = 2.0
 HEALTH_EVERY_S = 2.0
+# Longer than a usual start, and shorter than the report is kept.
+AWAITED_EVERY_S = 2.0
 # Time within which a cancelled session must end.
 STOP_WITHIN_S = 1.5
 
@@ -206,6 +209,7 @@ class PublisherSession:
 
         Raises UnusableSignal.
         """
+        awaited_task = self._run_or_disconnect(self._report_awaited())
         try:
             async with asyncio.timeout(PICTURE_WITHIN_S):
                 while frame := await self._inbox.get():
@@ -215,7 +219,17 @@ class PublisherSession:
             if self._probe.frames:
                 return self._probe.source()
             raise UnusableSignal(NO_KEYFRAME if self._probe.waits_for_keyframe else NO_PICTURE) from None
+        finally:
+            await stop_tasks(awaited_task)
         return None
+
+    async def _report_awaited(self) -> None:
+        """Report regularly the frame without which the stream cannot go on air."""
+        while True:
+            await asyncio.sleep(AWAITED_EVERY_S)
+            awaited = Awaited.KEYFRAME if self._probe.waits_for_keyframe else Awaited.VIDEO
+            if not self._probe.frames:
+                await self._call_service(ingest_presence.record_awaited, self.stream.pk, awaited)
 
     async def _go_on_air(self, source: Source) -> None:
         """Start the broadcast in SQL, run it, and release it.  Raises UnusableSignal."""

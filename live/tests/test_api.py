@@ -11,6 +11,7 @@ from accounts.models import User
 from accounts.tests.factories import UserFactory
 from live import ingest_presence
 from live.ingest import turns
+from live.ingest_presence import Awaited
 from live.models import Broadcast, Stream
 from live.tests.factories import BroadcastFactory, ChatMessageFactory, ReplayedFactory, StreamFactory
 from videos.models import Video
@@ -251,6 +252,26 @@ def test_health_is_available_only_with_a_signal() -> None:
 
     assert silent.status_code == 409
     assert (heard.status_code, heard.json()) == (200, HEALTH)
+
+
+@pytest.mark.parametrize(
+    ("awaited", "code"),
+    [
+        (None, "not_on_air"),
+        (Awaited.VIDEO, "awaits_video"),
+        (Awaited.KEYFRAME, "awaits_keyframe"),
+    ],
+)
+def test_health_names_the_frame_that_a_connected_encoder_has_not_sent(
+    awaited: Awaited | None, code: str
+) -> None:
+    stream = StreamFactory()
+    if awaited:
+        ingest_presence.record_awaited(stream.pk, awaited)
+
+    answer = signed_in(stream.channel.owner).get(path_of(stream, "health/"))
+
+    assert (answer.status_code, answer.json()["errors"][0]["code"]) == (409, code)
 
 
 def test_health_reports_a_second_encoder_with_the_same_key() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from itertools import accumulate, cycle, islice
+from itertools import accumulate, cycle, groupby, islice
 from pathlib import Path
 
 import pytest
@@ -247,7 +247,7 @@ async def test_source_is_encoded_once_viewers_cannot_join_at_a_keyframe(bucket: 
 
 
 async def test_first_keyframe_is_awaited_behind_audio_and_undecodable_frames(
-    bucket: str, tmp_path: Path
+    bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # A relay that joins in the middle of a GOP of 10 s, and a camera that is slower than its microphone.
     tags = [
@@ -256,8 +256,13 @@ async def test_first_keyframe_is_awaited_behind_audio_and_undecodable_frames(
         if tag.kind == "audio" or tag.timestamp_ms > 5000 or tag.header.is_config
     ]
 
+    awaited: list[str] = []
+    monkeypatch.setattr(session_module, "AWAITED_EVERY_S", 0.5)
+    monkeypatch.setattr(ingest_presence, "record_awaited", lambda _stream, kind: awaited.append(kind))
     replay = await replay_of_tags(tmp_path, tags)
 
+    # Audio alone for 5 s, then frames that no decoder can begin with until 10 s.
+    assert [kind for kind, _ in groupby(awaited)] == ["video", "keyframe"]
     assert timelines(replay) == 1
     assert replay.decoded_pictures() == 7 * 30
     assert replay.length_s("soun") == pytest.approx(7, abs=0.1)

@@ -5,8 +5,13 @@ import { define, part } from "#lib/element";
 import { wordsOf } from "#lib/words";
 
 const EVERY_MS = 2000;
+/** Off air, an encoder may connect and wait for its own first frame. */
+const OFF_AIR_EVERY_MS = 4000;
+const AWAITED = ["awaits_video", "awaits_keyframe"];
 /** Verdicts that are mild; all others except "good" are urgent. */
 const MILD = ["keyframes_too_far", "low_bitrate", "b_frames", "no_audio"];
+/** @type {Record<string, string>} the words without figures, by the status of the stream */
+const BLANK = { live: "starting", reconnecting: "lost", offline: "none" };
 const FIGURES = ["bitrate", "fps", "size", "keyframes", "dropped"];
 
 class StreamHealth extends HTMLElement {
@@ -27,19 +32,20 @@ class StreamHealth extends HTMLElement {
   onStatus(status) {
     this.dataset.status = status;
     clearTimeout(this.timer);
-    if (status === "live") this.ask();
-    else this.blank(status === "reconnecting" ? "lost" : "none");
+    this.blank(BLANK[status] ?? "none");
+    this.ask();
   }
 
   async ask() {
-    const isOn = () => this.dataset.status === "live" && this.isConnected;
+    const { status } = this.dataset;
+    const isAsked = () => this.dataset.status === status && this.isConnected; // an answer may come after the end
     try {
       const health = document.hidden ? null : await call("GET", `live/${this.dataset.username}/health/`);
-      if (health && isOn()) this.show(health); // an answer may come after the end
+      if (health && isAsked() && status === "live") this.show(health);
     } catch (error) {
-      if (error.status === 409 && isOn()) this.blank("starting");
+      if (error.status === 409 && isAsked()) this.blank(AWAITED.includes(error.code) ? error.code : BLANK[status] ?? "none");
     }
-    if (isOn()) this.timer = setTimeout(() => this.ask(), EVERY_MS);
+    if (isAsked()) this.timer = setTimeout(() => this.ask(), status === "live" ? EVERY_MS : OFF_AIR_EVERY_MS);
   }
 
   /** @param {any} health */
