@@ -42,7 +42,8 @@ class MediaPlaylist:
     Until ``is_complete``, the playlist is an ``EVENT``: it may grow at its end, and it
     asks players to start at 0 instead of near the end.  Then it is a ``VOD`` and never
     changes.  ``target_duration_s`` stays constant.  No segment's duration, rounded to
-    whole seconds, exceeds it.
+    whole seconds, exceeds it.  ``start_s`` is the exact time at which players should start,
+    counted from the beginning of the playlist.
 
     An ``EVENT`` of several hours is long and is requested every few seconds, so it
     offers delta updates: ``is_delta`` leaves out the segments that a player already has.
@@ -55,6 +56,7 @@ class MediaPlaylist:
     target_duration_s: int
     is_complete: bool = True
     is_keyframes: bool = False
+    start_s: float | None = None
 
     def render(self, *, is_delta: bool = False) -> str:
         """Return the playlist's text, as a delta update if requested and possible.
@@ -87,6 +89,11 @@ class MediaPlaylist:
             "#EXT-X-INDEPENDENT-SEGMENTS",
             *(["#EXT-X-I-FRAMES-ONLY"] if self.is_keyframes else []),
             *([] if self.is_complete else growing),
+            *(
+                [tag("EXT-X-START", [("TIME-OFFSET", decimal(self.start_s)), ("PRECISE", "YES")])]
+                if self.start_s is not None and self.is_complete
+                else []
+            ),
         ]
 
     def _skippable(self) -> int:

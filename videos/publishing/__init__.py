@@ -16,6 +16,7 @@ segments, playlists name an address of the site that waits for them.
 """
 
 from .encodes import Encode, Placed
+from .excerpts import Excerpt
 from .playlists import (
     KEYFRAMES_PREFIX,
     PEAK_FACTOR,
@@ -40,6 +41,7 @@ __all__ = [
     "PEAK_FACTOR",
     "RECORDING_TARGET_DURATION_S",
     "Encode",
+    "Excerpt",
     "LeaseLost",
     "NothingPublished",
     "Placed",
