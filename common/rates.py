@@ -34,6 +34,7 @@ RATES: Final[dict[str, Rate]] = {
     "unlock": Rate(10, 300),
     "unlock_video": Rate(1000, 3600),
     # Content that people create, by account.
+    "clip": Rate(60, 3600),
     "download": Rate(60, 3600),
     "upload": Rate(300, 3600),
     "captions": Rate(120, 3600),

@@ -21,6 +21,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 
 import live.views.watching
+import videos.views.clips
 import videos.views.watching
 from accounts.models import Channel, Follow
 from common import outages
@@ -30,7 +31,7 @@ from live import stream_state
 from live.models import Stream
 from live.views.watching import live_now
 from videos.listing import Listing
-from videos.models import Video
+from videos.models import Clip, Video
 
 CHANNELS_FOUND = 3
 LIVE_IN_A_ROW = 8
@@ -38,6 +39,8 @@ LIVE_IN_A_ROW = 8
 QUOTED: dict[str, Callable[..., HttpResponse]] = {
     "watch": videos.views.watching.oembed,
     "embed": videos.views.watching.oembed,
+    "clip": videos.views.clips.oembed,
+    "clip-embed": videos.views.clips.oembed,
     "live": live.views.watching.oembed,
     "live-embed": live.views.watching.oembed,
 }
@@ -103,6 +106,7 @@ def channel(request: HttpRequest, username: str) -> HttpResponse:
         "channel": shown,
         "listing": listing,
         "page": page,
+        "has_clips": Clip.objects.listed().filter(video__channel=shown).exists(),
         "live": _live_state(shown),
         "is_own": shown.is_owned_by(request.user),
         "is_following": request.user.is_authenticated

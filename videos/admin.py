@@ -19,7 +19,7 @@ from accounts.models.cases import MAX_TITLE as MAX_DECISION_TITLE
 from common.errors import Refusal
 from common.templatetags.human import clock
 from videos import job_details, progress, services, transcriptions
-from videos.models import Job, Transcription, Video
+from videos.models import Clip, Job, Transcription, Video
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -336,3 +336,73 @@ class TranscriptionAdmin(admin.ModelAdmin[Transcription]):
         count = sum(transcriptions.cancel(row.video) for row in rows.select_related("video"))
         done = ngettext("%(n)d transcription was canceled.", "%(n)d transcriptions were canceled.", count)
         messages.success(request, done % {"n": count})
+
+
+@admin.register(Clip)
+class ClipAdmin(admin.ModelAdmin[Clip]):
+    """Clips, read-only, with the decisions of the desk as actions."""
+
+    list_display = ("title", "video", "maker", "start", "length", "withheld", "view_count", "created_at")
+    list_filter = ("withheld", "created_at")
+    list_select_related = ("video", "maker")
+    list_per_page = 50
+    search_fields = ("title", "public_id", "video__title", "maker__username")
+    sortable_by = ("created_at",)
+    show_full_result_count = False
+    fields = (*list_display, "public_id")
+    readonly_fields = fields
+    action_form = BulkDecisionForm
+    actions = ("hide", "remove", "undo_latest")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False  # viewers make them
+
+    def has_change_permission(self, request: HttpRequest, obj: Clip | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Clip | None = None) -> bool:
+        return False  # by a decision, which can be undone
+
+    def has_decide_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("accounts.decide_case")
+
+    @admin.display(description=_("start"), ordering="start_s")
+    def start(self, clip: Clip) -> str:
+        return clock(clip.start_s)
+
+    @admin.display(description=_("length"))
+    def length(self, clip: Clip) -> str:
+        return clock(clip.duration_s)
+
+    @admin.action(description=_("Hide"), permissions=["decide"])
+    def hide(self, request: HttpRequest, clips: QuerySet[Clip]) -> None:
+        self._decide(request, clips, Decision.Action.HIDE)
+
+    @admin.action(description=_("Remove"), permissions=["decide"])
+    def remove(self, request: HttpRequest, clips: QuerySet[Clip]) -> None:
+        self._decide(request, clips, Decision.Action.REMOVE)
+
+    @admin.action(description=_("Undo last decision"), permissions=["decide"])
+    def undo_latest(self, request: HttpRequest, clips: QuerySet[Clip]) -> None:
+        by = cast(User, request.user)
+        self._each(request, clips, lambda clip: moderation.undo_latest("clip", clip.public_id, by=by))
+
+    def _decide(self, request: HttpRequest, clips: QuerySet[Clip], action: Decision.Action) -> None:
+        by, reason = cast(User, request.user), BulkDecisionForm.reason_in(request.POST)
+        self._each(
+            request,
+            clips,
+            lambda clip: moderation.act("clip", clip.public_id, by=by, action=action, reason=reason),
+        )
+
+    def _each(self, request: HttpRequest, clips: QuerySet[Clip], act: Callable[[Clip], object]) -> None:
+        """Call ``act`` for every clip, and show those that it refuses with their reasons."""
+        done = 0
+        for clip in clips:
+            try:
+                act(clip)
+                done += 1
+            except Refusal as error:
+                messages.warning(request, f"{clip}: {error}")
+        if done:
+            messages.success(request, ngettext("%(n)d changed.", "%(n)d changed.", done) % {"n": done})

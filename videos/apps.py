@@ -11,6 +11,7 @@ class VideosConfig(AppConfig):
         from videos.services import scheduling
 
         reportable.register_video()
+        reportable.register_clip()
         figures.register_charts()
         stored_objects.register()
         scheduling.register_check()

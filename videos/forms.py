@@ -41,18 +41,20 @@ class VideoForm(forms.ModelForm[Video]):
 
     class Meta:
         model = Video
-        fields = ("title", "description", "category", "comments_mode", "downloads")
+        fields = ("title", "description", "category", "comments_mode", "downloads", "clipping")
         labels = {
             "title": _("Title"),
             "description": _("Description"),
             "category": _("Category"),
             "comments_mode": _("Comments and danmaku"),
             "downloads": _("Download"),
+            "clipping": _("Who can make clips"),
         }
         widgets = {
             "description": forms.Textarea(attrs={"rows": 8}),
             "comments_mode": forms.RadioSelect,
             "downloads": forms.RadioSelect,
+            "clipping": forms.RadioSelect,
         }
 
     password = forms.CharField(
@@ -67,7 +69,7 @@ class VideoForm(forms.ModelForm[Video]):
 
     field_order = (
         "title", "description", "visibility", "password", "publish_at", "is_premiere", "comments_mode",
-        "downloads", "category", "tags",
+        "downloads", "clipping", "category", "tags",
     )  # fmt: skip
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -83,6 +85,7 @@ class VideoForm(forms.ModelForm[Video]):
                 self.initial["is_premiere"] = self.instance.is_premiere
         self.fields["comments_mode"].required = False
         self.fields["downloads"].required = False
+        self.fields["clipping"].required = False
         if self.instance.has_password:
             self.fields["password"].widget.attrs["placeholder"] = "••••••"
 
@@ -125,6 +128,10 @@ class VideoForm(forms.ModelForm[Video]):
     def clean_downloads(self) -> str:
         """Return the chosen file, or the current choice if the form was sent without it."""
         return self.cleaned_data["downloads"] or self.instance.downloads
+
+    def clean_clipping(self) -> str:
+        """Return the chosen users, or the current choice if the form was sent without it."""
+        return self.cleaned_data["clipping"] or self.instance.clipping
 
     def apply(self) -> Video:
         """Change the video through its service."""

@@ -19,6 +19,7 @@ from django.db import DatabaseError, transaction
 
 from common import disk, storage
 from videos import (
+    clip_posters,
     copying,
     embedded_captions,
     ends,
@@ -233,6 +234,19 @@ def make_mp4(job: Job) -> None:
             joining.publish(job.video, key)
 
 
+def make_clip_poster(job: Job) -> None:
+    """Store the poster of a clip of this video."""
+    key = clip_posters.key_of(job)
+    with disk.workspace() as folder, lease_kept(job):
+        found = clip_posters.draw(job, folder / "clip.jpg", partial(_nicely, job))
+        if found:
+            storage.put_file(key, found)
+    with transaction.atomic():
+        ends.finish_row(job)
+        if found:
+            clip_posters.publish(job, key)
+
+
 def measure_loudness(job: Job) -> None:
     """Store the loudness of each audio track of a video that is ready."""
     with lease_kept(job):
@@ -253,6 +267,7 @@ STEPS: dict[Job.Kind, Callable[[Job], None]] = {
     Job.Kind.LOUDNESS: measure_loudness,
     Job.Kind.SUBTITLES: make_embedded_captions,
     Job.Kind.MP4: make_mp4,
+    Job.Kind.CLIP: make_clip_poster,
 }
 
 

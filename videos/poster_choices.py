@@ -31,7 +31,7 @@ def draw(
     list: choices are dispensable.  Raises an error of storage.
     """
     encode = Encode.of(video)
-    rendition = _rendition(encode)
+    rendition = poster_rendition(encode)
     placed = encode.segments(rendition)
     ends_s = list(accumulate(segment.duration_s for segment in placed))
     size_px = still_size(rendition.width_px, rendition.height_px)
@@ -57,7 +57,7 @@ def draw(
     return times_s
 
 
-def _rendition(encode: Encode) -> Rendition:
+def poster_rendition(encode: Encode) -> Rendition:
     """Return the best rung that is no larger than a poster, or else the smallest one."""
     fitting = (rung for rung in encode.offered if max(rung.width_px, rung.height_px) <= POSTER_LONG_SIDE_PX)
     return next(fitting, encode.offered[-1])

@@ -1,4 +1,4 @@
-"""Videos as content that people can report: find, show at the desk, hide, remove, restore."""
+"""Videos and clips as content that people can report: find, show at the desk, hide, remove, restore."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from django.utils.translation import gettext_lazy as _
 
 from accounts import moderation
-from videos.models import Video
+from videos.models import Clip, Video
+from videos.services.clips import clip_playback, excerpt_of
 from videos.services.watching import playback
 
 if TYPE_CHECKING:
@@ -35,6 +36,26 @@ def withhold(video: Video, _by: User, *, state: str) -> None:
     Video.objects.filter(pk=video.pk).update(withheld=state)
 
 
+def find_clip(public_id: str, asker: Viewer) -> Clip | None:
+    clip = Clip.objects.for_cards().filter(public_id=public_id).first()
+    return clip if clip and clip.can_watch(asker) else None
+
+
+def withhold_clip(clip: Clip, _by: User, *, state: str) -> None:
+    """Set the moderators' decision about a clip; its video is left alone."""
+    Clip.objects.filter(pk=clip.pk).update(withheld=state)
+
+
+def context_of_clip(clip: Clip) -> dict[str, Any]:
+    """Return the context of the player template."""
+    excerpt = excerpt_of(clip)
+    return {
+        "clip": clip,
+        "video": clip.video,
+        "playback": clip_playback(clip, excerpt) if excerpt else None,
+    }
+
+
 def context_of(video: Video) -> dict[str, Any]:
     """Return the context of the player template."""
     return {"video": video, "playback": playback(video), "channel": video.channel}
@@ -55,5 +76,24 @@ def register_video() -> None:
             remove=partial(withhold, state=Video.Withheld.REMOVED),
             restore=partial(withhold, state=""),
             context=context_of,
+        )
+    )
+
+
+def register_clip() -> None:
+    moderation.register(
+        moderation.Kind(
+            name="clip",
+            label=_("Clip"),
+            preview="admin/previews/clip.html",
+            find=find_clip,
+            author=lambda clip: clip.maker,
+            title=lambda clip: clip.title,
+            text=lambda clip: clip.title,
+            url=lambda clip: clip.get_absolute_url(),
+            hide=partial(withhold_clip, state=Video.Withheld.HIDDEN),
+            remove=partial(withhold_clip, state=Video.Withheld.REMOVED),
+            restore=partial(withhold_clip, state=""),
+            context=context_of_clip,
         )
     )

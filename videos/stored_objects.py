@@ -10,10 +10,10 @@ from typing import TypeVar
 from common import reconciliation
 from common.reconciliation import FolderRows
 from videos import keyframe_index, storyboards
-from videos.models import CaptionTrack, Rendition, RetiredEncode, SegmentRun, Video
+from videos.models import CaptionTrack, Clip, Rendition, RetiredEncode, SegmentRun, Video
 
 PREFIX = "videos/"
-Row = TypeVar("Row", CaptionTrack, SegmentRun, Rendition, RetiredEncode)
+Row = TypeVar("Row", CaptionTrack, Clip, SegmentRun, Rendition, RetiredEncode)
 
 
 def register() -> None:
@@ -28,7 +28,7 @@ def folders() -> Iterator[str]:
 
 
 def read(names: Collection[str]) -> Mapping[str, FolderRows]:
-    """Return the rows of the videos with these folders, in six queries."""
+    """Return the rows of the videos with these folders, in seven queries."""
     wanted = [name.removeprefix(PREFIX).removesuffix("/") for name in names]
     videos = Video.objects.filter(public_id__in=wanted, edition_of=None)
     editions = {
@@ -37,6 +37,7 @@ def read(names: Collection[str]) -> Mapping[str, FolderRows]:
     }
     rows_of = {*videos, *editions.values()}
     captions = _by_video(CaptionTrack.objects.filter(video__in=videos))
+    clips = _by_video(Clip.objects.filter(video__in=videos))
     runs = _by_video(SegmentRun.objects.filter(video__in=rows_of))
     renditions = _by_video(Rendition.objects.filter(video__in=rows_of))
     retired = _by_video(RetiredEncode.objects.filter(video__in=videos))
@@ -48,7 +49,7 @@ def read(names: Collection[str]) -> Mapping[str, FolderRows]:
         ]
         if edition := editions.get(video.pk):
             encodes.append(_of_encode(edition, runs[edition.pk], renditions[edition.pk]))
-        found[video.prefix] = _joined([*encodes, _of_captions(captions[video.pk])])
+        found[video.prefix] = _joined([*encodes, _beside(captions[video.pk], clips[video.pk])])
     return found
 
 
@@ -59,8 +60,10 @@ def _joined(parts: list[FolderRows]) -> FolderRows:
     )
 
 
-def _of_captions(captions: list[CaptionTrack]) -> FolderRows:
-    return FolderRows(frozenset(track.key for track in captions), lambda _key: False)
+def _beside(captions: list[CaptionTrack], clips: list[Clip]) -> FolderRows:
+    """Return the objects that belong to no encode: captions, and posters of clips."""
+    keys = {*(track.key for track in captions), *(clip.poster_key for clip in clips)}
+    return FolderRows(frozenset(keys - {""}), lambda _key: False)
 
 
 def _of_retired(
@@ -77,7 +80,8 @@ def _of_retired(
 def _by_video(rows: Iterable[Row]) -> dict[int, list[Row]]:
     found: dict[int, list[Row]] = defaultdict(list)
     for row in rows:
-        found[row.video_id].append(row)
+        if row.video_id is not None:
+            found[row.video_id].append(row)
     return found
 
 

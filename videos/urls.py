@@ -3,6 +3,7 @@
 from django.urls import path
 
 from videos.views import (
+    clips,
     conversation,
     downloading,
     editions,
@@ -21,10 +22,31 @@ urlpatterns = [
     path("watch/<slug:public_id>/poster.jpg", watching.poster, name="video-poster"),
     path("watch/<slug:public_id>/comments/", conversation.comments, name="video-comments"),
     path("watch/<slug:public_id>/comments/<slug:comment_id>/", conversation.comment, name="video-comment"),
+    path("watch/<slug:public_id>/clips/", clips.of_video, name="video-clips"),
     path("embed/<slug:public_id>/", watching.embed, name="embed"),
+    path("clips/<slug:public_id>/", clips.clip, name="clip"),
+    path("clips/<slug:public_id>/embed/", clips.embed, name="clip-embed"),
+    path("clips/<slug:public_id>/poster.jpg", clips.poster, name="clip-poster"),
+    path("clips/<slug:public_id>/delete/", clips.delete, name="clip-delete"),
+    path("clips/<slug:public_id>/rename/", clips.rename, name="clip-rename"),
+    path(
+        "clips/<slug:public_id>/hls/<slug:encode_key>/multivariant.m3u8",
+        clips.multivariant,
+        name="clip-multivariant",
+    ),
+    path(
+        "clips/<slug:public_id>/hls/<slug:encode_key>/<slug:rendition>.m3u8", clips.media, name="clip-media"
+    ),
+    path(
+        "clips/<slug:public_id>/hls/<slug:encode_key>/<slug:language>.vtt",
+        clips.captions,
+        name="clip-captions",
+    ),
+    path("@<str:username>/clips/", clips.of_channel, name="channel-clips"),
     path("upload/", studio.upload, name="upload"),
     path("upload/import/", importing.import_video, name="import"),
     path("studio/", studio.studio, name="studio"),
+    path("studio/clips/", clips.own, name="studio-clips"),
     path("studio/<slug:public_id>/", studio.edit, name="studio-edit"),
     path("studio/<slug:public_id>/poster/", studio.set_poster, name="studio-poster"),
     path("studio/<slug:public_id>/captions/", studio.add_captions, name="studio-captions"),

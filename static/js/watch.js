@@ -1,5 +1,6 @@
 /** The watch page. */
 
+import "#clips/editor";
 import "#player/chapter-list";
 import "#player/video-player";
 import "#studio/encode-progress";

@@ -63,7 +63,7 @@ LAYERS = {
         "estimates loudness stored_objects transcriptions",
         "editions",
         "cleaning demand ends held_segments job_details joining leases poster_choices",
-        "copying importing planning",
+        "clip_posters copying importing planning",
         "pipeline services sweeping transcribing",
         "reportable tasks",
         "admin api consumers demo forms templatetags views",

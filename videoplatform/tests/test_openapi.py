@@ -38,7 +38,7 @@ from common import storage
 from live import ingest_presence
 from live.tests.factories import BroadcastFactory, ChatMessageFactory, StreamFactory
 from videoplatform.tests.askers import undone
-from videos.models import Video
+from videos.models import Clip, Video
 from videos.services import create_playback_token, request_transcription, start_upload
 from videos.services.access import password_fields
 from videos.tests.factories import VideoFactory
@@ -82,6 +82,7 @@ class ApiWorld:
     videos: list[str] = field(default_factory=list)
     comments: list[str] = field(default_factory=list)
     danmaku: list[str] = field(default_factory=list)
+    clips: list[str] = field(default_factory=list)
     playback_token: str = ""
 
     def known(self, label: str) -> dict[str, Any]:
@@ -97,6 +98,7 @@ class ApiWorld:
             "POST /api/v1/videos/import/": {"url": "https://example.org/film.mp4"},
             "POST /api/v1/videos/{id}/edition/import/": {"url": "https://example.org/film.mp4"},
             "POST /api/v1/videos/{id}/edition/upload/": {"filename": "b.mp4", "size_bytes": 5},
+            "POST /api/v1/videos/{id}/clips/": {"start_s": 1, "end_s": 7},
             "POST /api/v1/videos/{id}/unlock/": {"password": PASSWORD},
             "POST /api/v1/videos/{id}/playback-tokens/": {
                 "domains": ["example.org"],
@@ -167,6 +169,9 @@ def world(db: None, one_connection: None, bucket: str, settings: Any) -> ApiWorl
     locked = VideoFactory(
         channel=somebody.channel, visibility=Video.Visibility.PASSWORD, **password_fields(PASSWORD)
     )
+    times = {"title": "Moment", "start_s": 1.0, "end_s": 7.0}
+    clips = [(own, owner), (others, somebody), (locked, somebody), (None, owner)]
+    world.clips = [Clip.objects.create(video=video, maker=maker, **times).public_id for video, maker in clips]
     world.videos = [video.public_id for video in (own, second, upload.video, failed, others, secret, locked)]
     in_a_day = timezone.now() + timedelta(days=1)
     token, _secret = create_playback_token(own, domains=["example.org"], expires_at=in_a_day)

@@ -80,6 +80,7 @@ mfa.authenticator      factor       -                   see delete
 comments.comment       comment      see change          see change
 comments.danmaku       danmaku      see change          see change
 videos.video           public       see                 see change delete
+videos.clip            public_clip  see                 see
 live.stream            stream       see change          see change
 common.pendingdeletion  pending     -                   see delete
 common.discrepancy     discrepancy  -                   see delete
@@ -157,6 +158,11 @@ videos.video           cancel              processing      -          done
 videos.video           hide                public          done       done
 videos.video           remove              public          done       done
 videos.video           undo_latest         hidden          done       done
+
+videos.clip            delete_selected     public_clip     -          -
+videos.clip            hide                public_clip     done       done
+videos.clip            remove              public_clip     done       done
+videos.clip            undo_latest         hidden_clip     done       done
 
 live.stream            delete_selected     stream          -          -
 live.stream            revoke_keys         stream          done       done

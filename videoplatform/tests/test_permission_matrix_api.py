@@ -110,6 +110,33 @@ POST    /api/v1/videos/{uploading}/upload/parts/            401    404   200    
 POST    /api/v1/videos/{uploading}/upload/complete/         401    404   202       403           403       401
 DELETE  /api/v1/videos/{uploading}/upload/                  401    404   204       403           403       401
 
+# Clips
+GET     /api/v1/clips/                                      200    200   200       200           200       200
+GET     /api/v1/videos/{public}/clips/                      200    200   200       200           200       404
+GET     /api/v1/videos/{private}/clips/                     404    404   200       200           200       404
+GET     /api/v1/videos/{locked}/clips/                      403    403   200       200           200       404
+GET     /api/v1/videos/{premiere}/clips/                    404    404   200       200           200       404
+POST    /api/v1/videos/{public}/clips/                      401    201   201       201           201       401
+POST    /api/v1/videos/{private}/clips/                     401    404   201       201           201       401
+POST    /api/v1/videos/{locked}/clips/                      401    403   201       201           201       401
+POST    /api/v1/videos/{followed}/clips/                    401    201   201       201           201       401
+POST    /api/v1/videos/{unclippable}/clips/                 401    403   201       403           403       401
+GET     /api/v1/clips/{public_clip}/                        200    200   200       200           200       404
+GET     /api/v1/clips/{private_clip}/                       404    404   200       200           200       404
+GET     /api/v1/clips/{locked_clip}/                        403    403   200       200           200       404
+GET     /api/v1/clips/{followed_clip}/                      403    200   200       200           200       404
+GET     /api/v1/clips/{orphaned_clip}/                      410    410   410       410           410       410
+PATCH   /api/v1/clips/{public_clip}/                        401    403   403       403           403       401
+PATCH   /api/v1/clips/{private_clip}/                       401    404   403       403           403       401
+PATCH   /api/v1/clips/{owners_clip}/                        401    403   200       403           403       401
+DELETE  /api/v1/clips/{public_clip}/                        401    403   204       204           204       401
+DELETE  /api/v1/clips/{private_clip}/                       401    404   204       204           204       401
+DELETE  /api/v1/clips/{owners_clip}/                        401    403   204       204           204       401
+DELETE  /api/v1/clips/{orphaned_clip}/                      401    404   404       404           404       401
+POST    /api/v1/clips/{public_clip}/views/                  200    200   200       200           200       404
+POST    /api/v1/clips/{private_clip}/views/                 404    404   200       200           200       404
+POST    /api/v1/clips/{locked_clip}/views/                  403    403   200       200           200       404
+
 # Captions
 GET     /api/v1/videos/{public}/poster/                     401    403   200       403           403       401
 GET     /api/v1/videos/{private}/poster/                    401    404   200       403           403       401
@@ -247,6 +274,18 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /api/v1/videos/{private}/captions/": {"language": "de", "file": VTT},
     "PUT /api/v1/videos/{public}/captions/en/": {"webvtt": VTT.decode(), "based_on": ""},
     "PUT /api/v1/videos/{private}/captions/en/": {"webvtt": VTT.decode(), "based_on": ""},
+    **{
+        f"POST /api/v1/videos/{{{name}}}/clips/": {"start_s": 1, "end_s": 7}
+        for name in ("public", "private", "locked", "followed", "unclippable")
+    },
+    **{
+        f"PATCH /api/v1/clips/{{{name}_clip}}/": {"title": "Changed"}
+        for name in ("public", "private", "owners")
+    },
+    **{
+        f"POST /api/v1/clips/{{{name}_clip}}/views/": {"position_s": 1}
+        for name in ("public", "private", "locked")
+    },
     "POST /api/v1/videos/{public}/comments/": {"text": "For everyone"},
     "POST /api/v1/videos/{private}/comments/": {"text": "For few"},
     "POST /api/v1/videos/{public}/danmaku/": {"text": "Flies", "offset_ms": 1000},
@@ -318,6 +357,8 @@ def test_revoked_role_gives_no_permissions(role: Role, world: World) -> None:
         "PUT /api/v1/videos/{followed}/like/": "403",
         "POST /api/v1/videos/{followed}/views/": "403",
         "GET /api/v1/videos/{followed}/captions/": "403",
+        "POST /api/v1/videos/{followed}/clips/": "403",
+        "GET /api/v1/clips/{followed_clip}/": "403",
         "GET /api/v1/videos/{followed}/comments/": "404",
         "GET /api/v1/videos/{followed}/danmaku/": "404",
     }

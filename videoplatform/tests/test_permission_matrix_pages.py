@@ -77,6 +77,43 @@ GET     /@{owner}/live/embed/                               200    200   200    
 GET     /@{owner}/live/poster.jpg                           404    404   404       404           404       404
 GET     /oembed/?url=http://testserver/@{owner}/live/       200    200   200       200           200       404
 
+# Clips: of the owner's videos, made by a guest; one of another's video, made by the owner
+GET     /clips/{public_clip}/                               200    200   200       200           200       404
+GET     /clips/{private_clip}/                              404    404   200       200           200       404
+GET     /clips/{locked_clip}/                               302    302   200       200           200       404
+GET     /clips/{followed_clip}/                             302    200   200       200           200       404
+GET     /clips/{owners_clip}/                               200    200   200       200           200       404
+GET     /clips/{orphaned_clip}/                             410    410   410       410           410       410
+GET     /clips/{public_clip}/embed/                         200    200   200       200           200       404
+GET     /clips/{private_clip}/embed/                        404    404   404       404           404       404
+GET     /clips/{locked_clip}/embed/                         404    404   404       404           404       404
+GET     /clips/{public_clip}/poster.jpg                     404    404   404       404           404       404
+GET     /oembed/?url=http://testserver/clips/{public_clip}/  200   200   200       200           200       404
+GET     /oembed/?url=http://testserver/clips/{private_clip}/ 404   404   404       404           404       404
+GET     /clips/{public_clip}/hls/{public_key}/multivariant.m3u8    200  200 200    200           200       404
+GET     /clips/{public_clip}/hls/{public_key}/720p.m3u8            200  200 200    200           200       404
+GET     /clips/{private_clip}/hls/{private_key}/multivariant.m3u8  404  404 200    200           200       404
+GET     /clips/{private_clip}/hls/{private_key}/720p.m3u8          404  404 200    200           200       404
+GET     /clips/{private_clip}/hls/{public_key}/720p.m3u8           404  404 404    404           404       404
+GET     /clips/{locked_clip}/hls/{locked_key}/720p.m3u8            404  404 200    200           200       404
+GET     /clips/{followed_clip}/hls/{followed_key}/720p.m3u8        404  200 200    200           200       404
+GET     /clips/{private_clip}/hls/{private_key}/en.vtt             404  404 404    404           404       404
+GET     /clips/{public_clip}/delete/                      login    404   200       200           200     login
+POST    /clips/{public_clip}/delete/                      login    404   302       302           302     login
+POST    /clips/{private_clip}/delete/                     login    404   302       302           302     login
+POST    /clips/{owners_clip}/delete/                      login    404   302       302           302     login
+POST    /clips/{orphaned_clip}/delete/                    login    404   404       404           404     login
+POST    /clips/{public_clip}/rename/                      login    404   404       404           404     login
+POST    /clips/{owners_clip}/rename/                      login    404   302       404           404     login
+GET     /watch/{public}/clips/                              200    200   200       200           200       404
+GET     /watch/{private}/clips/                             404    404   200       200           200       404
+GET     /watch/{locked}/clips/                              404    404   200       200           200       404
+GET     /watch/{premiere}/clips/                            404    404   200       200           200       404
+GET     /@{owner}/clips/                                    200    200   200       200           200       404
+GET     /studio/clips/                                    login    200   200       200           200     login
+GET     /report/clip/{public_clip}/                       login    200   200       200           200     login
+GET     /report/clip/{private_clip}/                      login    404   200       200           200     login
+
 # Playlists
 GET     /videos/{public}/hls/{public_key}/multivariant.m3u8     200  200 200       200           200       404
 GET     /videos/{public}/hls/{public_key}/720p.m3u8             200  200 200       200           200       404
@@ -272,6 +309,8 @@ BODIES: dict[str, dict[str, Any]] = {
     f"{A_COMMENT}{{held_comment}}/#approve": {"do": "approve"},
     f"{A_COMMENT}{{hidden_comment}}/#restore": {"do": "restore"},
     "HX-POST /watch/{private}/comments/{private_comment}/#delete": {"do": "delete"},
+    "POST /clips/{owners_clip}/rename/": {"title": "Changed"},
+    "POST /clips/{public_clip}/rename/": {"title": "Changed"},
     "POST /report/video/{public}/": {"reason": "spam"},
     "POST /report/video/{private}/": {"reason": "spam"},
     "POST /studio/{public}/": VIDEO,

@@ -30,7 +30,7 @@ from live.models import Broadcast, ChatRestriction
 from live.tests.factories import BroadcastFactory, ChatMessageFactory, StreamFactory
 from videoplatform.tests.askers import Asker
 from videos import services as video_services
-from videos.models import CaptionTrack, Job, Transcription, Video
+from videos.models import CaptionTrack, Clip, Job, Transcription, Video
 from videos.services import recordings
 from videos.services.access import password_fields
 from videos.tests.factories import VideoFactory
@@ -124,6 +124,7 @@ def _videos(world: World) -> None:
         "locked": {"visibility": "password"} | password_fields(VIDEO_PASSWORD),
         "followed": {"visibility": "followers"},
         "downloadable": {"downloads": "source"},
+        "unclippable": {"clipping": "nobody"},
         "scheduled": {"visibility": "private", "publish_at": timezone.now() + A_DAY},
         "premiere": {"publish_at": timezone.now() + A_DAY, "is_premiere": True},
         "failed": {"status": "failed", "failure_code": "encode_failed", "is_playable": False},
@@ -146,6 +147,16 @@ def _videos(world: World) -> None:
     )
     world.words["tomorrow"] = (timezone.now() + A_DAY).isoformat()
     world.rows["playback_token"], world.words["frame_token"] = token, secret
+    times = {"start_s": 1.0, "end_s": 7.0, "maker": world.person("guest")}
+    for name, of in [
+        *((name, name) for name in ("public", "private", "locked", "followed")),
+        ("hidden", "public"),
+    ]:
+        world.rows[f"{name}_clip"] = Clip.objects.create(video=world.rows[of], title="Moment", **times)
+    world.rows["owners_clip"] = Clip.objects.create(
+        video=VideoFactory(), title="Of another", **(times | {"maker": world.person("owner")})
+    )
+    world.rows["orphaned_clip"] = Clip.objects.create(video=None, title="Of nothing", **times)
     CaptionTrack.objects.create(video=world.rows["public"], language="en", key="captions", cue_count=1)
     world.rows["hearing"] = Transcription.objects.create(
         video=world.rows["public"], encode_key=world.rows["public"].encode_key
@@ -233,6 +244,7 @@ def _moderation(world: World) -> None:
     decided("video", "hidden", "hide")
     decided("video", "removed", "remove")
     decided("danmaku", "hidden_danmaku", "hide")
+    decided("clip", "hidden_clip", "hide")
     hiding = decided("comment", "hidden_comment", "hide")
     time_out = moderation.decide_about(
         world.person("guest"), by=by, action="time_out", reason="spam", duration=A_DAY

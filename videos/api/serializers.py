@@ -94,6 +94,7 @@ class VideoSerializer(serializers.ModelSerializer[Video]):
             "visibility",
             "comments_mode",
             "downloads",
+            "clipping",
             "duration_s",
             "width_px",
             "height_px",
@@ -193,6 +194,9 @@ class VideoFieldsSerializer(serializers.Serializer[Any]):
 
 class VideoEditSerializer(VideoFieldsSerializer):
     downloads = serializers.ChoiceField(choices=Video.Downloads.choices, required=False)
+    clipping = serializers.ChoiceField(
+        choices=Video.Clipping.choices, required=False, help_text="who may make clips, beside you"
+    )
     publish_at = serializers.DateTimeField(
         required=False, help_text="public from then on; a new `visibility` ends the schedule"
     )

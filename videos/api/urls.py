@@ -4,6 +4,7 @@ from django.urls import path
 from rest_framework.routers import DefaultRouter
 
 from videos.api.captions import CaptionsView, CaptionView
+from videos.api.clips import ClipsView, ClipView, ClipViewsView, VideoClipsView
 from videos.api.conversation import VideoCommentsView, VideoDanmakuView
 from videos.api.editions import (
     EditionImportView,
@@ -38,6 +39,10 @@ urlpatterns = [
         PlaybackTokenView.as_view(),
         name="api-playback-token",
     ),
+    path("videos/<str:id>/clips/", VideoClipsView.as_view(), name="api-video-clips"),
+    path("clips/", ClipsView.as_view(), name="api-clips"),
+    path("clips/<str:id>/", ClipView.as_view(), name="api-clip"),
+    path("clips/<str:id>/views/", ClipViewsView.as_view(), name="api-clip-views"),
     path("videos/<str:id>/comments/", VideoCommentsView.as_view(), name="api-video-comments"),
     path("videos/<str:id>/danmaku/", VideoDanmakuView.as_view(), name="api-video-danmaku"),
 ]

@@ -1,6 +1,7 @@
-"""Videos, their uploads, renditions, segments, captions and likes, and the jobs: one module each."""
+"""Videos, their uploads, renditions, segments, captions, clips and likes, and the jobs: one module each."""
 
 from videos.models.captions import CaptionTrack
+from videos.models.clips import MAX_CLIP_S, MIN_CLIP_S, Clip, ClipQuerySet
 from videos.models.ids import new_encode_key
 from videos.models.jobs import Job, JobQuerySet
 from videos.models.likes import Like
@@ -26,13 +27,17 @@ from videos.models.videos import (
 )
 
 __all__ = [
+    "MAX_CLIP_S",
     "MAX_DESCRIPTION",
     "MAX_PASSWORD",
     "MAX_TITLE",
+    "MIN_CLIP_S",
     "MIN_PASSWORD",
     "PLAYBACK_TOKEN_PREFIX",
     "CaptionTrack",
     "Category",
+    "Clip",
+    "ClipQuerySet",
     "Folded",
     "Job",
     "JobQuerySet",

@@ -192,6 +192,13 @@ class Video(models.Model):
         MP4 = "mp4", _("MP4 video")
         SOURCE = "source", _("Original file")
 
+    class Clipping(models.TextChoices):
+        """The users with access who may make clips; the owner always may."""
+
+        EVERYONE = "everyone", _("Everyone who can watch")
+        FOLLOWERS = "followers", _("Followers of your channel")
+        NOBODY = "nobody", _("Only you")
+
     class Failure(models.TextChoices):
         """The reason of a failure: a code for programs, a sentence for the owner."""
 
@@ -272,6 +279,13 @@ class Video(models.Model):
         choices=Downloads.choices,
         default=Downloads.OFF,
         db_default=Downloads.OFF,
+    )
+    clipping = models.CharField(
+        _("clips"),
+        max_length=10,
+        choices=Clipping.choices,
+        default=Clipping.EVERYONE,
+        db_default=Clipping.EVERYONE,
     )
     # Made on demand from the segments of this encode; deleted when it expires.
     mp4_key = models.CharField(max_length=200, blank=True, default="", db_default="", editable=False)
@@ -522,6 +536,19 @@ class Video(models.Model):
         viewer = Viewer.of(viewer)
         return self.can_watch(viewer) and (not self.is_awaited or self.can_moderate(viewer.user))
 
+    def can_clip(self, viewer: Viewer | User | AnonymousUser) -> bool:
+        """Return whether ``viewer`` may make clips of it."""
+        viewer = Viewer.of(viewer)
+        user = viewer.user
+        if not user.is_authenticated or not self.can_play(viewer):
+            return False
+        match self.clipping:
+            case _ if self.can_edit(user):
+                return True
+            case self.Clipping.FOLLOWERS:
+                return self._is_followed_by(user)
+        return self.clipping == self.Clipping.EVERYONE
+
     def download_for(self, viewer: Viewer | User | AnonymousUser) -> str:
         """Return the kind of file that ``viewer`` may download now: one of ``Downloads``.
 
@@ -551,10 +578,11 @@ class Video(models.Model):
             case self.Visibility.PASSWORD:
                 return self.has_password and viewer.holds(self.password_key)
             case self.Visibility.FOLLOWERS:
-                user = viewer.user
-                follows = Follow.objects.filter(channel=self.channel_id)
-                return user.is_authenticated and follows.filter(follower=user).exists()
+                return viewer.user.is_authenticated and self._is_followed_by(viewer.user)
         return self.is_open
+
+    def _is_followed_by(self, user: User) -> bool:
+        return Follow.objects.filter(channel=self.channel_id, follower=user).exists()
 
     def transition(self, status: str, **fields: Any) -> bool:
         """Change the status if the row is still as it was read; return False otherwise.

@@ -6,6 +6,14 @@ and raises the errors of ``videos.services.errors``.
 
 from videos.services.access import unlock
 from videos.services.captions import add_captions, remove_captions, save_captions
+from videos.services.clips import (
+    clip_playback,
+    create_clip,
+    delete_clip,
+    excerpt_of,
+    record_clip_watching,
+    rename_clip,
+)
 from videos.services.downloads import download_state, download_url, mp4_estimate_s, request_mp4
 from videos.services.editing import cancel_encode, delete_video, edit_video, retry_video
 from videos.services.editions import (
@@ -51,12 +59,16 @@ __all__ = [
     "caption_json",
     "choose_poster",
     "chosen_number",
+    "clip_playback",
+    "create_clip",
     "create_playback_token",
+    "delete_clip",
     "delete_video",
     "download_state",
     "download_url",
     "edit_video",
     "edition_of",
+    "excerpt_of",
     "finish_interrupted_uploads",
     "finish_upload",
     "import_video",
@@ -67,9 +79,11 @@ __all__ = [
     "poster_url",
     "presign_parts",
     "publish_due",
+    "record_clip_watching",
     "record_watching",
     "reencode",
     "remove_captions",
+    "rename_clip",
     "replace_by_import",
     "replace_by_upload",
     "request_mp4",

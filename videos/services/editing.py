@@ -24,7 +24,7 @@ from videos.transcoding.errors import EncodeStopped
 logger = logging.getLogger(__name__)
 
 MAX_TAGS = 12
-EDITABLE = ("title", "description", "category", "visibility", "comments_mode", "downloads")
+EDITABLE = ("title", "description", "category", "visibility", "comments_mode", "downloads", "clipping")
 
 
 @transaction.atomic
@@ -37,6 +37,7 @@ def edit_video(
     visibility: str | None = None,
     comments_mode: str | None = None,
     downloads: str | None = None,
+    clipping: str | None = None,
     password: str | None = None,
     publish_at: datetime | None = None,
     is_premiere: bool | None = None,
@@ -49,7 +50,7 @@ def edit_video(
     video and replaces ``visibility``, which alone ends a schedule.  Raises
     PasswordMissing and BadMoment.
     """
-    values = (title, description, category, visibility, comments_mode, downloads)
+    values = (title, description, category, visibility, comments_mode, downloads, clipping)
     changed = _changed(dict(zip(EDITABLE, values, strict=True)))
     if password:
         changed |= password_fields(password)

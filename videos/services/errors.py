@@ -146,6 +146,41 @@ class TooManyMp4s(Refusal):
     sentence = _("Too many downloads are being prepared. Try again in a moment.")
 
 
+class ClipsRefused(Refusal):
+    code = "clips_refused"
+    status = 403
+    sentence = _("The owner of this video does not allow you to make clips of it.")
+
+
+class MayNotClip(Refusal):
+    code = "timed_out"
+    status = 403
+    sentence = _("Your account is restricted by moderators. You cannot make clips at the moment.")
+
+
+class BadClipTimes(Refusal):
+    code = "bad_times"
+    sentence = _("Choose 5 seconds to 3 minutes within the video.")
+
+
+class NotEncodedYet(Refusal):
+    code = "not_encoded_yet"
+    status = 409
+    sentence = _("This part of the video is still processing. Choose an earlier one, or try again later.")
+
+
+class TooManyClips(Refusal):
+    code = "too_many_clips"
+    status = 409
+    sentence = _("You have made the maximum number of clips of this video. Delete one first.")
+
+
+class ClipGone(Refusal):
+    code = "gone"
+    status = 410
+    sentence = _("The video of this clip was deleted.")
+
+
 class BadUrl(Refusal):
     code = "bad_url"
     attr = "url"

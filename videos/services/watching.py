@@ -79,22 +79,31 @@ def loudness_json(track: list[float] | None) -> dict[str, float] | None:
 def record_watching(video: Video, *, position_s: float, session: str = "", viewer: str) -> str:
     """Record a player's report; return the session token to send with the next report.
 
-    ``viewer`` identifies an account or an address for counting.  An unchanged position
-    adds no watched time; a changed one adds the time since the last report, up to a limit.
+    ``viewer`` identifies an account or an address for counting.
     """
     session_id = _sessions.read(session, video.public_id)
-    watched_s = _add_watched(session_id, position_s)
-    if (
-        watched_s >= view_threshold_s(video)
-        and _is_first(f"viewed:{session_id}", SESSION_TTL_S)
-        and _is_first(f"viewed:{video.pk}:{viewer}", COUNT_AGAIN_AFTER_S)
-    ):
+    threshold_s = view_threshold_s(video.duration_s)
+    if is_view(session_id, str(video.pk), position_s=position_s, viewer=viewer, threshold_s=threshold_s):
         Video.objects.filter(pk=video.pk).update(view_count=F("view_count") + 1)
     return _sessions.sign(session_id, video.public_id)
 
 
-def view_threshold_s(video: Video) -> float:
-    return min(VIEW_AFTER_S, (video.duration_s or VIEW_AFTER_S) / 2)
+def is_view(session_id: str, subject: str, *, position_s: float, viewer: str, threshold_s: float) -> bool:
+    """Record the report of a session; return whether ``subject`` has one view more by it.
+
+    An unchanged position adds no watched time; a changed one adds the time since the last
+    report, up to a limit.
+    """
+    watched_s = _add_watched(session_id, position_s)
+    return (
+        watched_s >= threshold_s
+        and _is_first(f"viewed:{session_id}", SESSION_TTL_S)
+        and _is_first(f"viewed:{subject}:{viewer}", COUNT_AGAIN_AFTER_S)
+    )
+
+
+def view_threshold_s(duration_s: float | None) -> float:
+    return min(VIEW_AFTER_S, (duration_s or VIEW_AFTER_S) / 2)
 
 
 def _add_watched(session_id: str, position_s: float) -> float:

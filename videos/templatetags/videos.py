@@ -8,7 +8,8 @@ from django import template
 from django.utils.safestring import SafeString, mark_safe
 
 from comments.text import to_html
-from videos.models import Video
+from common.storage import media_url
+from videos.models import Clip, Video
 from videos.services import watching
 
 register = template.Library()
@@ -18,6 +19,12 @@ register = template.Library()
 def poster_url(video: Video) -> str:
     """Return the URL of the poster, or an empty string if there is none."""
     return watching.poster_url(video) or ""
+
+
+@register.filter
+def clip_poster_url(clip: Clip) -> str:
+    """Return the URL of a clip's poster, or its video's, or an empty string."""
+    return media_url(clip.shown_poster_key) if clip.shown_poster_key else ""
 
 
 @register.filter

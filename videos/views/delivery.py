@@ -3,7 +3,7 @@
 Segments lie in a private bucket, and playlists carry presigned URLs; of segments that do
 not exist yet they carry addresses of ours (:func:`segment`).  Withholding a video stops
 every playlist at once and moves no bytes.  URLs issued before stay valid until they
-expire (:func:`_signing_window`).
+expire (:func:`signing_window`).
 """
 
 from __future__ import annotations
@@ -126,30 +126,30 @@ def multivariant_answer(request: HttpRequest, video: Video) -> HttpResponse:
     # Their playlists are whole, so they join the video once it is.
     captions = list(video.captions.all()) if video.status == Video.Status.READY else []
     state = (
-        _state(video), video.storyboard_key, tuple((track.language, track.origin) for track in captions)
+        state_of(video), video.storyboard_key, tuple((track.language, track.origin) for track in captions)
     )  # fmt: skip
     key = (video.encode_prefix, token)
-    return _answer(request, video, key, state, render, max_age_s=RENDITIONS_KEPT_S)
+    return playlist_answer(request, video, key, state, render, max_age_s=RENDITIONS_KEPT_S)
 
 
 def captions_answer(request: HttpRequest, video: Video, language: str) -> HttpResponse:
     """Answer with the playlist of captions in ``language``.  Raises Http404 if there are none."""
     track = get_object_or_404(video.captions, language=language)
     base, who = storage.public_base(), signing.credentials()
-    signed_at, expires = _signing_window(video)
+    signed_at, expires = signing_window(video)
     url = storage.sign_get(track.key, base=base, signed_at=signed_at, expires=expires)
 
     def render(_before: Rendered | None) -> Rendered:
         return Rendered(track.key, whole_file_playlist(url, video.duration_s or 1.0))
 
     key = (video.encode_prefix, track.key, base, signed_at, expires, who.access_key, who.token)
-    return _answer(request, video, key, track.key, render, max_age_s=inf)
+    return playlist_answer(request, video, key, track.key, render, max_age_s=inf)
 
 
 def keyframes_answer(request: HttpRequest, video: Video, rendition: str) -> HttpResponse:
     """Answer with a rendition's I-frame playlist.  Raises Http404 if its keyframes have no index."""
     base, who = storage.public_base(), signing.credentials()
-    signed_at, expires = _signing_window(video)
+    signed_at, expires = signing_window(video)
 
     def render(_before: Rendered | None) -> Rendered:
         encode = Encode.of(video)
@@ -170,7 +170,7 @@ def keyframes_answer(request: HttpRequest, video: Video, rendition: str) -> Http
         return Rendered(video.storyboard_key, playlist)
 
     key = (video.storyboard_key, rendition, base, signed_at, expires, who.access_key, who.token)
-    return _answer(request, video, key, video.storyboard_key, render, max_age_s=inf)
+    return playlist_answer(request, video, key, video.storyboard_key, render, max_age_s=inf)
 
 
 def media_answer(request: HttpRequest, video: Video, rendition: str) -> HttpResponse:
@@ -185,8 +185,8 @@ def media_answer(request: HttpRequest, video: Video, rendition: str) -> HttpResp
     # The addresses of segments that do not exist yet carry it.
     token = "" if video.is_open or video.status == Video.Status.READY else token_of(request)
     base, who = storage.public_base(), signing.credentials()
-    signed_at, expires = _signing_window(video)
-    state = _state(video)
+    signed_at, expires = signing_window(video)
+    state = state_of(video)
 
     def render(before: Rendered | None) -> Rendered:
         encode = Encode.of(video)
@@ -211,7 +211,7 @@ def media_answer(request: HttpRequest, video: Video, rendition: str) -> HttpResp
     key = (video.encode_prefix, rendition, base, signed_at, expires, who.access_key, who.token, token)
     # A complete playlist changes only with its state.
     max_age_s = inf if video.status == Video.Status.READY else GROWING_KEPT_S
-    return _answer(request, video, key, state, render, max_age_s=max_age_s)
+    return playlist_answer(request, video, key, state, render, max_age_s=max_age_s)
 
 
 @require_safe
@@ -239,7 +239,7 @@ def segment(
 
 
 def _redirect(video: Video, placed: Placed, *, is_init: bool) -> HttpResponse:
-    signed_at, expires = _signing_window(video)
+    signed_at, expires = signing_window(video)
     key = f"{video.encode_prefix}{placed.init_name if is_init else placed.name}"
     url = storage.sign_get(key, base=storage.public_base(), signed_at=signed_at, expires=expires)
     # Not stored: the next request checks access again, and the signature ends some day.
@@ -278,7 +278,7 @@ def storyboard(request: HttpRequest, public_id: str, encode_key: str) -> HttpRes
     if not video.has_storyboard:
         raise Http404
     base, who = storage.public_base(), signing.credentials()
-    signed_at, expires = _signing_window(video)
+    signed_at, expires = signing_window(video)
     folder = video.storyboard_key.rpartition("/")[0]
 
     def render(_before: Rendered | None) -> Rendered:
@@ -291,10 +291,10 @@ def storyboard(request: HttpRequest, public_id: str, encode_key: str) -> HttpRes
 
     key = (video.storyboard_key, base, signed_at, expires, who.access_key, who.token)
     state = video.storyboard_key
-    return _answer(request, video, key, state, render, max_age_s=inf, content_type=VTT_CONTENT_TYPE)
+    return playlist_answer(request, video, key, state, render, max_age_s=inf, content_type=VTT_CONTENT_TYPE)
 
 
-def _signing_window(video: Video) -> tuple[datetime, timedelta]:
+def signing_window(video: Video) -> tuple[datetime, timedelta]:
     """Return the signing time of a playlist's URLs and their lifetime from then.
 
     Both stay the same for an hour, or for ``RECORDING_WINDOW`` while a broadcast is
@@ -309,7 +309,7 @@ def _signing_window(video: Video) -> tuple[datetime, timedelta]:
     return storage.window_start(now), storage.lifetime(video.duration_s) + storage.SIGNING_WINDOW
 
 
-def _state(video: Video) -> object:
+def state_of(video: Video) -> object:
     """Return a value that changes with every change of an encode's playlists, using at most one query."""
     if video.status == Video.Status.READY:
         # A recording may be reopened: it is longer when it is ready again.
@@ -319,7 +319,7 @@ def _state(video: Video) -> object:
     return tuple(runs.aggregate(Count("pk"), Sum("attempt"), Sum("bytes_stored"), open=still_open).values())
 
 
-def _answer(
+def playlist_answer(
     request: HttpRequest,
     video: Video,
     key: Key,

@@ -18,10 +18,11 @@ from common.addresses import client_network
 from common.errors import Refusal
 from videos import progress, services
 from videos.forms import UnlockForm
-from videos.models import Like, Video
+from videos.models import Clip, ClipQuerySet, Like, Video
 from videos.views.quoting import Quotable, poster_answer
 
 RELATED = 16
+CLIPS_IN_A_STRIP = 8
 FRAMES = frozenset({"iframe", "frame", "embed", "object"})
 
 
@@ -48,6 +49,8 @@ def watch(request: HttpRequest, public_id: str) -> HttpResponse:
         "poster_url": services.poster_url(video) if video.is_awaited else None,
         "premiere_s": video.premiere_s,
         "may_download": video.download_for(_visitor(request)) != Video.Downloads.OFF,
+        "can_clip": video.can_clip(_visitor(request)),
+        "clips": [] if video.is_awaited else list(popular_clips(video)[:CLIPS_IN_A_STRIP]),
         "channel": channel,
         "tags": list(video.tags.all()),
         "chapters": video.named_chapters,
@@ -97,6 +100,11 @@ def unlock(request: HttpRequest, public_id: str) -> HttpResponse:
         return locked_page(request, video, form, status=422 if error.status == 400 else error.status)
     give_key(request.session, key)
     return redirect(video)
+
+
+def popular_clips(video: Video) -> ClipQuerySet:
+    """Return the clips of a video, most watched first."""
+    return Clip.objects.shown().for_cards().filter(video=video).order_by("-view_count", "-pk")
 
 
 def related(video: Video) -> list[Video]:

@@ -77,15 +77,15 @@ function post(address, options = {}) {
   return fetch(address, { method: "POST", headers: { "X-CSRFToken": cookie("csrftoken") }, ...options });
 }
 
-if (desk?.querySelector("video-player")) {
+if (desk?.querySelector("video-player, clip-player")) {
   const address = new URL(location.href);
   if (desk.dataset.offset && !address.searchParams.has("t")) {
     address.searchParams.set("t", String(Math.floor(Number(desk.dataset.offset))));
     history.replaceState(history.state, "", address);
   }
-  const { VideoPlayer } = await import("#player/video-player");
+  const [{ VideoPlayer }, { ClipPlayer }] = await Promise.all([import("#player/video-player"), import("#player/clip-player")]);
   // Looking at a report is not watching.
-  VideoPlayer.prototype.report = async () => ({ session: "" });
+  for (const player of [VideoPlayer, ClipPlayer]) player.prototype.report = async () => ({ session: "" });
 }
 
 desk?.addEventListener("click", (event) => {

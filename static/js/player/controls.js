@@ -109,12 +109,12 @@ export class Controls {
   }
 
   showPlaying() {
-    const { video } = this.player;
-    const isPlaying = !this.player.paused && !video.ended;
+    const { ended } = this.player;
+    const isPlaying = !this.player.paused && !ended;
     this.player.classList.toggle("is-playing", isPlaying);
-    this.player.classList.toggle("is-ended", video.ended);
+    this.player.classList.toggle("is-ended", ended);
     if (isPlaying) this.player.classList.remove("is-fresh");
-    const word = this.words(isPlaying ? "pause" : video.ended ? "replay" : "play");
+    const word = this.words(isPlaying ? "pause" : ended ? "replay" : "play");
     this.name(this.play, word, "k");
     this.big.setAttribute("aria-label", word);
     this.wake();

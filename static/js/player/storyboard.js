@@ -49,6 +49,8 @@ export class Storyboard {
   constructor(src = "", read = readText) {
     this.src = src;
     this.read = read;
+    /** Where the player's 0 lies in the video, in seconds: the stills of a clip are those of its video. */
+    this.begins_s = 0;
     /** @type {TimedStill[]} */
     this.stills = [];
     this.triedAt = Number.NEGATIVE_INFINITY;
@@ -113,7 +115,7 @@ export class Storyboard {
 
   /** @param {number} time in seconds */
   at(time) {
-    return stillAt(this.stills, time);
+    return stillAt(this.stills, time + this.begins_s);
   }
 }
 

@@ -1,0 +1,4 @@
+/** The page of a clip. */
+
+import "#player/clip-player";
+import "#ui/copy";

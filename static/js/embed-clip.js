@@ -1,0 +1,3 @@
+/** The player of a clip alone, on someone else's page. */
+
+import "#player/clip-player";
