@@ -131,9 +131,9 @@ export class UploadItem {
 
   async create() {
     const name = wellFormed(this.file.name);
-    const about = { filename: name, size_bytes: this.file.size, content_type: this.file.type };
+    const file = { filename: name, size_bytes: this.file.size, content_type: this.file.type };
     const fields = this.fields();
-    const { id, upload } = await call("POST", "videos/", { ...about, ...fields });
+    const { id, upload } = await call("POST", "videos/", { ...file, ...fields });
     this.id = id;
     this.saved = JSON.stringify(fields);
     this.save(); // as far as they changed meanwhile
