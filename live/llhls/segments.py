@@ -99,8 +99,9 @@ class Packager:
         # In the video track's timescale; None before the first keyframe.
         self._segment_start: int | None = None
         self._last_end = 0
-        # Time of the newest frame, and the step to it.
+        # Time of the newest frame, the step to it, and the shorter of the last two steps.
         self._last_at = 0
+        self._step = 0
         self._frame = 0
         self._is_first = True
 
@@ -167,12 +168,14 @@ class Packager:
         frame = picture.decode_time - self._last_at
         if frame < 0:
             return
-        self._frame = frame
+        # The step over a gap is no frame's duration.
+        self._frame = min(frame, self._step or frame)
+        self._step = frame
         if self._pictures:
             self._pictures[-1] = replace(self._pictures[-1], duration=frame)
 
     def _with_duration(self, picture: Sample) -> Sample:
-        """Return ``picture``, with the previous frame's duration if its own is unknown."""
+        """Return ``picture``, with the duration of the frames before it if its own is unknown."""
         is_known = picture.duration > self._ticks(UNKNOWN_S)
         return picture if is_known else replace(picture, duration=self._frame)
 

@@ -372,6 +372,21 @@ def test_frame_without_duration_lasts_as_long_as_the_newest_step(init_data: byte
     assert end.duration_s == approx((numbers[-1] + 15) / 30, abs=0.002)
 
 
+def test_last_frame_behind_a_gap_is_as_long_as_those_before_the_gap(init_data: bytes) -> None:
+    # The B-frames before it never arrived: their publisher was killed.
+    packager = Packager(SHAPE, first_msn=0)
+    packager.feed(init_data)
+    unknown = round(UNKNOWN_S * 16000)
+
+    for number in (0, 1, 2, 3, 4, 7):
+        frame = replace(picture(number, is_key=number == 0), duration=unknown)
+        packager.feed(write_fragment(1, [[frame]]))
+    end = packager.finish()[-1]
+
+    assert isinstance(end, SegmentEnd)
+    assert end.duration_s == approx(8 / 30, abs=0.002)
+
+
 def test_stuck_clock_does_not_fill_memory(init_data: bytes) -> None:
     packager = Packager(SHAPE, first_msn=0)
     packager.feed(init_data)
