@@ -282,7 +282,7 @@ def untried() -> Iterator[None]:
 @pytest.mark.usefixtures("untried")
 def test_missing_layers_are_left_out_and_the_program_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(layers, "_tried", lambda: dict.fromkeys(Layer, "Function not implemented"))
-    monkeypatch.setattr(layers, "_can_mount", lambda: False)
+    monkeypatch.setattr(layers, "can_mount", lambda: False)
 
     assert missing_layers() == dict.fromkeys(Layer, "Function not implemented")
     assert run("print(open('/proc/self/status').read().count('Seccomp:\\t0'))") == "1\n"
@@ -350,7 +350,7 @@ def test_trial_that_fails_starts_nothing(monkeypatch: pytest.MonkeyPatch) -> Non
 @pytest.mark.usefixtures("untried")
 def test_reasons_name_every_layer(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(layers, "_tried", lambda: {"files": "Function not implemented"})
-    monkeypatch.setattr(layers, "_can_mount", lambda: False)
+    monkeypatch.setattr(layers, "can_mount", lambda: False)
 
     assert layers.layer_reasons() == {"files": "Function not implemented", "calls": "", "network": ""}
 

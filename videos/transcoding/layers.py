@@ -56,7 +56,7 @@ def tried_layers() -> TriedLayers:
         missing |= dict.fromkeys((Layer.CALLS, Layer.NETWORK), UNKNOWN_PROCESSOR)
     elif _release() < _RELAY_RELEASE:
         missing[Layer.NETWORK] = OLD_KERNEL
-    has_mounts = Layer.FILES in missing and _can_mount()
+    has_mounts = Layer.FILES in missing and can_mount()
     if has_mounts:
         del missing[Layer.FILES]
     return TriedLayers(missing, has_mounts)
@@ -94,7 +94,7 @@ def _tried() -> dict[str, str]:
     return reasons
 
 
-def _can_mount() -> bool:
+def can_mount() -> bool:
     """Return whether a program runs with mounts of its own."""
     try:
         _run([*guard.command(_policy(has_mounts=True)), sys.executable, "-I", "-S", "-c", ""])
