@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+import time
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
+from videoplatform.tests.conftest import PATIENCE_MS
 from videoplatform.tests.test_journeys import sign_up, upload, wait_for_player
 from videos.models import Clip, Video
 from videos.tests.clips import make_clip
@@ -29,11 +31,10 @@ def publish(page: Page, site: str, clips: Path, name: str) -> Video:
     sign_up(page, site, name)
     upload(page, site, make_clip("landscape", clips, seconds=SECONDS, size="640x360"))
     wait_for_player(page, "!player.paused && player.currentTime > 0.5")
-    video = Video.objects.get()
-    page.wait_for_function(
-        f"async () => (await (await fetch('/api/v1/videos/{video.public_id}/')).json()).status === 'ready'",
-        polling=500,
-    )
+    deadline = time.monotonic() + PATIENCE_MS / 1000
+    while (video := Video.objects.get()).status != Video.Status.READY:
+        assert time.monotonic() < deadline, video.status
+        time.sleep(0.2)
     return video
 
 
