@@ -26,6 +26,7 @@ def test_file_is_replaced_and_the_address_plays_the_new_one(
 ) -> None:
     page = visitor.new_page()
     address = publish_clip(page, site, clips)
+    wait_for_player(page, "!player.engine.isGrowing")
     page.goto(f"{address.replace('/watch/', '/studio/')}file/")
 
     # A file that is no video fails with its sentence, and the old one stays.
@@ -42,6 +43,7 @@ def test_file_is_replaced_and_the_address_plays_the_new_one(
 def test_video_is_encoded_again_and_plays(visitor: BrowserContext, site: str, clips: Path) -> None:
     page = visitor.new_page()
     address = publish_clip(page, site, clips)
+    wait_for_player(page, "!player.engine.isGrowing")
     before = Video.objects.get()
     page.goto(address.replace("/watch/", "/studio/"))
     page.get_by_role("link", name="Video file").click()
