@@ -195,7 +195,7 @@ class VideoAdmin(admin.ModelAdmin[Video]):
 
     @admin.action(description=_("Stop the encode"), permissions=["change"])
     def cancel(self, request: HttpRequest, videos: QuerySet[Video]) -> None:
-        stopped = self._each(request, videos, services.cancel_encode)
+        stopped = self._each(request, videos, services.stop_encode)
         self._show_sentence(
             request, ngettext("%d encode is stopped.", "%d encodes are stopped.", stopped) % stopped, stopped
         )

@@ -60,7 +60,7 @@ def notify_owner(video: Video, *, is_ready: bool) -> None:
             Notification.Kind.EDITION_READY,
             Notification.Kind.EDITION_FAILED,
         )
-        url = shown.get_absolute_url() if is_ready else reverse("studio-edition", args=[shown.public_id])
+        url = url if is_ready else reverse("studio-edition", args=[shown.public_id])
     notifications.notify(
         person=shown.channel.owner,
         kind=ready if is_ready else failed,

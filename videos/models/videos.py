@@ -358,7 +358,7 @@ class Video(models.Model):
         return self.title
 
     def get_absolute_url(self) -> str:
-        return reverse("watch", args=[self.public_id])
+        return reverse("watch", args=[(self.edition_of or self).public_id])
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         """Save, and record the folder of a new video, so that its objects can always be found."""

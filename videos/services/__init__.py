@@ -23,6 +23,7 @@ from videos.services.editions import (
     replace_by_import,
     replace_by_upload,
     retry_edition,
+    stop_encode,
 )
 from videos.services.imports import import_video
 from videos.services.jobs import cancel_job, retry_job
@@ -93,6 +94,7 @@ __all__ = [
     "retry_video",
     "save_captions",
     "start_upload",
+    "stop_encode",
     "unlike",
     "unlock",
     "upload_poster",

@@ -16,7 +16,7 @@ from videos import progress, queue
 from videos.cleaning import delete_with_objects
 from videos.importing import queue_fetch
 from videos.models import Job, Upload, UploadCharge, Video
-from videos.services.editing import retry_video
+from videos.services.editing import cancel_encode, retry_video
 from videos.services.errors import CannotRetry, EditionRuns, NoEdition, NoOriginal, NotReadyYet
 from videos.services.imports import check_import_quota, check_may_import, filename_of
 from videos.services.uploads import (
@@ -144,6 +144,14 @@ def cancel_edition(video: Video) -> None:
     else:
         delete_with_objects(edition)
     logger.info("Edition cancelled", extra={"video": video.public_id, "kind": edition.edition_kind})
+
+
+def stop_encode(video: Video) -> None:
+    """Stop the encode of ``video``, or that of its edition.  Raises CannotCancel and NoEdition."""
+    if video.status == Video.Status.READY:
+        cancel_edition(video)
+    else:
+        cancel_encode(video)
 
 
 def retry_edition(video: Video) -> Video:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from urllib.parse import urljoin
 
 import pytest
 from django.conf import settings as site
@@ -105,6 +107,26 @@ def test_reencode_keeps_the_old_encode_watchable_until_it_is_complete(
     assert video.duration_s == pytest.approx(9, abs=0.1)
     multivariant = client.get(reverse("hls-multivariant", args=[video.public_id, video.encode_key]))
     assert b"240p" in multivariant.content
+
+
+def test_every_address_of_the_old_playlist_answers_after_the_take_over(
+    ready: Callable[[], Video], client: Client
+) -> None:
+    video = ready()
+    video.captions.create(language="en", key=f"{video.prefix}captions/en.vtt", cue_count=1)
+    old = reverse("hls-multivariant", args=[video.public_id, video.encode_key])
+    before = client.get(old).content.decode()
+    addresses = [*re.findall(r'URI="([^"]+)"', before), *re.findall(r"^[^#].*m3u8$", before, re.MULTILINE)]
+    storyboard = reverse("hls-storyboard", args=[video.public_id, video.encode_key])
+    services.reencode(video)
+    work_until_idle()
+
+    answers = {
+        address: client.get(urljoin(old, address)).status_code for address in [*addresses, old, storyboard]
+    }
+
+    assert len(answers) == 6, answers  # a rung, its keyframes, audio, captions, and the two themselves
+    assert set(answers.values()) == {200}, answers
 
 
 def test_every_object_of_both_encodes_belongs_to_a_row(

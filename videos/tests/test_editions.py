@@ -258,6 +258,32 @@ def test_cancelled_edition_leaves_the_video_and_its_source() -> None:
         services.cancel_edition(video)
 
 
+def test_administrator_stops_a_new_version_or_the_encode_itself() -> None:
+    ready, processing = VideoFactory(), VideoFactory(status=Video.Status.PROCESSING, is_playable=False)
+    services.reencode(ready)
+
+    services.stop_encode(ready)
+    services.stop_encode(processing)
+
+    processing.refresh_from_db()
+    assert not Video.objects.filter(edition_of=ready).exists()
+    assert processing.status == Video.Status.FAILED
+
+
+def test_steps_of_a_new_version_are_shown_to_its_owner_alone(client: Client) -> None:
+    video = VideoFactory()
+    edition = reencoded(video, status=Job.Status.WAITING)
+    address = reverse("studio-jobs", args=[edition.public_id])
+
+    client.force_login(UserFactory())
+    others = client.get(address).status_code
+    client.force_login(video.channel.owner)
+    page = client.get(address)
+
+    assert (others, page.status_code) == (404, 200)
+    assert video.get_absolute_url() in page.content.decode()
+
+
 def test_cancel_after_the_take_over_deletes_nothing() -> None:
     video = VideoFactory()
     edition = reencoded(video)
