@@ -147,8 +147,8 @@ def cancel_edition(video: Video) -> None:
 
 
 def stop_encode(video: Video) -> None:
-    """Stop the encode of ``video``, or that of its edition.  Raises CannotCancel and NoEdition."""
-    if video.status == Video.Status.READY:
+    """Stop the encode of ``video``, or delete its edition.  Raises CannotCancel."""
+    if Video.objects.filter(edition_of=video).exists():
         cancel_edition(video)
     else:
         cancel_encode(video)
