@@ -57,7 +57,7 @@ def test_watch_page_query_count_is_constant(
         services.like(comment=comment, user=alice)
     browser.get(watch(video))
 
-    with django_assert_num_queries(15):  # one of them for captions, one for the pinned comment
+    with django_assert_num_queries(16):  # one each for captions, clips and the pinned comment
         browser.get(watch(video))
 
 

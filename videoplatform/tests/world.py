@@ -154,7 +154,7 @@ def _videos(world: World) -> None:
     ]:
         world.rows[f"{name}_clip"] = Clip.objects.create(video=world.rows[of], title="Moment", **times)
     world.rows["owners_clip"] = Clip.objects.create(
-        video=VideoFactory(), title="Of another", **(times | {"maker": world.person("owner")})
+        video=VideoFactory(), title="Other", **(times | {"maker": world.person("owner")})
     )
     world.rows["orphaned_clip"] = Clip.objects.create(video=None, title="Of nothing", **times)
     CaptionTrack.objects.create(video=world.rows["public"], language="en", key="captions", cue_count=1)
