@@ -49,7 +49,7 @@ export class Storyboard {
   constructor(src = "", read = readText) {
     this.src = src;
     this.read = read;
-    /** Where the player's 0 lies in the video, in seconds: the stills of a clip are those of its video. */
+    /** Time in the video (s) at which the player begins: the stills of a clip are those of its video. */
     this.begins_s = 0;
     /** @type {TimedStill[]} */
     this.stills = [];

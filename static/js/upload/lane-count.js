@@ -22,13 +22,13 @@ export class LaneCount {
     this.before = { count: FIRST_LANES, speed: 0 }; // of the last count that paid
     this.changedAt = 0;
     this.restUntil = 0;
-    /** @type {number[]} */
-    this.speeds = []; // of the parts that were sent with this count
+    /** @type {{bytes: number, ms: number}[]} */
+    this.parts = []; // that were sent with this count
   }
 
   /** Forget the parts of before a pause. */
   begin() {
-    this.speeds = [];
+    this.parts = [];
   }
 
   /**
@@ -41,10 +41,13 @@ export class LaneCount {
    */
   stored(bytes, startedAt, now) {
     if (startedAt < this.changedAt || now <= startedAt) return; // sent beside another number of parts
-    this.speeds.push(bytes / (now - startedAt));
-    if (this.speeds.length < 2 * this.count) return;
-    const speed = this.speeds.slice(this.count).reduce((sum, one) => sum + one);
-    this.speeds = [];
+    this.parts.push({ bytes, ms: now - startedAt });
+    if (this.parts.length < 2 * this.count) return;
+    const judged = this.parts.slice(this.count);
+    // The throughput is the number of lanes by the time in one (J. Little, 1961), with its waits.
+    const sum = (/** @type {"bytes" | "ms"} */ name) => judged.reduce((total, one) => total + one[name], 0);
+    const speed = (this.count * sum("bytes")) / sum("ms");
+    this.parts = [];
     if (this.count > this.before.count && speed < this.before.speed * PAID) {
       this.change(this.before.count, now);
       this.restUntil = now + REST_MS;
@@ -74,6 +77,6 @@ export class LaneCount {
   change(count, now) {
     this.count = count;
     this.changedAt = now;
-    this.speeds = [];
+    this.parts = [];
   }
 }
