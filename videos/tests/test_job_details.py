@@ -95,8 +95,8 @@ def test_log_of_an_attempt_is_stored_with_its_job(monkeypatch: pytest.MonkeyPatc
     job = job_of(VideoFactory(), "storyboard", lane=2)
 
     def step(_job: Job) -> None:
-        log_tail.keep(b"[h264 @ 0x5555] error while decoding MB 3 4 of /srv/work/a.mp4\n")
-        raise FFmpegFailed(1, "at /srv/work/a.mp4")
+        log_tail.keep(b"[h264 @ 0x5555] error while decoding MB 3 4 of /home/site/films/a.mp4\n")
+        raise FFmpegFailed(1, "at /home/site/films/a.mp4")
 
     monkeypatch.setitem(pipeline.STEPS, Job.Kind.STORYBOARD, step)
     assert queue.take(job, "host:1")
@@ -104,10 +104,10 @@ def test_log_of_an_attempt_is_stored_with_its_job(monkeypatch: pytest.MonkeyPatc
 
     job.refresh_from_db()
     assert job.log_tail == "[h264] error while decoding MB 3 4 of <file>"
-    assert "/srv" in job.error_detail
+    assert "/home" in job.error_detail
     html = page(job.video)
     assert "error while decoding MB 3 4" in html
-    assert "/srv" not in html
+    assert "/home" not in html
 
 
 def test_log_of_a_lost_attempt_is_not_stored(monkeypatch: pytest.MonkeyPatch) -> None:

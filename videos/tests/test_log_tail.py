@@ -16,8 +16,8 @@ SIGNED = "http://127.0.0.1:8333/videos/x/source?X-Amz-Credential=key%2F2026&X-Am
     [
         (f"[in#0 @ 0x55d5c8] Error opening input {SIGNED}: 404", "[in#0] Error opening input <address> 404"),
         (f"{SIGNED}: Connection refused", "<address> Connection refused"),
-        ("Failed to open '/var/lib/zoetrope/work/tmp a/0.m4s.tmp'", "Failed to open <file>"),
-        ("/srv/data/work/x/index.m3u8: No space left on device", "<file>: No space left on device"),
+        ("Failed to open '/home/site/folder a/0.m4s.tmp'", "Failed to open <file>"),
+        ("/home/site/x/index.m3u8: No space left on device", "<file>: No space left on device"),
         ("Opening file:/etc/passwd", "Opening <address>"),
         ("connect to 10.0.3.7:8333 and [fd00::1]:443 failed", "connect to <address> and <address> failed"),
         ("connect to localhost:8333", "connect to <address>"),
