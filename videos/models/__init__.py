@@ -14,6 +14,7 @@ from videos.models.segment_runs import SegmentRun, SegmentRunQuerySet
 from videos.models.topics import Category, Tag
 from videos.models.transcriptions import TranscribedChunk, Transcription, TranscriptionQuerySet
 from videos.models.uploads import Upload, UploadCharge
+from videos.models.video_lists import VideoQuerySet
 from videos.models.videos import (
     MAX_DESCRIPTION,
     MAX_PASSWORD,
@@ -22,7 +23,6 @@ from videos.models.videos import (
     PLAYBACK_TOKEN_PREFIX,
     Video,
     VideoFolder,
-    VideoQuerySet,
     digest_of,
 )
 

@@ -1,16 +1,14 @@
-"""Videos, the search for them, and their folders in storage."""
+"""Videos and their folders in storage."""
 
 from __future__ import annotations
 
 import hashlib
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from django.contrib.contenttypes.fields import GenericRelation
 from django.db import models, transaction
-from django.db.models import Q, Value
-from django.db.models.functions import Now
+from django.db.models import Q
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -18,13 +16,11 @@ from django.utils.translation import gettext_lazy as _
 from accounts.models import Channel, Follow, User
 from accounts.viewers import Viewer
 from comments.models import Comment, Danmaku
-from common import trigrams
 from common.ids import new_public_id
-from common.words import composed, folded
 from videos import failures, leftovers, states
 from videos.models.ids import new_encode_key
-from videos.models.search import Folded, SearchedText
 from videos.models.topics import Category, Tag
+from videos.models.video_lists import VideoQuerySet
 from videos.transcoding import chapters
 from videos.transcoding.chapters import Chapter
 from videos.transcoding.source import SourceInfo
@@ -39,117 +35,10 @@ PLAYBACK_TOKEN_PREFIX = "pt_"  # noqa: S105 -- tells them from other tokens
 MAX_DESCRIPTION = 5_000
 MIN_PASSWORD = 4
 MAX_PASSWORD = 128
-# Bounds of a search.
-MOST_WORDS = 8
-MOST_NAMED = 200
-MOST_FOUND = 1_000
-NEWEST_SEARCHED = 10_000
 
 
 def digest_of(secret: str) -> str:
     return hashlib.sha256(secret.encode(errors="replace")).hexdigest()
-
-
-class VideoQuerySet(models.QuerySet["Video"]):
-    def kept(self) -> VideoQuerySet:
-        """Exclude videos removed by moderators, which owners no longer see, and editions."""
-        return self.filter(edition_of=None).exclude(withheld=Video.Withheld.REMOVED)
-
-    def listed(self) -> VideoQuerySet:
-        """Return the public, playable videos, as shown on home, search and channel pages."""
-        return self.filter(
-            visibility=Video.Visibility.PUBLIC,
-            is_playable=True,
-            withheld="",
-            publish_at=None,
-            edition_of=None,
-            channel__owner__is_active=True,
-        ).exclude(status=Video.Status.FAILED)
-
-    def record_published(self) -> int:
-        """Set ``published_at`` of playable videos that are out and have none; return their number."""
-        fresh = self.filter(published_at=None, is_playable=True, publish_at=None, edition_of=None)
-        return fresh.exclude(visibility=Video.Visibility.PRIVATE).update(published_at=Now())
-
-    def for_cards(self) -> VideoQuerySet:
-        """Join the channel and its owner, so that a list of cards takes one query."""
-        return self.select_related("channel__owner")
-
-    def tagged(self, name: str) -> VideoQuerySet:
-        """Return the videos with the tag ``name``, in any case.
-
-        The tag is looked up first, because the query planner knows how many videos
-        the tag with a given id has, but not the tag with a given name.
-        """
-        tags = list(Tag.objects.filter(name=folded(name)).values_list("pk", flat=True))
-        marked = Video.tags.through.objects.filter(tag_id__in=tags)
-        return self.filter(pk__in=marked.values("video_id"))
-
-    def matching(self, words: str) -> VideoQuerySet:
-        """Return the videos with every word in the title, the description, a tag or the channel's name.
-
-        The search covers the newest ``MOST_FOUND`` matches and, for each word,
-        ``MOST_NAMED`` channels and as many tags.  No index serves a word shorter than a
-        trigram, so it is searched in the titles of the newest ``NEWEST_SEARCHED`` videos
-        only.  Reading their descriptions would take twenty times as long.
-        """
-        asked = list(dict.fromkeys(composed(words).split()[:MOST_WORDS]))
-        texts = {word: _in_text(word) for word in asked}
-        names = {word: _named(word) for word in asked}
-        rows = self
-        if any(len(word) < trigrams.LEAST_LENGTH for word in asked):
-            # Without the joins of a list: they took most of the time, for rows that are not kept.
-            rows = _published().filter(published_at__gte=_oldest_searched())
-        rows = rows.alias(searched=SearchedText("title", "description"), searched_title=Folded("title"))
-        # Separate queries for texts and names, because no index serves an OR over several tables.
-        found = set(rows.filter(*texts.values())._newest_found())
-        for word in asked:
-            if names[word]:
-                others = (texts[other] | names[other] for other in asked if other != word)
-                found |= set(rows.filter(names[word], *others)._newest_found())
-        return self.filter(pk__in=found)
-
-    def _newest_found(self) -> models.QuerySet[Video, int]:
-        return self.order_by("-published_at", "-pk").values_list("pk", flat=True)[:MOST_FOUND]
-
-    def of_length(self, length: str) -> VideoQuerySet:
-        """Return the videos under 4 minutes (``short``), up to 20 (``medium``) or above (``long``)."""
-        bounds = {
-            "short": Q(duration_s__lt=240),
-            "medium": Q(duration_s__gte=240, duration_s__lte=1200),
-            "long": Q(duration_s__gt=1200),
-        }
-        return self.filter(bounds[length])
-
-
-def _in_text(word: str) -> Q:
-    """Return the condition that a video's text contains ``word``, or that its title does for a short word."""
-    field = "searched" if len(word) >= trigrams.LEAST_LENGTH else "searched_title"
-    return Q(**{f"{field}__contains": Folded(Value(word))})
-
-
-def _named(word: str) -> Q:
-    """Return the condition that a video's channel or tag has ``word`` in its name; empty if none has."""
-    condition = Q()
-    if channels := list(Channel.objects.matching(word).values_list("pk", flat=True)[:MOST_NAMED]):
-        condition |= Q(channel__in=channels)
-    tags = Tag.objects.filter(name__contains=folded(word)).values_list("pk", flat=True)
-    if found := list(tags[:MOST_NAMED]):
-        marked = Video.tags.through.objects.filter(tag_id__in=found).order_by("-video_id")
-        condition |= Q(pk__in=list(marked.values_list("video_id", flat=True)[:MOST_FOUND]))
-    return condition
-
-
-def _published() -> VideoQuerySet:
-    return Video.objects.filter(
-        visibility=Video.Visibility.PUBLIC, is_playable=True, published_at__isnull=False
-    )
-
-
-def _oldest_searched() -> datetime:
-    """Return the time of publication of the oldest video that short words are searched in."""
-    moments = _published().order_by("-published_at", "-pk").values_list("published_at", flat=True)
-    return moments[NEWEST_SEARCHED : NEWEST_SEARCHED + 1].first() or datetime.min.replace(tzinfo=UTC)
 
 
 class Video(models.Model):

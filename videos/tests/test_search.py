@@ -99,7 +99,7 @@ def test_like_wildcards_match_literally() -> None:
 
 
 def test_word_of_two_letters_is_found_in_the_newest_videos(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("videos.models.videos.NEWEST_SEARCHED", 2)
+    monkeypatch.setattr("videos.models.video_lists.NEWEST_SEARCHED", 2)
     now = timezone.now()
     video("直播 一", published_at=now - timedelta(days=2))
     second = video("直播 二", published_at=now - timedelta(days=1))
@@ -109,7 +109,7 @@ def test_word_of_two_letters_is_found_in_the_newest_videos(monkeypatch: pytest.M
 
 
 def test_search_keeps_the_newest_matches_up_to_its_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("videos.models.videos.MOST_FOUND", 1)
+    monkeypatch.setattr("videos.models.video_lists.MOST_FOUND", 1)
     video("A waterfall", published_at=timezone.now() - timedelta(days=1))
     newest = video("A waterfall")
     assert found("waterfall") == {newest}
