@@ -32,7 +32,7 @@ class Excerpt:
 
     # Of the renditions that hold it.
     encode: Encode
-    # Where the first segment begins in the video: the 0 of the excerpt's own playlists.
+    # Time in the video at which the first segment begins: the 0 of the excerpt's own playlists.
     begins_s: float
     start_s: float
     end_s: float
