@@ -17,7 +17,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from accounts.models import Channel, Follow
 from accounts.viewers import Viewer, token_of
-from common import signing, storage
+from common import storage
 from videos import caption_tracks, services
 from videos.hls import captions as webvtt
 from videos.hls.media import whole_file_playlist
@@ -28,6 +28,7 @@ from videos.rendered import Rendered
 from videos.services.watching import with_token
 from videos.views import delivery
 from videos.views.quoting import Quotable, poster_answer
+from videos.views.url_signing import UrlSigner
 from videos.views.watching import CLIPS_IN_A_STRIP, popular_clips
 
 if TYPE_CHECKING:
@@ -261,23 +262,18 @@ def media(request: HttpRequest, public_id: str, encode_key: str, rendition: str)
     video = _video_of(found)
     if rendition.startswith(caption_tracks.PLAYLIST_PREFIX):
         return _captions_playlist(request, found, rendition.removeprefix(caption_tracks.PLAYLIST_PREFIX))
-    base, who = storage.public_base(), signing.credentials()
-    signed_at, expires = delivery.signing_window(video)
+    signer = UrlSigner.of(video)
     state = delivery.state_of(video)
 
     def render(_before: Rendered | None) -> Rendered:
         excerpt = _held(found)
         wanted = excerpt.encode.rendition(rendition)
-
-        def uri(name: str) -> str:
-            key = f"{video.encode_prefix}{name}"
-            return storage.sign_get(key, base=base, signed_at=signed_at, expires=expires)
-
         if wanted is None:
             raise Http404
-        return Rendered(state, excerpt.media_playlist(wanted, uri))
+        playlist = excerpt.media_playlist(wanted, lambda name: signer.url(f"{video.encode_prefix}{name}"))
+        return Rendered(state, playlist)
 
-    key = (*_key(found), rendition, base, signed_at, expires, who.access_key, who.token)
+    key = (*_key(found), rendition, signer)
     return delivery.playlist_answer(request, video, key, state, render, max_age_s=inf)
 
 

@@ -3,12 +3,11 @@
 Segments lie in a private bucket, and playlists carry presigned URLs; of segments that do
 not exist yet they carry addresses of ours (:func:`segment`).  Withholding a video stops
 every playlist at once and moves no bytes.  URLs issued before stay valid until they
-expire (:func:`signing_window`).
+expire (:mod:`videos.views.url_signing`).
 """
 
 from __future__ import annotations
 
-from datetime import timedelta
 from math import inf
 from typing import TYPE_CHECKING
 
@@ -17,7 +16,6 @@ from django.db.models import Count, Q, Sum
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404
 from django.urls import path
-from django.utils import timezone
 from django.utils.cache import patch_vary_headers
 from django.utils.http import parse_etags
 from django.views.decorators.http import require_safe
@@ -26,7 +24,7 @@ from rest_framework.request import Request
 
 from accounts.authentication import ApiTokenAuthentication
 from accounts.viewers import Viewer, token_of
-from common import signing, storage
+from common import storage
 from common.addresses import client_network
 from common.buckets import Charge, seconds_to_wait, take
 from common.content_coding import accepts_gzip
@@ -46,10 +44,10 @@ from videos.publishing import (
 from videos.rendered import Rendered, playlists
 from videos.services.watching import with_token
 from videos.transcoding.storyboard import with_addresses
+from videos.views.url_signing import UrlSigner
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from datetime import datetime
 
     from accounts.models import User
     from videos.rendered import Key
@@ -65,9 +63,6 @@ MAX_STORYBOARD_BYTES = 64 * 1024
 # multivariant playlist after RENDITIONS_KEPT_S, because its bitrates may change.
 GROWING_KEPT_S = 10.0
 RENDITIONS_KEPT_S = 60.0
-# These cover the longest broadcast that a viewer rewinds to its beginning.
-RECORDING_WINDOW = timedelta(hours=6)
-RECORDING_LIFETIME = timedelta(hours=24)
 
 
 def person(request: HttpRequest) -> User | AnonymousUser:
@@ -135,21 +130,19 @@ def multivariant_answer(request: HttpRequest, video: Video) -> HttpResponse:
 def captions_answer(request: HttpRequest, video: Video, language: str) -> HttpResponse:
     """Answer with the playlist of captions in ``language``.  Raises Http404 if there are none."""
     track = get_object_or_404(video.captions, language=language)
-    base, who = storage.public_base(), signing.credentials()
-    signed_at, expires = signing_window(video)
-    url = storage.sign_get(track.key, base=base, signed_at=signed_at, expires=expires)
+    signer = UrlSigner.of(video)
+    url = signer.url(track.key)
 
     def render(_before: Rendered | None) -> Rendered:
         return Rendered(track.key, whole_file_playlist(url, video.duration_s or 1.0))
 
-    key = (video.encode_prefix, track.key, base, signed_at, expires, who.access_key, who.token)
+    key = (video.encode_prefix, track.key, signer)
     return playlist_answer(request, video, key, track.key, render, max_age_s=inf)
 
 
 def keyframes_answer(request: HttpRequest, video: Video, rendition: str) -> HttpResponse:
     """Answer with a rendition's I-frame playlist.  Raises Http404 if its keyframes have no index."""
-    base, who = storage.public_base(), signing.credentials()
-    signed_at, expires = signing_window(video)
+    signer = UrlSigner.of(video)
 
     def render(_before: Rendered | None) -> Rendered:
         encode = Encode.of(video)
@@ -159,17 +152,16 @@ def keyframes_answer(request: HttpRequest, video: Video, rendition: str) -> Http
         folder = video.storyboard_key.rpartition("/")[0]
         text = storage.read_range(f"{folder}/{keyframe_index.NAME}", 0, keyframe_index.MAX_INDEX_BYTES)
 
-        def uri(name: str) -> str:
-            key = f"{video.encode_prefix}{name}"
-            return storage.sign_get(key, base=base, signed_at=signed_at, expires=expires)
-
+        ranges = keyframe_index.ranges(text.decode())
         try:
-            playlist = keyframe_playlist(encode, found, keyframe_index.ranges(text.decode()), uri)
+            playlist = keyframe_playlist(
+                encode, found, ranges, lambda name: signer.url(f"{video.encode_prefix}{name}")
+            )
         except NothingPublished:
             raise Http404 from None
         return Rendered(video.storyboard_key, playlist)
 
-    key = (video.storyboard_key, rendition, base, signed_at, expires, who.access_key, who.token)
+    key = (video.storyboard_key, rendition, signer)
     return playlist_answer(request, video, key, video.storyboard_key, render, max_age_s=inf)
 
 
@@ -184,8 +176,7 @@ def media_answer(request: HttpRequest, video: Video, rendition: str) -> HttpResp
         return keyframes_answer(request, video, rendition.removeprefix(KEYFRAMES_PREFIX))
     # The addresses of segments that do not exist yet carry it.
     token = "" if video.is_open or video.status == Video.Status.READY else token_of(request)
-    base, who = storage.public_base(), signing.credentials()
-    signed_at, expires = signing_window(video)
+    signer = UrlSigner.of(video)
     state = state_of(video)
 
     def render(before: Rendered | None) -> Rendered:
@@ -196,9 +187,7 @@ def media_answer(request: HttpRequest, video: Video, rendition: str) -> HttpResp
         known, urls = before.urls if before else {}, {}
 
         def uri(name: str) -> str:
-            urls[name] = known.get(name) or storage.sign_get(
-                f"{video.encode_prefix}{name}", base=base, signed_at=signed_at, expires=expires
-            )
+            urls[name] = known.get(name) or signer.url(f"{video.encode_prefix}{name}")
             return urls[name]
 
         try:
@@ -208,7 +197,7 @@ def media_answer(request: HttpRequest, video: Video, rendition: str) -> HttpResp
         # The playlist of a finished encode is not rendered again, so its URLs are not kept.
         return Rendered(state, playlist, {} if encode.is_complete else urls)
 
-    key = (video.encode_prefix, rendition, base, signed_at, expires, who.access_key, who.token, token)
+    key = (video.encode_prefix, rendition, signer, token)
     # A complete playlist changes only with its state.
     max_age_s = inf if video.status == Video.Status.READY else GROWING_KEPT_S
     return playlist_answer(request, video, key, state, render, max_age_s=max_age_s)
@@ -239,9 +228,7 @@ def segment(
 
 
 def _redirect(video: Video, placed: Placed, *, is_init: bool) -> HttpResponse:
-    signed_at, expires = signing_window(video)
-    key = f"{video.encode_prefix}{placed.init_name if is_init else placed.name}"
-    url = storage.sign_get(key, base=storage.public_base(), signed_at=signed_at, expires=expires)
+    url = UrlSigner.of(video).url(f"{video.encode_prefix}{placed.init_name if is_init else placed.name}")
     # Not stored: the next request checks access again, and the signature ends some day.
     return HttpResponse(status=302, headers={"Location": url, "Cache-Control": "private, no-store"})
 
@@ -277,36 +264,19 @@ def storyboard(request: HttpRequest, public_id: str, encode_key: str) -> HttpRes
     video = watchable(request, public_id, encode_key)
     if not video.has_storyboard:
         raise Http404
-    base, who = storage.public_base(), signing.credentials()
-    signed_at, expires = signing_window(video)
+    signer = UrlSigner.of(video)
     folder = video.storyboard_key.rpartition("/")[0]
 
     def render(_before: Rendered | None) -> Rendered:
         text = storage.read_range(video.storyboard_key, 0, MAX_STORYBOARD_BYTES).decode()
 
-        def address(name: str) -> str:
-            return storage.sign_get(f"{folder}/{name}", base=base, signed_at=signed_at, expires=expires)
+        return Rendered(
+            video.storyboard_key, with_addresses(text, lambda name: signer.url(f"{folder}/{name}"))
+        )
 
-        return Rendered(video.storyboard_key, with_addresses(text, address))
-
-    key = (video.storyboard_key, base, signed_at, expires, who.access_key, who.token)
+    key = (video.storyboard_key, signer)
     state = video.storyboard_key
     return playlist_answer(request, video, key, state, render, max_age_s=inf, content_type=VTT_CONTENT_TYPE)
-
-
-def signing_window(video: Video) -> tuple[datetime, timedelta]:
-    """Return the signing time of a playlist's URLs and their lifetime from then.
-
-    Both stay the same for an hour, or for ``RECORDING_WINDOW`` while a broadcast is
-    recorded: its playlist is requested every few seconds, and players that get delta
-    updates keep the first URLs to the end.
-    """
-    now = timezone.now()
-    if video.is_recording and video.status != Video.Status.READY:
-        began = storage.window_start(video.created_at)
-        windows = max(0, (now - began) // RECORDING_WINDOW)
-        return began + windows * RECORDING_WINDOW, RECORDING_LIFETIME + RECORDING_WINDOW
-    return storage.window_start(now), storage.lifetime(video.duration_s) + storage.SIGNING_WINDOW
 
 
 def state_of(video: Video) -> object:
