@@ -105,7 +105,7 @@ class Clip(models.Model):
     def can_watch(self, viewer: Viewer | User | AnonymousUser) -> bool:
         """Return whether ``viewer`` may watch; pages, playlists and the API ask this method.
 
-        Whoever may not play the video now may not play its clips.
+        A viewer without access to the video has none to its clips.
         """
         viewer = Viewer.of(viewer)
         return self.video is not None and self._is_shown_to(viewer) and self.video.can_play(viewer)

@@ -99,7 +99,7 @@ class Excerpt:
 def _section(
     encode: Encode, rendition: Rendition, start_s: float, end_s: float
 ) -> tuple[float, tuple[Placed, ...]] | None:
-    """Return where the first of the section's segments begins, and the segments; None if one is missing."""
+    """Return the beginning of the section's first segment, and its segments; None if one is missing."""
     spans = [
         (begin_s, placed)
         for begin_s, placed in _spans(encode.listed(rendition))
