@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from videos import services
 from videos.languages import USUAL, language_name
-from videos.models import MAX_PASSWORD, MIN_PASSWORD, CaptionTrack, Video
+from videos.models import MAX_PASSWORD, MIN_PASSWORD, CaptionTrack, Video, VideoDefaults
 from videos.services.errors import BadMoment, PasswordMissing
 from videos.services.scheduling import scheduled_fields
 
@@ -143,6 +143,23 @@ class VideoForm(forms.ModelForm[Video]):
             if schedule != {name: getattr(self.instance, name) for name in schedule}:
                 values |= schedule
         return services.edit_video(self.instance, **values)
+
+
+class DefaultsForm(forms.ModelForm[VideoDefaults]):
+    class Meta:
+        model = VideoDefaults
+        fields = ("visibility", "comments_mode", "downloads", "clipping", "category")
+        labels = {
+            "visibility": _("Visibility"),
+            "comments_mode": _("Comments and danmaku"),
+            "downloads": _("Download"),
+            "clipping": _("Who can make clips"),
+            "category": _("Category"),
+        }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.label_suffix = ""
 
 
 class UnlockForm(forms.Form):

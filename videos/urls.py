@@ -47,6 +47,7 @@ urlpatterns = [
     path("upload/import/", importing.import_video, name="import"),
     path("studio/", studio.studio, name="studio"),
     path("studio/clips/", clips.own, name="studio-clips"),
+    path("studio/defaults/", studio.defaults, name="studio-defaults"),
     path("studio/<slug:public_id>/", studio.edit, name="studio-edit"),
     path("studio/<slug:public_id>/poster/", studio.set_poster, name="studio-poster"),
     path("studio/<slug:public_id>/captions/", studio.add_captions, name="studio-captions"),

@@ -111,6 +111,8 @@ GET     /watch/{locked}/clips/                              404    404   200    
 GET     /watch/{premiere}/clips/                            404    404   200       200           200       404
 GET     /@{owner}/clips/                                    200    200   200       200           200       404
 GET     /studio/clips/                                    login    200   200       200           200     login
+GET     /studio/defaults/                                 login    200   200       200           200     login
+POST    /studio/defaults/                                 login    422   422       422           422     login
 GET     /report/clip/{public_clip}/                       login    200   200       200           200     login
 GET     /report/clip/{private_clip}/                      login    404   200       200           200     login
 

@@ -14,6 +14,7 @@ from videos.models.segment_runs import SegmentRun, SegmentRunQuerySet
 from videos.models.topics import Category, Tag
 from videos.models.transcriptions import TranscribedChunk, Transcription, TranscriptionQuerySet
 from videos.models.uploads import Upload, UploadCharge
+from videos.models.video_defaults import VideoDefaults
 from videos.models.video_lists import VideoQuerySet
 from videos.models.videos import (
     MAX_DESCRIPTION,
@@ -57,6 +58,7 @@ __all__ = [
     "Upload",
     "UploadCharge",
     "Video",
+    "VideoDefaults",
     "VideoFolder",
     "VideoQuerySet",
     "digest_of",

@@ -12,7 +12,7 @@ from common import safe_http
 from common.words import composed
 from videos import room
 from videos.importing import has_free_import, queue_fetch
-from videos.models import MAX_TITLE, Video
+from videos.models import MAX_TITLE, Video, VideoDefaults
 from videos.services.errors import BadUrl, EnoughForToday, NoRoomLeft, TooManyImports
 from videos.services.uploads import check_may_upload, neutral_filename
 
@@ -24,14 +24,16 @@ def import_video(*, channel: Channel, url: str, title: str = "") -> Video:
     EmailNotConfirmed, StorageFull, EnoughForToday, NoRoomLeft and TooManyImports.
     """
     check_may_import(channel, url)
-    filename = filename_of(url)
+    filename, defaults = filename_of(url), VideoDefaults.of(channel)
     video = Video(
         channel=channel,
         title=composed(title.strip() or PurePosixPath(filename).stem or "Video", MAX_TITLE),
+        category=defaults.category,
         visibility=Video.Visibility.PRIVATE,
         status=Video.Status.PROCESSING,
         source_filename=filename,
         import_url=url,
+        **defaults.audience,
     )
     video.source_key = f"{video.prefix}source"
     with transaction.atomic():

@@ -21,7 +21,7 @@ from accounts.models import Channel
 from common import deletion, storage
 from common.media import aac
 from videos import ends
-from videos.models import Rendition, SegmentRun, SegmentRunQuerySet, Video
+from videos.models import Rendition, SegmentRun, SegmentRunQuerySet, Video, VideoDefaults
 from videos.services.downloads import URL_LIFETIME
 from videos.services.editing import delete_video
 
@@ -55,6 +55,7 @@ def start_recording(*, channel: Channel, title: str, category: str, visibility: 
         category=category,
         visibility=visibility,
         status=Video.Status.PROCESSING,
+        **VideoDefaults.of(channel).audience,
     )
     _add_run(video)
     return video

@@ -32,11 +32,11 @@ from videos.cleaning import delete_with_objects
 from videos.models import (
     MAX_DESCRIPTION,
     MAX_TITLE,
-    Category,
     Job,
     Upload,
     UploadCharge,
     Video,
+    VideoDefaults,
 )
 from videos.services.access import check_has_password, password_fields
 from videos.services.editing import set_tags
@@ -101,24 +101,26 @@ def start_upload(
     size_bytes: int,
     description: str = "",
     tags: Sequence[str] = (),
-    category: str = Category.OTHER,
-    visibility: str = Video.Visibility.PUBLIC,
-    comments_mode: str = Video.CommentsMode.OPEN,
+    category: str | None = None,
+    visibility: str | None = None,
+    comments_mode: str | None = None,
     password: str = "",
 ) -> Upload:
-    """Open a multipart upload for a new video of ``channel``.
+    """Open a multipart upload for a new video of ``channel``, whose defaults fill the settings left out.
 
     The rows are written first.  If the process is killed before S3 answers, they
     expire, and the clean-up frees the multipart upload in S3.
     """
     check_may_upload(channel, size_bytes)
+    defaults = VideoDefaults.of(channel)
+    audience = defaults.audience | ({"comments_mode": comments_mode} if comments_mode else {})
     video = Video(
         channel=channel,
         title=composed(title, MAX_TITLE),
         description=composed(description, MAX_DESCRIPTION),
-        category=category,
-        visibility=visibility,
-        comments_mode=comments_mode,
+        category=category or defaults.category,
+        visibility=visibility or defaults.visibility,
+        **audience,
         source_filename=neutral_filename(filename),
         source_size_bytes=size_bytes,
     )

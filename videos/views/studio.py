@@ -18,9 +18,9 @@ from common.errors import Refusal
 from common.storage import media_url
 from common.templatetags.human import clock
 from videos import progress, services
-from videos.forms import CaptionForm, PosterForm, VideoForm
+from videos.forms import SCHEDULED, CaptionForm, DefaultsForm, PosterForm, VideoForm
 from videos.languages import canonical_tag
-from videos.models import CaptionTrack, Category, Upload, Video
+from videos.models import CaptionTrack, Category, Upload, Video, VideoDefaults
 from videos.views.studio_captions import own, transcription_context
 
 if TYPE_CHECKING:
@@ -37,7 +37,8 @@ STUDIO_PAGE_SIZE = 20
 def upload(request: PersonRequest) -> HttpResponse:
     context = {
         "categories": Category.choices,
-        "visibilities": Video.Visibility.choices,
+        "visibilities": [*Video.Visibility.choices, (SCHEDULED, _("Scheduled"))],
+        "defaults": VideoDefaults.of(request.user.channel),
         "max_upload_bytes": settings.MAX_UPLOAD_BYTES,
     }
     return render(request, "videos/upload.html", context)
@@ -58,6 +59,19 @@ def studio(request: PersonRequest) -> HttpResponse:
         for video, edition in zip(videos, editions, strict=True)
     ]
     return render(request, "videos/studio.html", {"page": page, "rows": rows})
+
+
+@login_required
+def defaults(request: PersonRequest) -> HttpResponse:
+    """Show and change the settings with which new videos begin."""
+    sent = request.POST if request.method == "POST" else None
+    form = DefaultsForm(sent, instance=VideoDefaults.of(request.user.channel))
+    if form.is_valid():
+        form.save()
+        messages.success(request, _("Changes saved."))
+        return redirect("studio")
+    status = 422 if form.errors else 200
+    return render(request, "videos/defaults.html", {"form": form}, status=status)
 
 
 @login_required

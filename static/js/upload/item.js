@@ -4,6 +4,8 @@ import { ApiError, call } from "#lib/api";
 import { part } from "#lib/element";
 import { follow } from "#lib/progress";
 import { about, SteadyEstimate } from "#studio/estimate";
+import { fieldValue } from "#ui/moments";
+import { changesOf, fieldsOf, lacksMoment, SCHEDULED } from "#upload/fields";
 import { left, size, Speed, titleOf, wellFormed } from "#upload/figures";
 import { MultipartUpload, putPart, untilOnline, UploadError } from "#upload/multipart";
 import * as unfinished from "#upload/unfinished";
@@ -36,6 +38,8 @@ export class UploadItem {
     /** @type {State} */
     this.state = "waiting";
     this.isPublished = false; // a file's name is no title: its owner publishes it
+    /** @type {import("#upload/fields").Fields} */
+    this.saved = {};
     this.leaving = new AbortController();
     this.id = unfinished.of(file)?.id ?? "";
     part(element, "name").textContent = `${file.name} · ${size(file.size, this.locale)}`;
@@ -54,9 +58,16 @@ export class UploadItem {
       this.save();
     });
     this.form.addEventListener("input", () => {
+      this.showVerb();
       clearTimeout(this.saveTimer);
       this.saveTimer = setTimeout(() => this.save(), SAVE_AFTER_MS);
     });
+  }
+
+  /** Name the button after the chosen visibility. */
+  showVerb() {
+    const isScheduled = this.form.elements.visibility.value === SCHEDULED;
+    part(this.element, "publish").textContent = this.words(isScheduled ? "schedule" : "publish");
   }
 
   async start() {
@@ -117,9 +128,11 @@ export class UploadItem {
     try {
       const known = await call("GET", `videos/${this.id}/upload/`);
       const video = await call("GET", `videos/${this.id}/`);
-      this.isPublished = video.visibility !== "private";
+      const visibility = video.publish_at ? SCHEDULED : video.visibility;
+      this.isPublished = visibility !== "private";
+      if (video.publish_at) this.form.elements.publish_at.value = fieldValue(new Date(video.publish_at));
       const names = ["title", "description", "category", ...(this.isPublished ? ["visibility"] : [])];
-      for (const name of names) this.form.elements[name].value = video[name];
+      for (const name of names) this.form.elements[name].value = { ...video, visibility }[name];
       return { partSize: known.part_size_bytes, partCount: known.part_count, uploaded: known.uploaded };
     } catch (error) {
       if (!(error instanceof ApiError) || error.status >= 500) throw error;
@@ -132,10 +145,10 @@ export class UploadItem {
   async create() {
     const name = wellFormed(this.file.name);
     const file = { filename: name, size_bytes: this.file.size, content_type: this.file.type };
-    const fields = this.fields();
+    const fields = { ...this.fields(), visibility: "private" };
     const { id, upload } = await call("POST", "videos/", { ...file, ...fields });
     this.id = id;
-    this.saved = JSON.stringify(fields);
+    this.saved = fields;
     this.save(); // as far as they changed meanwhile
     unfinished.record(id, this.file);
     return { partSize: upload.part_size_bytes, partCount: upload.part_count, urls: upload.parts };
@@ -180,9 +193,14 @@ export class UploadItem {
     return seconds === null || !isPlayable ? [] : [this.words("rest", { time: about(seconds, this.locale) })];
   }
 
-  /** Save the chosen visibility; the video was private before. */
+  /** Save the chosen visibility or schedule; the video was private before. */
   publish() {
     this.isPublished = true;
+    if (lacksMoment(this.fields())) {
+      this.isPublished = false;
+      part(this.element, "saved").textContent = this.words("moment");
+      return;
+    }
     this.enter(this.state);
     this.save();
   }
@@ -223,16 +241,7 @@ export class UploadItem {
   }
 
   fields() {
-    const { title, description, visibility, password, category, tags } = this.form.elements;
-    const names = tags.value.split(/[,，、]/).map((/** @type {string} */ name) => name.trim()).filter(Boolean).slice(0, 12);
-    return {
-      title: wellFormed(title.value).trim() || titleOf(this.file.name),
-      description: wellFormed(description.value),
-      visibility: this.isPublished ? visibility.value : "private",
-      ...(visibility.value === "password" && password?.value ? { password: password.value } : {}),
-      category: category.value,
-      ...(names.length ? { tags: names } : {}),
-    };
+    return fieldsOf(this.form, { isPublished: this.isPublished, title: titleOf(this.file.name) });
   }
 
   /** Save after the last save has ended: the older of two requests could arrive last. */
@@ -243,14 +252,19 @@ export class UploadItem {
 
   async patch() {
     const fields = this.fields();
-    if (!this.id || this.saved === JSON.stringify(fields)) return;
+    const changes = changesOf(fields, this.saved);
+    if (!this.id || !Object.keys(changes).length) return;
     const note = part(this.element, "saved");
     try {
-      await call("PATCH", `videos/${this.id}/`, fields);
-      this.saved = JSON.stringify(fields);
-      note.textContent = this.words("saved");
+      await call("PATCH", `videos/${this.id}/`, changes);
+      this.saved = fields;
+      const { visibility, publish_at: at } = fields;
+      const time = () => new Date(String(at)).toLocaleString(this.locale, { dateStyle: "medium", timeStyle: "short" });
+      note.textContent = visibility === SCHEDULED ? this.words("scheduled", { time: time() }) : this.words("saved");
     } catch (error) {
       note.textContent = error instanceof ApiError ? error.message : this.words("not-saved");
+      if (this.saved.visibility === "private") this.isPublished = false; // the server has a draft
+      this.enter(this.state);
     }
   }
 

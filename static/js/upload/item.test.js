@@ -12,9 +12,9 @@ const ROW = `<li>
   <a data-part="watch" hidden></a><progress></progress>
   <button data-do="pause"></button><button data-do="resume"></button><button data-do="cancel"></button>
   <button data-do="retry"></button><button data-do="publish"></button>
-  <form data-part="form">
+  <form data-part="form"><span data-part="publish"></span>
     <input name="title"><textarea name="description"></textarea><select name="visibility" value="public"></select>
-    <select name="category" value="music"></select><input name="tags">
+    <select name="category" value="music"></select><input name="tags"><input name="publish_at"><input type="checkbox" name="is_premiere">
   </form>
 </li>`;
 const PARTS = { part_size_bytes: 10, part_count: 2, parts: [] };
@@ -219,6 +219,37 @@ test("publishing saves the chosen visibility", async () => {
   assert.deepEqual(calls.map(([name, body]) => [name, body.visibility]), [["PATCH videos/v1/", "public"]]);
   assert.ok(!shown().includes("publish"));
   assert.equal(item.element.querySelector('[data-part="saved"]').textContent, "saved");
+});
+
+test("schedule is saved with its moment, and needs one in the future", async () => {
+  const { item, calls, press, shown, fields } = made();
+  await item.open();
+  calls.length = 0;
+  fields.visibility.value = "scheduled";
+  const note = () => item.element.querySelector('[data-part="saved"]').textContent;
+
+  press("publish");
+  await settled();
+  assert.deepEqual([calls, note(), shown().includes("publish")], [[], "moment", true]);
+
+  fields.publish_at.value = "2099-01-02T10:00";
+  press("publish");
+  await settled();
+  assert.deepEqual(calls, [["PATCH videos/v1/", { publish_at: new Date("2099-01-02T10:00").toISOString(), is_premiere: false }]]);
+  assert.match(note(), /^scheduled .*2099/);
+  assert.ok(!shown().includes("publish"));
+});
+
+test("video whose publication is refused stays a draft", async () => {
+  const answers = { "PATCH videos/v1/": () => ({ status: 400, errors: [{ code: "password_missing", detail: "Set a password." }] }) };
+  const { item, press, shown } = made(answers);
+  await item.open();
+
+  press("publish");
+  await settled();
+
+  assert.ok(shown().includes("publish"));
+  assert.equal(item.element.querySelector('[data-part="draft"]').hidden, false);
 });
 
 test("fields are saved a moment after the last change, and once", async (context) => {
