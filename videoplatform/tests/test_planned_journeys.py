@@ -52,10 +52,12 @@ def first_lane(site: str, worker: Process) -> str:
     return site
 
 
-def publish(page: Page, site: str, clips: Path, name: str, seconds: int = SECONDS) -> Video:
+def publish(
+    page: Page, site: str, clips: Path, name: str, seconds: int = SECONDS, kind: str = "landscape"
+) -> Video:
     """Upload a clip of two rungs, and return the video once it plays."""
     sign_up(page, site, name)
-    upload(page, site, make_clip("landscape", clips, seconds=seconds, size="854x480"))
+    upload(page, site, make_clip(kind, clips, seconds=seconds, size="854x480"))
     wait_for_player(page, "!player.paused && player.currentTime > 0.5")
     return Video.objects.get()
 
@@ -83,6 +85,22 @@ def test_viewer_jumps_into_the_middle_of_a_video_that_is_encoded(
     page.evaluate("document.querySelector('[data-player]').currentTime = 25")
     page.evaluate("document.querySelector('[data-player]').play()")
     wait_for_player(page, "!player.paused && player.currentTime > 30")
+
+
+def test_copied_video_plays_without_waiting_for_an_encoded_rung(
+    chromium: Browser, first_lane: str, clips: Path
+) -> None:
+    """Hold it in a player that is smaller than the copy, where hls.js would prefer a smaller rung."""
+    phone = chromium.new_context(viewport={"width": 400, "height": 800}, locale="en")
+    page = phone.new_page()
+    video = publish(page, first_lane, clips, "copier", seconds=12, kind="copiable")
+    wait_for_player(page, "player.ended")
+
+    assert video.renditions.filter(name="source").exists()
+    loaded = page.evaluate("performance.getEntriesByType('resource').map((entry) => entry.name)")
+    assert [url for url in loaded if "/source/" in url and ".m4s" in url]
+    assert [url for url in loaded if "/360p/" in url or "/480p/" in url] == []
+    phone.close()
 
 
 def test_viewer_is_told_of_a_wait_for_the_encoder(

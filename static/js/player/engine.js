@@ -146,7 +146,8 @@ export class Engine {
   _loadWithHls(position) {
     const hls = new Hls({
       backBufferLength: 60,
-      capLevelToPlayerSize: true,
+      // Of a video that is being encoded, only the quality listed first surely exists: often the largest.
+      capLevelToPlayerSize: !this.isPartial,
       enableWorker: true,
       // Near the end hls.js would take the next segment for the one it needs, and wait for the one before it.
       maxFragLookUpTolerance: 0.02,
