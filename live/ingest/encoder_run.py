@@ -13,6 +13,7 @@ from live.ingest.encoder import Encoder, EncoderGone
 from live.ingest.frames import Frame
 from live.ingest.source import EncodePlan, Output, Source
 from live.llhls.segments import Init, Packager, Part, SegmentEnd
+from live.llhls.sent_audio import SentAudio
 from live.rtmp import flv
 
 if TYPE_CHECKING:
@@ -57,17 +58,22 @@ class EncoderRun:
         self._encoder: Encoder | None = None
         self._reading: list[asyncio.Task[None]] = []
         self._start_ms: int | None = None
+        self._sent_audio: list[SentAudio] = []
 
     async def start(self, headers: dict[str, Frame], *, first: Frame, preset: str) -> None:
         """Start FFmpeg; ``first`` is the keyframe at which it begins."""
         first_msn, start_s = await self._fan_out.begin_run(first.arrived_at)
         self._alignment = Alignment(len(self.plan.outputs), first_msn=first_msn)
         self._encoder = await Encoder.start(self.plan, preset=preset)
+        sound = flv.aac_config(headers["audio"].payload)
+        frame_s = sound.frame_samples / sound.sample_rate_hz
+        self._sent_audio = [SentAudio(frame_s) for _ in self.plan.outputs]
+        packagers = [
+            Packager(self._fan_out.shape, first_msn=first_msn, start_s=start_s, sent_audio=sent)
+            for sent in self._sent_audio
+        ]
         self._reading = [
-            asyncio.create_task(
-                self._read(place, Packager(self._fan_out.shape, first_msn=first_msn, start_s=start_s))
-            )
-            for place in range(len(self.plan.outputs))
+            asyncio.create_task(self._read(place, packager)) for place, packager in enumerate(packagers)
         ]
         self._start_ms = first.timestamp_ms
         await self._encoder.write(flv.file_header())
@@ -91,6 +97,10 @@ class EncoderRun:
         # Audio from before the first video frame has no place in its segment.
         if at_ms < 0:
             return
+        if not frame.is_video:
+            data = frame.payload[flv.AUDIO_HEADER :]
+            for sent in self._sent_audio:
+                sent.add(at_ms / 1000, data)
         await self._encoder.write(flv.tag(frame.kind, at_ms, frame.payload))  # type: ignore[arg-type]
         self.written_pictures += frame.is_picture
 

@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from common.media.fragments import FragmentReader, Movie, Sample, Track, write_fragment
+from live.llhls.sent_audio import MAX_AHEAD_SAMPLES, SentAudio
 
 # FLV counts whole milliseconds, and two renditions round differently.
 TOLERANCE_S = 0.001
@@ -28,8 +29,6 @@ UNKNOWN_S = 0.001
 SLACK_S = 0.107
 # Least share of the target for all parts but a segment's last: iOS requires it.
 MIN_PART = 0.85
-# Audio ahead of missing video is dropped, oldest first.
-MAX_AHEAD_SAMPLES = 1500
 # Frames whose clock stands still must not grow a part forever.
 MAX_PART_PICTURES = 500
 MAX_PART_BYTES = 8 * 1024**2
@@ -81,10 +80,16 @@ class SegmentEnd:
 class Packager:
     """Packager of one rendition during one epoch, which is one run of FFmpeg."""
 
-    def __init__(self, shape: Shape, *, first_msn: int, start_s: float = 0.0) -> None:
-        """Prepare for an epoch that begins at ``start_s`` on the broadcast's timeline."""
+    def __init__(
+        self, shape: Shape, *, first_msn: int, start_s: float = 0.0, sent_audio: SentAudio | None = None
+    ) -> None:
+        """Prepare for an epoch that begins at ``start_s`` on the broadcast's timeline.
+
+        ``sent_audio`` has the times of audio frames; without it, FFmpeg's are used.
+        """
         self._shape = shape
         self._start_s = start_s
+        self._sent_audio = sent_audio
         # Shift of FFmpeg's times; both are known from the first keyframe.
         self._move_s = 0.0
         self._reordered = 0
@@ -127,7 +132,14 @@ class Packager:
         elif self._video and piece.track == self._video.number:
             yield from self._picture(piece)
         elif self._audio and piece.track == self._audio.number:
-            self._sounds.append(piece)
+            self._sounds.append(self._timed(piece, self._audio))
+
+    def _timed(self, sound: Sample, track: Track) -> Sample:
+        """Return ``sound`` with the time at which it was sent, and a frame's duration."""
+        if self._sent_audio is None or (at_s := self._sent_audio.take(sound.data)) is None:
+            return sound
+        lasts = round(self._sent_audio.frame_s * track.timescale)
+        return replace(sound, decode_time=round(at_s * track.timescale), duration=lasts)
 
     def _begin(self, movie: Movie) -> Init:
         self._video = next((track for track in movie.tracks if track.kind == "vide"), None)
@@ -240,13 +252,17 @@ class Packager:
         """
         rate_hz = self._audio.timescale if self._audio else 1
         move = round(self._move_s * rate_hz)
-        taken = []
+        taken: list[Sample] = []
         while self._sounds and (self._sounds[0].decode_time + move) / rate_hz < until_s:
             sample = self._sounds.popleft()
+            # Within a part, a frame begins where the previous one ends.
+            following = self._sounds[0].decode_time if self._sounds else sample.end
             at = sample.decode_time + move
             if at / rate_hz >= self._start_s - TOLERANCE_S:
                 # Rounding may put it just before 0, and decode times are unsigned.
-                taken.append(replace(sample, decode_time=max(0, at)))
+                at = max(0, at)
+                lasts = following + move - at
+                taken.append(replace(sample, decode_time=at, duration=max(1, lasts)))
         return taken
 
     def _end_segment(self, end: int) -> SegmentEnd:

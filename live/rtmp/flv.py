@@ -21,6 +21,7 @@ AAC = 10
 COMMAND_FRAME = 5  # a frame type: an instruction to the player, without a frame
 _KEYFRAME = 1
 _END_OF_SEQUENCE = 2
+AUDIO_HEADER = 2  # format and packet type
 _VIDEO_HEADER = 5  # codec, packet type and composition time
 _LEAST_AAC_CONFIG = 4  # with the two bytes of FLV
 
@@ -108,6 +109,6 @@ def tags_of_aggregate(payload: bytes) -> Iterator[tuple[int, int, bytes]]:
 def aac_config(payload: bytes) -> AacConfig:
     """Return the configuration in an audio sequence header.  Raises ProtocolError."""
     try:
-        return read_config(payload[2:])
+        return read_config(payload[AUDIO_HEADER:])
     except BrokenConfiguration as error:
         raise ProtocolError("bad_aac_config") from error

@@ -235,14 +235,22 @@ class Replay:
     def shown_at(self, name: str = "r0") -> list[list[float]]:
         """Return the presentation times of each timeline's frames, in order (s)."""
         return [
-            sorted(shown_s for shown_s, _duration_s in _samples(path.read_bytes(), "vide"))
+            sorted(shown_s for shown_s, *_ in _samples(path.read_bytes(), "vide"))
             for path in self._timelines(name)
+        ]
+
+    def sounds_at(self, name: str = "r0") -> list[tuple[float, bytes]]:
+        """Return the time (s) and the bytes of each audio frame, in order."""
+        return [
+            (shown_s, data)
+            for path in self._timelines(name)
+            for shown_s, _duration_s, data in _samples(path.read_bytes(), "soun")
         ]
 
     def length_s(self, kind: Literal["vide", "soun"], name: str = "r0") -> float:
         """Return the total duration of a track's frames (s)."""
         timelines = [path.read_bytes() for path in self._timelines(name)]
-        return sum(duration_s for data in timelines for _shown_s, duration_s in _samples(data, kind))
+        return sum(duration_s for data in timelines for _, duration_s, _ in _samples(data, kind))
 
     def _timelines(self, name: str) -> Iterator[Path]:
         for number, (init, segments) in enumerate(self._segments(name)):
@@ -299,14 +307,15 @@ class Replay:
         return [line.strip(",") for line in dict.fromkeys(shown.stdout.split())]
 
 
-def _samples(data: bytes, kind: Literal["vide", "soun"]) -> Iterator[tuple[float, float]]:
-    """Yield presentation time and duration (s) of each sample of a track."""
+def _samples(data: bytes, kind: Literal["vide", "soun"]) -> Iterator[tuple[float, float, bytes]]:
+    """Yield presentation time and duration (s) of each sample of a track, and its bytes."""
     scales: dict[int, int] = {}
     for found in FragmentReader().feed(data):
         if isinstance(found, Movie):
             scales = {track.number: track.timescale for track in found.tracks if track.kind == kind}
         elif scale := scales.get(found.track):
-            yield (found.decode_time + found.composition_offset) / scale, found.duration / scale
+            shown_at = found.decode_time + found.composition_offset
+            yield shown_at / scale, found.duration / scale, found.data
 
 
 def _pictures(data: bytes) -> Iterator[Sample]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import replace
-from itertools import accumulate, cycle, groupby, islice
+from itertools import accumulate, cycle, groupby, islice, pairwise
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from live.models import Broadcast
 from live.rtmp.session import MediaTag
 from live.tests.ingesting import (
     IN_REAL_TIME,
+    KEY,
     FakePublisher,
     broadcast_in,
     durations,
@@ -35,6 +37,7 @@ from live.tests.ingesting import (
     until,
     window_of,
 )
+from live.tests.rtmp_client import RtmpEncoder
 from videos.models import Rendition, Video
 
 pytestmark = IN_REAL_TIME
@@ -164,6 +167,46 @@ async def test_intermittent_audio_is_filled_with_silence(bucket: str, tmp_path: 
     sounds, pictures = replay.length_s("soun"), replay.length_s("vide")
     assert pictures == pytest.approx(15, abs=0.1)
     assert sounds == pytest.approx(pictures, abs=0.2)
+
+
+async def test_late_and_wandering_audio_keeps_its_time(bucket: str, tmp_path: Path) -> None:
+    """Audio pauses on its way for 2 s, then arrives 0.8 s late, and then its times wander as well."""
+    # No two audio frames are equal.
+    tags = tags_of("-af", "volume=0.1+t/20:eval=frame", seconds=9, size="640x360")
+    wandering = cycle((0, 9, -6, 3, -9, 6))
+    sent: list[tuple[float, MediaTag]] = []  # in the order of arrival
+    for tag in tags:
+        at_s = tag.timestamp_ms / 1000
+        if tag.kind == "audio" and not tag.header.is_config:
+            off_ms = next(wandering) if at_s > 6 else 0
+            late_s = 4 - at_s if 2 <= at_s < 4 else 0.8 if at_s >= 5 else 0
+            sent.append((at_s + late_s, replace(tag, timestamp_ms=tag.timestamp_ms + off_ms)))
+        else:
+            sent.append((at_s, tag))
+    sent.sort(key=lambda arrival: arrival[0])
+    await make_stream()
+
+    async with ingesting() as ingest, await RtmpEncoder.open(ingest.server.port) as encoder:
+        await encoder.publish(KEY)
+        began_at = asyncio.get_running_loop().time()
+        for due_s, tag in sent:
+            await asyncio.sleep(began_at + due_s - asyncio.get_running_loop().time())
+            await encoder.send(encoder.speech.media(tag.kind, tag.timestamp_ms, tag.payload))
+        await encoder.goodbye(KEY)
+        replay = await replay_of(await ready_video(), tmp_path)
+
+    began_ms = next(tag.timestamp_ms for _, tag in sent if tag.header.is_keyframe)
+    wanted_s = {
+        tag.payload[2:]: (tag.timestamp_ms - began_ms) / 1000 for _, tag in sent if tag.kind == "audio"
+    }
+    assert replay.names == ["r0", "r1"]
+    for name in replay.names:
+        sounds = replay.sounds_at(name)
+        off_s = [at_s - wanted_s[data] for at_s, data in sounds if data in wanted_s]
+        assert len(off_s) > 250
+        assert max(map(abs, off_s)) < 0.0021
+        # Silence fills the time in which no audio arrived.
+        assert max(after[0] - before[0] for before, after in pairwise(sounds)) < 0.065
 
 
 async def test_jumping_clock_continues_the_timeline(bucket: str, tmp_path: Path) -> None:
