@@ -19,6 +19,8 @@ _KEPT_STDERR_BYTES = 8192
 _READ_BUFFER_BYTES = 256 * 1024
 _MAX_THREADS = 4
 _STUCK_S = 8.0
+# Seconds of its bitrate by which a rung may exceed it in any stretch of time.
+BUFFER_S = 0.5
 
 
 def encoder_args(plan: EncodePlan, pipes: Sequence[int], *, preset: str) -> list[str]:
@@ -72,7 +74,8 @@ def _x264(plan: EncodePlan, output: Output, preset: str) -> list[str]:
         # No lookahead and no B-frames: each frame is output as soon as it is encoded.
         "-tune", "zerolatency", "-bf", "0",
         # Constant quality, with the bitrate of the playlist as its upper bound.
-        "-crf", "23", "-maxrate", str(output.bitrate_bps), "-bufsize", str(output.bitrate_bps),
+        "-crf", "23", "-maxrate", str(output.bitrate_bps),
+        "-bufsize", str(round(output.bitrate_bps * BUFFER_S)),
         # x264 would add keyframes that other renditions do not have.
         "-sc_threshold", "0", "-g", "100000",
         # The same keyframes in every rendition, so that players can switch at any of them.

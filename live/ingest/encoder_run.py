@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from common.media.boxes import BrokenBoxes
 from live.ingest.alignment import Alignment, Made
-from live.ingest.encoder import Encoder, EncoderGone
+from live.ingest.encoder import BUFFER_S, Encoder, EncoderGone
 from live.ingest.frames import Frame
-from live.ingest.source import EncodePlan, Output, Source
+from live.ingest.source import EncodePlan, Output, Source, segment_duration_s
 from live.llhls.segments import Init, Packager, Part, SegmentEnd
 from live.llhls.sent_audio import SentAudio
 from live.rtmp import flv
@@ -23,13 +23,19 @@ logger = logging.getLogger(__name__)
 
 READ_BYTES = 256 * 1024
 FINISH_WITHIN_S = 4.0
-# Peak of a segment over the average, with one second of x264's buffer.
-PEAK = 1.25
+# A source that begins with silence may use this bitrate for its audio later.
+USUAL_AUDIO_BPS = 128_000
+# Descriptions of the frames in parts of 200 ms.
+CONTAINER_BPS = 25_000
 
 
-def bandwidth_bps(output: Output, source: Source) -> int:
-    """Return the peak segment bitrate, audio included (RFC 8216, 4.3.4.2)."""
-    return round(output.bitrate_bps * PEAK) + source.audio_bitrate_bps
+def bandwidth_bps(output: Output, source: Source, segment_s: float) -> int:
+    """Return the highest bitrate of a segment that the encoder permits, with its audio (RFC 8216, 4.3.4.2).
+
+    A copied source has no limit. It gets the same factor, so it ranks above its rungs.
+    """
+    video_bps = output.bitrate_bps * (1 + BUFFER_S / segment_s)
+    return round(video_bps) + max(source.audio_bitrate_bps, USUAL_AUDIO_BPS) + CONTAINER_BPS
 
 
 class EncoderRun:
@@ -154,7 +160,7 @@ class EncoderRun:
         await self._fan_out.add_init(
             output.name,
             init,
-            bandwidth_bps=bandwidth_bps(output, self._source),
+            bandwidth_bps=bandwidth_bps(output, self._source, segment_duration_s(self.plan, self._source)),
             frame_rate=self._source.frame_rate,
         )
         if len(self._inits) == len(self.plan.outputs):

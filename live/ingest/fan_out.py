@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict, deque
 from collections.abc import Sequence
-from math import ceil
 from typing import TYPE_CHECKING
 
 from live.llhls.segments import Init, Part, SegmentEnd, Shape
 from live.recording.assembler import RecordedSegment, SegmentAssembler
+from videos.hls.bitrate import measured
 
 if TYPE_CHECKING:
     from live.edge.writer import EdgeWriter
     from live.ingest.poster import PosterMaker
     from live.recording.recorder import Recorder
+
+# Segments whose bitrates are measured together: a peak may lie across several short ones (RFC 8216, 4.1).
+MEASURED_SEGMENTS = 4
 
 
 class SegmentFanOut:
@@ -37,6 +40,10 @@ class SegmentFanOut:
         self._assembler = SegmentAssembler(renditions)
         # Bytes of the unfinished segments.
         self._sizes: Counter[str] = Counter()
+        # Bytes and durations of the newest segments.
+        self._newest: defaultdict[str, deque[tuple[int, float]]] = defaultdict(
+            lambda: deque(maxlen=MEASURED_SEGMENTS)
+        )
 
     @property
     def shape(self) -> Shape:
@@ -50,6 +57,7 @@ class SegmentFanOut:
         listed_at = await self._edge.begin_epoch(self._edge.next_epoch, arrived_at)
         self._record(self._assembler.begin_epoch(listed_at))
         self._sizes.clear()
+        self._newest.clear()
         return self._edge.next_msn, self._edge.media_end_s
 
     async def add_init(self, rendition: str, init: Init, *, bandwidth_bps: int, frame_rate: float) -> None:
@@ -62,15 +70,15 @@ class SegmentFanOut:
         await self._edge.add_part(rendition, part)
 
     async def end_segment(self, rendition: str, end: SegmentEnd) -> None:
-        """End a segment, and raise the declared bandwidth if it exceeded that.
-
-        A segment shorter than half the target duration is no measure (RFC 8216, 4.1).
-        """
+        """List a segment, after the declared bandwidth has been raised if the segment exceeds it."""
+        newest = self._newest[rendition]
+        newest.append((self._sizes.pop(rendition, 0), end.duration_s))
+        if sum(duration_s for _, duration_s in newest) >= self.shape.target_duration_s / 2:
+            sizes, durations = zip(*newest, strict=True)
+            peak_bps = measured(sizes, durations, self.shape.target_duration_s).peak_bps
+            await self._edge.declare_peak(rendition, peak_bps)
         self._record(self._assembler.end_segment(rendition, end.msn, end.duration_s))
         await self._edge.end_segment(rendition, end)
-        size_bytes = self._sizes.pop(rendition, 0)
-        if end.duration_s >= self.shape.target_duration_s / 2:
-            await self._edge.declare_peak(rendition, ceil(size_bytes * 8 / end.duration_s))
 
     def end_run(self) -> None:
         """Record the segment that is not complete yet."""

@@ -193,9 +193,12 @@ def part_target_s(frame_rate: float) -> float:
     return math.ceil((pictures / frame_rate + _PART_SLACK_S) * 1000 - 1e-6) / 1000
 
 
+def segment_duration_s(plan: EncodePlan, source: Source) -> float:
+    """Return the duration of a regular segment: it ends at the first keyframe after ``MIN_SEGMENT_S``."""
+    gop_s = plan.forced_gop_s or source.keyframe_interval_s or LONGEST_COPIED_GOP_S
+    return max(1, math.ceil(MIN_SEGMENT_S / gop_s)) * gop_s
+
+
 def target_duration_s(plan: EncodePlan, source: Source) -> int:
     """Return ``EXT-X-TARGETDURATION``: the segment duration in whole seconds, halves rounded up."""
-    gop_s = plan.forced_gop_s or source.keyframe_interval_s or LONGEST_COPIED_GOP_S
-    # A segment ends at the first keyframe after MIN_SEGMENT_S.
-    gops = max(1, math.ceil(MIN_SEGMENT_S / gop_s))
-    return max(1, int(gops * gop_s + 0.5))
+    return max(1, int(segment_duration_s(plan, source) + 0.5))

@@ -8,12 +8,14 @@ of a media playlist or a segment, and returns its bytes.
 from __future__ import annotations
 
 import re
+import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import pairwise
 from statistics import median
+from types import MappingProxyType
 
 from common.media.fragments import FragmentReader, Movie, Sample, Track
 from videos.hls.bitrate import Bitrate, measured
@@ -144,12 +146,18 @@ class CheckedRendition:
 
 
 def faults(
-    fetch: Fetch, multivariant: str = "multivariant.m3u8", *, have_same_frames: bool = False
+    fetch: Fetch,
+    multivariant: str = "multivariant.m3u8",
+    *,
+    have_same_frames: bool = False,
+    limits_bps: Mapping[str, int] = MappingProxyType({}),
 ) -> list[str]:
     """Return one sentence per broken rule of a presentation; empty if there is none.
 
     ``have_same_frames`` demands that all renditions show frames at the same moments, as
-    those of an upload do.
+    those of an upload do.  ``limits_bps`` has the highest bitrate that an encoder permits
+    in a segment, by playlist: while a broadcast runs, its peak is not known, and a
+    BANDWIDTH up to this limit is true.
     """
     text = fetch(multivariant).decode()
     found = list(_of_multivariant(text))
@@ -168,6 +176,8 @@ def faults(
     for variant, uri in _variants(text):
         sounds = [read[one["URI"]] for one in media if one.get("GROUP-ID") == variant.get("AUDIO")]
         found += [f"{uri}: {fault}" for fault in _of_variant(variant, read[uri], sounds)]
+        if int(variant["BANDWIDTH"]) > limits_bps.get(uri, sys.maxsize):
+            found.append(f"{uri}: 4.4.6.2: BANDWIDTH is {variant['BANDWIDTH']}, above {limits_bps[uri]}")
     for line in text.splitlines():
         if line.startswith("#EXT-X-I-FRAME-STREAM-INF:"):
             found += _of_keyframes(attributes(line), fetch)

@@ -15,9 +15,19 @@ from common.media.fragments import FragmentReader, Movie, Sample
 from live.frame_rates import usual_rate
 from live.ingest import encoder as encoder_module
 from live.ingest.encoder import Encoder, EncoderGone, encoder_args
+from live.ingest.encoder_run import bandwidth_bps
 from live.ingest.frames import read_frame
 from live.ingest.keyframe_repeater import KeyframeRepeater
-from live.ingest.source import EncodePlan, Output, Source, part_target_s, plan_outputs, target_duration_s
+from live.ingest.source import (
+    EncodePlan,
+    Output,
+    Source,
+    part_target_s,
+    plan_outputs,
+    segment_duration_s,
+    target_duration_s,
+)
+from live.llhls.segments import Packager, Part, SegmentEnd, Shape
 from live.rtmp import flv
 from live.tests.ingesting import tags_in
 from videos.transcoding.tools import ffmpeg_path, ffprobe_path
@@ -174,7 +184,7 @@ def test_command_line_is_complete(monkeypatch: pytest.MonkeyPatch) -> None:
         ":in_color_matrix=bt709:out_color_matrix=bt709:out_range=tv,setsar=1,format=yuv420p,"
         "setparams=range=tv:color_primaries=bt709:color_trc=bt709:colorspace=bt709 "
         "-c:v libx264 -preset veryfast -threads 2 -tune zerolatency -bf 0 "
-        "-crf 23 -maxrate 730000 -bufsize 730000 -sc_threshold 0 -g 100000 -force_key_frames source "
+        "-crf 23 -maxrate 730000 -bufsize 365000 -sc_threshold 0 -g 100000 -force_key_frames source "
         f"-fps_mode passthrough -enc_time_base demux {fragments} pipe:7"
     )
 
@@ -292,6 +302,31 @@ async def test_untagged_source_keeps_the_colours_that_browsers_assume(
     assumed = middle(copied, f"in_color_matrix={matrix}")
     assert middle(encoded, "in_color_matrix=bt709") == pytest.approx(assumed, abs=4)
     assert colour_tags(encoded) == "tv,bt709"
+
+
+@pytest.mark.ffmpeg
+@pytest.mark.parametrize("gop", [30, 60])
+async def test_no_segment_of_a_rung_exceeds_its_declared_bandwidth(tmp_path: Path, gop: int) -> None:
+    # The worst case for a rate control: a still scene, then noise that does not compress.
+    noise = "noise=alls=80:allf=t:enable='gte(t,2)'"
+    data = make_flv(tmp_path / "source.flv", "-vf", noise, "-g", str(gop), seconds=6)
+    source = replace(SOURCE, width_px=640, height_px=480, keyframe_interval_s=gop / 30)
+    plan = plan_outputs(source, [360, 240])
+
+    renditions = await encode(plan, data, tmp_path)
+
+    segment_s = segment_duration_s(plan, source)
+    for output, path in [*zip(plan.outputs, renditions, strict=True)][1:]:
+        packager = Packager(Shape(0.202, target_duration_s(plan, source)), first_msn=0)
+        segments: list[list[int]] = [[]]
+        for made in [*packager.feed(path.read_bytes()), *packager.finish()]:
+            if isinstance(made, Part):
+                segments[-1].append(len(made.data))
+            elif isinstance(made, SegmentEnd):
+                assert made.duration_s == pytest.approx(segment_s, abs=0.01)
+                segments.append([])
+        peak_bps = max(sum(sizes) * 8 / segment_s for sizes in segments)
+        assert 0.7 < peak_bps / bandwidth_bps(output, source, segment_s) < 1
 
 
 @pytest.mark.ffmpeg

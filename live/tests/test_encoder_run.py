@@ -6,6 +6,7 @@ import asyncio
 import logging
 import struct
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -151,8 +152,13 @@ async def bench(encoder: FakeEncoder) -> AsyncIterator[Bench]:
     await made.run.finish()
 
 
-def test_bandwidth_is_the_peak_of_video_and_the_audio() -> None:
-    assert bandwidth_bps(OUTPUTS[1], SOURCE) == 875_000 + 128_000
+@pytest.mark.parametrize(("segment_s", "video_bps"), [(1.0, 1_050_000), (2.0, 875_000)])
+def test_bandwidth_is_the_encoders_limit_with_audio_and_container(segment_s: float, video_bps: int) -> None:
+    silent = replace(SOURCE, audio_bitrate_bps=3_000)
+    rich = replace(SOURCE, audio_bitrate_bps=192_000)
+
+    assert bandwidth_bps(OUTPUTS[1], silent, segment_s) == video_bps + 128_000 + 25_000
+    assert bandwidth_bps(OUTPUTS[1], rich, segment_s) == video_bps + 192_000 + 25_000
 
 
 async def test_run_begins_with_the_headers_at_time_zero(bench: Bench) -> None:
@@ -206,7 +212,7 @@ async def test_init_segments_are_announced_once_all_renditions_have_one(bench: B
     assert before == []
     assert [sorted(found) for found in bench.inits] == [["r0", "r1"]]
     assert bench.inits[0]["r0"] == Init(MOVIE, "avc1.64001f", 1280, 720)
-    assert bench.fan_out.attributes == {"r0": (2_628_000, 25.0), "r1": (1_003_000, 25.0)}
+    assert bench.fan_out.attributes == {"r0": (3_153_000, 25.0), "r1": (1_203_000, 25.0)}
 
 
 async def test_no_rendition_begins_a_segment_before_all_have_ended_the_previous_one(bench: Bench) -> None:

@@ -23,6 +23,7 @@ class RecordingEdge:
     def __init__(self) -> None:
         self.calls: list[tuple[Any, ...]] = []
         self.peaks: list[tuple[str, int]] = []
+        self.listed_at_peak: list[int] = []
 
     async def begin_epoch(self, epoch: int, arrived_at: float) -> float:
         self.calls.append(("begin", epoch, arrived_at))
@@ -39,6 +40,7 @@ class RecordingEdge:
 
     async def declare_peak(self, name: str, bandwidth_bps: int) -> None:
         self.peaks.append((name, bandwidth_bps))
+        self.listed_at_peak.append(sum(call[0] == "end" for call in self.calls))
 
 
 class Recording:
@@ -157,24 +159,28 @@ async def test_broadcast_without_a_recording_has_posters(edge: RecordingEdge) ->
     assert len(poster.offered) == 1
 
 
-async def test_peak_is_the_bitrate_of_a_segments_parts(fan_out: SegmentFanOut, edge: RecordingEdge) -> None:
+async def test_peak_is_declared_before_its_segment_is_listed(
+    fan_out: SegmentFanOut, edge: RecordingEdge
+) -> None:
     await begin(fan_out)
     for data in (bytes(1000), bytes(501)):
         await fan_out.add_part("r0", part(7, data))
     await fan_out.add_part("r1", part(7, bytes(100)))
     for name in ("r0", "r1"):
         await fan_out.end_segment(name, SegmentEnd(7, 1.6))
-    await fan_out.end_segment("r0", SegmentEnd(8, 1.0))
 
-    assert edge.peaks == [("r0", 7505), ("r1", 500), ("r0", 0)]
+    assert edge.peaks == [("r0", 7505), ("r1", 500)]
+    assert edge.listed_at_peak == [0, 1]
 
 
-async def test_short_segment_is_no_measure_of_the_peak(fan_out: SegmentFanOut, edge: RecordingEdge) -> None:
+async def test_short_segments_are_measured_together(fan_out: SegmentFanOut, edge: RecordingEdge) -> None:
     await begin(fan_out)
-    await add_segment(fan_out, 7, duration_s=0.49)
-    await add_segment(fan_out, 8, duration_s=0.5)
+    for msn, size in ((7, 25), (8, 100), (9, 25)):
+        await fan_out.add_part("r0", part(msn, bytes(size)))
+        await fan_out.end_segment("r0", SegmentEnd(msn, 0.4))
 
-    assert edge.peaks == [("r0", 80), ("r1", 80)]
+    # Each is shorter than half the target duration of 1 s; the peak is that of two.
+    assert edge.peaks == [("r0", 1250), ("r0", 1250)]
 
 
 async def test_bytes_of_an_unfinished_segment_do_not_count_in_the_next_run(

@@ -136,3 +136,4 @@ def test_checker_finds_each_fault(encoded: Callable[..., dict[str, bytes]]) -> N
         missed += [] if any(fault in one for one in found) else [(name, old, new, found)]
 
     assert missed == []
+    assert [one for one in faults(files.__getitem__, limits_bps={MEDIA: 1000}) if "above 1000" in one]
