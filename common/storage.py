@@ -52,6 +52,7 @@ IMMUTABLE = "private, max-age=31536000, immutable"
 CONTENT_TYPES = {
     ".m3u8": "application/vnd.apple.mpegurl",
     ".m4s": "video/iso.segment",
+    ".bin": "application/octet-stream",
     ".mp4": "video/mp4",
     ".jpg": "image/jpeg",
     ".json": "application/json",

@@ -20,7 +20,7 @@ from django.db import transaction
 
 from common import deletion, storage
 from common.media.boxes import BrokenBoxes
-from videos import arrivals, ends, queue
+from videos import arrivals, ends, queue, source_tables
 from videos.leases import LeaseKeeper
 from videos.models import Job, Rendition, SegmentPlan, SegmentRun, Video, new_encode_key
 from videos.publishing import LeaseLost, SegmentPublisher
@@ -61,7 +61,12 @@ def tracks_of_video(video: Video, source: SourceInfo, *, has_audio: bool = False
     if key not in _read:
         # One film's tables at a time: its chunks follow each other.
         _read.clear()
-        _read[key] = tracks_of(source, partial(storage.read_range, video.source_key), has_audio=has_audio)
+        _read[key] = tracks_of(
+            source,
+            partial(storage.read_range, video.source_key),
+            has_audio=has_audio,
+            stored=partial(source_tables.stored, video),
+        )
     return _read[key]
 
 

@@ -8,7 +8,7 @@ from django.conf import settings
 from django.db import transaction
 
 from common import storage
-from videos import ends, progress, queue
+from videos import ends, progress, queue, source_tables
 from videos.languages import language_name, spoken_tag
 from videos.leases import lease_kept
 from videos.models import Job, Rendition, SegmentPlan, SegmentRun, Video
@@ -36,6 +36,7 @@ def plan(job: Job) -> None:
     video = job.video
     with lease_kept(job):
         source = look_at(video)
+        source_tables.store(video, source)
     lay_out(job, source, _ladder(source), plan_grid(source))
     progress.publish(video)
 

@@ -63,13 +63,34 @@ def test_copied_video_of_a_common_frame_rate_has_no_faults(
     assert faults(files.__getitem__, have_same_frames=True) == []
 
 
-@pytest.mark.parametrize("kind", ["copiable_vfr", "copiable_silent", "copiable_mono", "copiable_opus"])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "copiable_vfr",
+        "copiable_silent",
+        "copiable_mono",
+        "copiable_opus",
+        "copiable_vfr_mkv",
+        "copiable_flv",
+        "copiable_fragmented",
+    ],
+)
 def test_copied_video_of_an_unusual_kind_has_no_faults(
     kind: str, encoded: Callable[..., dict[str, bytes]]
 ) -> None:
     files = encoded(kind, seconds=13, size="640x480", rate="50")
 
     assert "source.m3u8" in files
+    assert faults(files.__getitem__, have_same_frames=True) == []
+
+
+@pytest.mark.parametrize("rate", ["24000/1001", "30", "60000/1001"])
+def test_copied_matroska_has_no_faults_although_it_rounds_times(
+    rate: str, encoded: Callable[..., dict[str, bytes]]
+) -> None:
+    files = encoded("copiable_mkv", seconds=13, rate=rate, size="640x480")
+
+    assert {"source.m3u8", "360p.m3u8"} <= files.keys()
     assert faults(files.__getitem__, have_same_frames=True) == []
 
 

@@ -57,7 +57,7 @@ LAYERS = {
         "transcription",
         "models",
         "arrivals caption_tracks conversation embedded_captions figures listing progress publishing queue",
-        "room",
+        "room source_tables",
         "keyframe_index",
         "storyboards",
         "estimates loudness stored_objects transcriptions",

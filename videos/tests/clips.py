@@ -160,6 +160,13 @@ KINDS: dict[str, tuple[str, Callable[[Path, float, str, str], None]]] = {
     ),
     "b_frames": (".mkv", _both(*_B_FRAMES, *_AAC)),
     "copiable": (".mp4", _both(*_COPIABLE, *_AAC)),
+    "copiable_mkv": (".mkv", _both(*_COPIABLE, *_AAC)),
+    "copiable_vfr_mkv": (".mkv", _both(*_UNEVEN, *_COPIABLE, *_AAC)),
+    "copiable_flv": (".flv", _both(*_COPIABLE, *_AAC, "-ar", "44100")),
+    # As OBS Studio writes it.
+    "copiable_fragmented": (
+        ".mp4", _both(*_COPIABLE, *_AAC, "-movflags", "+frag_keyframe+empty_moov+delay_moov")
+    ),
     "copiable_vfr": (".mp4", _both(*_UNEVEN, *_COPIABLE, *_AAC)),
     "copiable_silent": (".mp4", _silent(*_COPIABLE)),
     "copiable_mono": (".mp4", _both(*_COPIABLE, *_AAC, "-ar", "44100", "-ac", "1")),

@@ -8,6 +8,7 @@ import threading
 from array import array
 from collections.abc import Callable
 from datetime import timedelta
+from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -61,14 +62,17 @@ def flashing(path: Path, rate: str, *, is_uneven: bool = False) -> Path:
     """Draw a clip with a flash and a beep at the beginning of each second."""
     uneven = ",select='lt(mod(n\\,8)\\,2)+eq(mod(n\\,8)\\,5)'" if is_uneven else ""
     flash = "drawbox=c=white:t=fill:enable='lt(mod(t+0.001\\,1)\\,0.09)'"
-    beep = "aevalsrc='if(lt(mod(t\\,1)\\,0.05)\\,0.8*sin(2*PI*1000*t)\\,0)':s=44100:d=11"
+    beep = "aevalsrc='if(lt(mod(t\\,1)\\,0.05)\\,0.8*sin(2*PI*1000*t)\\,0)':s=48000:d=11"
     command = [
         ffmpeg_path(), "-v", "error", "-nostdin", "-y",
         "-f", "lavfi", "-i", f"color=black:s=640x480:r={rate}:d=11,{flash}{uneven}",
         "-f", "lavfi", "-i", beep,
         "-fps_mode", "vfr", "-c:v", "libx264", "-pix_fmt", "yuv420p", "-bf", "2",
         "-force_key_frames", "expr:gte(t,n_forced*1.7)",
-        "-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "bt709", "-c:a", "aac", str(path),
+        "-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "bt709",
+        "-c:a", "libopus" if "opus" in path.name else "aac",
+        *(["-movflags", "+frag_keyframe+empty_moov+delay_moov"] if "fragmented" in path.name else []),
+        str(path),
     ]  # fmt: skip
     subprocess.run(command, check=True)
     return path
@@ -115,36 +119,54 @@ def samples_of(path: Path) -> list[tuple[int, int, int]]:
     ]
 
 
+def assert_steps_are_exact(times_s: list[float], rate: Fraction) -> None:
+    """Assert that every frame lies on the grid of ``rate``, whatever the container rounds to."""
+    assert times_s == pytest.approx([round(time_s * rate) / rate for time_s in times_s], abs=1e-4)
+
+
 @pytest.mark.parametrize(
-    ("rate", "is_uneven"),
+    ("rate", "is_uneven", "name"),
     [
-        ("24000/1001", False),
-        ("25", False),
-        ("30000/1001", False),
-        ("30", False),
-        ("50", False),
-        ("60000/1001", False),
-        ("60", True),
+        ("24000/1001", False, "clip.mp4"),
+        ("25", False, "clip.mp4"),
+        ("30000/1001", False, "clip.mp4"),
+        ("30", False, "clip.mp4"),
+        ("50", False, "clip.mp4"),
+        ("60000/1001", False, "clip.mp4"),
+        ("60", True, "clip.mp4"),
+        ("30000/1001", False, "clip.mkv"),
+        ("60", True, "clip.mkv"),
+        ("30", False, "clip.flv"),
+        ("25", False, "fragmented.mp4"),
+        ("30", False, "opus.mkv"),
+        ("25", False, "opus.mp4"),
     ],
 )
 def test_flash_and_beep_stay_together_in_every_rendition(
-    rate: str, *, is_uneven: bool, uploaded: Uploaded, tmp_path: Path, settings: Any
+    rate: str, *, is_uneven: bool, name: str, uploaded: Uploaded, tmp_path: Path, settings: Any
 ) -> None:
     settings.COPY_BITRATE_FACTOR = 0.0  # black frames are cheap, and no rung would be encoded
-    clip = flashing(tmp_path / "clip.mp4", rate, is_uneven=is_uneven)
+    clip = flashing(tmp_path / name, rate, is_uneven=is_uneven)
     video = uploaded(clip)
 
     work_until_idle()
 
     video.refresh_from_db()
-    expected = flashes_s(clip, shown_s(clip))
-    for name in ("source", "360p"):
-        path = joined(video, name, tmp_path / f"{name}.mp4")
+    first_s, *_ = in_file = shown_s(clip)
+    expected = flashes_s(clip, [time_s - first_s for time_s in in_file])
+    times = []
+    for rung in ("source", "360p"):
+        path = joined(video, rung, tmp_path / f"{rung}.mp4")
         times_s = sorted(shown / timescale for _, shown, timescale in samples_of(path))
         assert flashes_s(path, times_s) == pytest.approx(expected, abs=0.002)
+        times.append(times_s)
+    assert times[0] == times[1]
+    assert_steps_are_exact(times[0], Fraction(rate))
     beeps = beeps_s(joined(video, "audio-0", tmp_path / "audio.mp4"))
     assert len(expected) == 11
-    assert beeps == pytest.approx(range(11), abs=0.015)
+    assert beeps[1:] == pytest.approx(range(1, 11), abs=0.015)
+    # The priming block of an encode replaces the first samples.
+    assert beeps[0] == pytest.approx(0, abs=0.03 if "opus" in name else 0.015)
 
 
 def names_offered(video: Video) -> list[str]:

@@ -47,15 +47,17 @@ class SegmentGrid:
 
 @dataclass(frozen=True, slots=True)
 class SourceCuts:
-    """The cuts of a chunk beside a copy, in ticks of the source's track and before any edit.
+    """The cuts of a chunk beside a copy, in ticks of FFmpeg's clock of the source and before any edit.
 
-    ``zero`` is the first frame of the video, ``starts`` those of the chunk's segments.
+    ``zero`` is the first frame of the video, ``starts`` those of the chunk's segments;
+    ``written_timescale`` counts the ticks of the copy.
     """
 
     timescale: int
     zero: int
     starts: tuple[int, ...]
     end: int
+    written_timescale: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,7 +50,7 @@ def encode_args(
     frames keep their own times.
     """
     video = _picture(source)
-    grid = _OwnTimes(cuts) if cuts else _Grid(source, chunk)
+    grid = _OwnTimes(cuts, source.container) if cuts else _Grid(source, chunk)
     threads = threads or min(os.cpu_count() or 1, 8)
     outputs = output_directories(directory, len(rungs))
     return [
@@ -244,9 +244,10 @@ class _OwnTimes:
     A keyframe of the source begins each chunk, so nothing before it is decoded.
     """
 
-    def __init__(self, cuts: SourceCuts) -> None:
+    def __init__(self, cuts: SourceCuts, container: str) -> None:
         self._cuts = cuts
-        self.timescale = cuts.timescale
+        self._container = container
+        self.timescale = cuts.written_timescale
 
     @property
     def input_options(self) -> list[str]:
@@ -255,7 +256,8 @@ class _OwnTimes:
         at_s = Fraction(cuts.starts[0], cuts.timescale) + Fraction(1, 2000)
         seek = ["-noaccurate_seek", "-seek_timestamp", "1", "-ss", _seconds(at_s)]
         # Times stay those of the sample tables: without edits, and not moved to 0.
-        return ["-copyts", *(seek if cuts.starts[0] > cuts.zero else []), "-ignore_editlist", "1"]
+        edits = ["-ignore_editlist", "1"] if self._container == "mov" else []
+        return ["-copyts", *(seek if cuts.starts[0] > cuts.zero else []), *edits]
 
     def filters(self, _source: SourceInfo) -> list[str]:
         """Return the filters that keep the chunk's own frames, and move the first of all to 0."""
@@ -273,7 +275,7 @@ class _OwnTimes:
 
     @property
     def output_options(self) -> list[str]:
-        return ["-enc_time_base", f"1:{self.timescale}"]
+        return ["-enc_time_base", f"1:{self._cuts.timescale}"]
 
 
 def _start(threads: int) -> list[str]:

@@ -8,7 +8,7 @@ number near its busiest rate.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
 from itertools import pairwise
 
@@ -51,6 +51,19 @@ def choose_frame_rate(
     while rate < MIN_RATE:
         rate *= 2
     return rate
+
+
+def constant_rates(times_s: Sequence[float], claims: Sequence[Fraction]) -> Iterator[Fraction]:
+    """Yield the constant rates that frames at these times in order may have, the likeliest first."""
+    if len(times_s) < 3 or times_s[-1] <= times_s[0]:
+        return
+    mean = (len(times_s) - 1) / (times_s[-1] - times_s[0])
+    near = [claim.limit_denominator(2) for claim in claims]
+    ordered = sorted(_STANDARD_RATES, key=lambda rate: (rate not in near, abs(rate - mean)))
+    for rate in ordered:
+        # Frames may be missing on the grid, but none may lie between its places.
+        if mean / float(rate) < 1.05:
+            yield rate
 
 
 def _rate_of(times_s: Sequence[float], claims: Sequence[Fraction]) -> Fraction:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,8 +20,11 @@ from .byteranges import RangeReader, range_reader
 from .chapters import declared as chapters_of
 from .chunks import plan_chunks
 from .copying.eligibility import NotCopied
-from .copying.plan import check_keyframes, facts, plan_copy
+from .copying.plan import check_keyframes, facts, plan_copy, plan_tables
+from .copying.scans import SCANNED_CONTAINERS, chosen_of, scan_source
 from .copying.segments import CopiedTracks
+from .copying.stored_tables import dump
+from .copying.tables import TrackTables
 from .errors import DecodeFailed, Encrypted, LimitsExceeded, NotMedia, StorageFailed
 from .frames import FrameLook, decodes_from, look_at_frames
 from .inputs import input_args, probe_input_args
@@ -31,7 +35,7 @@ from .processes import STORAGE_TROUBLE, Finished, open_process, run_short
 from .restarts import Restarts
 from .sniff import sniff
 from .source import DISCONTINUOUS, CopiedSource, SourceInfo
-from .streams import Chosen, Timing, choose_streams, describe, number, rows
+from .streams import Chosen, Timing, choose_streams, describe, is_attached, number, rows
 from .subtitles import subtitles_of
 from .tools import ffmpeg_path, ffprobe_path
 
@@ -68,15 +72,19 @@ def probe(
     try:
         if copy_refusal:
             raise NotCopied(copy_refusal, "found before")
-        tracks, copied = _copied(None if is_fragmented else moov, chosen, read, size_bytes)
+        tracks, copied, has_index = (
+            _copied(moov, file, chosen, read, size_bytes)
+            if moov is not None and not is_fragmented
+            else _scanned(container, moov, file, chosen, read, size_bytes)
+        )
     except NotCopied as refusal:
         source, timing = _described(
             url, container, file, chosen, size_bytes, limits, is_fragmented=is_fragmented
         )
         source = replace(source, copy_refusal=refusal.code)
     else:
-        source, timing = _described_copy(tracks, chosen, size_bytes, limits)
-        source = replace(source, copied=copied)
+        source, timing = _described_copy(tracks, chosen, container, size_bytes, limits)
+        source = replace(source, copied=copied, is_seekable=has_index)
     _check_length(source, timing, limits)
     source = _decodable(url, source, timing, limits)
     chapters = chapters_of(file.chapters, start_s=timing.start_s, duration_s=source.duration_s)
@@ -114,21 +122,77 @@ def _described(
 
 
 def _copied(
-    moov: memoryview | None, chosen: Chosen, read: RangeReader, size_bytes: int
-) -> tuple[CopiedTracks, CopiedSource]:
-    """Return the tracks that can be copied, and the facts about them.  Raises NotCopied."""
-    if moov is None or chosen.video is None:
+    moov: memoryview, file: _File, chosen: Chosen, read: RangeReader, size_bytes: int
+) -> tuple[CopiedTracks, CopiedSource, bool]:
+    """Return the tracks that can be copied, the facts about them, and that they have an index.
+
+    Raises NotCopied.
+    """
+    if chosen.video is None:
         raise NotCopied("container")
     video, *audio = (_track_number(stream) for stream in (chosen.video, *chosen.audio))
     tracks = plan_copy(moov, video, audio, size_bytes=size_bytes)
     check_keyframes(tracks, read)
-    return tracks, facts(tracks, audio)
+    return tracks, replace(facts(tracks, audio), starts_s=_begins_s(tracks, file)), True
+
+
+def _scanned(
+    container: str,
+    moov: memoryview | None,
+    file: _File,
+    chosen: Chosen,
+    read: RangeReader,
+    size_bytes: int,
+) -> tuple[CopiedTracks, CopiedSource, bool]:
+    """Return the same of a file without a table of its frames, and whether it has an index.
+
+    Raises NotCopied.
+    """
+    if container not in SCANNED_CONTAINERS or chosen.video is None:
+        raise NotCopied("container")
+    # A scan takes time, which a source that is encoded anyway does not need.
+    if chosen.video.get("codec_name") != "h264" or chosen.video.get("pix_fmt") != "yuv420p":
+        raise NotCopied("codec", f"{chosen.video.get('codec_name')} {chosen.video.get('pix_fmt')}")
+    numbers = [_track_number(one) for one in (chosen.video, *chosen.audio)] if container == "mov" else []
+    found = scan_source(container, read, size_bytes=size_bytes, moov=moov, numbers=numbers)
+    if numbers:
+        video, audio = chosen_of([*found.video, *found.audio], numbers[0], numbers[1:])
+    else:
+        video = _track_at(found.video, file, chosen.video)
+        audio = [_track_at(found.audio, file, stream) for stream in chosen.audio]
+    tracks = plan_tables(video, audio)
+    check_keyframes(tracks, read)
+    copied = replace(
+        facts(tracks, [tables.number for tables in audio]),
+        # Times of a scan without a movie header count from FFmpeg's own zero.
+        starts_s=_begins_s(tracks, file) if container == "mov" else tracks.video.starts_s,
+        is_scanned=True,
+        tables=dump([video, *audio]),
+    )
+    return tracks, copied, found.has_index
+
+
+def _begins_s(tracks: CopiedTracks, file: _File) -> float:
+    """Return the first frame of an MP4 on FFmpeg's timeline, which begins with the first packet of all."""
+    return round(tracks.video.starts_s - (file.start_s or 0.0), 6)
+
+
+def _track_at(tables: Sequence[TrackTables], file: _File, stream: dict[str, Any]) -> TrackTables:
+    """Return the tables of the track that ffprobe shows as ``stream``.  Raises NotCopied."""
+    alike = [
+        one["index"]
+        for one in file.streams
+        if one.get("codec_type") == stream["codec_type"] and not is_attached(one)
+    ]
+    if len(alike) != len(tables):
+        raise NotCopied("tables", f"{len(tables)} of {len(alike)} tracks of {stream['codec_type']}")
+    return tables[alike.index(stream["index"])]
 
 
 def _described_copy(
-    tracks: CopiedTracks, chosen: Chosen, size_bytes: int, limits: SourceLimits
+    tracks: CopiedTracks, chosen: Chosen, container: str, size_bytes: int, limits: SourceLimits
 ) -> tuple[SourceInfo, Timing]:
-    """Return a source that is copied, measured by its sample tables; nothing is decoded for it."""
+    """Return a source that is copied, measured by its tables; nothing is decoded for it."""
     assert chosen.video is not None  # noqa: S101 (a copy has a video track)
     picture = tracks.video.picture
     look = FrameLook(
@@ -152,8 +216,8 @@ def _described_copy(
         times_s=[(time - first) / timescale for time in times_s],
     )
     timing = Timing(0.0, ends_s, is_whole=True, streams={chosen.video["index"]: packets})
-    source = describe(chosen, timing, look, container="mov", size_bytes=size_bytes, limits=limits)
-    return replace(source, duration_s=ends_s, is_seekable=True), timing
+    source = describe(chosen, timing, look, container=container, size_bytes=size_bytes, limits=limits)
+    return replace(source, duration_s=ends_s), timing
 
 
 def _track_number(stream: dict[str, Any]) -> int:

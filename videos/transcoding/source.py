@@ -76,11 +76,13 @@ class AudioStream:
 
 @dataclass(frozen=True, slots=True)
 class CopiedSource:
-    """The tracks of an MP4 source whose bytes become renditions, and the segments that its keyframes make.
+    """The tracks of a source whose bytes become renditions, and the segments that its keyframes make.
 
     Tracks have their numbers in the file; ``audio`` says of each audio track whether it
     is copied.  ``bounds_s`` are the start of each segment and the end of the last, from the
     first frame; they are kept in the encode's plan and not in the source's JSON.
+    ``starts_s`` is the first frame on FFmpeg's timeline of the file, where encoded audio finds it.
+    ``is_scanned`` says that a scan found the frames, whose ``tables`` are stored beside the encode.
     """
 
     video_track: int
@@ -91,6 +93,9 @@ class CopiedSource:
     average_bps: int
     peak_bps: int
     bounds_s: tuple[float, ...] = ()
+    starts_s: float = 0.0
+    is_scanned: bool = False
+    tables: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,8 +133,12 @@ class SourceInfo:
         return self.video.short_side if self.video else 0
 
     def timeline_shift_s(self, start_s: float) -> float:
-        """Return the seconds to add to FFmpeg's timestamps of a stream so that the container starts at 0."""
-        return start_s if self.container in DISCONTINUOUS else 0.0
+        """Return the seconds to add to FFmpeg's timestamps of a stream so that the timeline starts at 0.
+
+        That is the container's start, or the first frame of a copy.
+        """
+        shift_s = start_s if self.container in DISCONTINUOUS else 0.0
+        return shift_s - (self.copied.starts_s if self.copied else 0.0)
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON values; ``from_json`` reads them back without loss."""
@@ -141,7 +150,7 @@ class SourceInfo:
         data["chapters"] = list(data["chapters"])
         data["subtitles"] = list(data["subtitles"])
         if self.copied:
-            del data["copied"]["bounds_s"]
+            del data["copied"]["bounds_s"], data["copied"]["tables"]
             for name in ("audio_tracks", "audio"):
                 data["copied"][name] = list(data["copied"][name])
         data["left_out"] = [{**left, "names": list(left["names"])} for left in data["left_out"]]

@@ -65,9 +65,9 @@ def choose_streams(streams: list[_Json], limits: SourceLimits, programs: Sequenc
     if any(_is_encrypted(stream) for stream in media):
         raise Encrypted("encrypted track")
     pictures = [stream for stream in media if stream["codec_type"] == "video"]
-    films = [stream for stream in pictures if not _is_still(stream)]
+    films = [stream for stream in pictures if not is_attached(stream)]
     sounds = [stream for stream in media if stream["codec_type"] == "audio"]
-    covers = [s for s in pictures if _is_still(s) and s.get("codec_name") in COVER_CODECS]
+    covers = [s for s in pictures if is_attached(s) and s.get("codec_name") in COVER_CODECS]
     audible = [stream for stream in sounds if stream.get("codec_name") in AUDIO_CODECS]
     own = _own_programme(films[0], programs) if films else frozenset()
     audible = [stream for stream in audible if not own or stream["index"] in own]
@@ -115,7 +115,8 @@ def rows(found: _Json, key: str) -> list[_Json]:
     return list(found.get(key) or [])
 
 
-def _is_still(stream: _Json) -> bool:
+def is_attached(stream: _Json) -> bool:
+    """Return whether ffprobe's row is a picture beside the video, such as a cover."""
     flags = stream.get("disposition") or {}
     return bool(flags.get("attached_pic") or flags.get("timed_thumbnails") or flags.get("still_image"))
 

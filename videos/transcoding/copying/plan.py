@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
 from math import ceil
 
@@ -24,10 +24,11 @@ from .eligibility import (
     usual_rate,
 )
 from .grid import segment_starts
+from .scans import chosen_of, scan_source
 from .segments import CopiedTracks, SampleSpan, fetch, sizes
+from .stored_tables import load
 from .tables import TrackTables, read_tables
 
-_ROUNDING_S = 0.001
 _LATE_S = 0.1
 
 
@@ -37,16 +38,23 @@ def plan_copy(moov: memoryview, video: int, audio: Sequence[int], *, size_bytes:
     ``moov`` is the content of its movie header.  Raises NotCopied.
     """
     try:
-        picture = copiable_video(read_tables(moov, video, size_bytes=size_bytes))
-        check_start(picture)
-        sounds = [read_tables(moov, number, size_bytes=size_bytes) for number in audio]
+        return plan_tables(
+            read_tables(moov, video, size_bytes=size_bytes),
+            (read_tables(moov, number, size_bytes=size_bytes) for number in audio),
+        )
     except BrokenBoxes as error:
         raise NotCopied("tables", str(error)) from error
+
+
+def plan_tables(video: TrackTables, audio: Iterable[TrackTables]) -> CopiedTracks:
+    """Return the copied tracks of a file by the tables of its tracks.  Raises NotCopied."""
+    picture = copiable_video(video)
+    check_start(picture)
+    sounds = list(audio)
     check_ends(picture, [audio_end_s(tables) for tables in sounds])
     copied = tuple(_copiable_or_none(tables, picture) for tables in sounds)
-    # The copy begins with the first frame: audio before it would be lost, and that of an
-    # encode begins with the file.
-    if picture.starts_s > (_ROUNDING_S if None in copied else _LATE_S):
+    # The copy begins with the first frame: audio before it is lost.
+    if picture.starts_s > _LATE_S:
         raise NotCopied("late", f"video begins at {picture.starts_s:.3f} s")
     return CopiedTracks(picture, copied, _cuts(picture))
 
@@ -80,18 +88,31 @@ def check_keyframes(tracks: CopiedTracks, read: RangeReader) -> None:
         check_keyframe(sample, tracks.video.configuration)
 
 
-def tracks_of(source: SourceInfo, read: RangeReader, *, has_audio: bool = True) -> CopiedTracks:
-    """Return the tracks of a source that was planned before, from its header.
+def tracks_of(
+    source: SourceInfo,
+    read: RangeReader,
+    *,
+    has_audio: bool = True,
+    stored: Callable[[], bytes | None] = lambda: None,
+) -> CopiedTracks:
+    """Return the tracks of a source that was planned before, from its header or a scan.
 
-    Without ``has_audio`` the tables of audio are not read.  Raises NotCopied.
+    Without ``has_audio`` the tables of audio are not read.  ``stored`` returns the tables that
+    a scan found, None if they are lost.  Raises NotCopied.
     """
     if source.copied is None:
         raise NotCopied("encoded", source.copy_refusal)
-    moov = find_moov(read, head=b"", size_bytes=source.size_bytes)
+    video, audio = source.copied.video_track, source.copied.audio_tracks if has_audio else ()
+    if source.copied.is_scanned and (data := stored()) is not None:
+        return plan_tables(*chosen_of(load(data), video, audio))
+    moov = find_moov(read, head=b"", size_bytes=source.size_bytes) if source.container == "mov" else None
+    if source.copied.is_scanned:
+        numbers = (video, *source.copied.audio_tracks)
+        found = scan_source(source.container, read, size_bytes=source.size_bytes, moov=moov, numbers=numbers)
+        return plan_tables(*chosen_of([*found.video, *found.audio], video, audio))
     if moov is None:
         raise NotCopied("tables", "no header")
-    audio = source.copied.audio_tracks if has_audio else ()
-    return plan_copy(moov, source.copied.video_track, audio, size_bytes=source.size_bytes)
+    return plan_copy(moov, video, audio, size_bytes=source.size_bytes)
 
 
 def _copiable_or_none(tables: TrackTables, video: CopiableVideo) -> CopiableAudio | None:

@@ -22,7 +22,7 @@ from videos.transcoding.chunks import SourceCuts
 from videos.transcoding.errors import StorageFailed
 
 from .eligibility import CopiableAudio, CopiableVideo, NotCopied, check_keyframe
-from .tables import TrackTables
+from .tables import FileTimes, TrackTables
 
 MAX_SEGMENT_BYTES = 256 * 1024**2
 """Eight seconds of 2160p at 60 frames per second, as cameras record it, are a third of this."""
@@ -71,12 +71,16 @@ class CopiedTracks:
     def source_cuts(self, first: int, after: int) -> SourceCuts:
         """Return the cuts from segment ``first`` to before ``after``, for an encode beside the copy."""
         tables = self.video.tables
+        # FFmpeg sees the file's own times.
+        clock = tables.clock or FileTimes(tables.timescale, tables.presented)
         is_last = after >= len(self.cuts)
+        end = max(self.video.end if tables.clock is None else 0, max(clock.times) + 1) if is_last else None
         return SourceCuts(
-            timescale=tables.timescale,
-            zero=tables.presented[0],
-            starts=tuple(tables.presented[cut] for cut in self.cuts[first:after]),
-            end=self.video.end if is_last else tables.presented[self.cuts[after]],
+            timescale=clock.timescale,
+            zero=clock.times[0],
+            starts=tuple(clock.times[cut] for cut in self.cuts[first:after]),
+            end=clock.times[self.cuts[after]] if end is None else end,
+            written_timescale=tables.timescale,
         )
 
     def blocks(self, track: CopiableAudio, start_s: float, end_s: float) -> SampleSpan:

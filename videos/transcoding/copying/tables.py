@@ -1,4 +1,4 @@
-"""The sample tables of an MP4 track (ISO/IEC 14496-12, 8.6 and 8.7): each sample's times, size and place.
+"""The sample tables of a track: times, sizes, places; and their reader for MP4 (ISO/IEC 14496-12, 8.6, 8.7).
 
 The tables are written by strangers: every count is compared with the number of samples
 before a table is expanded, and every sample lies within the file.
@@ -10,7 +10,7 @@ import struct
 import sys
 from array import array
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from itertools import accumulate, chain, repeat
 from operator import add
 
@@ -41,12 +41,16 @@ class Edit:
 
 
 @dataclass(frozen=True, slots=True)
-class TrackTables:
-    """A track's samples in decoding order; times count ``timescale`` ticks, before any edit.
+class FileTimes:
+    """The presentation times of a track as FFmpeg reads them, where its tables have more exact ones."""
 
-    ``keyframes`` are numbers of samples; None if every sample is one.  ``presented`` holds
-    the presentation times, ``decoded_until`` the decoding time after each sample.
-    """
+    timescale: int
+    times: array[int]
+
+
+@dataclass(frozen=True, slots=True)
+class DeclaredTrack:
+    """A track as a movie header declares it, without its samples."""
 
     number: int
     kind: str
@@ -56,11 +60,23 @@ class TrackTables:
     size_px: tuple[float, float]
     is_turned: bool
     edits: tuple[Edit, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TrackTables(DeclaredTrack):
+    """A track's samples in decoding order; times count ``timescale`` ticks, before any edit.
+
+    ``keyframes`` are numbers of samples; None if every sample is one.  ``presented`` holds
+    the presentation times, ``decoded_until`` the decoding time after each sample.
+    ``clock`` holds the file's own times if ``presented`` does not.
+    """
+
     sizes: array[int]
     places: array[int]
     presented: array[int]
     decoded_until: array[int]
     keyframes: array[int] | None
+    clock: FileTimes | None = None
 
     @property
     def end(self) -> int:
@@ -83,35 +99,60 @@ def read_tables(moov: memoryview, number: int, *, size_bytes: int) -> TrackTable
     the file of ``size_bytes``.
     """
     try:
-        movie_timescale = _timescale(bytes(child(moov, b"mvhd")[:32]))
-        for kind, trak in boxes(moov, is_lenient=True):
-            if kind == b"trak" and track_number(child(trak, b"tkhd", is_lenient=True)) == number:
-                return _read_track(trak, number, movie_timescale, size_bytes)
+        trak = _trak(moov, number)
+        return _read_tables(trak, _declared(moov, trak, number), size_bytes)
     except (struct.error, IndexError, OverflowError) as error:
         raise BrokenBoxes("a table that ends too early") from error
+
+
+def read_declared(moov: memoryview, number: int) -> DeclaredTrack:
+    """Return the track ``number`` of a movie header whose samples lie in fragments.
+
+    Raises BrokenBoxes, also if it declares samples of its own.
+    """
+    try:
+        trak = _trak(moov, number)
+        stsz = bytes(child(trak, b"mdia", b"minf", b"stbl", b"stsz"))
+        if struct.unpack_from(">I", stsz, 8)[0]:
+            raise BrokenBoxes("samples outside of the fragments")
+        return _declared(moov, trak, number)
+    except (struct.error, IndexError, OverflowError) as error:
+        raise BrokenBoxes("a header that ends too early") from error
+
+
+def _trak(moov: memoryview, number: int) -> memoryview:
+    for kind, trak in boxes(moov, is_lenient=True):
+        if kind == b"trak" and track_number(child(trak, b"tkhd", is_lenient=True)) == number:
+            return trak
     raise BrokenBoxes(f"no track {number}")
 
 
-def _read_track(trak: memoryview, number: int, movie_timescale: int, size_bytes: int) -> TrackTables:
+def _declared(moov: memoryview, trak: memoryview, number: int) -> DeclaredTrack:
     tkhd = bytes(child(trak, b"tkhd"))
-    table = child(trak, b"mdia", b"minf", b"stbl")
     entries = [(kind, bytes(entry)) for kind, entry in sample_entries(trak)]
     if len(entries) != 1:
         raise BrokenBoxes(f"{len(entries)} sample entries")
-    sizes = _sizes(bytes(child(table, b"stsz")), size_bytes)
-    found = {kind: bytes(payload) for kind, payload in boxes(table)}
-    decoded_until = _decoded_until(found.get(b"stts", b""), len(sizes))
-    matrix = tkhd[52:88] if tkhd[:1] == b"\x01" else tkhd[40:76]
-    width, height = struct.unpack_from(">II", tkhd, 88 if tkhd[:1] == b"\x01" else 76)
-    return TrackTables(
+    is_long = tkhd[:1] == b"\x01"
+    width, height = struct.unpack_from(">II", tkhd, 88 if is_long else 76)
+    return DeclaredTrack(
         number=number,
         kind=handler(trak),
         timescale=_timescale(bytes(child(trak, b"mdia", b"mdhd")[:32])),
         entry_kind=entries[0][0],
         entry=entries[0][1],
         size_px=(width / 65536, height / 65536),
-        is_turned=matrix != _UNTURNED,
-        edits=tuple(_edits(trak, movie_timescale)),
+        is_turned=(tkhd[52:88] if is_long else tkhd[40:76]) != _UNTURNED,
+        edits=tuple(_edits(trak, _timescale(bytes(child(moov, b"mvhd")[:32])))),
+    )
+
+
+def _read_tables(trak: memoryview, track: DeclaredTrack, size_bytes: int) -> TrackTables:
+    table = child(trak, b"mdia", b"minf", b"stbl")
+    sizes = _sizes(bytes(child(table, b"stsz")), size_bytes)
+    found = {kind: bytes(payload) for kind, payload in boxes(table)}
+    decoded_until = _decoded_until(found.get(b"stts", b""), len(sizes))
+    return TrackTables(
+        **{one.name: getattr(track, one.name) for one in fields(DeclaredTrack)},
         sizes=sizes,
         places=_places(found, sizes, size_bytes),
         presented=_presented(found.get(b"ctts"), decoded_until),

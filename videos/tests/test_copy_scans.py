@@ -1,0 +1,208 @@
+"""Scans of files without a table of their frames: Matroska, FLV and fragmented MP4."""
+
+from __future__ import annotations
+
+import struct
+import subprocess
+from array import array
+from itertools import pairwise
+from pathlib import Path
+from unittest import mock
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from videos.tests.clips import make_clip
+from videos.tests.encoding import probe_file
+from videos.transcoding.byteranges import range_reader
+from videos.transcoding.copying import scanning, stored_tables
+from videos.transcoding.copying.eligibility import NotCopied
+from videos.transcoding.copying.plan import tracks_of
+from videos.transcoding.copying.scanned import ScannedTrack, tables_of
+from videos.transcoding.copying.scans import ScannedSource, scan_source
+from videos.transcoding.mp4 import find_moov
+from videos.transcoding.tools import ffmpeg_path, ffprobe_path
+
+pytestmark = pytest.mark.ffmpeg
+
+CONTAINERS = {"copiable_mkv": "matroska", "copiable_flv": "flv", "copiable_fragmented": "mov"}
+
+
+def scanned(data: bytes, container: str) -> ScannedSource:
+    def read(start: int, length: int) -> bytes:
+        return data[start : start + length]
+
+    moov = find_moov(read, head=b"", size_bytes=len(data)) if container == "mov" else None
+    return scan_source(container, read, size_bytes=len(data), moov=moov, numbers=[1, 2])
+
+
+def sizes_in(path: Path, stream: str) -> list[int]:
+    """Return the sizes of a stream's packets, as FFmpeg reads them."""
+    command = [ffprobe_path(), "-v", "error", "-select_streams", stream, "-show_entries", "packet=size"]
+    found = subprocess.run([*command, "-of", "csv=p=0", str(path)], capture_output=True, check=True).stdout
+    return [int(line.strip(b",")) for line in found.split()]
+
+
+@pytest.mark.parametrize("kind", CONTAINERS)
+def test_scan_finds_the_frames_that_ffmpeg_reads(kind: str, clips: Path) -> None:
+    path = make_clip(kind, clips, seconds=6)
+
+    found = scanned(path.read_bytes(), CONTAINERS[kind])
+
+    assert [list(track.sizes) for track in found.video] == [sizes_in(path, "v")]
+    assert [list(track.sizes) for track in found.audio] == [sizes_in(path, "a")]
+
+
+@pytest.mark.parametrize("kind", CONTAINERS)
+def test_stored_tables_are_read_back_without_loss(kind: str, clips: Path) -> None:
+    found = scanned(make_clip(kind, clips, seconds=6).read_bytes(), CONTAINERS[kind])
+    tables = [*found.video, *found.audio]
+
+    assert stored_tables.load(stored_tables.dump(tables)) == tables
+
+
+@pytest.mark.parametrize("kept", [0, 3, 30, 900])
+def test_stored_tables_that_end_early_are_refused(kept: int, clips: Path) -> None:
+    data = stored_tables.dump(scanned(make_clip("copiable_flv", clips, seconds=6).read_bytes(), "flv").video)
+
+    with pytest.raises(NotCopied, match="tables"):
+        stored_tables.load(data[:kept])
+
+
+def test_source_is_scanned_again_where_its_tables_are_lost(clips: Path) -> None:
+    path = make_clip("copiable_mkv", clips, seconds=6)
+    source = probe_file(path)
+    assert source.copied is not None
+
+    again = tracks_of(source, range_reader(str(path)))
+
+    assert again.bounds_s == list(source.copied.bounds_s)
+
+
+@pytest.mark.parametrize("kind", ["copiable_mkv", "copiable_flv"])
+def test_recording_that_broke_off_is_copied_up_to_its_end(kind: str, clips: Path, tmp_path: Path) -> None:
+    data = make_clip(kind, clips, seconds=9).read_bytes()
+    path = tmp_path / f"cut{Path(kind).suffix}"
+    path.write_bytes(data[: len(data) * 3 // 4])
+
+    source = probe_file(path)
+
+    assert source.copied is not None
+    assert 5 < source.duration_s < 8
+
+
+def test_recordings_that_were_appended_to_one_file_are_encoded(clips: Path, tmp_path: Path) -> None:
+    data = make_clip("copiable_flv", clips, seconds=6).read_bytes()
+    path = tmp_path / "two.flv"
+    path.write_bytes(data + data[13:])
+
+    assert probe_file(path).copy_refusal == "times"
+
+
+def test_matroska_without_an_index_is_decoded_in_one_chunk(tmp_path: Path, clips: Path) -> None:
+    whole = make_clip("copiable_mkv", clips, seconds=6)
+    path = tmp_path / "live.mkv"
+    command = [ffmpeg_path(), "-v", "error", "-i", str(whole), "-c", "copy", "-live", "1", str(path)]
+    subprocess.run(command, check=True)
+
+    source = probe_file(path)
+
+    assert source.copied is not None
+    assert not source.is_seekable
+
+
+def test_blocks_with_lacing_are_encoded_beside_the_copy(clips: Path, tmp_path: Path) -> None:
+    data = bytearray(make_clip("copiable_mkv", clips, seconds=6).read_bytes())
+    found = scanned(bytes(data), "matroska")
+    data[found.audio[0].places[5] - 1] |= 0x06
+    path = tmp_path / "laced.mkv"
+    path.write_bytes(data)
+
+    again = scanned(path.read_bytes(), "matroska")
+
+    assert again.video == found.video
+    assert again.audio[0].entry_kind == b"lace"
+
+
+def test_file_that_cannot_be_scanned_in_time_is_encoded(clips: Path) -> None:
+    path = make_clip("copiable_mkv", clips, seconds=6)
+
+    with mock.patch.object(scanning, "MAX_SCAN_S", 0.0):
+        assert probe_file(path).copy_refusal == "scan"
+    with mock.patch.object(scanning, "MAX_SCAN_BYTES", 1000):
+        assert probe_file(path).copy_refusal == "scan"
+
+
+def track_with(times: list[int], **fields: object) -> ScannedTrack:
+    track = ScannedTrack(1, "vide", 1000, **fields)  # type: ignore[arg-type]
+    for place, time in enumerate(times):
+        track.add(place, 1, time, is_key=place == 0)
+    return track
+
+
+@pytest.mark.parametrize(("numerator", "denominator"), [(24000, 1001), (30, 1), (60000, 1001), (25, 1)])
+def test_times_rounded_to_milliseconds_become_equal_steps(numerator: int, denominator: int) -> None:
+    count = 20 * 60 * numerator // denominator
+    times = [83 + round(place * 1000 * denominator / numerator) for place in range(count)]
+
+    tables = tables_of(track_with(times), 0.0)
+
+    steps = {after - before for before, after in pairwise(tables.presented)}
+    assert [step * numerator for step in steps] == [tables.timescale * denominator]
+    assert tables.edits[0].length_s == pytest.approx(0.083, abs=0.001)
+
+
+def test_times_of_a_variable_rate_are_kept() -> None:
+    times = [0, 17, 50, 51, 90, 170, 171, 250, 333, 334, 500]
+
+    tables = tables_of(track_with(times), 0.0)
+
+    assert (tables.timescale, list(tables.presented)) == (1000, times)
+
+
+def test_frames_left_out_on_a_grid_keep_their_places() -> None:
+    times = [round(place * 1000 / 30) for place in range(300) if place % 7 not in {2, 3}]
+
+    tables = tables_of(track_with(times), 0.0)
+
+    steps = {after - before for before, after in pairwise(tables.presented)}
+    assert steps == {tables.timescale // 30, tables.timescale // 10}
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data())
+def test_damaged_file_is_refused_or_read_within_its_bytes(clips: Path, data: st.DataObject) -> None:
+    kind = data.draw(st.sampled_from(sorted(CONTAINERS)))
+    whole = bytearray(make_clip(kind, clips, seconds=2).read_bytes())
+    for _ in range(data.draw(st.integers(1, 5))):
+        # The structure lies at the beginning of the file and of each fragment, cluster and tag.
+        at = data.draw(st.one_of(st.integers(0, 1500), st.integers(0, len(whole) - 5)))
+        value = data.draw(st.sampled_from([0, 1, 0x7FFF_FFFF, 0xFFFF_FFFF, 0x1F43_B675, 60_000]))
+        struct.pack_into(">I", whole, at, value)
+    content = bytes(whole[: data.draw(st.integers(1, len(whole)))])
+
+    try:
+        found = scanned(content, CONTAINERS[kind])
+    except NotCopied:
+        return
+
+    for track in (*found.video, *found.audio):
+        ends = array("q", map(sum, zip(track.places, track.sizes, strict=True)))
+        assert max(ends) <= len(content)
+        assert sum(track.sizes) <= len(content)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.binary(max_size=3000), st.sampled_from(["matroska", "flv"]))
+def test_random_bytes_are_refused_or_hold_nothing(content: bytes, container: str) -> None:
+    heads = {
+        "matroska": b"\x1a\x45\xdf\xa3\x80\x18\x53\x80\x67\xff",
+        "flv": b"FLV\x01\x05" + (9).to_bytes(4) + bytes(4),
+    }
+    try:
+        found = scanned(heads[container] + content, container)
+    except NotCopied:
+        return
+
+    assert all(sum(track.sizes) <= len(content) for track in (*found.video, *found.audio))
