@@ -36,6 +36,8 @@ _KEY = 0x80
 _NANOSECONDS = 1_000_000_000
 _MAX_HEADER_BYTES = 4 * 1024**2
 _MAX_CHILDREN = 4096
+# Kind and size of an element, and the header of a block behind them.
+_HEAD = 24
 _MAX_GROUP_CHILDREN = 64
 
 
@@ -60,7 +62,7 @@ class _State:
 def scan_matroska(scan: Scan) -> MatroskaFile:
     """Return the tracks of a Matroska file with all their frames.  Raises NotCopied."""
     state, has_cues, at = _State(), False, 0
-    while (element := _read_element(scan.take(at, 12), at)) is not None:
+    while (element := _read_element(head := scan.take(at, _HEAD), at)) is not None:
         kind, start, size = element
         if kind in {_SEGMENT, _CLUSTER}:
             # Both may be of unknown size: their children follow, and no kind occurs in both.
@@ -71,7 +73,7 @@ def scan_matroska(scan: Scan) -> MatroskaFile:
         if size is None or start + size > scan.size_bytes:
             break  # the end is missing, as after a crash
         if kind == _SIMPLE_BLOCK:
-            _add_block(scan, state, (start, start + size), is_key=None)
+            _add_block(state, head[start - at :], start, start + size, is_key=None)
         elif kind == _BLOCK_GROUP:
             _add_group(scan, state, (start, start + size))
         else:
@@ -227,13 +229,14 @@ def _add_group(scan: Scan, state: _State, span: tuple[int, int]) -> None:
         is_key &= kind != _REFERENCE
         at = start + size
     if block is not None:
-        _add_block(scan, state, block, is_key=is_key)
+        _add_block(state, scan.take(block[0], _HEAD), *block, is_key=is_key)
 
 
-def _add_block(scan: Scan, state: _State, span: tuple[int, int], *, is_key: bool | None) -> None:
-    """Add the frame of a block (RFC 9559, 10.1); a simple block says itself whether it is a keyframe."""
-    start, end = span
-    head = scan.take(start, 8)
+def _add_block(state: _State, head: bytes, start: int, end: int, *, is_key: bool | None) -> None:
+    """Add the frame of a block that begins with ``head`` (RFC 9559, 10.1).
+
+    A simple block says itself whether it is a keyframe.
+    """
     number_bytes = 9 - head[0].bit_length() if head else 9
     if number_bytes > 4 or end - start < number_bytes + 3 or state.cluster_ticks is None:
         raise NotCopied("damaged", f"a block at {start}")
@@ -241,7 +244,7 @@ def _add_block(scan: Scan, state: _State, span: tuple[int, int], *, is_key: bool
     track = state.by_number.get(number)
     if track is None:
         return
-    (offset,) = struct.unpack_from(">h", head, number_bytes)
+    offset = int.from_bytes(head[number_bytes : number_bytes + 2], signed=True)
     flags = head[number_bytes + 2]
     if flags & _LACED:
         # Several frames in one block, which the header of the block does not separate.

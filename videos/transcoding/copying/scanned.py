@@ -29,6 +29,7 @@ _GRID_TICKS = 1.05
 _AUDIO_SPREAD_S = 0.01
 _AAC_BLOCK = 1024
 _FINEST = 10_000
+_LARGEST_SIZE, _LARGEST_TIME = 2**32, 2**60
 
 
 @dataclass(slots=True)
@@ -60,10 +61,11 @@ class ScannedTrack:
 
     def add(self, place: int, size: int, shown: int, *, is_key: bool) -> None:
         """Append a sample in decoding order.  Raises NotCopied if there are too many."""
-        if len(self.sizes) >= MAX_SAMPLES or not 0 < size < 2**32 or abs(shown) > 2**60:
-            raise NotCopied("tables", f"{len(self.sizes)} samples, the next of {size} bytes")
+        count = len(self.sizes)
+        if count >= MAX_SAMPLES or not 0 < size < _LARGEST_SIZE or not -_LARGEST_TIME < shown < _LARGEST_TIME:
+            raise NotCopied("tables", f"{count} samples, the next of {size} bytes")
         if is_key:
-            self.keyframes.append(len(self.sizes))
+            self.keyframes.append(count)
         self.places.append(place)
         self.sizes.append(size)
         self.shown.append(shown)
@@ -121,8 +123,8 @@ def _audio_tables(track: ScannedTrack, zero_s: float) -> TrackTables:
     configuration = _aac(track)
     if configuration is not None and count > 1:
         rate = Fraction(configuration.sample_rate_hz, _AAC_BLOCK)
-        ticks_a_block = track.timescale / rate
-        late = [float(time - first - place * ticks_a_block) for place, time in enumerate(track.shown)]
+        ticks_a_block = float(track.timescale / rate)
+        late = [time - first - place * ticks_a_block for place, time in enumerate(track.shown)]
         if max(late) - min(late) <= _AUDIO_SPREAD_S * track.timescale:
             begins_s = (first + (max(late) + min(late)) / 2) / track.timescale - track.delay_s - zero_s
             blocks = array("q", range(0, _AAC_BLOCK * count, _AAC_BLOCK))
