@@ -24,7 +24,7 @@ from typing import IO, Any
 from . import guard, log_tail
 from .errors import LimitsExceeded
 from .layers import Layer, missing_layers
-from .relay import Relay
+from .relay import Relay, SourceRelay
 from .sandbox import ProcessLimits, clean_environment, probing, remote_inputs, sandboxed
 
 STORAGE_TROUBLE = re.compile(
@@ -62,13 +62,16 @@ def start(
     cwd: Path | None = None,
     stdin: int = subprocess.DEVNULL,
     stderr: int | IO[Any] = subprocess.PIPE,
+    relay: Relay | None = None,
 ) -> subprocess.Popen[bytes]:
     """Start a program with its output in a pipe; it may use the folders ``reads`` and ``writes``.
 
-    A relay passes on its remote inputs, where the machine has this layer.
+    Its network is ``relay``.  Without one, a relay passes on its remote inputs, where the
+    machine has this layer.
     """
     urls = remote_inputs(argv)
-    relay = Relay(urls) if urls and Layer.NETWORK not in missing_layers() else None
+    if urls and relay is None and Layer.NETWORK not in missing_layers():
+        relay = SourceRelay(urls)
     with relay or nullcontext():
         popen = subprocess.Popen(
             sandboxed(
@@ -242,12 +245,13 @@ def open_process(
     writes: Sequence[Path] = (),
     limits: ProcessLimits | None = None,
     stdin: int = subprocess.DEVNULL,
+    relay: Relay | None = None,
 ) -> Iterator[SandboxedProcess]:
     """Start a program, under the limits of a probe if none are given; kill it at the end of the block."""
     limits = limits or probing(timeout_s)
     with (
         tempfile.TemporaryFile() as complaints,
-        start(argv, limits, reads=reads, writes=writes, stdin=stdin, stderr=complaints) as popen,
+        start(argv, limits, reads=reads, writes=writes, stdin=stdin, stderr=complaints, relay=relay) as popen,
     ):
         process = SandboxedProcess(popen, complaints.fileno())
         alarm = threading.Timer(timeout_s, process.expire)

@@ -1,10 +1,10 @@
-"""The relay between FFmpeg and its source: the only network that a confined program has.
+"""Relays: the only network that a confined program has.
 
 A seccomp filter turns the program's ``socket`` into a question to us, and we answer with one
 end of a pair whose other end the relay reads.  ``connect`` then succeeds and does nothing.
 So the program speaks HTTP to an address that does not matter, and gets the inputs it was
 started for, by their number, and nothing else: no other key, host, name or port.  Signed
-URLs and TLS stay in our process.
+URLs and TLS stay in our process.  A :class:`Relay` serves other programs in another way.
 
 A thread serves each connection, at most ``MAX_CONNECTIONS`` of a program side by side.
 """
@@ -21,6 +21,7 @@ import select
 import socket
 import struct
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from contextlib import closing, suppress
 from urllib.parse import urlsplit
@@ -43,11 +44,10 @@ _SUFFIX = re.compile(r"\.\w{1,5}$")
 _PASSED_ON = ("Content-Length", "Content-Range", "Content-Type", "Accept-Ranges")
 
 
-class Relay:
-    """The network of one program, which reads ``urls``."""
+class Relay(ABC):
+    """The network of one program: the other end of every socket that it opens."""
 
-    def __init__(self, urls: Sequence[str]) -> None:
-        self._urls = tuple(urls)
+    def __init__(self) -> None:
         self._ours, self._theirs = socket.socketpair()
         self._is_served = False
         self._turns = threading.BoundedSemaphore(MAX_CONNECTIONS)
@@ -57,13 +57,13 @@ class Relay:
         """Return the descriptor through which the guard sends us its filter's listener."""
         return self._theirs.fileno()
 
+    @abstractmethod
+    def answer(self, connection: socket.socket) -> None:
+        """Answer the requests of one connection.  OSError and HTTPException end it."""
+
     def rewrite(self, argv: Sequence[str]) -> list[str]:
-        """Return the command with our names for its URLs; a demuxer may look at the suffix."""
-        names = {}
-        for number, url in enumerate(self._urls):
-            suffix = _SUFFIX.search(urlsplit(url).path)
-            names[url] = f"http://127.0.0.1/{number}{suffix[0] if suffix else ''}"
-        return [names.get(word, word) for word in argv]
+        """Return the command as the program gets it."""
+        return list(argv)
 
     def __enter__(self) -> Relay:
         return self
@@ -113,18 +113,37 @@ class Relay:
             fcntl.ioctl(listener, _SEND, bytearray(_ANSWER.pack(number, descriptor, 0, 0)))
 
     def _serve(self, connection: socket.socket) -> None:
-        """Answer the request of one connection.  FFmpeg closes it as soon as it has read enough."""
         try:
             with connection, suppress(OSError, http.client.HTTPException):
-                head = _read_head(connection)
-                asked = _REQUEST.match(head)
-                if not asked or int(asked[1]) >= len(self._urls):
-                    connection.sendall(_status_line(404))
-                    return
-                span = _RANGE.search(head)
-                _pass_on(self._urls[int(asked[1])], span[1].decode() if span else "", connection)
+                self.answer(connection)
         finally:
             self._turns.release()
+
+
+class SourceRelay(Relay):
+    """The network of FFmpeg, which reads ``urls``."""
+
+    def __init__(self, urls: Sequence[str]) -> None:
+        super().__init__()
+        self._urls = tuple(urls)
+
+    def rewrite(self, argv: Sequence[str]) -> list[str]:
+        """Return the command with our names for its URLs; a demuxer may look at the suffix."""
+        names = {}
+        for number, url in enumerate(self._urls):
+            suffix = _SUFFIX.search(urlsplit(url).path)
+            names[url] = f"http://127.0.0.1/{number}{suffix[0] if suffix else ''}"
+        return [names.get(word, word) for word in argv]
+
+    def answer(self, connection: socket.socket) -> None:
+        """Answer the request of one connection.  FFmpeg closes it as soon as it has read enough."""
+        head = read_head(connection)
+        asked = _REQUEST.match(head)
+        if not asked or int(asked[1]) >= len(self._urls):
+            connection.sendall(status_line(404))
+            return
+        span = _RANGE.search(head)
+        _pass_on(self._urls[int(asked[1])], span[1].decode() if span else "", connection)
 
 
 def _received(channel: socket.socket) -> int | None:
@@ -133,7 +152,7 @@ def _received(channel: socket.socket) -> int | None:
     return descriptors[0] if descriptors else None
 
 
-def _read_head(connection: socket.socket) -> bytes:
+def read_head(connection: socket.socket) -> bytes:
     """Return the head of a request, empty if it does not end within ``MAX_HEAD_BYTES``."""
     head = b""
     while b"\r\n\r\n" not in head:
@@ -157,11 +176,12 @@ def _pass_on(url: str, span: str, connection: socket.socket) -> None:
             logger.warning("Source not reached", extra={"reason": type(error).__name__})
             return
         passed = [f"{name}: {value}" for name in _PASSED_ON if (value := response.headers[name])]
-        connection.sendall(_status_line(response.status, passed))
+        connection.sendall(status_line(response.status, passed))
         while piece := response.read1(PIECE_BYTES):
             connection.sendall(piece)
 
 
-def _status_line(status: int, headers: Sequence[str] = ("Content-Length: 0",)) -> bytes:
+def status_line(status: int, headers: Sequence[str] = ("Content-Length: 0",)) -> bytes:
+    """Return the head of an answer that ends with its connection."""
     lines = [f"HTTP/1.1 {status} {http.client.responses.get(status, '')}", *headers, "Connection: close"]
     return "\r\n".join([*lines, "", ""]).encode("latin-1")
