@@ -27,7 +27,7 @@ from live.services import stream_of
 from videoplatform.tests.rivals import appears_after_the_look
 from videos import services as video_services
 from videos.models import CaptionTrack, Like, Video
-from videos.services.editing import set_tags
+from videos.tagging import set_tags
 from videos.tests.factories import VideoFactory
 
 pytestmark = pytest.mark.django_db

@@ -11,19 +11,19 @@ from django.db import transaction
 
 from accounts.models import Channel
 from common import deletion
-from common.words import composed, folded
+from common.words import composed
 from videos import arrivals, ends, progress, queue
 from videos.cleaning import delete_with_objects
 from videos.importing import has_free_import, queue_fetch
-from videos.models import MAX_DESCRIPTION, MAX_TITLE, Job, Tag, Video, new_encode_key
+from videos.models import MAX_DESCRIPTION, MAX_TITLE, Job, Video, new_encode_key
 from videos.services.access import check_has_password, password_fields
 from videos.services.errors import CannotCancel, CannotRetry, TooManyImports
 from videos.services.scheduling import NOT_SCHEDULED, scheduled_fields
+from videos.tagging import set_tags
 from videos.transcoding.errors import EncodeStopped
 
 logger = logging.getLogger(__name__)
 
-MAX_TAGS = 12
 EDITABLE = ("title", "description", "category", "visibility", "comments_mode", "downloads", "clipping")
 
 
@@ -89,17 +89,6 @@ def _schedule(
             publish_at, is_premiere=video.is_premiere if is_premiere is None else is_premiere
         )
     return NOT_SCHEDULED if visibility is not None else {}
-
-
-def set_tags(video: Video, names: Iterable[str]) -> None:
-    """Replace the tags of ``video`` with ``names``: trimmed, lower case, unique, twelve at most."""
-    wanted = list(
-        dict.fromkeys(filter(None, (folded(name.strip().lstrip("#").strip())[:40] for name in names)))
-    )
-    # A fixed order, so that two transactions adding the same new tags cannot deadlock.
-    names = sorted(wanted[:MAX_TAGS])
-    Tag.objects.bulk_create([Tag(name=name) for name in names], ignore_conflicts=True)
-    video.tags.set(Tag.objects.filter(name__in=names).order_by("name"))
 
 
 @transaction.atomic

@@ -39,7 +39,6 @@ from videos.models import (
     VideoDefaults,
 )
 from videos.services.access import check_has_password, password_fields
-from videos.services.editing import set_tags
 from videos.services.errors import (
     EnoughForToday,
     MayNotUpload,
@@ -52,6 +51,7 @@ from videos.services.errors import (
     UploadTooLarge,
     WrongSize,
 )
+from videos.tagging import set_tags
 
 if TYPE_CHECKING:
     from collections.abc import Callable
