@@ -42,11 +42,15 @@ _UNQUOTED = "/%:@!$&'()*+,;=~-._?"  # of a path and a query; other letters are s
 
 
 class FetchError(Exception):
-    """Failure of a request; ``is_final`` if another attempt cannot succeed."""
+    """Failure of a request; ``is_final`` if another attempt cannot succeed.
 
-    def __init__(self, reason: str, *, is_final: bool = False) -> None:
+    ``status`` is that of the server's answer, 0 without one.
+    """
+
+    def __init__(self, reason: str, *, is_final: bool = False, status: int = 0) -> None:
         super().__init__(reason)
         self.is_final = is_final
+        self.status = status
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +156,7 @@ class Download:
         self._answer, self._watch = answer, watch
         self._deadline, self._began = deadline, monotonic()
         self.read_bytes = 0
+        self.content_type = answer.getheader("Content-Type", "").partition(";")[0].strip().lower()
         length = "" if answer.chunked else answer.getheader("Content-Length", "")
         self.size_bytes = (
             int(length) if length.isascii() and length.isdecimal() and len(length) < 16 else None
@@ -209,7 +214,11 @@ def fetch(url: str, *, timeout_s: float, allowed: Iterable[Network] = ()) -> Ite
                 url = _redirected(url, answer.getheader("Location", ""))
                 continue
             if answer.status != 200:
-                raise FetchError(f"the server answers {answer.status}", is_final=400 <= answer.status < 500)
+                raise FetchError(
+                    f"the server answers {answer.status}",
+                    is_final=400 <= answer.status < 500,
+                    status=answer.status,
+                )
             yield Download(answer, watch, deadline)
             return
     raise FetchError("too many redirects", is_final=True)

@@ -268,6 +268,8 @@ MAX_BYTES_KEPT_PER_PERSON = env.int("MAX_BYTES_KEPT_PER_PERSON", default=1024**4
 UPLOAD_MIN_FREE_BYTES = env.int("UPLOAD_MIN_FREE_BYTES", default=1024**3)
 # Networks that imports may reach beside the public internet, such as a company's own media server.
 IMPORT_NETWORKS = env.list("IMPORT_NETWORKS", cast=ip_network, default=[])
+# Videos are fetched from pages of other sites where yt-dlp is installed.
+IMPORT_PAGES = env.bool("IMPORT_PAGES", default=True)
 MAX_DURATION_S = env.int("MAX_DURATION_S", default=12 * 3600)
 MAX_SHORT_SIDE_PX = env.int("MAX_SHORT_SIDE_PX", default=1080)  # 2160 allows 4K rungs
 # A copied source of a higher bitrate, against that of a rung of its size, gives way to the encoded rung.

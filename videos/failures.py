@@ -25,6 +25,22 @@ OF_LIMIT = {
     "day": _("You have reached the daily upload limit. Try again tomorrow."),
     "kept": _("Your storage is full. Delete some videos first."),
 }
+# By ``page`` of FetchRefused.
+OF_PAGE = {
+    "not_installed": _(
+        "This link leads to a page, not to a video file, and this site cannot read pages. "
+        "Use a direct link to the file, or ask an administrator to install yt-dlp (requirements-imports.txt)."
+    ),
+    "not_confined": _(
+        "This link leads to a page, and this server cannot read pages safely. Use a direct link to the file."
+    ),
+    "no_video": _("There is no video on this page, or its site is not supported."),
+    "live": _("This video is live or has not begun. Import it once it has ended."),
+    "protected": _("This video is copy-protected. Upload an unprotected file."),
+    "sign_in": _("This video cannot be watched without signing in. Download it there and upload the file."),
+    "region": _("This video is not available in the server’s country. Upload the file."),
+    "broken": _("The video of this page could not be fetched. Try again, or upload the file."),
+}
 STOPPED = _("An administrator stopped processing this video.")
 PER_UNIT = {"size_bytes": 1024**3, "duration_s": 3600}
 
@@ -33,6 +49,8 @@ def sentence_of(parameters: Mapping[str, Any]) -> str:
     """Return the sentence for these values, or an empty string if the code's own sentence suffices."""
     if parameters.get("reason") == "stopped":
         return str(STOPPED)
+    if page := OF_PAGE.get(str(parameters.get("page", ""))):
+        return str(page)
     limit = str(parameters.get("limit", ""))
     template = OF_LIMIT.get(limit)
     if template is None:

@@ -179,7 +179,7 @@ class ImportForm(forms.Form):
     url = forms.CharField(
         label=_("Link"),
         max_length=2000,
-        help_text=_("A direct link to a video file on a public website."),
+        help_text=_("A video file or a page with a video, on a public website."),
         widget=forms.URLInput(attrs={"placeholder": "https://"}),
     )
 

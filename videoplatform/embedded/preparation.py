@@ -27,7 +27,9 @@ PLANNED = re.compile(r"^Migrations to apply: (\d+)$", re.MULTILINE)
 APPLYING = re.compile(r"^ {2}Applying ", re.MULTILINE)
 NO_ADMINISTRATOR = re.compile(r"^Administrators: 0$", re.MULTILINE)
 REDIS_WAIT_S = 20
-RECOGNISER_REQUIREMENTS = "requirements-captions.txt"
+EXTRAS = {"CAPTIONS_MODEL": "requirements-captions.txt", "IMPORT_PAGES": "requirements-imports.txt"}
+"""Settings that switch something on, and the packages that it needs."""
+OFF = {"", "0", "false", "no", "off"}
 
 
 def prepare(configuration: Configuration, progress: Progress) -> None:
@@ -36,7 +38,7 @@ def prepare(configuration: Configuration, progress: Progress) -> None:
     Assets are made from the browser packages; tables and the bucket need neither.
     """
     compile_translations(configuration.base_dir)
-    install_recogniser(configuration, progress)
+    install_extras(configuration, progress)
     with tables_and_bucket(configuration, progress):
         install_browser_packages(configuration, progress)
         build_assets(configuration, progress)
@@ -50,23 +52,23 @@ def install_browser_packages(configuration: Configuration, progress: Progress) -
         npm.install(configuration.base_dir, configuration.log_dir / "npm.log")
 
 
-def install_recogniser(configuration: Configuration, progress: Progress) -> None:
-    """Install the packages of automatic captions where a model is set, unless they are installed already."""
-    requirements = configuration.base_dir / RECOGNISER_REQUIREMENTS
+def install_extras(configuration: Configuration, progress: Progress) -> None:
+    """Install the packages of settings that are switched on, unless they are installed already."""
     venv = configuration.base_dir / ".venv"
-    if not configuration.environment.get("CAPTIONS_MODEL") or not venv.exists():
-        return
-    if install.digest(requirements) in install.installed(venv):
-        return
-    with beside_us(
-        (sys.executable, "-m", "embedded.install", RECOGNISER_REQUIREMENTS),
-        progress.step("Speech recognition"),
-        cwd=configuration.base_dir,
-        log=configuration.log_dir / "recogniser.log",
-        environment=configuration.environment | {"PYTHONPATH": "videoplatform"},
-        failure="The packages of automatic captions (CAPTIONS_MODEL) could not be installed",
-    ):
-        pass
+    for setting, requirements in EXTRAS.items():
+        if configuration.environment.get(setting, "").lower() in OFF or not venv.exists():
+            continue
+        if install.digest(configuration.base_dir / requirements) in install.installed(venv):
+            continue
+        with beside_us(
+            (sys.executable, "-m", "embedded.install", requirements),
+            progress.step("Speech recognition" if setting == "CAPTIONS_MODEL" else "yt-dlp"),
+            cwd=configuration.base_dir,
+            log=configuration.log_dir / f"{Path(requirements).stem}.log",
+            environment=configuration.environment | {"PYTHONPATH": "videoplatform"},
+            failure=f"The packages of {setting} could not be installed",
+        ):
+            pass
 
 
 def compile_translations(base_dir: Path) -> None:

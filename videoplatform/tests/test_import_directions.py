@@ -15,7 +15,8 @@ BASE_DIR = Path(__file__).resolve().parents[2]
 APPS = ["common", "accounts", "comments", "videos", "live", "videoplatform"]
 # Plain Python about files, numbers and bytes.
 CORES = [
-    "common.media", "videos.transcoding", "videos.hls", "videos.transcription", "live.rtmp", "live.llhls",
+    "common.media", "videos.transcoding", "videos.hls", "videos.pages", "videos.transcription",
+    "live.rtmp", "live.llhls",
     "videos.pace", "videos.states",
     "live.chat.messages", "live.bounds", "live.frame_rates", "live.task_errors",
 ]  # fmt: skip
@@ -54,10 +55,13 @@ LAYERS = {
     ],
     "videos": [
         "failures hls languages leftovers pace rendered states transcoding",
-        "transcription",
+        "pages transcription",
         "models",
         "arrivals caption_tracks conversation embedded_captions figures listing progress publishing queue",
+        "tagging",
         "room source_tables",
+        "imported_files",
+        "page_imports",
         "keyframe_index",
         "storyboards",
         "estimates loudness stored_objects transcriptions",

@@ -4,6 +4,7 @@ import re
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ FILES = {
     "requirements-test.txt": ("test",),
     "requirements-dev.txt": ("test", "dev"),
     "requirements-captions.txt": ("captions",),
+    "requirements-imports.txt": ("imports",),
     "requirements-speech.txt": ("captions", "test", "speech"),
 }
 TARGETS = [(python, machine) for python in PYTHONS for machine in MACHINES]
@@ -174,7 +176,7 @@ def test_lock_matches_pyproject() -> None:
     def locked(entries: list[dict[str, str]]) -> set[tuple[str, str]]:
         return {(entry["name"], entry["specifier"]) for entry in entries}
 
-    optional = project["project"]["optional-dependencies"]["captions"]
+    optional = chain.from_iterable(project["project"]["optional-dependencies"].values())
     assert locked(root["requires-dist"]) == declared([*project["project"]["dependencies"], *optional])
     assert {name: locked(entries) for name, entries in root["requires-dev"].items()} == {
         name: declared(lines) for name, lines in project["dependency-groups"].items()

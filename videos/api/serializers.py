@@ -285,7 +285,9 @@ class CompleteSerializer(serializers.Serializer[Any]):
 
 
 class ImportSerializer(serializers.Serializer[Any]):
-    url = serializers.CharField(max_length=2000, help_text="of a file, http or https, on a public host")
+    url = serializers.CharField(
+        max_length=2000, help_text="of a file, or of a page with a video; http or https, on a public host"
+    )
     title = serializers.CharField(max_length=150, required=False, allow_blank=True, default="")
 
 

@@ -216,7 +216,7 @@ class VideoViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[Video]):
     )
     @action(detail=False, methods=["post"], url_path="import", permission_classes=[IsAuthenticated])
     def import_by_url(self, request: Request) -> Response:
-        """Have a worker fetch a file from its address; the video is private until you publish it."""
+        """Have a worker fetch a file or the video of a page; the video is private until you publish it."""
         asked = ImportSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
         video = services.import_video(channel=person_of(request).channel, **asked.validated_data)

@@ -16,6 +16,7 @@ class CaptionTrack(models.Model):
         OWNER = "owner", _("Added by the owner")
         EMBEDDED = "embedded", _("From the video file")
         AUTOMATIC = "automatic", _("Automatic")
+        IMPORTED = "imported", _("From another site")
 
     video = models.ForeignKey(Video, models.CASCADE, related_name="captions")
     language = models.CharField(max_length=35, help_text="RFC 5646, in its usual case: en, pt-BR, zh-Hans")

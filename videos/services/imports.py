@@ -11,14 +11,14 @@ from accounts.models import Channel
 from common import safe_http
 from common.words import composed
 from videos import room
-from videos.importing import has_free_import, queue_fetch
+from videos.importing import has_free_import, queue_fetch, title_of
 from videos.models import MAX_TITLE, Video, VideoDefaults
 from videos.services.errors import BadUrl, EnoughForToday, NoRoomLeft, TooManyImports
 from videos.services.uploads import check_may_upload, neutral_filename
 
 
 def import_video(*, channel: Channel, url: str, title: str = "") -> Video:
-    """Queue the import of the file at ``url`` as a private video of ``channel``.
+    """Queue the import of the file or page at ``url`` as a private video of ``channel``.
 
     The size is known to the worker only, which checks again.  Raises BadUrl, MayNotUpload,
     EmailNotConfirmed, StorageFull, EnoughForToday, NoRoomLeft and TooManyImports.
@@ -27,7 +27,7 @@ def import_video(*, channel: Channel, url: str, title: str = "") -> Video:
     filename, defaults = filename_of(url), VideoDefaults.of(channel)
     video = Video(
         channel=channel,
-        title=composed(title.strip() or PurePosixPath(filename).stem or "Video", MAX_TITLE),
+        title=composed(title.strip(), MAX_TITLE) or title_of(filename),
         category=defaults.category,
         visibility=Video.Visibility.PRIVATE,
         status=Video.Status.PROCESSING,

@@ -75,6 +75,13 @@ def declared(rows: Iterable[Mapping[str, Any]], *, start_s: float, duration_s: f
     return tuple(Chapter(at_s, found[at_s]) for at_s in sorted(found)[:MAX_CHAPTERS])
 
 
+def clock(at_s: float) -> str:
+    """Return a moment as descriptions write it: 1:05, or 1:01:05 from an hour on."""
+    minutes, seconds = divmod(int(at_s), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
+
+
 def shown_title(text: str) -> str:
     """Return a title on one line, without invisible characters."""
     visible = "".join(

@@ -125,9 +125,17 @@ class FetchFailed(TranscodeError):
 
 
 class FetchRefused(FetchFailed):
-    """An import from an address that is not public, or whose server refuses."""
+    """An import from an address that is not public, whose server refuses, or without a video.
+
+    ``page`` says why a page of another site gave no video: a key of ``videos.failures.OF_PAGE``.
+    """
 
     retryable = False
+
+    def __init__(self, reason: str = "", *, page: str = "") -> None:
+        super().__init__(reason)
+        if page:
+            self.parameters = {"page": page}
 
 
 class EncodeFailed(TranscodeError):

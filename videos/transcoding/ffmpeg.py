@@ -167,6 +167,16 @@ def remux_args(playlists: Sequence[Path], path: Path) -> list[str]:
     ]  # fmt: skip
 
 
+def merge_args(media: Sequence[tuple[Path, str]], path: Path, container: str) -> list[str]:
+    """Return the FFmpeg command that copies one file, or the video of one and the audio of another.
+
+    ``media`` holds each file with its demuxer; ``container`` is FFmpeg's name for the new file.
+    """
+    inputs = [word for file, demuxer in media for word in input_args(str(file), demuxer)]
+    maps = ["-map", "0:v:0", "-map", "1:a:0"] if len(media) > 1 else ["-map", "0:v:0?", "-map", "0:a?"]
+    return [*_start(2), *inputs, *maps, "-c", "copy", "-f", container, "-y", f"file:{path}"]
+
+
 def output_directories(directory: Path, count: int) -> tuple[Path, ...]:
     """Return the directories of an encode's outputs: ``0``, ``1``, … below ``directory``, by rung."""
     return tuple(directory / str(number) for number in range(count))

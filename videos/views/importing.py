@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from common.buckets import Charge, take
 from common.errors import Refusal
 from common.rates import RATES
-from videos import services
+from videos import page_imports, services
 from videos.forms import ImportForm
 from videos.services.errors import TooManyImports
 
@@ -37,4 +37,5 @@ def import_video(request: PersonRequest) -> HttpResponse:
             sentence = _("Importing “%(title)s”. It stays private until you publish it.")
             messages.success(request, sentence % {"title": video.title})
             return redirect("studio")
-    return render(request, "videos/import.html", {"form": form}, status=422 if form.errors else 200)
+    context = {"form": form, "reads_pages": page_imports.has_reader()}
+    return render(request, "videos/import.html", context, status=422 if form.errors else 200)
