@@ -1,14 +1,16 @@
-"""Sections of our own WebVTT files: the cues of an excerpt, counted from its beginning."""
+"""Sections of our own WebVTT files: the cues of an excerpt, or of the kept parts of a trimmed video."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 # Our files have hours in every time (``videos.transcoding.captions``).
 _CUE = re.compile(
     r"(\d+):(\d\d):(\d\d)\.(\d{3}) --> (\d+):(\d\d):(\d\d)\.(\d{3})([^\n]*)\n((?:[^\n]+(?:\n|\Z))*)"
 )
 _MPEG_CLOCK_HZ = 90_000
+_SHORTEST_REST_S = 0.1
 _MPEG_CLOCK_WRAPS = 2**33
 
 
@@ -27,6 +29,24 @@ def section(webvtt: str, *, begins_s: float, start_s: float, end_s: float) -> st
             timing = f"{_clock(max(0, from_ms - begins_ms))} --> {_clock(to_ms - begins_ms)}{found[9]}"
             blocks += [timing, found[10].rstrip("\n"), ""]
     return "\n".join(blocks)
+
+
+def moved(webvtt: str, section: Callable[[float, float], tuple[float, float] | None]) -> tuple[str, int]:
+    """Return captions whose cues ``section`` has moved, and their number.
+
+    ``section`` returns the new times (s) of a cue, or None if it is cut.  A rest too short
+    to be read is left out.
+    """
+    blocks, count = ["WEBVTT", ""], 0
+    for found in _CUE.finditer(webvtt):
+        numbers = [int(number) for number in found.groups()[:8]]
+        times_s = section(_ms(numbers[:4]) / 1000, _ms(numbers[4:]) / 1000)
+        if times_s is None or times_s[1] - times_s[0] < _SHORTEST_REST_S:
+            continue
+        from_ms, to_ms = (round(at_s * 1000) for at_s in times_s)
+        blocks += [f"{_clock(from_ms)} --> {_clock(to_ms)}{found[9]}", found[10].rstrip("\n"), ""]
+        count += 1
+    return "\n".join(blocks), count
 
 
 def _ms(numbers: list[int]) -> int:

@@ -11,8 +11,17 @@ import pytest
 from videos.demo.catalogue import CLIPS
 from videos.tests.clips import make_clip
 from videos.tests.encoding import probe_file
-from videos.transcoding.chapters import MAX_CHAPTERS, Chapter, declared, shown_title, written
+from videos.transcoding.chapters import (
+    MAX_CHAPTERS,
+    Chapter,
+    declared,
+    moved,
+    moved_text,
+    shown_title,
+    written,
+)
 from videos.transcoding.source import SourceInfo
+from videos.transcoding.timeline import KeptParts
 from videos.transcoding.tools import ffmpeg_path
 
 PLAIN = "Intro words.\n\n0:00 One\n1:05 Two\n1:02:03 Three\n\nThanks!"
@@ -122,3 +131,20 @@ def test_chapters_of_a_file_are_found_and_kept(tmp_path: Path) -> None:
 
     assert source.chapters == (Chapter(0, "Start"), Chapter(2, "中间"), Chapter(4, "End"))
     assert SourceInfo.from_json(source.to_json()) == source
+
+
+def test_chapters_of_a_trimmed_video_begin_at_their_rest() -> None:
+    found = (Chapter(0, "A"), Chapter(20, "B"), Chapter(40, "C"), Chapter(60, "D"))
+
+    # B is cut up to 35, so that 5 s are left; C begins inside a cut.
+    kept = KeptParts.of([(5, 20), (35, 40), (45, 100)])
+
+    assert moved(found, 100, kept) == (Chapter(0, "A"), Chapter(20, "C"), Chapter(35, "D"))
+
+
+def test_lines_of_chapters_move_and_other_lines_stay() -> None:
+    kept = KeptParts.of([(10, 4000)])
+    text = "See 1:05:00.\n- 0:00 One\n(01:05) Two\n01:02:03 - Three\n"
+
+    assert moved_text(text, 4000, kept) == "See 1:05:00.\n- 0:00 One\n(0:55) Two\n1:01:53 - Three\n"
+    assert moved_text("0:00 One\n1:00 Two", 4000, kept) == "0:00 One\n1:00 Two"

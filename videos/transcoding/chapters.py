@@ -14,10 +14,12 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
+
+from .timeline import KeptParts
 
 MAX_CHAPTERS = 200
 MAX_TITLE_LENGTH = 100
@@ -73,6 +75,44 @@ def declared(rows: Iterable[Mapping[str, Any]], *, start_s: float, duration_s: f
     if len(found) < FEWEST_DECLARED:
         return ()
     return tuple(Chapter(at_s, found[at_s]) for at_s in sorted(found)[:MAX_CHAPTERS])
+
+
+def moved(found: Sequence[Chapter], duration_s: float, kept: KeptParts) -> tuple[Chapter, ...]:
+    """Return chapters on the time line of a trimmed video; ``duration_s`` is the length before.
+
+    A chapter whose beginning is cut begins at the seam; one with less than ``SHORTEST_S`` left is left out.
+    """
+    ends_s = [*(chapter.start_s for chapter in found[1:]), duration_s]
+    rests = [kept.section(chapter.start_s, end_s) for chapter, end_s in zip(found, ends_s, strict=True)]
+    left = [
+        replace(chapter, start_s=rest[0])
+        for chapter, rest in zip(found, rests, strict=True)
+        if rest and rest[1] - rest[0] >= SHORTEST_S
+    ]
+    if left:
+        # What a short one before it has left.
+        left[0] = replace(left[0], start_s=0.0)
+    return tuple(left)
+
+
+def moved_text(text: str, duration_s: float, kept: KeptParts) -> str:
+    """Return a description whose list of chapters is that of the trimmed video; other text stays."""
+    listed = written(text, duration_s)
+    if not listed:
+        return text
+    numbered = [Chapter(chapter.start_s, str(number)) for number, chapter in enumerate(listed)]
+    rests = {chapter.title: chapter.start_s for chapter in moved(numbered, duration_s, kept)}
+    lines, number = [], 0
+    for line in text.splitlines(keepends=True):
+        match = _LINE.match(line)
+        if match is None or not shown_title(match[4]):
+            lines.append(line)
+            continue
+        if (start_s := rests.get(str(number))) is not None:
+            first = 1 if match[1] else 2
+            lines.append(f"{line[: match.start(first)]}{clock(start_s)}{line[match.end(3) :]}")
+        number += 1
+    return "".join(lines)
 
 
 def clock(at_s: float) -> str:

@@ -85,7 +85,11 @@ def plan_grid(source: SourceInfo) -> SegmentGrid:
 
 def regular_grid(source: SourceInfo) -> SegmentGrid:
     """Return the grid on which a segment begins every ``SEGMENT_S`` seconds, as of all audio."""
-    end_s = source.duration_s  # the last frame is held while audio goes on
+    return grid_until(source.duration_s)  # the last frame is held while audio goes on
+
+
+def grid_until(end_s: float) -> SegmentGrid:
+    """Return the regular grid up to ``end_s``."""
     starts_s = [0.0]
     while (next_s := float(len(starts_s) * SEGMENT_S)) < end_s - _SHORTEST_SEGMENT_S:
         starts_s.append(next_s)
