@@ -229,7 +229,7 @@ class DanmakuQuerySet(models.QuerySet["Danmaku"]):
         return self.filter(**target_columns(target))
 
     def spoken(self) -> Self:
-        return self.filter(deleted_at=None, is_hidden=False, author__is_active=True)
+        return self.filter(deleted_at=None, is_hidden=False, is_cut=False, author__is_active=True)
 
 
 class Danmaku(models.Model):
@@ -248,6 +248,8 @@ class Danmaku(models.Model):
     target = GenericForeignKey("target_type", "target_id")
     author = models.ForeignKey(User, models.CASCADE, related_name="danmaku", verbose_name=_("author"))
     offset_ms = models.PositiveIntegerField(_("time (ms)"))
+    # Its moment was cut out of the target; the time is that before any cut.
+    is_cut = models.BooleanField(default=False, db_default=False, editable=False)
     text = models.CharField(_("text"), max_length=MAX_DANMAKU)
     mode = models.CharField(_("mode"), max_length=8, choices=Mode.choices, default=Mode.SCROLL)
     color = models.CharField(

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from django.contrib.auth.models import AnonymousUser
 
     from accounts.models import Channel, User
@@ -29,6 +31,9 @@ class Target(Protocol):
     @property
     def comments_held(self) -> bool:
         """Return whether new comments are held until a moderator approves them."""
+
+    def moment_now(self, at_s: float, written_at: datetime) -> float | None:
+        """Return where a time (s) that was written then leads today, after cuts; None if it leads nowhere."""
 
     def get_absolute_url(self) -> str:
         """Return the address of its page; ``str()`` is its title."""

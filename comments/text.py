@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from html import escape
 from math import inf
@@ -101,21 +101,29 @@ def gist(text: str) -> str:
     return words or folded
 
 
-def to_html(text: str, mentions: Collection[str] = (), length_s: float | None = None) -> str:
+def to_html(
+    text: str,
+    mentions: Collection[str] = (),
+    length_s: float | None = None,
+    moved_s: Callable[[float], float | None] | None = None,
+) -> str:
     """Return safe HTML: everything escaped; URLs, times and the names in ``mentions`` are links.
 
     Times at or beyond ``length_s`` stay text; None means that the length is not known.
+    ``moved_s`` returns where a time leads today, or None if it leads nowhere.
     """
-    links = _Links({name.lower(): name for name in mentions}, inf if length_s is None else length_s)
+    length_s = inf if length_s is None else length_s
+    links = _Links({name.lower(): name for name in mentions}, length_s, moved_s)
     return "".join(_pieces(text, links)).replace("\n", "<br>")
 
 
 @dataclass(frozen=True, slots=True)
 class _Links:
-    """The words that become links: names by their lower case, and times below ``length_s``."""
+    """The words that become links: names by their lower case, and times that lead below ``length_s``."""
 
     names: Mapping[str, str]
     length_s: float
+    moved_s: Callable[[float], float | None] | None
 
 
 def _pieces(text: str, links: _Links) -> Iterator[str]:
@@ -151,8 +159,10 @@ def _time(match: re.Match[str], links: _Links) -> str:
         seconds = int(first) * 60 + int(second)
     else:
         seconds = int(first) * 3600 + int(second) * 60 + int(third)
-    if seconds >= links.length_s:
+    moved_s = links.moved_s(seconds) if links.moved_s else seconds
+    if moved_s is None or moved_s >= links.length_s:
         return ""
+    seconds = int(moved_s)
     return f'<a class="time-link" href="?t={seconds}" data-seek="{seconds}">{escape(match[0])}</a>'
 
 

@@ -16,8 +16,17 @@ from django.db import transaction
 from django.utils import timezone
 
 from common import deletion
-from videos import arrivals, embedded_captions, loudness, progress, storyboards, transcriptions
+from videos import (
+    arrivals,
+    embedded_captions,
+    loudness,
+    moved_times,
+    progress,
+    storyboards,
+    transcriptions,
+)
 from videos.models import CaptionTrack, Job, Rendition, RetiredEncode, SegmentPlan, SegmentRun, Video
+from videos.moved_times import MovedCaptions
 from videos.publishing import Encode
 
 logger = logging.getLogger(__name__)
@@ -26,15 +35,26 @@ logger = logging.getLogger(__name__)
 _OF_SOURCE = (CaptionTrack.Origin.AUTOMATIC, CaptionTrack.Origin.EMBEDDED)
 
 
-def take_over(encode: Encode) -> bool:
+def prepare(encode: Encode) -> MovedCaptions:
+    """Store what a take-over needs in storage: captions with moved times.  Raises an error of storage."""
+    video = encode.video.edition_of
+    move = moved_times.move_of(encode.video, video) if video else None
+    return moved_times.moved_captions(video, move) if video and move else MovedCaptions()
+
+
+def take_over(encode: Encode, prepared: MovedCaptions) -> bool:
     """Make a complete edition the encode of its video, in the caller's transaction.
 
-    The caller has locked the edition.  Return False if its video is not ready any more.
+    The caller has locked the edition.  Return False if its video is not ready any more, or
+    if its captions have changed since they were ``prepared``.
     """
     edition = encode.video
     owned = Video.objects.select_related("channel__owner").select_for_update(of=("self",))
     video = owned.filter(edition=edition, status=Video.Status.READY).first()
     if video is None:
+        return False
+    move = moved_times.move_of(edition, video)
+    if move and not moved_times.are_current(video, prepared):
         return False
     is_replaced = edition.source_key != video.source_key
     _retire(video, is_replaced=is_replaced)
@@ -42,7 +62,8 @@ def take_over(encode: Encode) -> bool:
         rows = model.objects.filter(video=edition, encode_key=edition.encode_key)
         rows.update(video=video)
     old_key = video.encode_key
-    Video.objects.filter(pk=video.pk).update(**_fields(video, edition, encode))
+    moved = moved_times.move(video, move, prepared) if move else {}
+    Video.objects.filter(pk=video.pk).update(**_fields(video, edition, encode) | moved)
     progress.notify_owner(edition, is_ready=True)
     edition.delete()
     video.refresh_from_db()
@@ -50,7 +71,12 @@ def take_over(encode: Encode) -> bool:
     storyboards.queue_for(taken)
     loudness.queue_for(taken)
     if is_replaced:
+        # The times of another file are not those of this one.
+        video.timeline_changes.all().delete()
         _renew_captions(video)
+    elif move and transcriptions.cancel(video):
+        # It has heard chunks of the old time line.
+        transcriptions.request_for_upload(video)
     transaction.on_commit(lambda: progress.publish(video))
     transaction.on_commit(lambda: arrivals.publish(old_key))
     logger.info("Encode replaced", extra={"video": video.public_id, "kind": edition.edition_kind})
@@ -79,6 +105,7 @@ def _fields(video: Video, edition: Video, encode: Encode) -> dict[str, Any]:
         "height_px": edition.height_px,
         "source_json": edition.source_json,
         "copy_refusal": edition.copy_refusal,
+        "kept_parts": None if edition.source_key != video.source_key else video.kept_parts,
         "poster_key": video.poster_key if video.has_own_poster else edition.poster_key,
         # Drawn and measured next.
         "storyboard_key": "",

@@ -22,6 +22,7 @@ from common import disk, storage
 from videos import arrivals, editions, embedded_captions, loudness, progress, queue, storyboards
 from videos.models import Job, SegmentRun, Video
 from videos.models.leased_work import MAX_DETAIL_CHARS
+from videos.moved_times import MovedCaptions
 from videos.publishing import Encode, LeaseLost, measure, retire_interim, write_playlists
 from videos.transcoding.errors import (
     DecodeFailed,
@@ -104,7 +105,9 @@ def complete(video_id: int) -> bool:
     retire_interim(encode)
     measure(encode)
     write_playlists(encode)
-    if not _make_ready(encode):
+    prepared = editions.prepare(encode)
+    if not _make_ready(encode, prepared):
+        prepared.drop()
         _store_again(video_id)
         return False
     progress.publish(video)
@@ -112,7 +115,7 @@ def complete(video_id: int) -> bool:
 
 
 @transaction.atomic
-def _make_ready(encode: Encode) -> bool:
+def _make_ready(encode: Encode, prepared: MovedCaptions) -> bool:
     """Make the video ready with the runs that were read; return False if they or the video changed."""
     video = encode.video
     locked = Video.objects.select_for_update().filter(pk=video.pk)
@@ -121,7 +124,7 @@ def _make_ready(encode: Encode) -> bool:
     if not locked.exists() or list(runs) != [(run.pk, run.is_open, run.segments) for run in encode.runs]:
         return False
     if video.edition_of_id:
-        return editions.take_over(encode)
+        return editions.take_over(encode, prepared)
     if not video.transition(Video.Status.READY, is_playable=True, duration_s=round(encode.duration_s, 3)):
         return False
     Video.objects.filter(pk=video.pk).record_published()

@@ -59,6 +59,9 @@ def of_encode(video: Video) -> Estimate:
         if first.kind == Job.Kind.FETCH:
             return Estimate(_coarse(_rest_of_fetch(first)))
         return Estimate()
+    if trims := [job for job in jobs if job.is_active and job.kind == Job.Kind.TRIM]:
+        rests_s = [of_step(job, job.length_s) for job in trims]
+        return Estimate(max((rest_s for rest_s in rests_s if rest_s is not None), default=None))
     active = [job for job in jobs if job.is_active and job.kind in ENCODED]
     speed = _kept("speed", SPEEDS_KEPT_S, _throughput) or _throughput_of_running(active)
     if not active or speed is None:
@@ -71,17 +74,26 @@ def of_encode(video: Video) -> Estimate:
     return Estimate(_coarse(pace.units_until_end(own, queue) / speed))
 
 
+def of_trim(duration_s: float) -> int | None:
+    """Return the seconds that a trim takes which keeps so much, once it begins; None if unknown."""
+    return _coarse(pace.rest_of_step(duration_s, 0.0, _earlier(Job.Kind.TRIM)))
+
+
 def of_step(job: Job, duration_s: float) -> int | None:
     """Return the seconds until the end of a step that a video is complete without; None if unknown."""
     if not job.is_active or job.waits_for:
         return None
-    earlier = _kept(f"step:{job.kind}", SPEEDS_KEPT_S, lambda: _times_of(Job.Kind(job.kind)))
+    earlier = _earlier(Job.Kind(job.kind))
     passed_s = _passed_s(job) if job.status == Job.Status.RUNNING else 0.0
     rest_s = pace.rest_of_step(duration_s, passed_s, earlier)
     if rest_s is None or job.status == Job.Status.RUNNING:
         return _coarse(rest_s)
     before_s = _before(job)
     return None if before_s is None else _coarse(rest_s + before_s)
+
+
+def _earlier(kind: Job.Kind) -> list[tuple[float, float]]:
+    return _kept(f"step:{kind}", SPEEDS_KEPT_S, lambda: _times_of(kind))
 
 
 def _before(job: Job) -> float | None:

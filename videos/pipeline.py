@@ -31,6 +31,7 @@ from videos import (
     queue,
     room,
     storyboards,
+    trimming,
 )
 from videos.leases import LeaseKeeper, lease_kept
 from videos.models import Job, Rendition, SegmentRun, Video
@@ -112,6 +113,14 @@ def _step(job: Job) -> None:
         STEPS[Job.Kind(job.kind)](job)
     except NotCopied as refusal:
         copying.encode_instead(job, refusal)
+
+
+def plan(job: Job) -> None:
+    """Create the jobs of an encode: of a source, or of a trim of stored segments."""
+    if job.video.edition_kind == Video.EditionKind.TRIM:
+        trimming.plan(job)
+    else:
+        planning.plan(job)
 
 
 def encode_chunk(job: Job) -> None:
@@ -259,7 +268,7 @@ def measure_loudness(job: Job) -> None:
 
 STEPS: dict[Job.Kind, Callable[[Job], None]] = {
     Job.Kind.FETCH: importing.fetch_source,
-    Job.Kind.PLAN: planning.plan,
+    Job.Kind.PLAN: plan,
     Job.Kind.VIDEO: encode_chunk,
     Job.Kind.AUDIO: encode_audio,
     Job.Kind.POSTER: make_poster,
@@ -268,6 +277,7 @@ STEPS: dict[Job.Kind, Callable[[Job], None]] = {
     Job.Kind.SUBTITLES: make_embedded_captions,
     Job.Kind.MP4: make_mp4,
     Job.Kind.CLIP: make_clip_poster,
+    Job.Kind.TRIM: trimming.work,
 }
 
 

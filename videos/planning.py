@@ -79,7 +79,7 @@ def lay_out(job: Job, source: SourceInfo, ladder: CopyLadder, grid: SegmentGrid)
     SegmentRun.objects.bulk_create(job.run for job in planned if job.run)
     if source.video or source.cover_index is not None:
         planned.append(_job(video, Job.Kind.POSTER, lane=Job.Lane.FIRST))
-    if video.edition_kind == Video.EditionKind.REENCODE:
+    if video.edition_kind in Video.OF_SAME_SOURCE:
         for planned_job in planned:
             planned_job.lane = Job.Lane.BULK  # nobody waits for it
     Job.objects.bulk_create(planned)

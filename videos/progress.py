@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 IN_HAND_TTL_S = 60
 # A second of video costs about fifteen times as much as a second of audio (measured:
 # four rungs of 1080p30 against AAC stereo, 2 cores).
-WEIGHT = {Job.Kind.VIDEO: 15.0, Job.Kind.AUDIO: 1.0, Job.Kind.FETCH: 1.0}
+WEIGHT = {Job.Kind.VIDEO: 15.0, Job.Kind.AUDIO: 1.0, Job.Kind.FETCH: 1.0, Job.Kind.TRIM: 1.0}
 
 
 def group_name(public_id: str) -> str:

@@ -64,11 +64,11 @@ VIDEO = StateTable(
             ("services.imports.import_video", "services.editions.replace_by_import"),
         ),
         StateChange(
-            "re-encode is requested: an edition",
+            "re-encode, trim or return to the original is requested: an edition",
             (GONE,),
             "processing",
             "owner, moderator",
-            ("services.editions.reencode",),
+            ("services.editions._encode_again", "services.editions.trim"),
         ),
         StateChange(
             "broadcast begins",
@@ -147,11 +147,12 @@ JOB = StateTable(
                 "importing.queue_fetch",
                 "planning._job",
                 "services.downloads.request_mp4",
-                "services.editions.reencode",
+                "services.editions._queue_plan",
                 "services.editing.retry_video",
                 "services.uploads._queue_plan",
                 "storyboards.queue_after",
                 "sweeping._plan_anew",
+                "trimming.lay_out",
             ),
         ),
         StateChange(

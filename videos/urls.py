@@ -12,6 +12,7 @@ from videos.views import (
     studio,
     studio_captions,
     studio_jobs,
+    trims,
     watching,
 )
 
@@ -79,6 +80,8 @@ urlpatterns = [
         playback_tokens.revoke_playback_token,
         name="studio-token-revoke",
     ),
+    path("studio/<slug:public_id>/trim/", trims.trim, name="studio-trim"),
+    path("studio/<slug:public_id>/trim/restore/", trims.restore, name="studio-restore"),
     path("studio/<slug:public_id>/file/", editions.edition, name="studio-edition"),
     path("studio/<slug:public_id>/file/reencode/", editions.reencode, name="studio-edition-reencode"),
     path("studio/<slug:public_id>/file/import/", editions.replace_by_import, name="studio-edition-import"),

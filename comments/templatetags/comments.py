@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from django import template
@@ -48,6 +49,8 @@ def danmaku(context: Context, target: Target, api_path: str) -> dict[str, Any]:
 
 
 @register.filter
-def as_html(comment: Comment, length_s: float | None = None) -> SafeString:
-    """Return a comment's text as safe HTML; times within ``length_s`` are links."""
-    return mark_safe(to_html(comment.text, comment.mentions, length_s))  # noqa: S308 -- to_html escapes
+def as_html(comment: Comment, target: Target) -> SafeString:
+    """Return a comment's text as safe HTML; times within ``target`` are links."""
+    moved_s = partial(target.moment_now, written_at=comment.edited_at or comment.created_at)
+    html = to_html(comment.text, comment.mentions, target.duration_s, moved_s)
+    return mark_safe(html)  # noqa: S308 -- to_html escapes

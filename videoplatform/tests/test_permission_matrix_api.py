@@ -97,6 +97,10 @@ GET     /api/v1/videos/{public}/edition/                    401    403   404    
 GET     /api/v1/videos/{private}/edition/                   401    404   404       403           403       401
 DELETE  /api/v1/videos/{public}/edition/                    401    403   404       403           403       401
 DELETE  /api/v1/videos/{private}/edition/                   401    404   404       403           403       401
+POST    /api/v1/videos/{private}/edition/trim/              401    404   202       403           403       401
+POST    /api/v1/videos/{public}/edition/trim/               401    403   202       403           403       401
+POST    /api/v1/videos/{private}/edition/restore/           401    404   409       403           403       401
+POST    /api/v1/videos/{public}/edition/restore/            401    403   409       403           403       401
 POST    /api/v1/videos/{private}/edition/upload/            401    404   201       403           403       401
 POST    /api/v1/videos/{public}/edition/upload/             401    403   201       403           403       401
 POST    /api/v1/videos/{private}/edition/import/            401    404   202       403           403       401
@@ -243,6 +247,8 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /api/v1/reports/#private": {"target_type": "video", "target_id": "{private}", "reason": "spam"},
     "POST /api/v1/videos/import/": {"url": "https://example.org/film.mp4"},
     "POST /api/v1/videos/": {"title": "New", "filename": "new.mp4", "size_bytes": 5},
+    "POST /api/v1/videos/{private}/edition/trim/": {"parts": [{"start_s": 1, "end_s": 4}]},
+    "POST /api/v1/videos/{public}/edition/trim/": {"parts": [{"start_s": 1, "end_s": 4}]},
     "POST /api/v1/videos/{private}/edition/upload/": {"filename": "new.mp4", "size_bytes": 5},
     "POST /api/v1/videos/{public}/edition/upload/": {"filename": "new.mp4", "size_bytes": 5},
     "POST /api/v1/videos/{private}/edition/import/": {"url": "https://example.org/film.mp4"},

@@ -218,6 +218,11 @@ POST    /studio/{private}/tokens/                         login    404   200    
 POST    /studio/{private}/tokens/{playback_token}/revoke/ login    404   302       404           404     login
 POST    /studio/{public}/tokens/{playback_token}/revoke/  login    404   404       404           404     login
 POST    /studio/{failed}/retry/                           login    404   302       404           404     login
+GET     /studio/{public}/trim/                            login    404   200       404           404     login
+GET     /studio/{private}/trim/                           login    404   200       404           404     login
+GET     /studio/{removed}/trim/                           login    404   404       404           404     login
+POST    /studio/{public}/trim/restore/                    login    404   302-      404           404     login
+POST    /studio/{private}/trim/restore/                   login    404   302-      404           404     login
 GET     /studio/{private}/file/                           login    404   200       404           404     login
 GET     /studio/{removed}/file/                           login    404   404       404           404     login
 POST    /studio/{private}/file/reencode/                  login    404   302       404           404     login

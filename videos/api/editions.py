@@ -20,20 +20,27 @@ from videos.api.serializers import CreatedSerializer, FailureSerializer, Filenam
 from videos.api.uploads import created_answer
 from videos.models import Job, Video
 from videos.services.errors import (
+    BadParts,
     BadUrl,
     CannotRetry,
+    CannotTrim,
     EditionRuns,
     EnoughForToday,
+    IsTrimmed,
     MayNotUpload,
     NoEdition,
     NoOriginal,
     NoRoomLeft,
+    NothingCut,
     NotReadyYet,
+    NotTrimmed,
     NotUploading,
     StorageFull,
     StorageUnavailable,
     TooManyImports,
+    TooManyTrims,
     TooManyUploads,
+    UnderModeration,
     UploadTooLarge,
 )
 
@@ -95,6 +102,7 @@ class ReencodeView(EditionActView):
                 NotReadyYet,
                 EditionRuns,
                 NoOriginal,
+                IsTrimmed,
                 TooManyUploads,
                 EnoughForToday,
                 NoRoomLeft,
@@ -106,6 +114,71 @@ class ReencodeView(EditionActView):
     def post(self, request: Request, id: str) -> Response:  # noqa: A002
         """Encode the original file again, with the current settings of the site."""
         return edition_answer(services.reencode(own(request, id)), status.HTTP_202_ACCEPTED)
+
+
+class KeptPartSerializer(serializers.Serializer[Any]):
+    start_s = serializers.FloatField(min_value=0, help_text="the frame on screen then is the first one kept")
+    end_s = serializers.FloatField(min_value=0, help_text="the frame on screen then is the first one cut")
+
+
+class TrimSerializer(serializers.Serializer[Any]):
+    parts = KeptPartSerializer(many=True, help_text="what stays, in order; times are those of the video now")
+
+
+class TrimView(EditionActView):
+    @extend_schema(
+        request=TrimSerializer,
+        responses={
+            202: EditionSerializer,
+            **refusals(
+                CannotTrim,
+                UnderModeration,
+                BadParts,
+                NothingCut,
+                TooManyTrims,
+                NotReadyYet,
+                EditionRuns,
+                TooManyUploads,
+                EnoughForToday,
+                NoRoomLeft,
+                StorageFull,
+                StorageUnavailable,
+            ),
+        },
+    )
+    def post(self, request: Request, id: str) -> Response:  # noqa: A002
+        """Cut the video down to parts of it; viewers watch the current version until the new one is complete.
+
+        Captions, chapters, danmaku and clips move with the parts.  The original file stays.
+        """
+        video = own(request, id)
+        asked = TrimSerializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        parts = [(part["start_s"], part["end_s"]) for part in asked.validated_data["parts"]]
+        return edition_answer(services.trim(video, parts=parts), status.HTTP_202_ACCEPTED)
+
+
+class RestoreView(EditionActView):
+    @extend_schema(
+        request=None,
+        responses={
+            202: EditionSerializer,
+            **refusals(
+                NotTrimmed,
+                NotReadyYet,
+                EditionRuns,
+                NoOriginal,
+                TooManyUploads,
+                EnoughForToday,
+                NoRoomLeft,
+                StorageFull,
+                StorageUnavailable,
+            ),
+        },
+    )
+    def post(self, request: Request, id: str) -> Response:  # noqa: A002
+        """Undo all trims: encode the whole original file again."""
+        return edition_answer(services.restore_original(own(request, id)), status.HTTP_202_ACCEPTED)
 
 
 class EditionUploadSerializer(serializers.Serializer[Any]):

@@ -12,6 +12,8 @@ from videos.api.editions import (
     EditionUploadView,
     EditionView,
     ReencodeView,
+    RestoreView,
+    TrimView,
 )
 from videos.api.playback_tokens import PlaybackTokensView, PlaybackTokenView
 from videos.api.posters import PosterView
@@ -29,6 +31,8 @@ urlpatterns = [
     path("videos/<str:id>/transcription/", TranscriptionView.as_view(), name="api-transcription"),
     path("videos/<str:id>/edition/", EditionView.as_view(), name="api-edition"),
     path("videos/<str:id>/edition/reencode/", ReencodeView.as_view(), name="api-edition-reencode"),
+    path("videos/<str:id>/edition/trim/", TrimView.as_view(), name="api-edition-trim"),
+    path("videos/<str:id>/edition/restore/", RestoreView.as_view(), name="api-edition-restore"),
     path("videos/<str:id>/edition/upload/", EditionUploadView.as_view(), name="api-edition-upload"),
     path("videos/<str:id>/edition/import/", EditionImportView.as_view(), name="api-edition-import"),
     path("videos/<str:id>/edition/retry/", EditionRetryView.as_view(), name="api-edition-retry"),

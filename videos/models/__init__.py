@@ -11,6 +11,7 @@ from videos.models.retired_encodes import RetiredEncode
 from videos.models.search import Folded, SearchedText
 from videos.models.segment_plans import SegmentPlan
 from videos.models.segment_runs import SegmentRun, SegmentRunQuerySet
+from videos.models.timeline_changes import TimelineChange
 from videos.models.topics import Category, Tag
 from videos.models.transcriptions import TranscribedChunk, Transcription, TranscriptionQuerySet
 from videos.models.uploads import Upload, UploadCharge
@@ -52,6 +53,7 @@ __all__ = [
     "SegmentRun",
     "SegmentRunQuerySet",
     "Tag",
+    "TimelineChange",
     "TranscribedChunk",
     "Transcription",
     "TranscriptionQuerySet",

@@ -25,8 +25,8 @@ MAX_CLIP_S = 180.0
 
 class ClipQuerySet(models.QuerySet["Clip"]):
     def shown(self) -> ClipQuerySet:
-        """Return the clips that moderators left alone, of makers who are not locked."""
-        return self.filter(withheld="", maker__is_active=True)
+        """Return the clips that moderators and trims left alone, of makers who are not locked."""
+        return self.filter(withheld="", is_cut=False, maker__is_active=True)
 
     def listed(self) -> ClipQuerySet:
         """Return the clips for public lists: those of listed videos."""
@@ -59,6 +59,8 @@ class Clip(models.Model):
     title = models.CharField(_("title"), max_length=MAX_TITLE)
     start_s = models.FloatField(_("start (s)"), editable=False)
     end_s = models.FloatField(_("end (s)"), editable=False)
+    # The video was trimmed, and too little of the clip is left; its times are those of the source.
+    is_cut = models.BooleanField(default=False, db_default=False, editable=False)
     # Drawn by a worker; until then the video's poster stands for it.
     poster_key = models.CharField(max_length=200, blank=True, default="", editable=False)
     withheld = models.CharField(

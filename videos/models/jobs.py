@@ -38,6 +38,7 @@ class Job(LeasedWork):
         SUBTITLES = "subtitles", _("Captions")
         MP4 = "mp4", _("MP4 for download")
         CLIP = "clip", _("Poster of a clip")
+        TRIM = "trim", _("Trim")
 
     class WaitsFor(models.TextChoices):
         """The part of the platform that a job waits for, after an error that the media did not cause."""

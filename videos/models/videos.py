@@ -11,6 +11,7 @@ from django.db import models, transaction
 from django.db.models import Q
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Channel, Follow, User
@@ -24,11 +25,15 @@ from videos.models.video_lists import VideoQuerySet
 from videos.transcoding import chapters
 from videos.transcoding.chapters import Chapter
 from videos.transcoding.source import SourceInfo
+from videos.transcoding.timeline import KeptParts
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from django.contrib.auth.models import AnonymousUser
 
     from videos.models.playback_tokens import PlaybackToken
+    from videos.models.timeline_changes import TimelineChange
 
 MAX_TITLE = 150  # characters
 PLAYBACK_TOKEN_PREFIX = "pt_"  # noqa: S105 -- tells them from other tokens
@@ -73,6 +78,8 @@ class Video(models.Model):
 
         REENCODE = "reencode", _("Re-encode")
         REPLACEMENT = "replacement", _("New file")
+        TRIM = "trim", _("Trim")
+        RESTORE = "restore", _("Original")
 
     class Downloads(models.TextChoices):
         """The file that viewers may download."""
@@ -124,8 +131,8 @@ class Video(models.Model):
             _("The video could not be converted. Nothing is lost. Try again."),
         )
 
-    # Editions of these kinds encode the source of their video again.
-    OF_SAME_SOURCE = frozenset({EditionKind.REENCODE})
+    # Editions of these kinds have the source of their video.
+    OF_SAME_SOURCE = frozenset({EditionKind.REENCODE, EditionKind.TRIM, EditionKind.RESTORE})
     # Everyone with the address may watch.
     OPEN = frozenset({Visibility.PUBLIC, Visibility.UNLISTED})
     # Everyone with the address sees what to do in order to watch.
@@ -193,6 +200,9 @@ class Video(models.Model):
     # The address of an import until its file is in storage.
     import_url = models.CharField(max_length=2000, blank=True, default="", db_default="", editable=False)
     source_json = models.JSONField(null=True, editable=False)
+    # The parts of the source that a trimmed video holds, ``[[start_s, end_s], …]``; of an edition that
+    # trims, the parts of its video.  None: the whole source.
+    kept_parts = models.JSONField(null=True, editable=False)
     # Found while its streams were copied: the source is encoded from then on.
     copy_refusal = models.CharField(max_length=32, blank=True, default="", db_default="", editable=False)
 
@@ -342,10 +352,35 @@ class Video(models.Model):
         return [(left.code, leftovers.sentence_of(left)) for left in source.left_out] if source else []
 
     @property
+    def timeline(self) -> KeptParts | None:
+        """Return the parts of the source that a trimmed video holds; None for the whole source."""
+        return KeptParts.of(self.kept_parts) if self.kept_parts else None
+
+    @property
+    def is_trimmed(self) -> bool:
+        return bool(self.kept_parts)
+
+    @cached_property
+    def _timeline_history(self) -> list[TimelineChange]:
+        return list(self.timeline_changes.all())
+
+    def moment_now(self, at_s: float, written_at: datetime) -> float | None:
+        """Return where a time (s) that was written then leads today; None if its moment is cut."""
+        # Every moment of a trimmed video is one of the original, which does not change.
+        for change in reversed([one for one in self._timeline_history if one.made_at <= written_at]):
+            if change.is_restored:
+                break
+            at_s = change.kept.old_s(at_s)
+        return self.timeline.moved_s(at_s) if self.timeline else at_s
+
+    @property
     def chapters(self) -> tuple[Chapter, ...]:
         """Return the chapters that the description lists, or else those that the file declares."""
         listed = chapters.written(self.description, self.duration_s)
-        return listed or (self.source.chapters if self.source else ())
+        if listed or not self.source:
+            return listed
+        of_file = self.source.chapters
+        return chapters.moved(of_file, self.source.duration_s, self.timeline) if self.timeline else of_file
 
     @property
     def named_chapters(self) -> list[Chapter]:
@@ -441,14 +476,16 @@ class Video(models.Model):
     def download_for(self, viewer: Viewer | User | AnonymousUser) -> str:
         """Return the kind of file that ``viewer`` may download now: one of ``Downloads``.
 
-        The owner gets the original file, which a recording does not have.  Only a
-        complete encode becomes an MP4.
+        The owner gets the original file, which a recording does not have.  That of a
+        trimmed video still holds the parts that were cut, so viewers get an MP4 instead.
+        Only a complete encode becomes one.
         """
         viewer = Viewer.of(viewer)
         if not self.can_play(viewer) or self.status == self.Status.UPLOADING:
             return self.Downloads.OFF
         kind = self.Downloads.SOURCE if self.can_edit(viewer.user) else self.downloads
-        if kind == self.Downloads.SOURCE and not self.source_key:
+        is_withheld = not self.source_key or (self.is_trimmed and not self.can_edit(viewer.user))
+        if kind == self.Downloads.SOURCE and is_withheld:
             kind = self.Downloads.MP4
         is_absent = kind == self.Downloads.MP4 and self.status != self.Status.READY
         return self.Downloads.OFF if is_absent else kind

@@ -22,8 +22,10 @@ from videos.services.editions import (
     reencode,
     replace_by_import,
     replace_by_upload,
+    restore_original,
     retry_edition,
     stop_encode,
+    trim,
 )
 from videos.services.imports import import_video
 from videos.services.jobs import cancel_job, retry_job
@@ -89,12 +91,14 @@ __all__ = [
     "replace_by_upload",
     "request_mp4",
     "request_transcription",
+    "restore_original",
     "retry_edition",
     "retry_job",
     "retry_video",
     "save_captions",
     "start_upload",
     "stop_encode",
+    "trim",
     "unlike",
     "unlock",
     "upload_poster",

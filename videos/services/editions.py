@@ -1,4 +1,4 @@
-"""New versions of a video: another encode of its source, or of another file.
+"""New versions of a video: another encode of its source, or of another file, or of parts of it.
 
 The video stays watchable meanwhile, and as it is if the new version fails or is cancelled;
 ``videos.editions`` describes the take-over.
@@ -7,17 +7,32 @@ The video stays watchable meanwhile, and as it is if the new version fails or is
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 
 from django.db import transaction
+from django.db.models import Sum
 
 from accounts.models import Channel
 from common import storage
 from videos import progress, queue
 from videos.cleaning import delete_with_objects
 from videos.importing import queue_fetch
-from videos.models import Job, Upload, UploadCharge, Video
+from videos.models import Job, SegmentRun, Upload, UploadCharge, Video
 from videos.services.editing import cancel_encode, retry_video
-from videos.services.errors import CannotRetry, EditionRuns, NoEdition, NoOriginal, NotReadyYet
+from videos.services.errors import (
+    BadParts,
+    CannotRetry,
+    CannotTrim,
+    EditionRuns,
+    IsTrimmed,
+    NoEdition,
+    NoOriginal,
+    NothingCut,
+    NotReadyYet,
+    NotTrimmed,
+    TooManyTrims,
+    UnderModeration,
+)
 from videos.services.imports import check_import_quota, check_may_import, filename_of
 from videos.services.uploads import (
     abort_upload,
@@ -29,8 +44,15 @@ from videos.services.uploads import (
     neutral_filename,
     open_multipart,
 )
+from videos.transcoding.timeline import KeptParts
 
 logger = logging.getLogger(__name__)
+
+MAX_PARTS = 50
+MIN_PART_S = 0.1
+MIN_KEPT_S = 1.0
+# Each trim adds parameter sets to the init segments, which hold at most 31.
+MAX_TRIMS = 25
 
 
 @needs_storage
@@ -39,8 +61,26 @@ def reencode(video: Video, *, counts: bool = True) -> Video:
 
     It costs what an upload of the source costs, and counts as one unless a moderator asks
     for it (``counts``).  Raises NotReadyYet, EditionRuns, NoOriginal, StorageUnavailable,
-    StorageFull and the refusals of ``check_quota``.
+    StorageFull, IsTrimmed and the refusals of ``check_quota``.
     """
+    if video.is_trimmed:
+        # The parts that were cut would come back.
+        raise IsTrimmed
+    return _encode_again(video, Video.EditionKind.REENCODE, counts=counts)
+
+
+@needs_storage
+def restore_original(video: Video) -> Video:
+    """Encode the whole source of a trimmed video again; return the edition.
+
+    Everything with a time moves back.  Raises NotTrimmed and the refusals of ``reencode``.
+    """
+    if not video.is_trimmed:
+        raise NotTrimmed
+    return _encode_again(video, Video.EditionKind.RESTORE, counts=True)
+
+
+def _encode_again(video: Video, kind: Video.EditionKind, *, counts: bool) -> Video:
     if not video.source_key or storage.size_of(video.source_key) is None:
         raise NoOriginal
     check_disk(video.source_size_bytes)
@@ -50,7 +90,7 @@ def reencode(video: Video, *, counts: bool = True) -> Video:
             check_quota(video.channel, video.source_size_bytes)
             UploadCharge.objects.create(channel=video.channel, size_bytes=video.source_size_bytes)
         edition = Video(
-            edition_kind=Video.EditionKind.REENCODE,
+            edition_kind=kind,
             status=Video.Status.PROCESSING,
             source_key=video.source_key,
             source_filename=video.source_filename,
@@ -58,11 +98,69 @@ def reencode(video: Video, *, counts: bool = True) -> Video:
             copy_refusal=video.copy_refusal,
         )
         _begin(video, edition)
-        job = Job(video=edition, encode_key=edition.encode_key, kind=Job.Kind.PLAN, lane=Job.Lane.BULK)
-        job.save()
-        transaction.on_commit(lambda: queue.wake(Job.Lane.BULK))
+        _queue_plan(edition)
     progress.publish(video)
     return edition
+
+
+def _queue_plan(edition: Video) -> None:
+    """Queue the plan of an edition that nobody waits for: the video plays meanwhile."""
+    Job.objects.create(video=edition, encode_key=edition.encode_key, kind=Job.Kind.PLAN, lane=Job.Lane.BULK)
+    transaction.on_commit(lambda: queue.wake(Job.Lane.BULK))
+
+
+@needs_storage
+def trim(video: Video, *, parts: Sequence[Sequence[float]]) -> Video:
+    """Cut a ready video down to ``parts``, pairs of start and end in seconds; return the edition.
+
+    It counts as an upload of what is kept.  Raises CannotTrim, UnderModeration, BadParts,
+    NothingCut, TooManyTrims, NotReadyYet, EditionRuns, StorageFull and the refusals of
+    ``check_quota``.
+    """
+    if video.is_recording:
+        raise CannotTrim
+    if video.withheld:
+        raise UnderModeration
+    if video.status != Video.Status.READY or not video.duration_s:
+        raise NotReadyYet
+    kept = _checked_parts(video.duration_s, parts)
+    if video.timeline_changes.filter(is_restored=False).count() >= MAX_TRIMS:
+        raise TooManyTrims
+    stored = SegmentRun.objects.of(video).aggregate(total=Sum("bytes_stored"))["total"] or 0
+    size_bytes = int(stored * kept.duration_s / video.duration_s)
+    check_disk(size_bytes)
+    with transaction.atomic():
+        Channel.objects.select_for_update().get(pk=video.channel_id)
+        check_quota(video.channel, size_bytes)
+        UploadCharge.objects.create(channel=video.channel, size_bytes=size_bytes)
+        edition = Video(
+            edition_kind=Video.EditionKind.TRIM,
+            status=Video.Status.PROCESSING,
+            source_key=video.source_key,
+            source_filename=video.source_filename,
+            source_size_bytes=video.source_size_bytes,
+            copy_refusal=video.copy_refusal,
+            kept_parts=kept.to_json(),
+        )
+        _begin(video, edition)
+        _queue_plan(edition)
+    progress.publish(video)
+    return edition
+
+
+def _checked_parts(duration_s: float, parts: Sequence[Sequence[float]]) -> KeptParts:
+    """Return the parts within the video.  Raises BadParts and NothingCut."""
+    if not 0 < len(parts) <= MAX_PARTS:
+        raise BadParts
+    try:
+        kept = KeptParts.of((start_s, min(end_s, duration_s)) for start_s, end_s in parts)
+    except (ValueError, TypeError, OverflowError):
+        raise BadParts from None
+    if kept.duration_s < MIN_KEPT_S or any(end_s - start_s < MIN_PART_S for start_s, end_s in kept.parts):
+        raise BadParts
+    if duration_s - kept.duration_s < MIN_PART_S:
+        raise NothingCut
+    return kept
 
 
 @needs_storage

@@ -115,6 +115,48 @@ class EditionRuns(Refusal):
     sentence = _("A new version of this video is already being made. Wait for it, or cancel it first.")
 
 
+class CannotTrim(Refusal):
+    code = "cannot_trim"
+    status = 409
+    sentence = _("Replays of broadcasts cannot be trimmed.")
+
+
+class UnderModeration(Refusal):
+    code = "under_moderation"
+    status = 409
+    sentence = _("Moderators have hidden this video. It cannot be trimmed until they show it again.")
+
+
+class BadParts(Refusal):
+    code = "invalid_parts"
+    attr = "parts"
+    sentence = _("Choose parts in order that lie within the video and are at least a second long in all.")
+
+
+class NothingCut(Refusal):
+    code = "nothing_cut"
+    attr = "parts"
+    sentence = _("Choose something to cut.")
+
+
+class TooManyTrims(Refusal):
+    code = "too_many_trims"
+    status = 409
+    sentence = _("This video was trimmed too often. Restore the original first.")
+
+
+class IsTrimmed(Refusal):
+    code = "trimmed"
+    status = 409
+    sentence = _("This video is trimmed. Restore the original first.")
+
+
+class NotTrimmed(Refusal):
+    code = "not_trimmed"
+    status = 409
+    sentence = _("This video is not trimmed.")
+
+
 class NoEdition(Refusal):
     code = "no_edition"
     status = 404

@@ -36,6 +36,20 @@ export function recordPosition(video, position, duration) {
 }
 
 /**
+ * Return where a position in a whole video lies in its kept parts: of one that is cut, the seam; 0 behind the end.
+ * @param {number} position
+ * @param {[number, number][]} kept
+ */
+export function movedPosition(position, kept) {
+  let begins = 0;
+  for (const [start, end] of kept) {
+    if (position < end) return begins + Math.max(0, position - start);
+    begins += end - start;
+  }
+  return 0;
+}
+
+/**
  * @param {string} video
  * @returns {number}
  */

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
 
-import { recordPosition, recordTaste, positionOf, taste } from "#player/memory";
+import { movedPosition, recordPosition, recordTaste, positionOf, taste } from "#player/memory";
 
 /** As a browser keeps it, or refuses to. */
 class FakeStorage {
@@ -59,4 +59,9 @@ test("browser that stores nothing plays as usual", () => {
   recordTaste({ speed: 2 });
   recordPosition("a", 500, HOUR);
   assert.deepEqual([taste().speed, positionOf("a")], [1, 0]);
+});
+
+test("a position moves with the part that holds it", () => {
+  const kept = /** @type {[number, number][]} */ ([[10, 100], [200, 1000]]);
+  assert.deepEqual([5, 60, 150, 300, 2000].map((at) => movedPosition(at, kept)), [0, 50, 90, 190, 0]);
 });

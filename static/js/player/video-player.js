@@ -3,7 +3,7 @@
 import { call } from "#lib/api";
 import { define } from "#lib/element";
 import { Engine } from "#player/engine";
-import { recordPosition, positionOf } from "#player/memory";
+import { movedPosition, recordPosition, positionOf } from "#player/memory";
 import { PlayerShell } from "#player/shell";
 import { startInAddress } from "#player/timeline";
 import { VideoClock } from "#player/video-clock";
@@ -29,10 +29,22 @@ export class VideoPlayer extends PlayerShell {
   }
 
   begin() {
-    const position = startInAddress(location.search) ?? positionOf(this.dataset.video);
+    const position = startInAddress(location.search) ?? this.lastPosition;
     this.engine.load(this.engine.isGrowing ? 0 : position);
     if (this.engine.isGrowing && position) this.clock.waitFor(position);
     if ("autoplay" in this.dataset) this.playByItself();
+  }
+
+  /** The name under which positions are kept: those of a trimmed video count on a time line of their own. */
+  get place() {
+    const { video, trim } = this.dataset;
+    return trim ? `${video}@${trim}` : video;
+  }
+
+  get lastPosition() {
+    const own = positionOf(this.place);
+    const { kept, video } = this.dataset;
+    return own || !kept ? own : movedPosition(positionOf(video), JSON.parse(kept));
   }
 
   onEngineChange() {
@@ -50,7 +62,7 @@ export class VideoPlayer extends PlayerShell {
 
   recordPlace() {
     this.recordedAt = this.currentTime;
-    recordPosition(this.dataset.video, this.currentTime, this.duration);
+    recordPosition(this.place, this.currentTime, this.duration);
   }
 
   onLeave() {

@@ -1,0 +1,82 @@
+"""Trims of encoded clips, with real FFmpeg, S3 and rows in SQL."""
+
+from __future__ import annotations
+
+import math
+import subprocess
+from array import array
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from live.tests.hls_checker import faults
+from videos import services
+from videos.models import Video
+from videos.publishing import Encode
+from videos.tests.clips import make_clip
+from videos.tests.counting import counting, numbers_shown
+from videos.tests.test_copying import beeps_s, joined
+from videos.tests.test_keyframe_playlists import fetcher
+from videos.tests.test_pipeline import Uploaded, uploaded, work_until_idle
+from videos.transcoding.timeline import KeptParts
+from videos.transcoding.tools import ffmpeg_path
+
+__all__ = ["uploaded"]  # a fixture
+pytestmark = [pytest.mark.django_db, pytest.mark.ffmpeg, pytest.mark.storage, pytest.mark.slow]
+
+AV_OFF_S = 0.015
+
+
+def trimmed(video: Video, *parts: tuple[float, float]) -> Video:
+    services.trim(video, parts=parts)
+    work_until_idle()
+    return Video.objects.get(pk=video.pk)
+
+
+@pytest.mark.parametrize("is_copied", [False, True])
+def test_kept_frames_and_beeps_keep_their_places_in_every_rendition(
+    is_copied: bool, uploaded: Uploaded, tmp_path: Path, settings: Any, client: Client
+) -> None:
+    settings.COPY_BITRATE_FACTOR = 100.0
+    # A copy is cut at its keyframes, beside the regular grid.  Without keyframes, there is none.
+    keyframes = ("-force_key_frames", "expr:gte(t,n_forced*1.7)") if is_copied else ("-g", "1000")
+    clip = counting(tmp_path / "clip.mp4", 14, "30", *keyframes, size="854x480")
+    video = uploaded(clip)
+    work_until_idle()
+    video.refresh_from_db()
+    names = [rung.name for rung in Encode.of(video).offered]
+    assert names == (["source", "360p"] if is_copied else ["480p", "360p"])
+
+    video = trimmed(video, (3.21, 6.05), (9.5, 13.9))
+
+    assert [rung.name for rung in Encode.of(video).offered] == names
+    expected = [*range(96, 181), *range(285, 417)]
+    for name in names:
+        assert numbers_shown(joined(video, name, tmp_path / "joined.mp4")) == expected, name
+    assert video.duration_s == pytest.approx(len(expected) / 30, abs=0.001)
+    kept = video.timeline
+    assert kept == KeptParts.of([(3.2, 181 / 30), (9.5, 13.9)])
+    beeps = [kept.moved_s(second) for second in (4, 5, 6, 10, 11, 12, 13)]
+    found = beeps_s(joined(video, "audio-0", tmp_path / "audio.mp4"))
+    assert found == pytest.approx(beeps, abs=AV_OFF_S)
+    assert faults(fetcher(client, video), have_same_frames=True) == []
+
+
+def test_audio_does_not_click_at_seams(uploaded: Uploaded, clips: Path, tmp_path: Path) -> None:
+    video = uploaded(make_clip("landscape", clips, seconds=20))
+    work_until_idle()
+    video.refresh_from_db()
+
+    video = trimmed(video, (1.234, 5.678), (7.7, 12.345), (13.001, 19))
+
+    path = joined(video, "audio-0", tmp_path / "audio.mp4")
+    command = [ffmpeg_path(), "-v", "error", "-i", str(path), "-ac", "1", "-f", "f32le", "-"]
+    sound = array("f", subprocess.run(command, capture_output=True, check=True).stdout)
+    level = max(sound[96_000:120_000])
+    # A sine of 440 Hz rises by this much from one sample to the next; a click by its whole level.
+    steepest = level * 2 * math.pi * 440 / 48_000
+    assert max(abs(after - before) for before, after in pairwise(sound[2048:])) < 2.5 * steepest
+    assert len(sound) / 48_000 == pytest.approx(video.duration_s, abs=0.03)
