@@ -4,6 +4,7 @@ import re
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -31,8 +32,6 @@ FILES = {
 }
 TARGETS = [(python, machine) for python in PYTHONS for machine in MACHINES]
 PUBLIC_HOSTS = {"pypi.org", "files.pythonhosted.org"}
-
-pytestmark = pytest.mark.slow
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +80,12 @@ def target(request: pytest.FixtureRequest) -> InstallTarget:
     return InstallTarget(*request.param)
 
 
+@cache
 def read_toml(name: str) -> dict[str, Any]:
     return tomllib.loads((settings.BASE_DIR / name).read_text())
 
 
+@cache
 def locked_packages() -> dict[str, dict[str, Any]]:
     packages = read_toml("uv.lock")["package"]
     by_name = {package["name"]: package for package in packages}
