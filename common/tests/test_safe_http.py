@@ -15,6 +15,7 @@ import pytest
 
 from common import safe_http
 from common.safe_http import FetchError, fetch, is_public, parse
+from common.tests.servers import POLL_S
 
 LOOPBACK = [ipaddress.ip_network("127.0.0.0/8")]
 
@@ -127,7 +128,7 @@ def sends(body: bytes, *, status: int = 200, **headers: str) -> Callable[[BaseHT
 def server() -> Iterator[Server]:
     server = Server(("127.0.0.1", 0), Handler)
     server.answers, server.asked = {}, []
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(POLL_S,), daemon=True).start()
     yield server
     server.shutdown()
     server.server_close()

@@ -12,6 +12,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from common import storage
+from common.tests.servers import POLL_S
 from videoplatform import bucket as buckets
 
 ERROR = "<Error><Code>{code}</Code><Message>No.</Message></Error>"
@@ -64,7 +65,7 @@ def s3(settings: Any) -> Iterator[FakeS3]:
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(POLL_S,), daemon=True)
     thread.start()
     fake = FakeS3(f"http://127.0.0.1:{server.server_port}")
     fake.refuse("GET cors", 404, "NoSuchCORSConfiguration")

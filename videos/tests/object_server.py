@@ -10,6 +10,8 @@ from typing import ClassVar
 
 import pytest
 
+from common.tests.servers import POLL_S
+
 
 class Bucket(http.server.BaseHTTPRequestHandler):
     """A storage with two objects that anyone may read who reaches it."""
@@ -50,6 +52,6 @@ def bucket_url() -> Iterator[str]:
     Bucket.objects = {"/own?signature=f00": b"0123456789", "/other": b"a private video"}
     Bucket.asked = []
     with QuietServer(("127.0.0.1", 0), Bucket) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(POLL_S,), daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}"
         server.shutdown()

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from common.tests.servers import POLL_S
 from videos.transcoding import byteranges
 from videos.transcoding.byteranges import is_remote, range_reader
 from videos.transcoding.errors import StorageFailed
@@ -51,7 +52,7 @@ class _Answering(BaseHTTPRequestHandler):
 @pytest.fixture
 def remote() -> Iterator[RangeStorage]:
     with RangeStorage() as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread = threading.Thread(target=server.serve_forever, args=(POLL_S,))
         thread.start()
         yield server
         server.shutdown()

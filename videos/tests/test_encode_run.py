@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from common.media.boxes import write_box
+from common.tests.servers import POLL_S
 from videos.tests.clips import make_clip
 from videos.tests.encoding import (
     encode_audio,
@@ -387,7 +388,7 @@ def test_source_cut_off_in_the_middle_is_a_storage_failure(kind: str, clips: Pat
     source = probe_file(path)
     Halved.data = path.read_bytes()
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Halved) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(POLL_S,), daemon=True).start()
         url = f"http://127.0.0.1:{server.server_port}/source"
         outputs = output_directories(tmp_path, 1)
         if kind == "picture":

@@ -22,6 +22,7 @@ from accounts.tests.factories import UserFactory
 from common import deletion, storage
 from common.buckets import Rate
 from common.rates import RATES
+from common.tests.servers import POLL_S
 from videos import ends, importing, pipeline, queue, services
 from videos.models import Job, UploadCharge, Video
 from videos.publishing import LeaseLost
@@ -68,7 +69,7 @@ class FileHandler(BaseHTTPRequestHandler):
 def server(settings: Settings, bucket: str) -> Iterator[FileServer]:
     settings.IMPORT_NETWORKS = [ip_network("127.0.0.0/8")]
     server = FileServer(("127.0.0.1", 0), FileHandler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(POLL_S,), daemon=True).start()
     yield server
     server.shutdown()
     server.server_close()

@@ -11,6 +11,7 @@ from threading import Thread
 
 import pytest
 
+from common.tests.servers import POLL_S
 from videos.failures import sentence_of
 from videos.tests.clips import make_clip
 from videos.tests.encoding import probe_file
@@ -291,7 +292,7 @@ class _Quiet(SimpleHTTPRequestHandler):
 @contextmanager
 def _served(folder: Path) -> Iterator[str]:
     with ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=str(folder))) as server:
-        thread = Thread(target=server.serve_forever)
+        thread = Thread(target=server.serve_forever, args=(POLL_S,))
         thread.start()
         yield f"http://127.0.0.1:{server.server_port}"
         server.shutdown()
