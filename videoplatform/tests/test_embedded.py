@@ -19,6 +19,8 @@ from urllib.parse import urlsplit
 import pytest
 import redis
 from django.conf import settings
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from live.ingest import publisher_session
 from live.ingest import run as ingest_run
@@ -154,7 +156,7 @@ def test_embedded_valkey_refuses_clients_without_the_password() -> None:
     near = urlsplit(settings.REDIS_URL)
     assert near.password
     with (
-        redis.Redis(host=str(near.hostname), port=near.port or 0) as stranger,
+        redis.Redis(host=str(near.hostname), port=near.port or 0, retry=Retry(NoBackoff(), 0)) as stranger,
         pytest.raises(redis.AuthenticationError),
     ):
         stranger.ping()

@@ -135,6 +135,8 @@ def test_file_above_the_limit_is_refused_and_leaves_nothing(server: FileServer, 
     assert unfinished_uploads() == []
 
 
+# In a transaction of the test, the thread that renews the lease would wait for the lock of SQLite.
+@pytest.mark.django_db(transaction=True)
 def test_cancelled_import_leaves_nothing(server: FileServer, settings: Settings) -> None:
     settings.ENCODE_LEASE_S = 0
     server.body = b"x" * 1_000_000
