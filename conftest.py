@@ -117,16 +117,24 @@ def sockets_close_their_connections() -> Iterator[None]:
         yield
 
 
-@pytest.fixture(autouse=True)
-def clean_redis() -> None:
-    """Empty Redis (cache, broker, presence) and reset the rate limits before each test.
+@pytest.fixture(scope="session")
+def redis_of_run() -> Iterator[redis.Redis | None]:
+    """Yield a client of the server that bin/test started; None elsewhere: a server may hold somebody's data.
 
-    This applies only to the server that bin/test started: another one may hold somebody's
-    data.
+    A connection for each test would take longer than many tests.
     """
-    if os.environ.get("TEST_SERVICES"):
-        with redis.Redis.from_url(settings.REDIS_URL) as client:
-            client.flushdb()
+    if not os.environ.get("TEST_SERVICES"):
+        yield None
+        return
+    with redis.Redis.from_url(settings.REDIS_URL) as client:
+        yield client
+
+
+@pytest.fixture(autouse=True)
+def clean_redis(redis_of_run: redis.Redis | None) -> None:
+    """Empty Redis (cache, broker, presence) and reset the rate limits before each test."""
+    if redis_of_run:
+        redis_of_run.flushdb()
     buckets.local_buckets.clear()
 
 
