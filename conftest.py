@@ -3,6 +3,7 @@
 ``bin/test`` starts both for the run; they are never a developer's own.
 """
 
+import gc
 import os
 from collections.abc import Iterator
 from dataclasses import replace
@@ -20,7 +21,7 @@ from hypothesis import settings as hypothesis_settings
 from servestatic.middleware import ServeStaticMiddleware
 from xdist.scheduler import LoadFileScheduling  # type: ignore[import-untyped]
 
-from common import buckets, rates, storage
+from common import buckets, garbage, rates, storage
 from videoplatform.embedded import django_steps
 from videos.tests.clips import clip_directory
 
@@ -84,6 +85,21 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             return len(WAITING) + (item.path in slow)
 
         items.sort(key=turn)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection() -> Iterator[None]:
+    """Collect tests without garbage collections, and exclude all that was loaded from later ones.
+
+    A full collection would examine every module, test and model again and again.
+    """
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.set_threshold(*garbage.THRESHOLDS)
+        gc.enable()
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -11,11 +11,10 @@ from common import garbage
 def collector_as_it_was() -> object:
     thresholds = gc.get_threshold()
     yield
-    gc.unfreeze()
+    gc.freeze()  # as conftest.py leaves it
     gc.set_threshold(*thresholds)
 
 
-@pytest.mark.slow
 def test_objects_loaded_at_start_are_excluded_from_collections() -> None:
     gc.unfreeze()
     garbage.settle()
