@@ -12,17 +12,22 @@ from typing import Any
 
 import pytest
 import redis
+from asgiref.sync import async_to_sync, iscoroutinefunction, sync_to_async
 from asgiref.testing import ApplicationCommunicator
 from botocore.exceptions import ClientError
 from channels.testing import ApplicationCommunicator as ChannelsCommunicator
 from django.conf import settings
+from django.http import HttpRequest
 from django.utils import translation
+from django.utils.decorators import sync_and_async_middleware
 from hypothesis import settings as hypothesis_settings
 from servestatic.middleware import ServeStaticMiddleware
 from xdist.scheduler import LoadFileScheduling  # type: ignore[import-untyped]
 
 from common import buckets, garbage, rates, storage
+from videoplatform import staticfiles
 from videoplatform.embedded import django_steps
+from videoplatform.staticfiles import AssetsMiddleware
 from videos.tests.clips import clip_directory
 
 pytest_plugins = ["videoplatform.tests.databases", "videoplatform.tests.sites"]
@@ -102,9 +107,27 @@ def pytest_collection() -> Iterator[None]:
         gc.enable()
 
 
+@sync_and_async_middleware
+def assets_middleware(get_response: Any) -> Any:
+    """Stand in for ``AssetsMiddleware``: a synchronous client's request for a page bypasses it.
+
+    The real one is asynchronous.  Under it, each request of a synchronous client would start
+    an event loop and a thread, which take longer than many answers.
+    """
+    if iscoroutinefunction(get_response):
+        return AssetsMiddleware(get_response)
+
+    def answer(request: HttpRequest) -> Any:
+        if request.path_info.startswith(settings.STATIC_URL):
+            return async_to_sync(AssetsMiddleware(sync_to_async(get_response)))(request)
+        return get_response(request)
+
+    return answer
+
+
 @pytest.fixture(autouse=True, scope="session")
-def static_files_once() -> Iterator[None]:
-    """Read the static files once; each test client's middleware would take a third of a second."""
+def quick_assets() -> Iterator[None]:
+    """Bypass the assets where none are requested, and read their files once, not for each client."""
     found: dict[str, Any] = {}
     look = ServeStaticMiddleware.add_files_from_manifest
 
@@ -116,6 +139,7 @@ def static_files_once() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ServeStaticMiddleware, "add_files_from_manifest", look_once)
+        patch.setattr(staticfiles, "AssetsMiddleware", assets_middleware)
         yield
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from django.test import Client
+from django.test import AsyncClient, Client
 
 from accounts.tests.factories import UserFactory
 from accounts.tokens import create_token
@@ -36,6 +36,14 @@ def test_preflight_allows_headers_of_players_and_tokens(client: Client, path: st
     assert "GET" in answer["Access-Control-Allow-Methods"]
     assert ("DELETE" in answer["Access-Control-Allow-Methods"]) == path.startswith("/api/")
     assert "Access-Control-Allow-Credentials" not in answer
+
+
+async def test_api_is_open_to_other_sites_under_asgi(async_client: AsyncClient) -> None:
+    preflight = await async_client.options("/api/v1/videos/", headers=ASKS)
+    answer = await async_client.get("/api/v1/accounts/me/", headers=ASKS)
+
+    assert (preflight.status_code, answer.status_code) == (204, 401)
+    assert [one["Access-Control-Allow-Origin"] for one in (preflight, answer)] == ["*", "*"]
 
 
 def test_options_of_a_playlist_lists_its_methods(client: Client) -> None:
