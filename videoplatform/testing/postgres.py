@@ -21,6 +21,7 @@ from videoplatform.embedded.failure import CannotStart
 from videoplatform.embedded.processes import SupervisedProcess
 
 USER = "zoetrope"
+TEMPLATE = "migrated"  # the database that test databases are copies of
 NOBODY = 65_534  # user and group of that name on every Linux
 # Two pytest workers, each with a connection pool and worker processes.
 MAX_CONNECTIONS = 200
@@ -113,6 +114,13 @@ def wait_until_it_answers(url: str) -> None:
             time.sleep(0.1)
         else:
             return
+
+
+def create_template(url: str) -> str:
+    """Create the empty database ``TEMPLATE`` on the server at ``url``, and return its ``DATABASE_URL``."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {TEMPLATE}")
+    return f"{url.rpartition('/')[0]}/{TEMPLATE}"
 
 
 def unprivileged(command: tuple[str, ...], *, death_signal: str = "TERM") -> tuple[str, ...]:

@@ -83,10 +83,8 @@ def run(base_dir: Path, arguments: list[str], cleanup: ExitStack) -> int:
     # The preparation mostly waits for the network and the disk, and the checks need the
     # processor.
     checked = checks.beside_us(base_dir, configuration.log_dir / "check.log") if is_whole else no_checks
-    complaints = prepare(configuration, installs=is_whole)
+    complaints = prepare(configuration, server, installs=is_whole)
     wait_for_redis(configuration)
-    if server.url:
-        postgres.wait_until_it_answers(server.url)
     *first, last = steps(arguments, configuration, server)
     codes = [step(*one) for one in first]
     codes += [checked(), step(*last)]
@@ -150,7 +148,7 @@ def start_services(configuration: Configuration, cleanup: ExitStack, server: pos
     supervisor.start("services")
 
 
-def prepare(configuration: Configuration, *, installs: bool) -> list[str]:
+def prepare(configuration: Configuration, server: postgres.PostgresServer, *, installs: bool) -> list[str]:
     """Prepare the tests; return a sentence for each package that is missing.
 
     With ``installs``, install a browser and GStreamer if the machine permits it.
@@ -158,11 +156,13 @@ def prepare(configuration: Configuration, *, installs: bool) -> list[str]:
     progress = Progress()
     with ThreadPoolExecutor() as beside:
         packages = beside.submit(install_packages, configuration, progress) if installs else None
+        tables = beside.submit(make_postgres_template, configuration, server, progress)
         preparation.compile_translations(configuration.base_dir)
         make_template(configuration, progress)
         preparation.install_browser_packages(configuration, progress)
         preparation.build_assets(configuration, progress)
         complaints = packages.result() if packages else []
+        tables.result()
     if installs:
         complaints += install_speech(configuration, progress)
     progress.close()
@@ -226,6 +226,28 @@ def make_template(configuration: Configuration, progress: Progress) -> None:
     unfinished.replace(template)
 
 
+def make_postgres_template(
+    configuration: Configuration, server: postgres.PostgresServer, progress: Progress
+) -> None:
+    """Wait for the server, and migrate a database for the workers to copy if the server is ours."""
+    if not server.url:
+        return
+    postgres.wait_until_it_answers(server.url)
+    if not server.processes:
+        return
+    url = postgres.create_template(server.url)
+    log = configuration.log_dir / "prepare-postgres.log"
+    with preparation.beside_us(
+        preparation.django_steps("migrate"),
+        progress.step("PostgreSQL", partial(preparation.migrations_applied, log)),
+        cwd=configuration.base_dir,
+        log=log,
+        environment=configuration.environment | {"DATABASE_URL": url},
+        failure="The test database could not be prepared",
+    ):
+        pass
+
+
 def wait_for_redis(configuration: Configuration) -> None:
     """Wait until our Valkey answers. Raises CannotStart after ``PATIENCE_S``."""
     deadline = time.monotonic() + PATIENCE_S
@@ -270,7 +292,9 @@ def script_tests(configuration: Configuration) -> tuple[str, ...]:
 
 
 def on_postgres(configuration: Configuration, server: postgres.PostgresServer) -> Configuration:
-    return replace(configuration, environment=configuration.environment | {"DATABASE_URL": server.url})
+    template = postgres.TEMPLATE if server.processes else ""
+    environment = configuration.environment | {"DATABASE_URL": server.url, "TEST_TEMPLATE": template}
+    return replace(configuration, environment=environment)
 
 
 def pytest(*arguments: str) -> tuple[str, ...]:

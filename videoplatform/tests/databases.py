@@ -19,12 +19,14 @@ from django.test import TransactionTestCase
 
 @pytest.fixture(scope="session")
 def django_db_keepdb(django_db_modify_db_settings: None) -> bool:
-    """Copy bin/test's migrated template to this worker's database; return False without a template.
+    """Make this worker's database a copy of bin/test's migrated template, if there is one.
 
-    pytest-django creates a new database if this fixture returns False.
+    Returns whether the database exists already: pytest-django creates it otherwise, on
+    PostgreSQL as a copy as well.
     """
     template = os.environ.get("TEST_TEMPLATE", "")
     if not template or connection.vendor != "sqlite":
+        connection.settings_dict["TEST"]["TEMPLATE"] = template
         return False
     creation: Any = connection.creation
     name = creation._get_test_db_name()
