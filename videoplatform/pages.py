@@ -24,17 +24,20 @@ import live.views.watching
 import videos.views.clips
 import videos.views.watching
 from accounts.models import Channel, Follow
+from accounts.viewers import Viewer
 from common import outages
 from common.bounded import TooSlow, bounded
 from common.error_pages import API, NOT_UNDERSTOOD, error_answer, error_json, error_page
 from live import stream_state
 from live.models import Stream
 from live.views.watching import live_now
-from videos.listing import Listing
+from videos import services
+from videos.listing import NEWEST, Listing, VideoPage
 from videos.models import Clip, Video
 
 CHANNELS_FOUND = 3
 LIVE_IN_A_ROW = 8
+CONTINUED_IN_A_ROW = 12
 # The view that answers oEmbed for a page, by the URL name of the page.
 QUOTED: dict[str, Callable[..., HttpResponse]] = {
     "watch": videos.views.watching.oembed,
@@ -50,10 +53,13 @@ QUOTED: dict[str, Callable[..., HttpResponse]] = {
 def home(request: HttpRequest) -> HttpResponse:
     listing = Listing.of(request.GET)
     after = request.GET.get("after", "")
+    is_start = not after and not listing.is_narrowed and listing.ordering == NEWEST
+    visitor = Viewer(request.user, request.session)
     context = {
         "listing": listing,
         "page": listing.page(Video.objects.listed().for_cards(), after),
         "live_now": [] if after or listing.is_narrowed else live_now()[:LIVE_IN_A_ROW],
+        "continued": services.continued(visitor, CONTINUED_IN_A_ROW) if is_start else [],
     }
     return _list(request, "pages/home.html", context)
 
@@ -126,6 +132,8 @@ def _live_state(channel: Channel) -> dict[str, Any] | None:
 
 def _list(request: HttpRequest, template: str, context: dict[str, object]) -> HttpResponse:
     """Render the whole page, or only the next cards if htmx asks for more of the same list."""
+    if isinstance(page := context.get("page"), VideoPage):
+        services.add_progress(page.videos, request.user)
     is_more = "HX-Request" in request.headers and "after" in request.GET
     response = render(request, "includes/tiles.html" if is_more else template, context)
     response["Vary"] = ", ".join(filter(None, [response.get("Vary", ""), "HX-Request"]))

@@ -21,9 +21,10 @@ from videos.models import Category, Video, VideoQuerySet
 
 PAGE_SIZE = 24
 
-ORDERINGS = {"-published_at": _("Newest"), "-views": _("Most watched"), "-likes": _("Most liked")}
+NEWEST = "-published_at"
+ORDERINGS = {NEWEST: _("Newest"), "-views": _("Most watched"), "-likes": _("Most liked")}
 LENGTHS = {"short": _("Under 4 minutes"), "medium": _("4 to 20 minutes"), "long": _("Over 20 minutes")}
-COLUMNS = {"-published_at": "published_at", "-views": "view_count", "-likes": "like_count"}
+COLUMNS = {NEWEST: "published_at", "-views": "view_count", "-likes": "like_count"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,7 @@ class Listing:
     tag: str = ""
     category: str = ""
     length: str = ""
-    ordering: str = "-published_at"
+    ordering: str = NEWEST
 
     @classmethod
     def of(cls, params: Mapping[str, str]) -> Listing:
@@ -61,7 +62,7 @@ class Listing:
             tag=params.get("tag", "").strip().lower()[:40],
             category=known("category", Category.values),
             length=known("length", LENGTHS),
-            ordering=known("ordering", ORDERINGS, "-published_at"),
+            ordering=known("ordering", ORDERINGS, NEWEST),
         )
 
     @property
@@ -75,7 +76,7 @@ class Listing:
             "tag": self.tag,
             "category": self.category,
             "length": self.length,
-            "ordering": "" if self.ordering == "-published_at" else self.ordering,
+            "ordering": "" if self.ordering == NEWEST else self.ordering,
             **changes,
         }
         given = {name: value for name, value in asked.items() if value}
@@ -118,7 +119,7 @@ class Listing:
         return [
             Choice(
                 str(label),
-                self.query(ordering="" if value == "-published_at" else value),
+                self.query(ordering="" if value == NEWEST else value),
                 value == self.ordering,
             )
             for value, label in ORDERINGS.items()

@@ -33,3 +33,4 @@ def clean_up() -> None:
     sweeping.measure_old_encodes()
     storyboards.queue_missing()
     loudness.queue_missing()
+    services.prune_histories()

@@ -57,6 +57,8 @@ OPERATIONS = [
     if path.startswith("/api/v1/")
 ]
 EXAMPLES = 10  # for each operation, besides its boundary cases
+# The objects that an operation names, where its path says something else.
+RESOURCES = {"history": "videos"}
 CAPTIONS = b"WEBVTT\n\n00:01.000 --> 00:02.000\nHello\n"
 
 
@@ -124,7 +126,7 @@ class ApiWorld:
             return [{"id": video} for video in self.videos[-2:]]
         if "{id}" in path:
             resource = path.removeprefix("/api/v1/").split("/")[0]
-            return [{"id": one} for one in getattr(self, resource)]
+            return [{"id": one} for one in getattr(self, RESOURCES.get(resource, resource))]
         return [{}]
 
 

@@ -33,6 +33,11 @@ PUT     /api/v1/channels/{owner}/follow/                    401   204-   400    
 DELETE  /api/v1/channels/{owner}/follow/                    401    204  204-      204-          204-       401
 GET     /api/v1/notifications/                              401    200   200       200           200       401
 POST    /api/v1/notifications/read/                         401   200-   200      200-          200-       401
+GET     /api/v1/history/                                    401    200   200       200           200       401
+DELETE  /api/v1/history/                                    401   204-  204-      204-          204-       401
+DELETE  /api/v1/history/{private}/                          401   204-  204-      204-          204-       401
+GET     /api/v1/history/state/                              401    200   200       200           200       401
+PUT     /api/v1/history/state/                              401    200   200       200           200       401
 POST    /api/v1/reports/                                    401    201   201       201           201       401
 POST    /api/v1/reports/#private                            401    404   201       201           201       401
 
@@ -238,6 +243,7 @@ DELETE  /api/v1/live/{owner}/stream-key/                    401    404   204    
 PICTURE = b"GIF89a\1\0\1\0\x80\0\0\x80\x80\x80\0\0\0,\0\0\0\0\1\0\1\0\0\2\2D\1\0;"
 VTT = b"WEBVTT\n\n00:00.000 --> 00:01.000\nHello\n"
 BODIES: dict[str, dict[str, Any]] = {
+    "PUT /api/v1/history/state/": {"is_paused": True},
     "POST /api/v1/accounts/register/": {
         "username": "newcomer", "email": "newcomer@example.org", "password": PASSWORD,
     },

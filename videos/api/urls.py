@@ -15,6 +15,7 @@ from videos.api.editions import (
     RestoreView,
     TrimView,
 )
+from videos.api.history import HistoryStateView, HistoryView, WatchedView
 from videos.api.playback_tokens import PlaybackTokensView, PlaybackTokenView
 from videos.api.posters import PosterView
 from videos.api.transcriptions import TranscriptionView
@@ -44,6 +45,9 @@ urlpatterns = [
         name="api-playback-token",
     ),
     path("videos/<str:id>/clips/", VideoClipsView.as_view(), name="api-video-clips"),
+    path("history/", HistoryView.as_view(), name="api-history"),
+    path("history/state/", HistoryStateView.as_view(), name="api-history-state"),
+    path("history/<str:id>/", WatchedView.as_view(), name="api-watched"),
     path("clips/", ClipsView.as_view(), name="api-clips"),
     path("clips/<str:id>/", ClipView.as_view(), name="api-clip"),
     path("clips/<str:id>/views/", ClipViewsView.as_view(), name="api-clip-views"),

@@ -371,9 +371,9 @@ class VideoViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[Video]):
     def views(self, request: Request, id: str) -> Response:  # noqa: A002
         asked = WatchingSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
-        session = services.record_watching(
-            self._watchable(), viewer=requester_key(request), **asked.validated_data
-        )
+        video = self._watchable()
+        session = services.record_watching(video, viewer=requester_key(request), **asked.validated_data)
+        services.record_watched(video, request.user, asked.validated_data["position_s"])
         return Response({"session": session})
 
 

@@ -2,6 +2,7 @@
 
 from videos.models.captions import CaptionTrack
 from videos.models.clips import MAX_CLIP_S, MIN_CLIP_S, Clip, ClipQuerySet
+from videos.models.history import HistoryPause, WatchedQuerySet, WatchedVideo
 from videos.models.ids import new_encode_key
 from videos.models.jobs import Job, JobQuerySet
 from videos.models.likes import Like
@@ -41,6 +42,7 @@ __all__ = [
     "Clip",
     "ClipQuerySet",
     "Folded",
+    "HistoryPause",
     "Job",
     "JobQuerySet",
     "Like",
@@ -63,6 +65,8 @@ __all__ = [
     "VideoDefaults",
     "VideoFolder",
     "VideoQuerySet",
+    "WatchedQuerySet",
+    "WatchedVideo",
     "digest_of",
     "new_encode_key",
 ]

@@ -232,6 +232,9 @@ class Video(models.Model):
     comments = GenericRelation(Comment, object_id_field="target_id", content_type_field="target_type")
     danmaku = GenericRelation(Danmaku, object_id_field="target_id", content_type_field="target_type")
 
+    # Set on lists for one person (services.add_progress).
+    watched_percent: int | None = None
+
     objects = VideoQuerySet.as_manager()
 
     class Meta:

@@ -42,7 +42,8 @@ def watch(request: HttpRequest, public_id: str) -> HttpResponse:
     if video.status == Video.Status.UPLOADING and not video.can_moderate(user):
         raise Http404
     channel = Channel.objects.with_follower_count().select_related("owner").get(pk=video.channel_id)
-    quoted = quotable(video)
+    quoted, next_videos = quotable(video), related(video)
+    services.add_progress(next_videos, user)
     context = {
         "video": video,
         "playback": None if video.is_awaited else services.playback(video),
@@ -58,9 +59,10 @@ def watch(request: HttpRequest, public_id: str) -> HttpResponse:
         "is_liked": user.is_authenticated and Like.objects.filter(video=video, user=user).exists(),
         "is_following": user.is_authenticated
         and Follow.objects.filter(channel=channel, follower=user).exists(),
+        "resume_s": services.resume_s(video, user),
         "percent": progress.percent(video),
         "waiting": progress.waiting_sentence(video),
-        "related": related(video),
+        "related": next_videos,
         "page_url": request.build_absolute_uri(video.get_absolute_url()),
         "embed_code": quoted.embed_code(request),
         "poster_path": quoted.poster_path,

@@ -29,7 +29,7 @@ export class VideoPlayer extends PlayerShell {
   }
 
   begin() {
-    const position = startInAddress(location.search) ?? this.lastPosition;
+    const position = startInAddress(location.search) ?? (Number(this.dataset.resume) || this.lastPosition);
     this.engine.load(this.engine.isGrowing ? 0 : position);
     if (this.engine.isGrowing && position) this.clock.waitFor(position);
     if ("autoplay" in this.dataset) this.playByItself();
