@@ -7,7 +7,7 @@ class VideosConfig(AppConfig):
     verbose_name = _("Videos")
 
     def ready(self) -> None:
-        from videos import figures, queue, reportable, stored_objects, tasks, transcriptions
+        from videos import channel_listing, figures, queue, reportable, stored_objects, tasks, transcriptions
         from videos.services import scheduling
 
         reportable.register_video()
@@ -16,4 +16,5 @@ class VideosConfig(AppConfig):
         stored_objects.register()
         scheduling.register_check()
         queue.job_wakeup.inject(tasks.work)
+        channel_listing.listing_wakeup.inject(tasks.list_channel)
         transcriptions.transcription_wakeup.inject(tasks.transcribe)

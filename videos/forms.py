@@ -188,6 +188,19 @@ class ImportForm(forms.Form):
         self.label_suffix = ""
 
 
+class ChannelImportForm(forms.Form):
+    address = forms.CharField(
+        label=_("Channel"),
+        max_length=2000,
+        help_text=_("The link of a PeerTube channel or account, or of a MediaCMS user."),
+        widget=forms.URLInput(attrs={"placeholder": "https://example.org/c/name", "type": "text"}),
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.label_suffix = ""
+
+
 class PlaybackTokenForm(forms.Form):
     domains = forms.CharField(
         label=_("Domains"),

@@ -20,7 +20,7 @@ from accounts.models import Channel
 from common import deletion
 from common.safe_http import Download, FetchError, fetch
 from common.words import composed
-from videos import ends, page_imports, progress, queue
+from videos import ends, import_extras, page_imports, progress, queue
 from videos.imported_files import PART_BYTES, check_disk, check_quota, check_size, store
 from videos.leases import LeaseKeeper, lease_kept
 from videos.models import MAX_TITLE, Job, UploadCharge, Video
@@ -57,6 +57,7 @@ def fetch_source(job: Job) -> None:
         size_bytes = _store_file(job, key)
         if size_bytes is None:
             size_bytes, page = page_imports.store_page(job, key, MAX_FETCH_S, _percents(job))
+        import_extras.bring(video)
     try:
         _finish(job, key, size_bytes, page)
     except (LeaseLost, NoRoomToStore):

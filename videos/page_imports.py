@@ -1,9 +1,9 @@
-"""Imports from pages: the video that yt-dlp finds there, and what the page says about it."""
+"""Imports from pages: the video that yt-dlp finds there, and the words of the page about it."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from django.conf import settings
@@ -35,7 +35,7 @@ logger = logging.getLogger(__name__)
 
 # The files of a page, and the one that they are joined to.
 ROOM_FACTOR = 2
-# Containers of the joined file: what MP4 does not hold, Matroska does.
+# Containers of the joined file: Matroska holds the codecs that MP4 does not.
 CONTAINERS = ("mp4", "matroska")
 
 
@@ -52,7 +52,7 @@ def is_possible() -> bool:
 def store_page(
     job: Job, key: str, timeout_s: float, on_progress: Callable[[float], None]
 ) -> tuple[int, FetchedPage]:
-    """Fetch the video of a page, store it with its captions, and return its size and what the page says.
+    """Fetch the video of a page, store it with its captions, and return its size and the words of the page.
 
     Raises FetchFailed, LimitsExceeded, NoRoomToStore, LeaseLost and errors of storage.
     """
@@ -147,7 +147,9 @@ def describe(video: Video, page: FetchedPage, unnamed: str) -> None:
     if found.title == unnamed and (title := one_line(page.title, MAX_TITLE)):
         found.title = title
         changed.append("title")
-    if not found.description and (text := with_chapters(printable(page.description, MAX_DESCRIPTION), page)):
+    if not found.description and (
+        text := with_chapters(printable(page.description, MAX_DESCRIPTION), page.chapters)
+    ):
         found.description = text
         changed.append("description")
     found.save(update_fields=changed)
@@ -155,13 +157,13 @@ def describe(video: Video, page: FetchedPage, unnamed: str) -> None:
         set_tags(found, (one_line(tag, 40) for tag in page.tags))
 
 
-def with_chapters(description: str, page: FetchedPage) -> str:
-    """Return the description with lines for the chapters of the page, unless it lists some itself."""
+def with_chapters(description: str, found: Iterable[tuple[float, str]]) -> str:
+    """Return the description with lines for the chapters of another site, unless it lists some itself."""
     if chapters.written(description, None):
         return description
     lines = "\n".join(
         f"{chapters.clock(chapter.start_s)} {chapter.title}"
-        for at_s, title in page.chapters
+        for at_s, title in found
         if (chapter := Chapter(at_s, chapters.shown_title(title))).title
     )
     text = composed(f"{description}\n\n{lines}".strip())

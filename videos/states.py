@@ -60,8 +60,12 @@ VIDEO = StateTable(
             "import is requested",
             (GONE,),
             "processing",
-            "owner",
-            ("services.imports.import_video", "services.editions.replace_by_import"),
+            "owner, sweep",
+            (
+                "services.imports.import_video",
+                "services.editions.replace_by_import",
+                "services.channel_imports._begin",
+            ),
         ),
         StateChange(
             "re-encode, trim or return to the original is requested: an edition",
@@ -399,8 +403,12 @@ IMPORT = StateTable(
             "import is requested",
             (GONE,),
             "fetching",
-            "owner",
-            ("services.imports.import_video", "services.editions.replace_by_import"),
+            "owner, sweep",
+            (
+                "services.imports.import_video",
+                "services.editions.replace_by_import",
+                "services.channel_imports._begin",
+            ),
         ),
         StateChange("file is stored: plan", ("fetching",), GONE, "worker", ("importing._finish",)),
         StateChange(

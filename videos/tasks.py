@@ -2,7 +2,17 @@
 
 from celery import shared_task
 
-from videos import cleaning, loudness, pipeline, services, storyboards, sweeping, transcribing, transcriptions
+from videos import (
+    channel_listing,
+    cleaning,
+    loudness,
+    pipeline,
+    services,
+    storyboards,
+    sweeping,
+    transcribing,
+    transcriptions,
+)
 from videos.models import Job
 
 
@@ -15,11 +25,18 @@ def work(lane: int) -> None:
 def sweep() -> None:
     sweeping.sweep()
     transcriptions.sweep()
+    channel_listing.sweep()
+    services.begin_chosen()
 
 
 @shared_task
 def transcribe() -> None:
     transcribing.work()
+
+
+@shared_task
+def list_channel() -> None:
+    channel_listing.work()
 
 
 @shared_task

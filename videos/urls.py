@@ -3,6 +3,7 @@
 from django.urls import path
 
 from videos.views import (
+    channel_imports,
     clips,
     conversation,
     downloading,
@@ -54,6 +55,21 @@ urlpatterns = [
     path("studio/", studio.studio, name="studio"),
     path("studio/clips/", clips.own, name="studio-clips"),
     path("studio/defaults/", studio.defaults, name="studio-defaults"),
+    path("studio/imports/", channel_imports.channel_imports, name="studio-imports"),
+    path("studio/imports/<slug:public_id>/", channel_imports.channel_import, name="studio-import"),
+    path("studio/imports/<slug:public_id>/start/", channel_imports.choose, name="studio-import-start"),
+    path("studio/imports/<slug:public_id>/retry/", channel_imports.retry_listing, name="studio-import-retry"),
+    path("studio/imports/<slug:public_id>/delete/", channel_imports.delete, name="studio-import-delete"),
+    path(
+        "studio/imports/<slug:public_id>/items/<int:item_id>/retry/",
+        channel_imports.retry_item,
+        name="studio-import-item-retry",
+    ),
+    path(
+        "studio/imports/<slug:public_id>/items/<int:item_id>/cancel/",
+        channel_imports.cancel_item,
+        name="studio-import-item-cancel",
+    ),
     path("studio/<slug:public_id>/", studio.edit, name="studio-edit"),
     path("studio/<slug:public_id>/poster/", studio.set_poster, name="studio-poster"),
     path("studio/<slug:public_id>/captions/", studio.add_captions, name="studio-captions"),

@@ -15,8 +15,8 @@ BASE_DIR = Path(__file__).resolve().parents[2]
 APPS = ["common", "accounts", "comments", "videos", "live", "videoplatform"]
 # Plain Python about files, numbers and bytes.
 CORES = [
-    "common.media", "videos.transcoding", "videos.hls", "videos.pages", "videos.transcription",
-    "live.rtmp", "live.llhls",
+    "common.media", "videos.transcoding", "videos.hls", "videos.pages", "videos.sites",
+    "videos.transcription", "live.rtmp", "live.llhls",
     "videos.pace", "videos.states",
     "live.chat.messages", "live.bounds", "live.frame_rates", "live.task_errors",
 ]  # fmt: skip
@@ -54,20 +54,21 @@ LAYERS = {
         "apps",
     ],
     "videos": [
-        "failures hls languages leftovers pace rendered states transcoding",
-        "pages transcription",
+        "channel_failures failures hls languages leftovers pace rendered states transcoding",
+        "pages sites transcription",
         "models",
         "arrivals caption_tracks conversation embedded_captions figures listing progress publishing queue",
         "tagging",
         "room source_tables",
         "imported_files",
         "page_imports",
+        "import_extras",
         "keyframe_index",
         "storyboards",
         "estimates loudness moved_times stored_objects transcriptions",
         "editions",
         "cleaning demand ends held_segments job_details joining leases poster_choices",
-        "clip_posters copying importing planning trimming",
+        "channel_listing clip_posters copying importing planning trimming",
         "pipeline services sweeping transcribing",
         "reportable tasks",
         "admin api consumers demo forms templatetags views",

@@ -29,7 +29,7 @@ from schemathesis.checks import (
 )
 from schemathesis.generation import GenerationMode
 
-from accounts.models import User
+from accounts.models import Channel, User
 from accounts.tests.factories import PASSWORD, UserFactory
 from accounts.tokens import create_token
 from comments.models import Comment
@@ -38,7 +38,7 @@ from common import storage
 from live import ingest_presence
 from live.tests.factories import BroadcastFactory, ChatMessageFactory, StreamFactory
 from videoplatform.tests.askers import undone
-from videos.models import Clip, Video
+from videos.models import ChannelImport, Clip, Video
 from videos.services import create_playback_token, request_transcription, start_upload
 from videos.services.access import password_fields
 from videos.tests.factories import VideoFactory
@@ -85,6 +85,7 @@ class ApiWorld:
     comments: list[str] = field(default_factory=list)
     danmaku: list[str] = field(default_factory=list)
     clips: list[str] = field(default_factory=list)
+    channel_imports: list[str] = field(default_factory=list)
     playback_token: str = ""
 
     def known(self, label: str) -> dict[str, Any]:
@@ -97,6 +98,7 @@ class ApiWorld:
             },
             "POST /api/v1/accounts/token/": {"username": "owner", "password": PASSWORD},
             "POST /api/v1/reports/": {"target_type": "comment", "target_id": self.comments[1]},
+            "POST /api/v1/channel-imports/": {"address": "walks@video.example"},
             "POST /api/v1/videos/import/": {"url": "https://example.org/film.mp4"},
             "POST /api/v1/videos/{id}/edition/import/": {"url": "https://example.org/film.mp4"},
             "POST /api/v1/videos/{id}/edition/upload/": {"filename": "b.mp4", "size_bytes": 5},
@@ -125,7 +127,7 @@ class ApiWorld:
         if path.endswith("/unlock/"):
             return [{"id": video} for video in self.videos[-2:]]
         if "{id}" in path:
-            resource = path.removeprefix("/api/v1/").split("/")[0]
+            resource = path.removeprefix("/api/v1/").split("/")[0].replace("-", "_")
             return [{"id": one} for one in getattr(self, RESOURCES.get(resource, resource))]
         return [{}]
 
@@ -174,6 +176,10 @@ def world(db: None, one_connection: None, bucket: str, settings: Any) -> ApiWorl
     times = {"title": "Moment", "start_s": 1.0, "end_s": 7.0}
     clips = [(own, owner), (others, somebody), (locked, somebody), (None, owner)]
     world.clips = [Clip.objects.create(video=video, maker=maker, **times).public_id for video, maker in clips]
+    world.channel_imports = [
+        listed_channel(person.channel, status).public_id
+        for person, status in [(owner, "done"), (owner, "waiting"), (somebody, "done")]
+    ]
     world.videos = [video.public_id for video in (own, second, upload.video, failed, others, secret, locked)]
     in_a_day = timezone.now() + timedelta(days=1)
     token, _secret = create_playback_token(own, domains=["example.org"], expires_at=in_a_day)
@@ -185,6 +191,16 @@ def world(db: None, one_connection: None, bucket: str, settings: Any) -> ApiWorl
         ChatMessageFactory(stream=StreamFactory(channel=person.channel), user=person)
     ingest_presence.record_health(BroadcastFactory(stream=owner.channel.stream).public_id, HEALTH)
     return world
+
+
+def listed_channel(channel: Channel, status: str) -> ChannelImport:
+    """Return a channel import with one video that was found."""
+    row = ChannelImport.objects.create(
+        channel=channel, kind="peertube", address="walks@video.example", status=status
+    )
+    details = {"media_url": "https://video.example/1.mp4", "description": "", "category": "other", "tags": []}
+    row.items.create(source_id="1", position=0, title="Walk", visibility="public", details=details)
+    return row
 
 
 def offer_poster(video: Video) -> None:

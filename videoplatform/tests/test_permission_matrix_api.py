@@ -113,6 +113,13 @@ POST    /api/v1/videos/{public}/edition/import/             401    403   202    
 POST    /api/v1/videos/{public}/edition/retry/              401    403   404       403           403       401
 POST    /api/v1/videos/{private}/edition/retry/             401    404   404       403           403       401
 
+# Channel imports
+GET     /api/v1/channel-imports/                            401    200   200       200           200       401
+POST    /api/v1/channel-imports/                            401    202   202       202           202       401
+GET     /api/v1/channel-imports/{channel_import}/           401    404   200       404           404       401
+POST    /api/v1/channel-imports/{channel_import}/start/     401    404   202       404           404       401
+DELETE  /api/v1/channel-imports/{channel_import}/           401    404   204       404           404       401
+
 # Uploads
 GET     /api/v1/videos/{uploading}/upload/                  401    404   200       403           403       401
 POST    /api/v1/videos/{uploading}/upload/parts/            401    404   200       403           403       401
@@ -251,6 +258,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "PATCH /api/v1/accounts/me/": {"bio": "new"},
     "POST /api/v1/reports/": {"target_type": "video", "target_id": "{public}", "reason": "spam"},
     "POST /api/v1/reports/#private": {"target_type": "video", "target_id": "{private}", "reason": "spam"},
+    "POST /api/v1/channel-imports/": {"address": "walks@video.example"},
     "POST /api/v1/videos/import/": {"url": "https://example.org/film.mp4"},
     "POST /api/v1/videos/": {"title": "New", "filename": "new.mp4", "size_bytes": 5},
     "POST /api/v1/videos/{private}/edition/trim/": {"parts": [{"start_s": 1, "end_s": 4}]},

@@ -110,6 +110,15 @@ GET     /watch/{private}/clips/                             404    404   200    
 GET     /watch/{locked}/clips/                              404    404   200       200           200       404
 GET     /watch/{premiere}/clips/                            404    404   200       200           200       404
 GET     /@{owner}/clips/                                    200    200   200       200           200       404
+GET     /studio/imports/                                  login    200   200       200           200     login
+POST    /studio/imports/                                  login    302   302       302           302     login
+GET     /studio/imports/{channel_import}/                 login    404   200       404           404     login
+GET     /studio/imports/{channel_import}/?list            login    404   200       404           404     login
+POST    /studio/imports/{channel_import}/start/           login    404  302-       404           404     login
+POST    /studio/imports/{channel_import}/retry/           login    404   302       404           404     login
+POST    /studio/imports/{channel_import}/delete/          login    404   302       404           404     login
+POST    /studio/imports/{channel_import}/items/{import_item}/retry/ login 404 302- 404   404         login
+POST    /studio/imports/{channel_import}/items/{import_item}/cancel/ login 404 302- 404   404         login
 GET     /studio/clips/                                    login    200   200       200           200     login
 GET     /studio/defaults/                                 login    200   200       200           200     login
 POST    /studio/defaults/                                 login    422   422       422           422     login
@@ -325,6 +334,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /report/video/{public}/": {"reason": "spam"},
     "POST /report/video/{private}/": {"reason": "spam"},
     "POST /studio/{public}/": VIDEO,
+    "POST /studio/imports/": {"address": "walks@video.example"},
     "POST /upload/import/": {"url": "https://example.org/film.mp4"},
     "POST /studio/{private}/file/import/": {"url": "https://example.org/film.mp4"},
     "POST /studio/{private}/": VIDEO,

@@ -30,7 +30,7 @@ from live.models import Broadcast, ChatRestriction
 from live.tests.factories import BroadcastFactory, ChatMessageFactory, StreamFactory
 from videoplatform.tests.askers import Asker
 from videos import services as video_services
-from videos.models import CaptionTrack, Clip, Job, Transcription, Video
+from videos.models import CaptionTrack, ChannelImport, Clip, ImportItem, Job, Transcription, Video
 from videos.services import recordings
 from videos.services.access import password_fields
 from videos.tests.factories import VideoFactory
@@ -166,6 +166,14 @@ def _videos(world: World) -> None:
     world.rows["hopeless_job"] = Job.objects.create(
         **of_encode, kind=Job.Kind.LOUDNESS, status=Job.Status.DONE, error_code="encode_failed"
     )
+    world.rows["channel_import"] = ChannelImport.objects.create(
+        channel=channel, kind="peertube", address="walks@video.example", status=ChannelImport.Status.DONE
+    )
+    world.rows["import_item"] = ImportItem.objects.create(
+        channel_import=world.rows["channel_import"], source_id="peertube:video.example/1", position=0,
+        title="Walk", visibility="public",
+        details={"media_url": "https://v.example/1.mp4", "description": "", "category": "other", "tags": []},
+    )  # fmt: skip
     upload = video_services.start_upload(channel=channel, title="On its way", filename="a.mp4", size_bytes=5)
     part = storage.client().upload_part(
         Bucket=settings.S3_BUCKET,

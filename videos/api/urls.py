@@ -4,6 +4,11 @@ from django.urls import path
 from rest_framework.routers import DefaultRouter
 
 from videos.api.captions import CaptionsView, CaptionView
+from videos.api.channel_imports import (
+    ChannelImportStartView,
+    ChannelImportsView,
+    ChannelImportView,
+)
 from videos.api.clips import ClipsView, ClipView, ClipViewsView, VideoClipsView
 from videos.api.conversation import VideoCommentsView, VideoDanmakuView
 from videos.api.editions import (
@@ -48,6 +53,11 @@ urlpatterns = [
     path("history/", HistoryView.as_view(), name="api-history"),
     path("history/state/", HistoryStateView.as_view(), name="api-history-state"),
     path("history/<str:id>/", WatchedView.as_view(), name="api-watched"),
+    path("channel-imports/", ChannelImportsView.as_view(), name="api-channel-imports"),
+    path("channel-imports/<str:id>/", ChannelImportView.as_view(), name="api-channel-import"),
+    path(
+        "channel-imports/<str:id>/start/", ChannelImportStartView.as_view(), name="api-channel-import-start"
+    ),
     path("clips/", ClipsView.as_view(), name="api-clips"),
     path("clips/<str:id>/", ClipView.as_view(), name="api-clip"),
     path("clips/<str:id>/views/", ClipViewsView.as_view(), name="api-clip-views"),

@@ -1,6 +1,7 @@
 """Videos, their uploads, renditions, segments, captions, clips and likes, and the jobs: one module each."""
 
 from videos.models.captions import CaptionTrack
+from videos.models.channel_imports import ChannelImport, ImportItem
 from videos.models.clips import MAX_CLIP_S, MIN_CLIP_S, Clip, ClipQuerySet
 from videos.models.history import HistoryPause, WatchedQuerySet, WatchedVideo
 from videos.models.ids import new_encode_key
@@ -39,10 +40,12 @@ __all__ = [
     "PLAYBACK_TOKEN_PREFIX",
     "CaptionTrack",
     "Category",
+    "ChannelImport",
     "Clip",
     "ClipQuerySet",
     "Folded",
     "HistoryPause",
+    "ImportItem",
     "Job",
     "JobQuerySet",
     "Like",

@@ -199,6 +199,8 @@ class Video(models.Model):
     source_size_bytes = models.BigIntegerField(_("file size (bytes)"), default=0, editable=False)
     # The address of an import until its file is in storage.
     import_url = models.CharField(max_length=2000, blank=True, default="", db_default="", editable=False)
+    # The name of the same video on another site, so that it is imported once.
+    import_source = models.CharField(max_length=300, blank=True, default="", db_default="", editable=False)
     source_json = models.JSONField(null=True, editable=False)
     # The parts of the source that a trimmed video holds, ``[[start_s, end_s], …]``; of an edition that
     # trims, the parts of its video.  None: the whole source.
@@ -241,6 +243,13 @@ class Video(models.Model):
         verbose_name = _("video")
         verbose_name_plural = _("videos")
         ordering = ["-created_at", "-pk"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["channel", "import_source"],
+                name="video_imported_once",
+                condition=~Q(import_source=""),
+            )
+        ]
         indexes = [
             models.Index(fields=["visibility", "is_playable", "-published_at", "-id"], name="video_listing"),
             models.Index(fields=["visibility", "is_playable", "-view_count", "-id"], name="video_popular"),

@@ -162,7 +162,7 @@ def _number(value: object, missing: float = 0) -> float:
 
 
 def described(info: Info) -> dict[str, Any]:
-    """Return what a page says about its video, as JSON of bounded size."""
+    """Return the words of a page about its video, as JSON of bounded size."""
     chapters = [
         [_number(chapter.get("start_time")), _text(chapter.get("title"))]
         for chapter in (info.get("chapters") or [])[:MAX_CHAPTERS]

@@ -34,7 +34,7 @@ _PROGRAM: Final = Path(program.__file__).resolve()
 
 @dataclass(frozen=True, slots=True)
 class FetchedPage:
-    """The files of a page's video and what the page says about it; nothing of it is trusted."""
+    """The files of a page's video and the words of the page about it; nothing of it is trusted."""
 
     title: str
     description: str

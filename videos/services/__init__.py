@@ -6,6 +6,14 @@ and raises the errors of ``videos.services.errors``.
 
 from videos.services.access import unlock
 from videos.services.captions import add_captions, remove_captions, save_captions
+from videos.services.channel_imports import (
+    begin_channel_import,
+    begin_chosen,
+    cancel_item,
+    choose_items,
+    delete_channel_import,
+    retry_listing,
+)
 from videos.services.clips import (
     clip_playback,
     create_clip,
@@ -67,11 +75,15 @@ __all__ = [
     "abort_upload",
     "add_captions",
     "add_progress",
+    "begin_channel_import",
+    "begin_chosen",
     "cancel_edition",
     "cancel_encode",
+    "cancel_item",
     "cancel_job",
     "cancel_transcription",
     "caption_json",
+    "choose_items",
     "choose_poster",
     "chosen_number",
     "clear_history",
@@ -79,6 +91,7 @@ __all__ = [
     "continued",
     "create_clip",
     "create_playback_token",
+    "delete_channel_import",
     "delete_clip",
     "delete_video",
     "download_state",
@@ -114,6 +127,7 @@ __all__ = [
     "resume_s",
     "retry_edition",
     "retry_job",
+    "retry_listing",
     "retry_video",
     "save_captions",
     "start_upload",

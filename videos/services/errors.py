@@ -236,6 +236,33 @@ class TooManyImports(Refusal):
     sentence = _("You have too many unfinished imports. Wait for one to finish.")
 
 
+class UnknownSite(Refusal):
+    code = "unknown_site"
+    attr = "address"
+    sentence = _(
+        "Enter the link of a PeerTube channel or a MediaCMS user, such as https://example.org/c/name."
+    )
+
+
+class TooManyLists(Refusal):
+    code = "too_many_lists"
+    status = 429
+    retry_after_s = RETRY_AFTER_S
+    sentence = _("You have too many channel imports. Delete an old one first.")
+
+
+class NotListedYet(Refusal):
+    code = "not_listed_yet"
+    status = 409
+    sentence = _("The list of this channel is not complete yet.")
+
+
+class NothingChosen(Refusal):
+    code = "nothing_chosen"
+    attr = "items"
+    sentence = _("Select at least one video.")
+
+
 class BadDomain(Refusal):
     code = "bad_domain"
     attr = "domains"

@@ -5,10 +5,8 @@ from __future__ import annotations
 import socket
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from dataclasses import replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
@@ -25,6 +23,7 @@ from videos.models import CaptionTrack, Job, Video
 from videos.pages import program, reading
 from videos.pages.proxy import GuardedProxy
 from videos.tests.clips import make_clip
+from videos.tests.page_server import PageServer, serving
 from videos.transcoding.errors import FetchRefused, LimitsExceeded
 from videos.transcoding.layers import missing_layers
 from videos.transcoding.probe import probe
@@ -40,51 +39,6 @@ PAGE = """<!doctype html><html><head><title>A walk</title>
 <meta property="og:description" content="With a dog.">
 </head><body><video src="film.mp4"><track kind="subtitles" srclang="en" src="en.vtt"></video></body></html>"""
 SUBTITLES = "WEBVTT\n\n00:00.000 --> 00:01.000\nHello, dog.\n"
-
-
-class PageServer(ThreadingHTTPServer):
-    """A web server with a type and a body for each path, or an address to go on to."""
-
-    def __init__(self, host: str = "127.0.0.1") -> None:
-        super().__init__((host, 0), PageHandler)
-        self.pages: dict[str, tuple[str, bytes]] = {}
-        self.redirects: dict[str, str] = {}
-        self.asked: list[str] = []
-
-    def url(self, path: str) -> str:
-        return f"http://{self.server_address[0]!s}:{self.server_address[1]}{path}"
-
-
-class PageHandler(BaseHTTPRequestHandler):
-    server: PageServer
-
-    def do_GET(self) -> None:
-        self.server.asked.append(self.path)
-        if target := self.server.redirects.get(self.path):
-            self.send_response(302)
-            self.send_header("Location", target)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-            return
-        kind, body = self.server.pages.get(self.path, ("text/plain", b""))
-        self.send_response(200 if self.path in self.server.pages else 404)
-        self.send_header("Content-Type", kind)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(body)
-
-    do_HEAD = do_GET  # noqa: N815 -- the name of its base class
-
-    def log_message(self, *_args: Any) -> None:
-        pass
-
-
-def serving(host: str) -> Iterator[PageServer]:
-    with PageServer(host) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield server
-        server.shutdown()
 
 
 @pytest.fixture
@@ -313,10 +267,11 @@ def test_title_that_its_owner_gave_stays(site: PageServer) -> None:
 
 def test_chapters_of_a_page_become_lines_of_the_description() -> None:
     chapters = ((0.0, "Start"), (60.0, "Middle\nof it"), (3700.0, "End"))
-    page = reading.FetchedPage("T", "", (), chapters, (), ())
 
-    assert page_imports.with_chapters("Words", page) == "Words\n\n0:00 Start\n1:00 Middle of it\n1:01:40 End"
-    assert page_imports.with_chapters("0:00 A\n0:20 B\n0:40 C", page) == "0:00 A\n0:20 B\n0:40 C"
+    assert (
+        page_imports.with_chapters("Words", chapters) == "Words\n\n0:00 Start\n1:00 Middle of it\n1:01:40 End"
+    )
+    assert page_imports.with_chapters("0:00 A\n0:20 B\n0:40 C", chapters) == "0:00 A\n0:20 B\n0:40 C"
 
 
 H264 = {"protocol": "https", "vcodec": "avc1.640028", "acodec": "none", "width": 1920, "height": 1080}
