@@ -5,16 +5,21 @@ from __future__ import annotations
 import math
 import subprocess
 from array import array
+from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
+from botocore.exceptions import EndpointConnectionError
 from django.test import Client
+from django.utils import timezone
 
+from common import reconciliation
 from live.tests.hls_checker import faults
 from videos import services
-from videos.models import Video
+from videos.models import Job, Video
 from videos.publishing import Encode
 from videos.tests.clips import make_clip
 from videos.tests.counting import counting, numbers_shown
@@ -43,23 +48,23 @@ def test_kept_frames_and_beeps_keep_their_places_in_every_rendition(
     settings.COPY_BITRATE_FACTOR = 100.0
     # A copy is cut at its keyframes, beside the regular grid.  Without keyframes, there is none.
     keyframes = ("-force_key_frames", "expr:gte(t,n_forced*1.7)") if is_copied else ("-g", "1000")
-    clip = counting(tmp_path / "clip.mp4", 14, "30", *keyframes, size="854x480")
+    clip = counting(tmp_path / "clip.mp4", 10, "30", *keyframes, size="854x480")
     video = uploaded(clip)
     work_until_idle()
     video.refresh_from_db()
     names = [rung.name for rung in Encode.of(video).offered]
     assert names == (["source", "360p"] if is_copied else ["480p", "360p"])
 
-    video = trimmed(video, (3.21, 6.05), (9.5, 13.9))
+    video = trimmed(video, (1.21, 3.51), (6.5, 9.9))
 
     assert [rung.name for rung in Encode.of(video).offered] == names
-    expected = [*range(96, 181), *range(285, 417)]
+    expected = [*range(36, 105), *range(195, 297)]
     for name in names:
         assert numbers_shown(joined(video, name, tmp_path / "joined.mp4")) == expected, name
     assert video.duration_s == pytest.approx(len(expected) / 30, abs=0.001)
     kept = video.timeline
-    assert kept == KeptParts.of([(3.2, 181 / 30), (9.5, 13.9)])
-    beeps = [kept.moved_s(second) for second in (4, 5, 6, 10, 11, 12, 13)]
+    assert kept == KeptParts.of([(1.2, 3.5), (6.5, 9.9)])
+    beeps = [kept.moved_s(second) for second in (2, 3, 7, 8, 9)]
     found = beeps_s(joined(video, "audio-0", tmp_path / "audio.mp4"))
     assert found == pytest.approx(beeps, abs=AV_OFF_S)
     assert faults(fetcher(client, video), have_same_frames=True) == []
@@ -80,3 +85,46 @@ def test_audio_does_not_click_at_seams(uploaded: Uploaded, clips: Path, tmp_path
     steepest = level * 2 * math.pi * 440 / 48_000
     assert max(abs(after - before) for before, after in pairwise(sound[2048:])) < 2.5 * steepest
     assert len(sound) / 48_000 == pytest.approx(video.duration_s, abs=0.03)
+
+
+def test_trimmed_video_is_trimmed_again_after_an_outage_and_restored_whole(
+    uploaded: Uploaded, tmp_path: Path, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reconciliation, "SETTLED_AFTER", timedelta(days=-1))
+    video = uploaded(counting(tmp_path / "clip.mp4", 10, "25", "-g", "50"))
+    work_until_idle()
+    video.refresh_from_db()
+    name = Encode.of(video).offered[0].name
+
+    video = trimmed(video, (1, 9))
+    services.trim(video, parts=[(2, 3), (5, 7.52)])
+    outage = [1, 1, *[EndpointConnectionError(endpoint_url="s3")] * 9]
+    with mock.patch("common.storage.put_bytes", side_effect=outage):
+        work_until_idle()
+    assert Job.objects.filter(waits_for="storage").exists()
+    Job.objects.filter(status=Job.Status.WAITING).update(not_before=timezone.now())
+    work_until_idle()
+
+    video = Video.objects.get(pk=video.pk)
+    expected = [*range(75, 100), *range(150, 213)]
+    assert numbers_shown(joined(video, name, tmp_path / "joined.mp4")) == expected
+    assert video.timeline == KeptParts.of([(3, 4), (6, 8.52)])
+    assert faults(fetcher(client, video), have_same_frames=True) == []
+    assert reconciliation.reconcile() == 0
+
+    services.restore_original(video)
+    work_until_idle()
+    video = Video.objects.get(pk=video.pk)
+    assert numbers_shown(joined(video, name, tmp_path / "joined.mp4")) == list(range(250))
+
+
+def test_audio_alone_is_trimmed(uploaded: Uploaded, clips: Path, client: Client) -> None:
+    video = uploaded(make_clip("audio_with_cover", clips, seconds=12))
+    work_until_idle()
+    video.refresh_from_db()
+
+    video = trimmed(video, (1.5, 4), (6, 11))
+
+    assert video.duration_s == pytest.approx(7.5, abs=0.001)
+    assert video.poster_key.startswith(video.encode_prefix)
+    assert faults(fetcher(client, video)) == []
