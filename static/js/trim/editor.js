@@ -40,6 +40,7 @@ class TrimEditor extends HTMLElement {
     this.list.addEventListener("change", (event) => this.onTyped(event));
     this.addEventListener("keydown", (event) => this.onKey(event), { capture: true });
     this.strip.addEventListener("pointerdown", (event) => this.onStrip(event));
+    this.strip.addEventListener("click", (event) => this.onTap(event));
     this.media = /** @type {HTMLVideoElement} */ (this.player.querySelector("video"));
     for (const name of ["timeupdate", "seeking"]) this.media.addEventListener(name, () => this.onTime());
     for (const name of ["pause", "ended"]) this.media.addEventListener(name, () => this.preview(false));
@@ -142,10 +143,8 @@ class TrimEditor extends HTMLElement {
     const target = /** @type {HTMLElement} */ (event.target);
     const handle = target.matches("[role=slider]") ? handleOf(target) : null;
     // A finger beside the handles scrolls the strip; a tap still seeks.
-    if (!handle && event.pointerType !== "mouse") {
-      this.strip.addEventListener("click", (tap) => this.seek(this.timeAt(tap.clientX)), { once: true });
-      return;
-    }
+    this.isTouched = !handle && event.pointerType !== "mouse";
+    if (this.isTouched) return;
     event.preventDefault();
     this.preview(false);
     const held = handle ? target : this.strip;
@@ -166,6 +165,11 @@ class TrimEditor extends HTMLElement {
     };
     held.addEventListener("pointermove", onMove, { signal });
     for (const name of ["pointerup", "pointercancel"]) held.addEventListener(name, () => moving.abort(), { signal });
+  }
+
+  /** @param {MouseEvent} event */
+  onTap(event) {
+    if (this.isTouched) this.seek(this.timeAt(event.clientX));
   }
 
   /** @param {number} x */
