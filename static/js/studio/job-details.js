@@ -1,6 +1,6 @@
 /**
- * ``<job-details data-src="address">``: the jobs of a video, loaded when its ``<details>`` opens or at once without
- * one, and again every few seconds while there is work and somebody looks.
+ * ``<job-details data-src="address">``: the jobs of a video or the items of a channel import, loaded when its
+ * ``<details>`` opens or at once without one, and again every few seconds while there is work and somebody looks.
  */
 
 import { sleep } from "#lib/backoff";
@@ -60,7 +60,9 @@ class JobDetails extends HTMLElement {
     const open = [...list.querySelectorAll("[data-job]:has(details[open])")].map(({ dataset }) => dataset.job);
     const html = await response.text();
     if (list.contains(document.activeElement)) return;
+    const ticked = [...list.querySelectorAll("input:checked")].map(({ id }) => id);
     list.innerHTML = html;
+    for (const box of list.querySelectorAll("input[type=checkbox]")) box.checked = ticked.includes(box.id);
     for (const job of open) {
       const log = list.querySelector(`[data-job="${job}"] details`);
       if (log) log.open = true;
