@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from django.contrib.auth.decorators import login_required
 from django.db.models import F
 from django.http import (
     Http404,
@@ -16,6 +17,7 @@ from django.http import (
 )
 from django.shortcuts import get_object_or_404, render
 from django.urls import Resolver404, resolve
+from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
@@ -23,7 +25,7 @@ from django.views.decorators.http import require_safe
 import live.views.watching
 import videos.views.clips
 import videos.views.watching
-from accounts.models import Channel, Follow
+from accounts.models import Channel, Follow, User
 from accounts.viewers import Viewer
 from common import outages
 from common.bounded import TooSlow, bounded
@@ -35,9 +37,14 @@ from videos import services
 from videos.listing import NEWEST, Listing, VideoPage
 from videos.models import Clip, Video
 
+if TYPE_CHECKING:
+    from accounts.requests import PersonRequest
+
 CHANNELS_FOUND = 3
 LIVE_IN_A_ROW = 8
 CONTINUED_IN_A_ROW = 12
+FOLLOWED_IN_A_ROW = 30
+RECENT_IN_A_ROW = 12
 # The view that answers oEmbed for a page, by the URL name of the page.
 QUOTED: dict[str, Callable[..., HttpResponse]] = {
     "watch": videos.views.watching.oembed,
@@ -60,8 +67,37 @@ def home(request: HttpRequest) -> HttpResponse:
         "page": listing.page(Video.objects.listed().for_cards(), after),
         "live_now": [] if after or listing.is_narrowed else live_now()[:LIVE_IN_A_ROW],
         "continued": services.continued(visitor, CONTINUED_IN_A_ROW) if is_start else [],
+        "recent": services.recent_of_followed(request.user, RECENT_IN_A_ROW)
+        if is_start and request.user.is_authenticated
+        else [],
     }
     return _list(request, "pages/home.html", context)
+
+
+@login_required
+@require_safe
+def following(request: PersonRequest) -> HttpResponse:
+    """Show the followed channels that are live, and the videos of all, the newest first."""
+    now, after = timezone.now(), request.GET.get("after", "")
+    page = Listing().page(Video.objects.followed_by(request.user).for_cards(), after)
+    services.mark_new(page.videos, request.user)
+    followed = Follow.objects.filter(follower=request.user)
+    context = {
+        "page": page,
+        "live_now": [] if after else live_now(followed_by=request.user)[:LIVE_IN_A_ROW],
+        "channels": [] if after else _latest_followed(request.user),
+        "follows_none": not followed.exists(),
+    }
+    response = _list(request, "pages/following.html", context)
+    if not after:
+        services.record_visit(request.user, now)
+    return response
+
+
+def _latest_followed(user: User) -> list[Channel]:
+    """Return the channels that ``user`` followed last."""
+    channels = Channel.objects.public().filter(followers__follower=user).select_related("owner")
+    return list(channels.order_by("-followers__created_at", "pk")[:FOLLOWED_IN_A_ROW])
 
 
 @require_safe

@@ -10,6 +10,7 @@ from videoplatform.openapi_view import SchemaView
 urlpatterns = [
     path("readyz", health.readyz, name="readyz"),
     path("", pages.home, name="home"),
+    path("following/", pages.following, name="following"),
     path("search/", pages.search, name="search"),
     path("oembed/", pages.oembed, name="oembed"),
     path("@<str:username>/", pages.channel, name="channel"),

@@ -12,7 +12,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.clickjacking import xframe_options_exempt
 from django.views.decorators.http import require_safe
 
-from accounts.models import Channel, Follow
+from accounts.models import Channel, Follow, User
 from live import services, stream_state
 from live.models import Broadcast, Stream
 from live.views.room import room_context
@@ -113,9 +113,11 @@ def index(request: HttpRequest) -> HttpResponse:
     return render(request, "live/index.html", {"listing": listing, "streams": live_now(listing.category)})
 
 
-def live_now(category: str = "") -> list[dict[str, Any]]:
+def live_now(category: str = "", followed_by: User | None = None) -> list[dict[str, Any]]:
     """Return the states of public streams on air, most watched first."""
     on_air = Stream.objects.on_air().for_cards()
+    if followed_by:
+        on_air = on_air.filter(channel__followers__follower=followed_by)
     if category:
         on_air = on_air.filter(category=category)
     states = stream_state.states(list(on_air.order_by("-pk")[:LIVE_SHOWN]))

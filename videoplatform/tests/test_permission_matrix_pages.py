@@ -254,6 +254,7 @@ GET     /accounts/settings/                               login    200   200    
 POST    /accounts/settings/                               login    302   302       302           302     login
 POST    /accounts/settings/tokens/create/                 login   302-  302-      302-          302-     login
 POST    /accounts/settings/tokens/revoke/                 login   302-   302      302-          302-     login
+GET     /following/                                       login    200   200       200           200     login
 GET     /history/                                         login    200   200       200           200     login
 POST    /history/pause/                                   login    302   302       302           302     login
 POST    /history/{private}/forget/                        login   302-  302-      302-          302-     login

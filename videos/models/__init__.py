@@ -3,7 +3,7 @@
 from videos.models.captions import CaptionTrack
 from videos.models.channel_imports import ChannelImport, ImportItem
 from videos.models.clips import MAX_CLIP_S, MIN_CLIP_S, Clip, ClipQuerySet
-from videos.models.history import HistoryPause, WatchedQuerySet, WatchedVideo
+from videos.models.history import FeedVisit, HistoryPause, WatchedQuerySet, WatchedVideo
 from videos.models.ids import new_encode_key
 from videos.models.jobs import Job, JobQuerySet
 from videos.models.likes import Like
@@ -43,6 +43,7 @@ __all__ = [
     "ChannelImport",
     "Clip",
     "ClipQuerySet",
+    "FeedVisit",
     "Folded",
     "HistoryPause",
     "ImportItem",

@@ -1,4 +1,4 @@
-"""Watch history: the videos that a person watched, and the position in each."""
+"""The past of a person: watched videos with the position in each, and the last visit to their feed."""
 
 from __future__ import annotations
 
@@ -76,6 +76,16 @@ class WatchedVideo(models.Model):
         """Return the part of the video that lies before the position, in percent."""
         duration_s = self.video.duration_s or 0
         return min(100, round(100 * self.moment_s / duration_s)) if duration_s else 0
+
+
+class FeedVisit(models.Model):
+    """Last visit of a person to the feed of the channels that they follow: later videos are new to them."""
+
+    user = models.OneToOneField(User, models.CASCADE, primary_key=True, related_name="+")
+    visited_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.user_id}: {self.visited_at}"
 
 
 class HistoryPause(models.Model):

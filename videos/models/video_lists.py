@@ -9,7 +9,7 @@ from django.db import models
 from django.db.models import Q, Value
 from django.db.models.functions import Now
 
-from accounts.models import Channel
+from accounts.models import Channel, Follow, User
 from common import trigrams
 from common.words import composed, folded
 from videos.models.search import Folded, SearchedText
@@ -32,8 +32,17 @@ class VideoQuerySet(models.QuerySet["Video"]):
 
     def listed(self) -> VideoQuerySet:
         """Return the public, playable videos, as shown on home, search and channel pages."""
+        return self._out().filter(visibility=self.model.Visibility.PUBLIC)
+
+    def followed_by(self, user: User) -> VideoQuerySet:
+        """Return the playable videos of the channels that ``user`` follows, with those for followers."""
+        channels = Follow.objects.filter(follower=user).values("channel")
+        seen = (self.model.Visibility.PUBLIC, self.model.Visibility.FOLLOWERS)
+        return self._out().filter(visibility__in=seen, channel__in=channels, published_at__isnull=False)
+
+    def _out(self) -> VideoQuerySet:
+        """Return the playable videos that neither moderators nor a schedule withhold."""
         return self.filter(
-            visibility=self.model.Visibility.PUBLIC,
             is_playable=True,
             withheld="",
             publish_at=None,

@@ -236,6 +236,7 @@ class Video(models.Model):
 
     # Set on lists for one person (services.add_progress).
     watched_percent: int | None = None
+    is_new: bool = False  # to a person who follows its channel (services.following)
 
     objects = VideoQuerySet.as_manager()
 

@@ -35,6 +35,7 @@ from videos.services.editions import (
     stop_encode,
     trim,
 )
+from videos.services.following import mark_new, recent_of_followed, record_visit
 from videos.services.history import (
     add_progress,
     clear_history,
@@ -106,6 +107,7 @@ __all__ = [
     "is_history_paused",
     "keep_open",
     "like",
+    "mark_new",
     "mp4_estimate_s",
     "pause_history",
     "playback",
@@ -113,7 +115,9 @@ __all__ = [
     "presign_parts",
     "prune_histories",
     "publish_due",
+    "recent_of_followed",
     "record_clip_watching",
+    "record_visit",
     "record_watched",
     "record_watching",
     "reencode",
