@@ -323,20 +323,32 @@ def test_colours_are_converted_to_bt709(
 
 
 @pytest.mark.parametrize("transfer", ["smpte2084", "arib-std-b67"])
-def test_hdr_white_becomes_nearly_sdr_white(tmp_path: Path, transfer: str) -> None:
-    path = tmp_path / "a.mp4"
-    to_hdr = f"zscale=tin=linear:pin=2020:min=gbr:t={transfer}:p=2020:m=2020_ncl:npl=203:r=limited"
+def test_hdr_bars_become_sdr_bars_of_nearly_full_brightness(tmp_path: Path, transfer: str) -> None:
+    path, raw, (width, height) = tmp_path / "a.mp4", tmp_path / "a.raw", (640, 360)
+    # Light of the bars, whose white is the reference white of 203 cd/m²: planes of green, blue and red.
+    for channel in (1, 2, 0):
+        row = [(BARS[x * len(BARS) // width][channel] / 255) ** 2.4 for x in range(width)]
+        with raw.open("ab") as planes:
+            planes.write(struct.pack(f"<{width}f", *row) * height)
+    to_hdr = f"zscale=tin=linear:pin=709:min=gbr:t={transfer}:p=2020:m=2020_ncl:npl=203:r=limited"
     ffmpeg(
-        "-f", "lavfi", "-i", "color=white:s=320x180:r=25:d=0.4,format=gbrpf32le",
-        "-vf", f"{to_hdr},format=yuv420p10le",
+        "-f", "rawvideo", "-pix_fmt", "gbrpf32le", "-s", f"{width}x{height}", "-r", "25",
+        "-stream_loop", "9", "-i", raw, "-vf", f"{to_hdr},format=yuv420p10le",
         "-c:v", "libx265", "-x265-params",
-        f"log-level=none:colorprim=bt2020:transfer={transfer}:colormatrix=bt2020nc", path,
+        f"log-level=none:crf=8:colorprim=bt2020:transfer={transfer}:colormatrix=bt2020nc", path,
     )  # fmt: skip
 
     (video,) = encode_video(path, tmp_path)
 
-    (white,) = colours(video.joined(tmp_path / "joined.mp4"), 1)
-    assert all(abs(value - 235) <= 8 for value in white)
+    found = colours(video.joined(tmp_path / "joined.mp4"), len(BARS))
+    # White becomes 235, which leaves room for highlights, and darker values stay.
+    wanted = tuple(tuple(min(value, 235) for value in bar) for bar in BARS)
+    pairs = [
+        (one, other) for both in zip(found, wanted, strict=True) for one, other in zip(*both, strict=True)
+    ]
+    assert max(abs(one - other) for one, other in pairs if other) <= 8
+    # A tenth of full value is less than a hundredth of the light: ten bits of HDR chroma hold no less.
+    assert max(one for one, other in pairs if not other) <= 26
 
 
 def test_fields_without_a_header_flag_become_frames_without_combs(tmp_path: Path) -> None:
