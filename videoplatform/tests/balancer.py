@@ -7,22 +7,29 @@ import itertools
 import threading
 from contextlib import suppress
 
-from videoplatform.embedded.relay import CHUNK_BYTES, pour
+from videoplatform.embedded.relay import CHUNK_BYTES
 
 
 class Balancer:
-    """A balancer on a free port of the loopback, in its own thread, until it is closed."""
+    """A balancer on a free port of the loopback, in its own thread, until it is closed.
+
+    ``swallow`` makes it lose all bytes of the connections that are open, without closing them.
+    """
 
     def __init__(self, backends: list[int]) -> None:
         self.port = 0
         self._backends = backends
         self._turns = itertools.count()
+        self._first_alive = 0
         self._writers: set[asyncio.StreamWriter] = set()
         self._loop = asyncio.new_event_loop()
         self._is_listening = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
         self._is_listening.wait()
+
+    def swallow(self) -> None:
+        self._first_alive = next(self._turns)
 
     def close(self) -> None:
         self._loop.call_soon_threadsafe(self._loop.stop)
@@ -57,8 +64,21 @@ class Balancer:
             with suppress(OSError):
                 far_reader, far_writer = await asyncio.open_connection("127.0.0.1", port)
                 self._writers.add(far_writer)
-                await asyncio.gather(pour(reader, far_writer), pour(far_reader, writer))
+                await asyncio.gather(
+                    self._carry(first, reader, far_writer), self._carry(first, far_reader, writer)
+                )
+                far_writer.close()
                 self._writers.discard(far_writer)
                 break
         writer.close()
         self._writers.discard(writer)
+
+    async def _carry(self, number: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Copy until one side ends, unless the connection was swallowed."""
+        with suppress(OSError):
+            while data := await reader.read(CHUNK_BYTES):
+                if number >= self._first_alive:
+                    writer.write(data)
+                    await writer.drain()
+        if number >= self._first_alive:
+            writer.close()

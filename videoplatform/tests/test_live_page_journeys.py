@@ -61,6 +61,8 @@ def test_viewers_resume_after_a_broadcast_was_briefly_private(
         expect(phone.locator("html")).to_have_css("--visible", "390px")
         fingers.send("Emulation.setPageScaleFactor", {"pageScaleFactor": 1})
 
+        theatre_fills_the_window(studio, live_site, streamer)
+
         studio.goto(f"{live_site.url}/studio/live/")
         visibility = studio.get_by_label("Visibility")
         # Declining the confirmation changes nothing.
@@ -74,6 +76,73 @@ def test_viewers_resume_after_a_broadcast_was_briefly_private(
         visibility.select_option("public")
         wait_until_playing(phone)
     sideways.close()
+
+
+def theatre_fills_the_window(page: Page, site: Site, streamer: Stream) -> None:
+    """Switch theatre mode on and off by mouse and key; the stage takes all that the chat leaves."""
+    page.set_viewport_size({"width": 1440, "height": 900})
+    watch(page, site, streamer)
+    wait_until_playing(page)
+    stage, chat = page.locator("live-stage"), page.locator("chat-room")
+    usual = stage.bounding_box()
+    page.locator("[data-player]").hover()
+    page.get_by_role("button", name="Theater mode").click()
+    expect(page.locator("[data-live]")).to_have_class(re.compile("is-theatre"))
+    wide, beside = stage.bounding_box(), chat.bounding_box()
+    assert usual is not None
+    assert wide is not None
+    assert beside is not None
+    assert (wide["x"], wide["y"], wide["height"]) == (0, 0, 900)
+    assert wide["width"] + beside["width"] == 1440
+    assert wide["width"] > usual["width"] + 50
+    page.keyboard.press("t")
+    expect(page.locator("[data-live]")).not_to_have_class(re.compile("is-theatre"))
+    assert stage.bounding_box() == usual
+
+
+def test_studio_names_what_a_signal_lacks(chromium: Browser, live_site: Site, streamer: Stream) -> None:
+    key = services.rotate_stream_key(streamer)
+    # A silent encoder, whose first frames no decoder can begin with: the next keyframe comes after 10 s.
+    lacking = ("-an", "-bsf:v", r"noise=drop=eq(n\,0)")
+    with somebody(chromium, live_site, streamer.channel.owner) as studio:
+        studio.goto(f"{live_site.url}/studio/live/")
+        health = studio.locator("stream-health")
+        expect(health.get_by_text("No signal yet")).to_be_visible()
+        with publishing(live_site.rtmp_url, key, gop=300, options=lacking):
+            expect(health.get_by_text("Waiting for its first keyframe")).to_be_visible()
+            expect(health.get_by_text("No audio. Check the audio sources")).to_be_visible()
+
+            # A new key disconnects the encoder, and the preview says what to do about it.
+            studio.get_by_role("button", name="Create new key").click()
+            studio.get_by_role("dialog").get_by_role("button", name="Create new key").click()
+            expect(studio.get_by_label("Stream key", exact=True)).to_be_in_viewport()
+            expect(studio.get_by_text("If you created a new key, enter it in your encoder.")).to_be_visible()
+            expect(health.get_by_text("Signal lost. Waiting for your encoder")).to_be_visible()
+
+
+def test_chat_leaves_a_connection_that_died_without_a_close(
+    chromium: Browser, live_site: Site, streamer: Stream
+) -> None:
+    with (
+        somebody(chromium, live_site, UserFactory(username="alice")) as alice,
+        somebody(chromium, live_site, UserFactory(username="bob")) as bob,
+    ):
+        watch(alice, live_site, streamer)
+        expect(alice.locator("chat-room.is-open")).to_be_visible()
+        post(alice, "good evening")
+        expect(alice.get_by_role("log").locator(".chat-line:not(.is-pending)")).to_have_count(1)
+        balancer = live_site.balancer
+        assert balancer is not None
+        balancer.swallow()
+
+        watch(bob, live_site, streamer)
+        expect(bob.locator("chat-room.is-open")).to_be_visible()
+        post(bob, "are you still there?")
+
+        # Within 30 s, Alice reads what she missed, and can write again.
+        expect(alice.get_by_role("log").get_by_text("are you still there?")).to_be_visible(timeout=30_000)
+        post(alice, "yes")
+        expect(bob.get_by_role("log").get_by_text("yes")).to_be_visible()
 
 
 def test_new_stream_key_is_shown_after_reload_and_language_change(

@@ -15,7 +15,27 @@ import { wordsOf } from "#lib/words";
 
 const CONFIRM_MS = 10_000;
 const LOST_MS = 1500;
+const TICKET_MS = 4000;
+const MOST_CONNECTIONS = 6; // of a browser to one server
 const MODES = ["slow_s", "followers_only", "emotes_only"];
+
+/**
+ * Return a new ticket. A browser may ask through an idle connection that is dead, and
+ * would wait for minutes: so it asks through several at once, and gives up after ``TICKET_MS``.
+ * @param {string} username
+ * @param {number} count
+ * @returns {Promise<string>}
+ */
+async function freshTicket(username, count) {
+  const signal = AbortSignal.timeout(TICKET_MS);
+  const ask = () => call("POST", `live/${username}/chat/ticket/`, undefined, { signal });
+  try {
+    const answer = await Promise.any(Array.from({ length: count }, ask));
+    return answer.ticket;
+  } catch (error) {
+    throw /** @type {AggregateError} */ (error).errors[0];
+  }
+}
 
 class ChatRoom extends HTMLElement {
   connectedCallback() {
@@ -54,7 +74,7 @@ class ChatRoom extends HTMLElement {
   connect() {
     const scheme = location.protocol === "https:" ? "wss" : "ws";
     const { username, path, ticket } = this.dataset;
-    const fresh = () => call("POST", `live/${username}/chat/ticket/`).then((answer) => answer.ticket);
+    const fresh = (/** @type {boolean} */ isSuspect) => freshTicket(username, isSuspect ? MOST_CONNECTIONS : 1);
     this.connection = new Connection({
       url: `${scheme}://${location.host}${path}`,
       ticket,

@@ -12,15 +12,16 @@ const TOO_SLOW = 4008;
 const SILENT = 1006; // as browsers call a connection that was lost
 const STAYED_MS = 5000; // a connection that lasted this long was a good one
 const BELIEVED_MS = 15_000; // so long after a ban was lifted, a server that still knows of it is behind
-const SILENT_MS = 25_000; // a server speaks every eight seconds at least: this one is no longer there
+const SILENT_MS = 20_000; // a server speaks every eight seconds at least: this one is no longer there
 
 export class Connection {
   /**
    * @param {{
-   *   url: string, ticket: string, freshTicket: ?(() => Promise<string>),
+   *   url: string, ticket: string, freshTicket: ?((isSuspect: boolean) => Promise<string>),
    *   onFrame: (frame: any) => void, onOpen: (isOpen: boolean) => void, onEnd: (why: "banned" | "gone") => void,
    *   Socket?: typeof WebSocket, now?: () => number, later?: Function, never?: Function, random?: () => number
-   * }} options ``freshTicket`` is null for a reader who is signed out
+   * }} options ``freshTicket`` is null for a reader who is signed out; it is told whether a connection
+   *   of this page died without a close, so that others may be dead as well
    */
   constructor({
     url, ticket, freshTicket, onFrame, onOpen, onEnd,
@@ -43,6 +44,7 @@ export class Connection {
     this.attempt = 0;
     this.allowedAt = -Infinity;
     this.isOver = false;
+    this.isSuspect = false;
     this.socket = null;
   }
 
@@ -99,7 +101,7 @@ export class Connection {
   }
 
   async _newTicket() {
-    return this.freshTicket ? await this.freshTicket() : "";
+    return this.freshTicket ? await this.freshTicket(this.isSuspect) : "";
   }
 
   /** @param {string} ticket */
@@ -113,6 +115,7 @@ export class Connection {
     socket.addEventListener("open", () => {
       if (!isOurs()) return;
       this.openedAt = this.now();
+      this.isSuspect = false;
       this._watch(socket);
       this.onOpen(true);
     });
@@ -141,6 +144,7 @@ export class Connection {
         return;
       }
       this.socket = null;
+      this.isSuspect = true;
       socket.close();
       this._onClose(SILENT);
     };

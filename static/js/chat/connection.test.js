@@ -5,7 +5,7 @@ import { Connection } from "#chat/connection";
 
 /** A connection over sockets and timers that we hold in our hands. */
 function begin(options = {}) {
-  const seen = { urls: [], waits: [], opens: [], ends: [], frames: [], sent: [] };
+  const seen = { urls: [], waits: [], opens: [], ends: [], frames: [], sent: [], suspects: [] };
   const hands = { now: 0, next: null, socket: null };
   class Socket extends EventTarget {
     constructor(url) {
@@ -41,7 +41,10 @@ function begin(options = {}) {
   const connection = new Connection({
     url: "ws://site/room/",
     ticket: "t1",
-    freshTicket: async () => tickets.shift(),
+    freshTicket: async (isSuspect) => {
+      seen.suspects.push(isSuspect);
+      return tickets.shift();
+    },
     onFrame: (frame) => seen.frames.push(frame),
     onOpen: (isOpen) => seen.opens.push(isOpen),
     onEnd: (why) => seen.ends.push(why),
@@ -159,7 +162,7 @@ test("socket on which nothing is heard is given up, and another one is opened", 
   dead.close = () => {}; // its close reaches nobody
   hands.now = 20_000;
   dead.receive({ type: "tick", seq: 1, events: [] });
-  hands.now = 25_000;
+  hands.now = 20_000;
   hands.look();
   assert.deepEqual(seen.opens, [true]);
   hands.now = 45_000;
@@ -170,13 +173,17 @@ test("socket on which nothing is heard is given up, and another one is opened", 
   dead.receive({ type: "tick", seq: 2, events: [] });
   dead.fall(1006);
   assert.deepEqual([seen.opens, seen.frames.length, seen.urls.length], [[true, false, true], 1, 2]);
+  // Other connections of the browser may be dead as well, until a new one has opened.
+  hands.socket.fall(1006);
+  await hands.next();
+  assert.deepEqual(seen.suspects, [true, false]);
 });
 
 test("socket that never opens is given up", async () => {
   const { connection, seen, hands } = begin();
   await connection.open();
   hands.socket.close = () => {};
-  hands.now = 25_000;
+  hands.now = 20_000;
   hands.look();
   await hands.next();
   assert.equal(seen.urls.length, 2);
