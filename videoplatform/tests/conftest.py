@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from django.conf import settings as django_settings
-from playwright.sync_api import Browser, BrowserContext, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ViewportSize, expect, sync_playwright
 
 from common.redis_clients import async_options
 from videoplatform.embedded.npm import NODE_BIN
@@ -91,6 +91,23 @@ def visitor(chromium: Browser) -> Iterator[BrowserContext]:
     yield context
     context.close()
     assert problems == []
+
+
+def phones(chromium: Browser) -> Iterator[BrowserContext]:
+    """Yield a phone that is held upright, Chinese and light, and one held sideways, English and dark."""
+    upright: ViewportSize = {"width": 390, "height": 844}
+    sideways: ViewportSize = {"width": 844, "height": 390}
+    for viewport, locale in ((upright, "zh-CN"), (sideways, "en")):
+        context = chromium.new_context(
+            viewport=viewport,
+            has_touch=True,
+            is_mobile=True,
+            locale=locale,
+            color_scheme="light" if viewport is upright else "dark",
+        )
+        context.set_default_timeout(PATIENCE_MS)
+        yield context
+        context.close()
 
 
 def is_serious(message: Any) -> bool:

@@ -17,6 +17,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 from accounts.models import User
 from accounts.tests.factories import PASSWORD
 from videoplatform.testing import gstreamer
+from videoplatform.tests.conftest import PATIENCE_MS
 from videoplatform.tests.other_players import (
     SCRIPT_PLAYERS,
     end_reached_by,
@@ -162,8 +163,22 @@ def test_file_that_is_no_video_is_reported_to_its_owner(
     page.set_input_files("#files", make_clip("text", clips))
 
     expect(page.get_by_text("not a supported video file").first).to_be_visible()
+    # Trying again cannot help, and nothing was published.
+    expect(page.get_by_role("button", name="Try again")).to_be_hidden()
+    assert Video.objects.get().visibility == Video.Visibility.PRIVATE
     page.goto(f"{site}/studio/")
     expect(page.get_by_text("not a supported video file").first).to_be_visible()
+    expect(page.get_by_role("button", name="Try again")).to_be_hidden()
+
+    # In Chinese, the sentence is Chinese, on the page of the upload and in the studio.
+    page.get_by_role("button", name="Language and appearance").click()
+    page.get_by_role("button", name="简体中文").click()
+    page.goto(f"{site}/upload/")
+    page.set_input_files("#files", make_clip("text", clips))
+    expect(page.get_by_text("不支持此文件").first).to_be_visible()
+    page.goto(f"{site}/studio/")
+    expect(page.get_by_text("不支持此文件")).to_have_count(2)
+    expect(page.get_by_text("not a supported video file")).to_have_count(0)
 
 
 def test_player_is_controlled_by_keyboard(visitor: BrowserContext, site: str, clips: Path) -> None:
@@ -227,6 +242,25 @@ def test_person_signs_out_and_in_again(visitor: BrowserContext, site: str) -> No
 
     page.wait_for_url("**/studio/")
     assert User.objects.get().username == "returner"
+
+
+def test_refused_forms_are_explained_in_chinese(chromium: Browser, site: str) -> None:
+    context = chromium.new_context(locale="zh-CN")
+    context.set_default_timeout(PATIENCE_MS)
+    page = context.new_page()
+    page.goto(f"{site}/accounts/signup/")
+    for name, value in (("username", "reader"), ("email", "reader@example.org"), ("password1", "123")):
+        page.locator(f"[name={name}]").fill(value)
+    page.locator("main form button[type=submit]").click()
+    expect(page.get_by_text("密码太短")).to_be_visible()
+
+    # The cookie that protects the form has expired meanwhile.
+    context.clear_cookies(name="csrftoken")
+    page.locator("[name=password1]").fill(PASSWORD)
+    page.locator("main form button[type=submit]").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("页面已过期")
+    expect(page.locator("html")).to_have_attribute("lang", "zh-Hans")
+    context.close()
 
 
 def test_edit_form_saves_with_a_late_premiere_and_with_wrong_values_in_hidden_fields(

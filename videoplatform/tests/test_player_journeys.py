@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
+from django.core.files.base import ContentFile
 from playwright.sync_api import Browser, BrowserContext, FloatRect, Page, expect
 
-from videoplatform.tests.conftest import PATIENCE_MS
+from comments.danmaku.buckets import forget_bucket
+from comments.models import Danmaku
+from videoplatform.tests.conftest import PATIENCE_MS, phones
 from videoplatform.tests.test_journeys import player, sign_up, upload, wait_for_player
+from videos.models import Video
+from videos.services.captions import add_captions
 from videos.tests.clips import make_clip
 
 pytestmark = [
@@ -20,6 +26,45 @@ pytestmark = [
 ]
 
 SECONDS = 20
+
+CHINESE = "今天的天气真好我们一起去公园散步吧然后再回家吃一顿热腾腾的火锅"
+# Where the picture is: a player may be wider or higher than its video.
+PICTURE = """() => {
+  const video = document.querySelector("[data-player] video");
+  const box = video.getBoundingClientRect();
+  const scale = Math.min(box.width / video.videoWidth, box.height / video.videoHeight);
+  const [width, height] = [scale * video.videoWidth, scale * video.videoHeight];
+  return { x: box.x + (box.width - width) / 2, y: box.y + (box.height - height) / 2, width, height };
+}"""
+# The lines of the captions, as they are broken: their widths, and the box of all of them.
+CAPTION_LINES = """() => {
+  const words = document.querySelector(".player-captions p > span");
+  const box = words.parentElement.getBoundingClientRect();
+  const widths = [...words.getClientRects()].map((line) => line.width);
+  const { backgroundColor, color } = getComputedStyle(words);
+  return { ...box.toJSON(), widths, backgroundColor, color };
+}"""
+# Each flying message's visible part, at every frame of some seconds.
+FLIGHTS = """(length_ms) => new Promise((resolve) => {
+  const layer = document.querySelector(".danmaku");
+  const found = { overlaps: 0, most: 0, rows: {}, lowest: 0, ...layer.getBoundingClientRect().toJSON() };
+  const until = performance.now() + length_ms;
+  const look = () => {
+    const all = [...layer.querySelectorAll("span")].map((one) => one.getBoundingClientRect());
+    const seen = all.filter((one) => one.left < found.right && one.right > found.left);
+    found.most = Math.max(found.most, seen.length);
+    for (const [at, one] of seen.entries()) {
+      found.rows[Math.round(one.top)] = true;
+      found.lowest = Math.max(found.lowest, one.bottom);
+      found.overlaps += seen.slice(at + 1).filter((other) =>
+        one.left < other.right - 1 && other.left < one.right - 1
+        && one.top < other.bottom - 1 && other.top < one.bottom - 1).length;
+    }
+    if (performance.now() < until) requestAnimationFrame(look);
+    else resolve({ ...found, rows: Object.keys(found.rows).length });
+  };
+  look();
+})"""
 
 
 def publish_clip(page: Page, site: str, clips: Path) -> str:
@@ -33,6 +78,12 @@ def publish_clip(page: Page, site: str, clips: Path) -> str:
     page.evaluate("document.querySelector('[data-player]').currentTime = 0")
     wait_for_player(page, f"player.available > {SECONDS - 1}")
     return page.url
+
+
+def add_chinese_captions(video: Video) -> None:
+    """Add one cue for the whole video, of a sentence that takes two lines."""
+    cue = f"WEBVTT\n\n00:00.000 --> 00:{SECONDS}.000\n{CHINESE}\n"
+    add_captions(video, language="zh-Hans", file=ContentFile(cue.encode(), "captions.vtt"))
 
 
 def box_of(page: Page, selector: str) -> FloatRect:
@@ -92,6 +143,16 @@ def test_player_in_full_screen_fills_the_screen(visitor: BrowserContext, site: s
 
     # The page's scroll bar takes no space.
     assert player(page, "Math.round(player.getBoundingClientRect().width) - window.innerWidth") == 0
+    page.keyboard.press("f")
+    page.wait_for_function("!document.fullscreenElement")
+
+    # Audio alone is a picture with its title, not a black rectangle.
+    upload(page, site, make_clip("audio_only", clips, seconds=5))
+    wait_for_player(page, "player.currentTime > 0.2")
+    cover = page.locator(".player-cover")
+    expect(cover).to_contain_text("audio only")
+    expect(cover.locator(".player-cover-mark, img").first).to_be_visible()
+    expect(page.locator("[data-player]")).to_have_css("background-image", re.compile("gradient"))
 
 
 def test_player_is_controlled_by_touch(chromium: Browser, site: str, clips: Path) -> None:
@@ -99,21 +160,35 @@ def test_player_is_controlled_by_touch(chromium: Browser, site: str, clips: Path
     laptop.set_default_timeout(PATIENCE_MS)
     address = publish_clip(laptop, site, clips)
     laptop.close()
+    add_chinese_captions(Video.objects.get())
     phone = chromium.new_context(
         viewport={"width": 320, "height": 640}, has_touch=True, is_mobile=True, locale="zh-CN"
     )
     phone.set_default_timeout(PATIENCE_MS)
     page = phone.new_page()
+    page.add_init_script("ScreenOrientation.prototype.lock = async (kind) => { window.turnedTo = kind; };")
     page.goto(address)
     wait_for_player(page, "!player.paused && player.currentTime > 0.2")
     frame = box_of(page, "[data-player]")
 
     # Each button is inside the player.
     page.touchscreen.tap(frame["x"] + frame["width"] / 2, frame["y"] + 20)
-    for name in ("全屏", "设置：清晰度、倍速"):
+    for name in ("字幕", "全屏", "设置：清晰度、倍速"):
         button = page.get_by_role("button", name=name).bounding_box()
         assert button is not None
         assert button["x"] + button["width"] <= frame["x"] + frame["width"]
+
+    # A tap on the shade above the bar counts as a tap on the video, which hides the bar.
+    page.touchscreen.tap(frame["x"] + frame["width"] / 2, frame["y"] + 0.6 * frame["height"])
+    wait_for_player(page, "player.classList.contains('is-idle')")
+    page.touchscreen.tap(frame["x"] + frame["width"] / 2, frame["y"] + 0.6 * frame["height"])
+    wait_for_player(page, "!player.classList.contains('is-idle') && !player.paused")
+
+    # Full screen turns a wide video sideways.
+    page.get_by_role("button", name="全屏").tap()
+    page.wait_for_function("document.fullscreenElement && window.turnedTo === 'landscape'")
+    page.evaluate("document.exitFullscreen()")
+    page.wait_for_function("!document.fullscreenElement")
 
     # The speed menu is a sheet that shows all speeds, including the chosen one.
     page.get_by_role("button", name="设置：清晰度、倍速").tap()
@@ -128,3 +203,50 @@ def test_player_is_controlled_by_touch(chromium: Browser, site: str, clips: Path
     page.evaluate("scrollTo(0, 0)")
     expect(page.locator("[data-player]")).to_be_in_viewport(ratio=1)
     phone.close()
+
+
+def test_captions_and_danmaku_keep_to_the_frame_of_a_phone(chromium: Browser, site: str, clips: Path) -> None:
+    laptop = chromium.new_page(locale="en")
+    laptop.set_default_timeout(PATIENCE_MS)
+    address = publish_clip(laptop, site, clips)
+    laptop.close()
+    video = Video.objects.get()
+    add_chinese_captions(video)
+    # Many of different lengths at once: more than the lanes hold.
+    for number in range(40):
+        text = f"{number} " + "弹幕" * (1 + number % 7)
+        Danmaku.objects.create(
+            target=video, author=video.channel.owner, offset_ms=2000 + 50 * number, text=text
+        )
+    forget_bucket(video, 2000)
+
+    for phone in phones(chromium):
+        page = phone.new_page()
+        page.goto(address)
+        wait_for_player(page, "!player.paused && player.currentTime > 0.2")
+        page.evaluate("document.querySelector('[data-player]').scrollIntoView({ block: 'center' })")
+        picture = page.evaluate(PICTURE)
+
+        page.evaluate("document.querySelector('[data-player]').currentTime = 1.5")
+        flights = page.evaluate(FLIGHTS, 5000)
+        assert flights["overlaps"] == 0
+        assert flights["most"] >= 3
+        # More than half of the lanes' room is used, and nothing leaves the picture.
+        assert flights["rows"] >= 3
+        assert flights["lowest"] > picture["y"] + 0.3 * picture["height"]
+        assert flights["left"] >= picture["x"] - 1
+        assert flights["right"] <= picture["x"] + picture["width"] + 1
+        assert flights["top"] >= picture["y"] - 1
+        assert flights["bottom"] <= picture["y"] + picture["height"] + 1
+
+        page.touchscreen.tap(picture["x"] + picture["width"] / 2, picture["y"] + 20)
+        page.get_by_role("button", name=re.compile("^(字幕|Captions)$")).tap()
+        expect(page.locator(".player-captions p")).to_have_text(CHINESE)
+        lines = page.evaluate(CAPTION_LINES)
+        # Dark backing, light letters, and lines of like length inside of the picture.
+        assert (lines["backgroundColor"], lines["color"]) == ("rgba(0, 0, 0, 0.76)", "rgb(255, 255, 255)")
+        assert min(lines["widths"]) > 0.5 * max(lines["widths"])
+        assert lines["left"] >= picture["x"]
+        assert lines["right"] <= picture["x"] + picture["width"]
+        # Danmaku leave the lines of the captions free.
+        assert page.evaluate(FLIGHTS, 500)["lowest"] <= lines["top"] + 1
