@@ -124,7 +124,8 @@ def trim(video: Video, *, parts: Sequence[Sequence[float]]) -> Video:
     if video.status != Video.Status.READY or not video.duration_s:
         raise NotReadyYet
     kept = _checked_parts(video.duration_s, parts)
-    if video.timeline_changes.filter(is_restored=False).count() >= MAX_TRIMS:
+    restored = video.timeline_changes.filter(is_restored=True).order_by("-pk").first()
+    if video.timeline_changes.filter(pk__gt=restored.pk if restored else 0).count() >= MAX_TRIMS:
         raise TooManyTrims
     stored = SegmentRun.objects.of(video).aggregate(total=Sum("bytes_stored"))["total"] or 0
     size_bytes = int(stored * kept.duration_s / video.duration_s)

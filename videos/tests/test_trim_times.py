@@ -27,6 +27,7 @@ from videos.services.errors import (
     NothingCut,
     NotReadyYet,
     NotTrimmed,
+    TooManyTrims,
     UnderModeration,
 )
 from videos.tests.factories import VideoFactory, make_encode
@@ -251,6 +252,15 @@ def test_trim_is_refused_in_states_that_allow_none() -> None:
     services.trim(video, parts=[(0, 5)])
     with pytest.raises(EditionRuns):
         services.trim(video, parts=[(0, 5)])
+
+
+def test_trims_are_counted_from_the_original(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("videos.services.editions.MAX_TRIMS", 1)
+    video = trimmed(long_video(), (2, 30))
+    with pytest.raises(TooManyTrims):
+        services.trim(video, parts=[(0, 5)])
+
+    services.trim(restored(video), parts=[(0, 5)])
 
 
 def test_trimmed_video_is_restored_and_not_encoded_again_by_accident() -> None:
