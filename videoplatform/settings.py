@@ -439,6 +439,8 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "VisibilityEnum": "videos.models.Video.Visibility",
         "VideoStatusEnum": "videos.models.Video.Status",
+        "EditionKindEnum": "videos.models.Video.EditionKind",
+        "ChannelImportStateEnum": "videos.models.ChannelImport.State",
         "StreamVisibilityEnum": "live.models.STREAM_VISIBILITIES",
     },
     "SWAGGER_UI_DIST": "SIDECAR",

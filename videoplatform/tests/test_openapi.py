@@ -87,6 +87,7 @@ class ApiWorld:
     clips: list[str] = field(default_factory=list)
     channel_imports: list[str] = field(default_factory=list)
     playback_token: str = ""
+    trimmed: str = ""
 
     def known(self, label: str) -> dict[str, Any]:
         """Return the values that an operation's body needs in order to succeed."""
@@ -101,6 +102,7 @@ class ApiWorld:
             "POST /api/v1/channel-imports/": {"address": "walks@video.example"},
             "POST /api/v1/videos/import/": {"url": "https://example.org/film.mp4"},
             "POST /api/v1/videos/{id}/edition/import/": {"url": "https://example.org/film.mp4"},
+            "POST /api/v1/videos/{id}/edition/trim/": {"parts": [{"start_s": 1, "end_s": 4}]},
             "POST /api/v1/videos/{id}/edition/upload/": {"filename": "b.mp4", "size_bytes": 5},
             "POST /api/v1/videos/{id}/clips/": {"start_s": 1, "end_s": 7},
             "POST /api/v1/videos/{id}/unlock/": {"password": PASSWORD},
@@ -124,6 +126,8 @@ class ApiWorld:
             return [{"id": video, "language": language} for video in self.videos for language in ("en", "de")]
         if "{token_id}" in path:
             return [{"id": video, "token_id": self.playback_token} for video in self.videos]
+        if path.endswith("/restore/"):
+            return [{"id": self.trimmed}, *({"id": video} for video in self.videos)]
         if path.endswith("/unlock/"):
             return [{"id": video} for video in self.videos[-2:]]
         if "{id}" in path:
@@ -180,6 +184,9 @@ def world(db: None, one_connection: None, bucket: str, settings: Any) -> ApiWorl
         listed_channel(person.channel, status).public_id
         for person, status in [(owner, "done"), (owner, "waiting"), (somebody, "done")]
     ]
+    cut = VideoFactory(channel=owner.channel, kept_parts=[[1, 9]])
+    storage.client().put_object(Bucket=settings.S3_BUCKET, Key=cut.source_key, Body=b"a source")
+    world.trimmed = cut.public_id
     world.videos = [video.public_id for video in (own, second, upload.video, failed, others, secret, locked)]
     in_a_day = timezone.now() + timedelta(days=1)
     token, _secret = create_playback_token(own, domains=["example.org"], expires_at=in_a_day)

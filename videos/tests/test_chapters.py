@@ -139,6 +139,7 @@ def test_chapters_of_a_trimmed_video_begin_at_their_rest() -> None:
     # B is cut up to 35, so that 5 s are left; C begins inside a cut.
     kept = KeptParts.of([(5, 20), (35, 40), (45, 100)])
 
+    assert moved((), 100, kept) == ()
     assert moved(found, 100, kept) == (Chapter(0, "A"), Chapter(20, "C"), Chapter(35, "D"))
 
 

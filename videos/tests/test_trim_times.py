@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from typing import Any
 from unittest import mock
 
 import pytest
+from django.core.cache import cache
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from accounts.tests.factories import UserFactory
 from comments.models import Danmaku
 from comments.tests.factories import CommentFactory, DanmakuFactory
 from common import storage
 from videos import caption_tracks, editions, ends, services
-from videos.models import CaptionTrack, Clip, RetiredEncode, Video
+from videos.models import CaptionTrack, Clip, Job, RetiredEncode, Video
 from videos.moved_times import MovedCaptions
 from videos.publishing import Encode
 from videos.services.errors import (
@@ -30,7 +33,7 @@ from videos.services.errors import (
     TooManyTrims,
     UnderModeration,
 )
-from videos.tests.factories import VideoFactory, make_encode
+from videos.tests.factories import VideoFactory, make_encode, make_run
 from videos.tests.test_ends import after_the_sweep, killed_at_every_write
 
 pytestmark = [
@@ -316,14 +319,29 @@ def test_page_shows_the_progress_of_a_trim_and_offers_the_original_afterwards(cl
     client.force_login(video.channel.owner)
     address = reverse("studio-trim", args=[video.public_id])
     assert b"<trim-editor" in client.get(address).content
-    edition = begun(video, (2, 30))
+    edition = services.trim(video, parts=[(2, 30)])
+    assert b"Trimming" in client.get(address).content
+    edition.jobs.all().delete()
+    run = make_run(edition, "video", [], renditions=["720p", "360p"], segment_count=7)
+    Job.objects.create(video=edition, encode_key=edition.encode_key, kind=Job.Kind.TRIM, run=run, length_s=28)
+    assert b"Trimming" in client.get(address).content
+    run.delete()
+    make_encode(edition)
+    done = {"kind": Job.Kind.TRIM, "status": Job.Status.DONE}
+    Job.objects.create(video=edition, encode_key=edition.encode_key, **done)
 
     page = client.get(address).content
     assert b"Trimming" in page
     assert b"<trim-editor" not in page
 
     ends.complete(edition.pk)
-    assert b"Restore the original" in client.get(address).content
+    now = timezone.now()
+    trims = Job.objects.filter(video=video, kind=Job.Kind.TRIM)
+    trims.update(status=Job.Status.DONE, claimed_at=now - timedelta(seconds=5), finished_at=now)
+    cache.delete("estimates:step:trim")
+    page = client.get(address).content
+    assert b"Restore the original" in page
+    assert b"Takes about" in page
 
 
 def test_page_says_why_a_video_cannot_be_trimmed(client: Client) -> None:

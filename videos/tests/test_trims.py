@@ -111,6 +111,7 @@ def test_trimmed_video_is_trimmed_again_after_an_outage_and_restored_whole(
     assert video.timeline == KeptParts.of([(3, 4), (6, 8.52)])
     assert faults(fetcher(client, video), have_same_frames=True) == []
     assert reconciliation.reconcile() == 0
+    assert client.get(video.get_absolute_url()).status_code == 200
 
     services.restore_original(video)
     work_until_idle()

@@ -82,7 +82,7 @@ def moved(found: Sequence[Chapter], duration_s: float, kept: KeptParts) -> tuple
 
     A chapter whose beginning is cut begins at the seam; one with less than ``SHORTEST_S`` left is left out.
     """
-    ends_s = [*(chapter.start_s for chapter in found[1:]), duration_s]
+    ends_s = [*(chapter.start_s for chapter in found), duration_s][1:]
     rests = [kept.section(chapter.start_s, end_s) for chapter, end_s in zip(found, ends_s, strict=True)]
     left = [
         replace(chapter, start_s=rest[0])
