@@ -7,6 +7,7 @@ import operator
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from datetime import timedelta
+from functools import cache
 from importlib import import_module
 from typing import Any
 from unittest import mock
@@ -111,20 +112,28 @@ def writes_of_call(call: ast.Call) -> Iterator[tuple[str, str]]:
         yield created, next(iter(MODELS[created].states))
 
 
-def functions() -> Iterator[tuple[str, ast.AST]]:
-    """Yield the dotted name below ``videos`` and each node of all functions of the project."""
-    for module in modules():
-        for function in ast.walk(tree_of(module)):
-            if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
-                for node in ast.walk(function):
-                    yield f"{module}.{function.name}".removeprefix("videos."), node
+@cache
+def functions() -> tuple[tuple[str, ast.AST], ...]:
+    """Return the dotted name below ``videos`` and each node of all functions of the project."""
+    return tuple(
+        (f"{module}.{function.name}".removeprefix("videos."), node)
+        for module in modules()
+        for function in ast.walk(tree_of(module))
+        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef)
+        for node in ast.walk(function)
+    )
+
+
+@cache
+def all_writes() -> frozenset[tuple[str, tuple[str, str]]]:
+    """Return function, model and state of every write of the project."""
+    return frozenset((name, write) for name, node in functions() for write in writes_of(node))
 
 
 @pytest.mark.parametrize("model", MODELS)
 def test_only_the_listed_functions_change_a_state(model: str) -> None:
-    writes = {(name, write) for name, node in functions() for write in writes_of(node)}
     events = [event for event in MODELS[model].events if event.after != GONE]
-    assert {(name, state) for name, (owner, state) in writes if owner == model} == {
+    assert {(name, state) for name, (owner, state) in all_writes() if owner == model} == {
         (code, event.after) for event in events for code in event.code
     }
 
