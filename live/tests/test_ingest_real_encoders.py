@@ -109,6 +109,7 @@ def gstreamer() -> None:
 
 
 @pytest.mark.usefixtures("gstreamer")
+@pytest.mark.ffmpeg
 @pytest.mark.parametrize("sink", ["rtmp2sink", "rtmpsink"])
 async def test_gstreamer_publishes(server: RtmpServer, door: Doorkeeper, sink: str) -> None:
     session = f"""

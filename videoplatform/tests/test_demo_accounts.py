@@ -4,15 +4,15 @@ import io
 
 import pytest
 from django.core.management import call_command
+from pytest_django import Settings
 
 from accounts.models import User
 from videos.demo import uploading
 
-pytestmark = pytest.mark.slow
-
 
 @pytest.fixture
-def without_videos(monkeypatch: pytest.MonkeyPatch) -> None:
+def without_videos(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> None:
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # thirty people, at once
     monkeypatch.setattr(uploading, "upload_clips", lambda _channels: ())
 
 

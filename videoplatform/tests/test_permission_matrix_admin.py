@@ -229,7 +229,6 @@ def test_desk_answers_according_to_the_table(world: World, names: dict[str, str]
         assert surprises(answered, expected(DESK, asker)) == {}, asker
 
 
-@pytest.mark.slow
 def test_lists_and_forms_are_open_according_to_the_table(world: World) -> None:
     for asker in STAFF:
         client = world.client(asker)
@@ -308,7 +307,6 @@ def test_suspended_staff_lose_access_at_once(asker: Asker, world: World) -> None
     assert (before, client.get("/admin/").status_code) == (200, 302)
 
 
-@pytest.mark.slow
 def test_actions_succeed_according_to_the_table(world: World) -> None:
     for name in ("chief", "colleague"):
         world.token_of(name)

@@ -353,7 +353,6 @@ def answered(client: Client, world: World, rows: Any = PAGES) -> dict[str, str]:
     return answers(client, rows, world.names, BODIES, frozenset(world.secrets))
 
 
-@pytest.mark.slow
 def test_pages_answer_according_to_the_table(world: World) -> None:
     for asker in Asker:
         assert surprises(answered(world.client(asker), world), expected(PAGES, asker)) == {}, asker

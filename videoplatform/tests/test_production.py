@@ -21,7 +21,6 @@ HEADERS = {
 }
 
 
-@pytest.mark.slow
 def test_deploy_check_has_no_warnings(tmp_path: Path) -> None:
     production = os.environ | {
         "HTTPS": "1",

@@ -14,6 +14,7 @@ from videoplatform.embedded.configuration import Configuration
 from videoplatform.testing import browser, checks, suite
 from videoplatform.testing.postgres import PostgresServer
 from videoplatform.tests.databases import Tables
+from videoplatform.tests.programs import encoders_in
 
 SQLITE, POSTGRES = "sqlite:///db", "postgres://db"
 
@@ -85,3 +86,17 @@ def test_emptied_database_has_the_rows_of_migrations_and_no_others() -> None:
     assert not User.objects.exists()
     assert {*Group.objects.values_list("name", flat=True)} == names
     assert {*group.permissions.all()} == granted
+
+
+@pytest.mark.parametrize(
+    ("command", "count"),
+    [
+        (["/x/ffmpeg-linux-x86_64-v7.0.2", "-i", "a.mp4", "b.mp4"], 1),
+        (["python", "-I", "sandbox.py", "{}", "/usr/bin/ffprobe", "a.mp4"], 1),
+        (["gst-launch-1.0", "videotestsrc", "!", "x264enc"], 1),
+        (["/x/ffmpeg", "-hide_banner", "-version"], 0),
+        (["python", "-c", "print('ffmpeg -i')"], 0),
+    ],
+)
+def test_command_that_encodes_is_recognised(command: list[str], count: int) -> None:
+    assert len(encoders_in(command)) == count

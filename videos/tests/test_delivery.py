@@ -119,7 +119,6 @@ def test_urls_change_with_the_signing_window(client: Client, clock: dict[str, da
     assert first == second != third
 
 
-@pytest.mark.slow
 def test_growing_recording_keeps_its_urls_and_signs_new_segments_only(
     client: Client, clock: dict[str, datetime], signed: list[str]
 ) -> None:
