@@ -84,14 +84,18 @@ def report(check: Check, code: int, output: str) -> int:
 
 
 def beside_us(base_dir: Path, log: Path) -> Callable[[], int]:
-    """Start all checks in the background, with their output in ``log``.
+    """Start all checks in the background; see ``in_background``."""
+    return in_background(python("-m", "videoplatform.testing", "check"), base_dir, log)
 
-    Return a function that waits for the checks, prints the output and returns the exit
-    code.
+
+def in_background(command: tuple[str, ...], base_dir: Path, log: Path) -> Callable[[], int]:
+    """Start a command with its output in ``log``.
+
+    Return a function that waits for its end, prints the output and returns the exit code.
     """
     with log.open("w") as output:
         child = subprocess.Popen(
-            lineage.dying_with_us(python("-m", "videoplatform.testing", "check")), cwd=base_dir,
+            lineage.dying_with_us(command), cwd=base_dir,
             stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
         )  # fmt: skip
 

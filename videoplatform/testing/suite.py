@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from dataclasses import replace
@@ -18,7 +19,7 @@ from functools import partial
 from itertools import count
 from pathlib import Path
 
-from videoplatform.embedded import install, lineage, npm, ports, preparation, servers
+from videoplatform.embedded import install, lineage, ports, preparation, servers
 from videoplatform.embedded.configuration import SEAWEEDFS_PORTS, Configuration, configure
 from videoplatform.embedded.digests import digest
 from videoplatform.embedded.failure import CannotStart
@@ -85,9 +86,10 @@ def run(base_dir: Path, arguments: list[str], cleanup: ExitStack) -> int:
     checked = checks.beside_us(base_dir, configuration.log_dir / "check.log") if is_whole else no_checks
     complaints = prepare(configuration, server, installs=is_whole)
     wait_for_redis(configuration)
+    tested = test_scripts(configuration) if is_whole or QUICK in arguments else no_checks
     *first, last = steps(arguments, configuration, server)
     codes = [step(*one) for one in first]
-    codes += [checked(), step(*last)]
+    codes += [checked(), step(*last), tested()]
     for complaint in complaints:
         print(complaint, file=sys.stderr, flush=True)
     return max(*codes, int(bool(complaints)))
@@ -267,28 +269,31 @@ def steps(arguments: list[str], configuration: Configuration, server: postgres.P
     if not arguments:
         without_browser = () if browser.find_browser() else ("-m", "not browser")
         return [
-            (script_tests(configuration), configuration),
             (pytest(*SIDE_BY_SIDE, ONLY_SQL), on_postgres(configuration, server)),
             (pytest(*WITH_JOURNEYS, *without_browser), configuration),
         ]
     if QUICK in arguments:
         chosen = [argument for argument in arguments if argument != QUICK]
-        return [
-            (script_tests(configuration), configuration),
-            (pytest(*SIDE_BY_SIDE, *QUICK_TESTS, *chosen), configuration),
-        ]
+        return [(pytest(*SIDE_BY_SIDE, *QUICK_TESTS, *chosen), configuration)]
     chosen = [argument for argument in arguments if argument != POSTGRES]
     return [(pytest(*chosen), on_postgres(configuration, server) if server.url else configuration)]
 
 
-def script_tests(configuration: Configuration) -> tuple[str, ...]:
-    """Return the command that runs the tests of the JavaScript modules, on the node from PyPI.
+def test_scripts(configuration: Configuration) -> Callable[[], int]:
+    """Start the tests of the JavaScript modules beside pytest, on the node from PyPI; see ``in_background``.
 
-    The machine's may be too old for them. A file that hangs fails after its limit.
+    The machine's node may be too old for them. A file that hangs fails after its limit.
     """
     scripts = sorted(str(path) for path in (configuration.base_dir / "static").rglob("*.test.js"))
     limit = f"--test-timeout={SCRIPT_TEST_LIMIT_S * 1000}"
-    return (npm.PINNED_NODE, "--test", "--test-reporter=dot", limit, *scripts)
+    command = checks.node("--test", "--test-reporter=dot", limit, *scripts)
+    finish = checks.in_background(command, configuration.base_dir, configuration.log_dir / "scripts.log")
+
+    def finish_with_heading() -> int:
+        report("--- node")
+        return finish()
+
+    return finish_with_heading
 
 
 def on_postgres(configuration: Configuration, server: postgres.PostgresServer) -> Configuration:
@@ -303,9 +308,8 @@ def pytest(*arguments: str) -> tuple[str, ...]:
 
 def step(command: tuple[str, ...], configuration: Configuration) -> int:
     """Run one command with our own output. It ends if this process does."""
-    name = Path(command[0]).name if command[1] != "-m" else command[2]
     is_postgres = configuration.environment["DATABASE_URL"].startswith("postgres")
-    report(f"--- {name} on PostgreSQL" if is_postgres else f"--- {name}")
+    report(f"--- {command[2]} on PostgreSQL" if is_postgres else f"--- {command[2]}")
     environment = configuration.environment | {"PYTEST_PLUGINS": "videoplatform.testing.pytest_services"}
     done = subprocess.run(
         lineage.dying_with_us(command), cwd=configuration.base_dir, env=environment, check=False
