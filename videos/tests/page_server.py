@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from common.tests.servers import POLL_S
+
 
 class PageServer(ThreadingHTTPServer):
     """A web server with a type and a body for each path, or an address to go on to."""
@@ -48,6 +50,6 @@ class PageHandler(BaseHTTPRequestHandler):
 
 def serving(host: str) -> Iterator[PageServer]:
     with PageServer(host) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(POLL_S,), daemon=True).start()
         yield server
         server.shutdown()
