@@ -13,9 +13,10 @@ import logging
 from typing import Any
 
 from django.db import transaction
+from django.db.models import F
 from django.utils import timezone
 
-from common import deletion
+from common import deletion, storage
 from videos import (
     arrivals,
     embedded_captions,
@@ -25,7 +26,7 @@ from videos import (
     storyboards,
     transcriptions,
 )
-from videos.models import CaptionTrack, Job, Rendition, RetiredEncode, SegmentPlan, SegmentRun, Video
+from videos.models import UNCUT, CaptionTrack, Job, Rendition, RetiredEncode, SegmentPlan, SegmentRun, Video
 from videos.moved_times import MovedCaptions
 from videos.publishing import Encode
 
@@ -53,6 +54,9 @@ def take_over(encode: Encode, prepared: MovedCaptions) -> bool:
     video = owned.filter(edition=edition, status=Video.Status.READY).first()
     if video is None:
         return False
+    if edition.edition_kind == Video.EditionKind.AUDIO:
+        _add_track(video, encode)
+        return True
     move = moved_times.move_of(edition, video)
     if move and not moved_times.are_current(video, prepared):
         return False
@@ -62,6 +66,7 @@ def take_over(encode: Encode, prepared: MovedCaptions) -> bool:
         rows = model.objects.filter(video=edition, encode_key=edition.encode_key)
         rows.update(video=video)
     old_key = video.encode_key
+    _keep_added_tracks(video, edition, is_replaced=is_replaced)
     moved = moved_times.move(video, move, prepared) if move else {}
     Video.objects.filter(pk=video.pk).update(**_fields(video, edition, encode) | moved)
     progress.notify_owner(edition, is_ready=True)
@@ -81,6 +86,66 @@ def take_over(encode: Encode, prepared: MovedCaptions) -> bool:
     transaction.on_commit(lambda: arrivals.publish(old_key))
     logger.info("Encode replaced", extra={"video": video.public_id, "kind": edition.edition_kind})
     return True
+
+
+def _add_track(video: Video, encode: Encode) -> None:
+    """Make the audio track of a complete edition a rendition of the video's encode; delete the edition."""
+    edition = encode.video
+    key = edition.encode_key
+    Rendition.objects.filter(video=edition, encode_key=key).update(video=video, encode_key=video.encode_key)
+    runs = SegmentRun.objects.filter(video=edition, encode_key=key)
+    runs.update(video=video, encode_key=video.encode_key, objects_key=key)
+    Video.objects.filter(pk=video.pk).update(audio_version=F("audio_version") + 1)
+    # Its segments are what the video keeps.
+    deletion.delete_later(edition.source_key)
+    progress.notify_owner(edition, is_ready=True)
+    edition.delete()
+    video.refresh_from_db()
+    loudness.queue_for(Encode.of(video))
+    transaction.on_commit(lambda: progress.publish(video))
+    logger.info("Audio track added", extra={"video": video.public_id})
+
+
+def _keep_added_tracks(video: Video, edition: Video, *, is_replaced: bool) -> None:
+    """Carry the added audio tracks of a video over to its new encode, as far as they fit that.
+
+    A trim has made its own of them, and the whole ones wait for *Restore the original*.
+    """
+    kinds, key = Video.EditionKind, edition.encode_key
+    whole = _added_rows(video, UNCUT)
+    current = _added_rows(video, video.encode_key)
+    if edition.edition_kind == kinds.REENCODE:
+        _copy_rows(current, key)
+        return
+    is_trimmed = video.timeline_changes.filter(is_restored=False).exists()
+    if edition.edition_kind == kinds.TRIM and not is_trimmed:
+        _copy_rows(current, UNCUT)
+        return
+    if edition.edition_kind == kinds.RESTORE:
+        _copy_rows(whole, key)
+    kept = set() if is_replaced else {run.objects_key for run in whole if isinstance(run, SegmentRun)}
+    # Players may hold the old playlists, and after that the URLs of their segments.
+    kept_for = 2 * (storage.lifetime(video.duration_s) + storage.SIGNING_WINDOW)
+    ended = {run.objects_key for run in [*current, *whole] if isinstance(run, SegmentRun)} - kept
+    for objects_key in ended:
+        deletion.delete_later(f"{video.prefix}{objects_key}/", after=kept_for)
+    if edition.edition_kind != kinds.TRIM:
+        for model in (Rendition, SegmentRun):
+            model.objects.filter(video=video, encode_key=UNCUT).delete()
+
+
+def _added_rows(video: Video, encode_key: str) -> list[Rendition | SegmentRun]:
+    """Return the added tracks of one encode, with objects of their own: renditions and runs."""
+    runs = list(SegmentRun.objects.filter(video=video, encode_key=encode_key).exclude(objects_key=""))
+    names = [name for run in runs for name in run.renditions]
+    tracks = Rendition.objects.filter(video=video, encode_key=encode_key, is_added=True, name__in=names)
+    return [*tracks, *runs]
+
+
+def _copy_rows(rows: list[Rendition | SegmentRun], encode_key: str) -> None:
+    for row in rows:
+        row.pk, row.encode_key = None, encode_key
+        row.save(force_insert=True)
 
 
 def _retire(video: Video, *, is_replaced: bool) -> None:

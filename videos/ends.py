@@ -104,12 +104,16 @@ def complete(video_id: int) -> bool:
         return False
     retire_interim(encode)
     measure(encode)
-    write_playlists(encode)
+    is_track = video.edition_kind == Video.EditionKind.AUDIO
+    if not is_track:
+        write_playlists(encode)
     prepared = editions.prepare(encode)
     if not _make_ready(encode, prepared):
         prepared.drop()
         _store_again(video_id)
         return False
+    if is_track and video.edition_of_id:
+        write_playlists(Encode.of(Video.objects.get(pk=video.edition_of_id)))
     progress.publish(video)
     return True
 

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from videos import services
 from videos.languages import USUAL, language_name
-from videos.models import MAX_PASSWORD, MIN_PASSWORD, CaptionTrack, Video, VideoDefaults
+from videos.models import MAX_PASSWORD, MIN_PASSWORD, CaptionTrack, Rendition, Video, VideoDefaults
 from videos.services.errors import BadMoment, PasswordMissing
 from videos.services.scheduling import scheduled_fields
 
@@ -245,6 +245,37 @@ class CaptionForm(forms.Form):
     def apply(self, video: Video) -> tuple[CaptionTrack, int]:
         """Add the captions through their service."""
         return services.add_captions(video, **self.cleaned_data)
+
+
+class AudioTrackForm(forms.Form):
+    """Name, language and role of an audio track, added or to be added."""
+
+    language = forms.ChoiceField(
+        label=_("Language"),
+        choices=lambda: sorted(
+            ((tag, language_name(tag)) for tag in USUAL), key=lambda choice: choice[1].casefold()
+        ),
+    )
+    role = forms.ChoiceField(label=_("Type"), choices=Rendition.Role.choices)
+    name = forms.CharField(
+        label=_("Name"),
+        max_length=90,
+        required=False,
+        help_text=_("Shown in the player. Empty: the name of the language."),
+    )
+
+    def __init__(self, *args: Any, track: Rendition | None = None, **kwargs: Any) -> None:
+        """``track`` is an added track, whose form has its name as a prefix and its values at first."""
+        if track is not None:
+            known = {"language": track.language, "role": track.role, "name": track.label}
+            kwargs |= {"prefix": track.name, "initial": known}
+        super().__init__(*args, **kwargs)
+        self.label_suffix = ""
+        language = self.fields["language"]
+        choices = list(language.choices)  # type: ignore[attr-defined]
+        if track is not None and track.language not in dict(choices):
+            # The API takes any language.
+            language.choices = [*choices, (track.language, language_name(track.language))]  # type: ignore[attr-defined]
 
 
 class PosterForm(forms.Form):

@@ -63,9 +63,7 @@ def join(encode: Encode, folder: Path) -> Path:
         playlist.write_text(str(media_playlist(encode, rendition, local).render()))
         for name, file in names.items():
             path = folder / file
-            storage.client().download_file(
-                settings.S3_BUCKET, f"{encode.video.encode_prefix}{name}", str(path)
-            )
+            storage.client().download_file(settings.S3_BUCKET, encode.video.key_of(name), str(path))
             left_bytes -= path.stat().st_size
             if left_bytes < 0:
                 raise LimitsExceeded("too large for a download", limit="size")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, Max, OuterRef
 
 from accounts import sweeps
 from videos import storyboards
@@ -31,8 +31,13 @@ QUEUED_AT_ONCE = 50
 
 def queue_for(encode: Encode) -> None:
     """Queue the measurement of an encode that is complete, in the caller's transaction."""
-    if _tracks(encode):
-        storyboards.queue_after(encode.video, Job.Kind.LOUDNESS, position=len(encode.runs))
+    if not _tracks(encode):
+        return
+    # One for each change: the tracks of an encode may become more and fewer.
+    video = encode.video
+    before = Job.objects.filter(video=video, encode_key=video.encode_key, kind=Job.Kind.LOUDNESS)
+    latest = before.aggregate(latest=Max("position"))["latest"] or 0
+    storyboards.queue_after(video, Job.Kind.LOUDNESS, position=max(latest + 1, len(encode.runs)))
 
 
 def queue_missing() -> None:

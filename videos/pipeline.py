@@ -180,7 +180,14 @@ def encode_audio(job: Job) -> None:
             copying.copy_track(job, _run_of(job), track, source)
     else:
         with disk.workspace() as folder:
-            argv = audio_args(source, _source_url(job), source.audio[job.position], folder)
+            parent = job.video.edition_of if track.is_added else None
+            argv = audio_args(
+                source,
+                _source_url(job),
+                source.audio[0 if track.is_added else job.position],
+                folder,
+                end_s=parent.duration_s if parent else None,
+            )
             _encode(job, argv, folder, [track])
     ends.finish(job)
 

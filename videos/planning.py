@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Max
 
 from common import storage
 from videos import ends, progress, queue, source_tables
 from videos.languages import language_name, spoken_tag
 from videos.leases import lease_kept
-from videos.models import Job, Rendition, SegmentPlan, SegmentRun, Video
+from videos.models import AddedTrack, Job, Rendition, SegmentPlan, SegmentRun, Video
 from videos.publishing import LeaseLost
 from videos.transcoding.chunks import (
     ChunkPlan,
@@ -21,6 +23,7 @@ from videos.transcoding.chunks import (
     plan_grid,
     regular_grid,
 )
+from videos.transcoding.errors import NoStreams
 from videos.transcoding.ffmpeg import audio_bitrate_bps
 from videos.transcoding.ladder import CopyLadder, plan_beside_copy, plan_ladder, rung_size
 from videos.transcoding.limits import SourceLimits
@@ -29,6 +32,10 @@ from videos.transcoding.sniff import HEAD_BYTES
 from videos.transcoding.source import SourceInfo
 
 _COPY_NAME = "source"
+# Of an added audio track: it is cut to another video's length.
+_NEVER_COPIED = "added"
+# Added tracks follow those of any source.
+_FIRST_ADDED = 100
 
 
 def plan(job: Job) -> None:
@@ -37,8 +44,28 @@ def plan(job: Job) -> None:
     with lease_kept(job):
         source = look_at(video)
         source_tables.store(video, source)
+    if video.edition_kind == Video.EditionKind.AUDIO:
+        source = _audio_alone(video, source)
     lay_out(job, source, _ladder(source), plan_grid(source))
     progress.publish(video)
+
+
+def _audio_alone(edition: Video, source: SourceInfo) -> SourceInfo:
+    """Return the track of a file that is added to a video, as long as that.  Raises NoStreams."""
+    if not source.audio:
+        raise NoStreams("no audio")
+    track = next((track for track in source.audio if track.is_default), source.audio[0])
+    length_s = edition.edition_of.duration_s if edition.edition_of else None
+    return replace(
+        source,
+        duration_s=length_s or source.duration_s,
+        video=None,
+        audio=(track,),
+        cover_index=None,
+        left_out=(),
+        chapters=(),
+        subtitles=(),
+    )
 
 
 def _ladder(source: SourceInfo) -> CopyLadder:
@@ -51,13 +78,14 @@ def _ladder(source: SourceInfo) -> CopyLadder:
 
 def look_at(video: Video) -> SourceInfo:
     """Probe the source in storage.  Raises a TranscodeError if it cannot become a video."""
+    is_track = video.edition_kind == Video.EditionKind.AUDIO
     return probe(
         storage.internal_url(video.source_key),
         head=storage.read_range(video.source_key, 0, HEAD_BYTES),
         size_bytes=video.source_size_bytes,
         limits=SourceLimits(duration_s=settings.MAX_DURATION_S, size_bytes=settings.MAX_UPLOAD_BYTES),
         read_range=lambda start, length: storage.read_range(video.source_key, start, length),
-        copy_refusal=video.copy_refusal,
+        copy_refusal=_NEVER_COPIED if is_track else video.copy_refusal,
     )
 
 
@@ -71,7 +99,9 @@ def lay_out(job: Job, source: SourceInfo, ladder: CopyLadder, grid: SegmentGrid)
         shown |= {"width_px": source.video.width_px, "height_px": source.video.height_px}
     if not Video.objects.filter(pk=video.pk, encode_key=job.encode_key).update(**shown):
         raise LeaseLost
-    rungs, tracks = list(_rungs(video, source, ladder)), list(_tracks(video, source))
+    is_added = video.edition_kind == Video.EditionKind.AUDIO
+    rungs = list(_rungs(video, source, ladder))
+    tracks = [_added_track(video, source)] if is_added else list(_tracks(video, source))
     Rendition.objects.bulk_create([*rungs, *tracks])
     chunks = plan_chunks(source, grid)
     SegmentPlan.objects.bulk_create(_plans(video, source, chunks, grid))
@@ -140,6 +170,26 @@ def _tracks(video: Video, source: SourceInfo) -> Iterator[Rendition]:
             label=(track.title or (language_name(tag) if tag else "") or f"Audio {position + 1}")[:90],
             is_default=track.is_default,
         )
+
+
+def _added_track(edition: Video, source: SourceInfo) -> Rendition:
+    """Return the rendition of an audio track that is added to a video, with names that it lacks."""
+    about = AddedTrack.objects.get(edition=edition)
+    before = Rendition.objects.filter(video=edition.edition_of_id, is_added=True)
+    latest = before.aggregate(latest=Max("position"))["latest"]
+    return Rendition(
+        video=edition,
+        encode_key=edition.encode_key,
+        kind=Rendition.Kind.AUDIO,
+        position=_FIRST_ADDED if latest is None else latest + 1,
+        name=f"track-{edition.encode_key[:10].lower()}",
+        bitrate_bps=audio_bitrate_bps(source.audio[0]),
+        channels=min(source.audio[0].channels, 2),
+        language=about.language,
+        label=about.label,
+        role=about.role,
+        is_added=True,
+    )
 
 
 def _job(video: Video, kind: Job.Kind, **fields: object) -> Job:

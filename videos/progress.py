@@ -60,7 +60,9 @@ def notify_owner(video: Video, *, is_ready: bool) -> None:
             Notification.Kind.EDITION_READY,
             Notification.Kind.EDITION_FAILED,
         )
-        url = url if is_ready else reverse("studio-edition", args=[shown.public_id])
+        is_track = video.edition_kind == video.EditionKind.AUDIO
+        page = "studio-audio" if is_track else "studio-edition"
+        url = url if is_ready else reverse(page, args=[shown.public_id])
     notifications.notify(
         person=shown.channel.owner,
         kind=ready if is_ready else failed,

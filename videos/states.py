@@ -54,7 +54,11 @@ VIDEO = StateTable(
             (GONE,),
             "uploading",
             "owner",
-            ("services.uploads.start_upload", "services.editions.replace_by_upload"),
+            (
+                "services.uploads.start_upload",
+                "services.editions.replace_by_upload",
+                "services.audio_tracks.add_track_by_upload",
+            ),
         ),
         StateChange(
             "import is requested",

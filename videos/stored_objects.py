@@ -10,7 +10,7 @@ from typing import TypeVar
 from common import reconciliation
 from common.reconciliation import FolderRows
 from videos import keyframe_index, storyboards
-from videos.models import CaptionTrack, Clip, Rendition, RetiredEncode, SegmentRun, Video
+from videos.models import UNCUT, CaptionTrack, Clip, Rendition, RetiredEncode, SegmentRun, Video
 
 PREFIX = "videos/"
 Row = TypeVar("Row", CaptionTrack, Clip, SegmentRun, Rendition, RetiredEncode)
@@ -49,8 +49,19 @@ def read(names: Collection[str]) -> Mapping[str, FolderRows]:
         ]
         if edition := editions.get(video.pk):
             encodes.append(_of_encode(edition, runs[edition.pk], renditions[edition.pk]))
+        encodes.append(_of_whole_tracks(video, runs[video.pk]))
         found[video.prefix] = _joined([*encodes, _beside(captions[video.pk], clips[video.pk])])
     return found
+
+
+def _of_whole_tracks(video: Video, runs: list[SegmentRun]) -> FolderRows:
+    """Return the objects of added audio tracks that wait until a trimmed video is restored."""
+    needed: set[str] = set()
+    for run in (run for run in runs if run.encode_key == UNCUT):
+        folder = video.key_of(run.folder(run.renditions[0]))
+        numbers = range(len(run.segments))
+        needed |= {f"{folder}init.mp4", *(f"{folder}{number}.m4s" for number in numbers)}
+    return FolderRows(frozenset(needed), lambda _key: False)
 
 
 def _joined(parts: list[FolderRows]) -> FolderRows:
@@ -94,7 +105,7 @@ def _of_encode(video: Video, runs: list[SegmentRun], renditions: list[Rendition]
     held: set[str] = set()
     for run in (run for run in runs if run.encode_key == video.encode_key):
         for rendition in filter(run.holds, renditions):
-            folder = f"{video.encode_prefix}{run.folder(rendition.name)}"
+            folder = video.key_of(run.folder(rendition.name))
             held.add(folder)
             if run.segments:
                 numbers = range(run.first_segment, run.first_segment + len(run.segments))

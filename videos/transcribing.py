@@ -7,7 +7,7 @@ and every time is on the player's timeline.
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
@@ -106,7 +106,7 @@ def hear_next(row: Transcription) -> None:
 class SoundPart:
     """Consecutive segments with one init segment, and their place on the timeline."""
 
-    prefix: str
+    key_of: Callable[[str], str]
     segments: Sequence[Placed]
     starts_at_s: float
     ends_at_s: float
@@ -118,7 +118,7 @@ class SoundPart:
         names = [self.segments[0].init_name, *(segment.name for segment in self.segments)]
         with path.open("wb") as file:
             for name in names:
-                file.write(storage.read_range(f"{self.prefix}{name}", 0, MAX_SEGMENT_BYTES))
+                file.write(storage.read_range(self.key_of(name), 0, MAX_SEGMENT_BYTES))
         return path
 
 
@@ -126,7 +126,7 @@ class SoundPart:
 class Sound:
     """The published segments with a video's sound."""
 
-    prefix: str
+    key_of: Callable[[str], str]
     segments: Sequence[Placed]
 
     @classmethod
@@ -142,7 +142,7 @@ class Sound:
         if rendition is None:
             return None
         segments = encode.segments(rendition)
-        return cls(row.video.encode_prefix, segments) if segments else None
+        return cls(row.video.key_of, segments) if segments else None
 
     def part_from(self, start_s: float) -> SoundPart | None:
         """Return the segments of the next ``CHUNK_S`` seconds; None at the end.
@@ -167,7 +167,7 @@ class Sound:
             chosen.append(segment)
             ends_at_s += segment.duration_s
         is_last = len(chosen) == len(rest)
-        return SoundPart(self.prefix, chosen, at_s, ends_at_s, is_last)
+        return SoundPart(self.key_of, chosen, at_s, ends_at_s, is_last)
 
 
 @transaction.atomic

@@ -233,7 +233,7 @@ def _like(rendition: Rendition, edition: Video) -> Rendition:
             name: getattr(rendition, name)
             for name in (
                 "kind", "position", "name", "width_px", "height_px", "frame_rate", "bitrate_bps", "codecs",
-                "language", "label", "channels", "is_default", "is_copied",
+                "language", "label", "channels", "is_default", "is_copied", "role", "is_added",
             )
         },
     )  # fmt: skip

@@ -3,6 +3,7 @@
 from django.urls import path
 
 from videos.views import (
+    audio_tracks,
     channel_imports,
     clips,
     conversation,
@@ -108,6 +109,13 @@ urlpatterns = [
     path("studio/<slug:public_id>/file/import/", editions.replace_by_import, name="studio-edition-import"),
     path("studio/<slug:public_id>/file/retry/", editions.retry_edition, name="studio-edition-retry"),
     path("studio/<slug:public_id>/file/cancel/", editions.cancel_edition, name="studio-edition-cancel"),
+    path("studio/<slug:public_id>/audio/", audio_tracks.audio_tracks, name="studio-audio"),
+    path("studio/<slug:public_id>/audio/<slug:track>/", audio_tracks.edit_track, name="studio-audio-edit"),
+    path(
+        "studio/<slug:public_id>/audio/<slug:track>/remove/",
+        audio_tracks.remove_track,
+        name="studio-audio-remove",
+    ),
     path("studio/<slug:public_id>/delete/", studio.delete, name="studio-delete"),
     path("studio/<slug:public_id>/retry/", studio.retry, name="studio-retry"),
 ]

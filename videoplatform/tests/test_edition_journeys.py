@@ -57,3 +57,33 @@ def test_video_is_encoded_again_and_plays(visitor: BrowserContext, site: str, cl
     assert Video.objects.get().encode_key != before.encode_key
     page.goto(address)
     wait_for_player(page, "player.currentTime > 1")
+
+
+def test_audio_track_is_added_and_chosen_in_the_player(
+    visitor: BrowserContext, site: str, clips: Path
+) -> None:
+    page = visitor.new_page()
+    address = publish_clip(page, site, clips)
+    wait_for_player(page, "!player.engine.isGrowing")
+    page.goto(address.replace("/watch/", "/studio/"))
+    page.get_by_role("link", name="Audio tracks").click()
+
+    page.get_by_label("Language", exact=True).select_option("fr")
+    page.get_by_label("Name", exact=True).fill("Doublage")
+    page.set_input_files("#replacement", make_clip("audio_only", clips, seconds=6))
+    # The page follows the track to its end.
+    expect(page.get_by_role("listitem").filter(has_text="Doublage")).to_be_visible()
+    page.goto(address)
+    wait_for_player(page, "player.currentTime > 1")
+    page.locator("[data-player]").hover()
+    page.get_by_role("button", name="Settings").click()
+    page.get_by_role("menuitem", name="Audio track").click()
+    page.get_by_role("menuitemradio", name="Doublage").click()
+    at_s = page.evaluate("document.querySelector('[data-player]').currentTime")
+    wait_for_player(page, f"player.currentTime > {at_s} + 1 && !player.paused")
+
+    page.goto(f"{address.replace('/watch/', '/studio/')}audio/")
+    track = page.get_by_role("listitem").filter(has_text="Doublage")
+    track.get_by_text("Edit").click()
+    track.get_by_role("button", name="Remove this track").click()
+    expect(page.get_by_text("Audio track removed.")).to_be_visible()

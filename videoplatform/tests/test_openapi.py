@@ -41,7 +41,7 @@ from videoplatform.tests.askers import undone
 from videos.models import ChannelImport, Clip, Video
 from videos.services import create_playback_token, request_transcription, start_upload
 from videos.services.access import password_fields
-from videos.tests.factories import VideoFactory
+from videos.tests.factories import VideoFactory, add_track
 
 CHECKS = [
     not_a_server_error,
@@ -104,6 +104,12 @@ class ApiWorld:
             "POST /api/v1/videos/{id}/edition/import/": {"url": "https://example.org/film.mp4"},
             "POST /api/v1/videos/{id}/edition/trim/": {"parts": [{"start_s": 1, "end_s": 4}]},
             "POST /api/v1/videos/{id}/edition/upload/": {"filename": "b.mp4", "size_bytes": 5},
+            "POST /api/v1/videos/{id}/audio-tracks/": {
+                "filename": "a.m4a",
+                "size_bytes": 5,
+                "language": "fr",
+            },
+            "PUT /api/v1/videos/{id}/audio-tracks/{track}/": {"language": "fr"},
             "POST /api/v1/videos/{id}/clips/": {"start_s": 1, "end_s": 7},
             "POST /api/v1/videos/{id}/unlock/": {"password": PASSWORD},
             "POST /api/v1/videos/{id}/playback-tokens/": {
@@ -124,6 +130,8 @@ class ApiWorld:
             return [{"username": username} for username in self.usernames]
         if "{language}" in path:
             return [{"id": video, "language": language} for video in self.videos for language in ("en", "de")]
+        if "{track}" in path:
+            return [{"id": video, "track": "track-1"} for video in self.videos]
         if "{token_id}" in path:
             return [{"id": video, "token_id": self.playback_token} for video in self.videos]
         if path.endswith("/restore/"):
@@ -160,6 +168,7 @@ def world(db: None, one_connection: None, bucket: str, settings: Any) -> ApiWorl
     own, others = VideoFactory(channel=owner.channel), VideoFactory(channel=somebody.channel)
     second = VideoFactory(channel=owner.channel)
     offer_poster(own)
+    add_track(own, "track-1")
     storage.client().put_object(Bucket=settings.S3_BUCKET, Key=own.source_key, Body=b"a source")
     VideoFactory(
         edition_of=own,

@@ -112,6 +112,14 @@ POST    /api/v1/videos/{private}/edition/import/            401    404   202    
 POST    /api/v1/videos/{public}/edition/import/             401    403   202       403           403       401
 POST    /api/v1/videos/{public}/edition/retry/              401    403   404       403           403       401
 POST    /api/v1/videos/{private}/edition/retry/             401    404   404       403           403       401
+GET     /api/v1/videos/{public}/audio-tracks/               401    403   200       403           403       401
+GET     /api/v1/videos/{private}/audio-tracks/              401    404   200       403           403       401
+POST    /api/v1/videos/{public}/audio-tracks/               401    403   201       403           403       401
+POST    /api/v1/videos/{private}/audio-tracks/              401    404   201       403           403       401
+PUT     /api/v1/videos/{public}/audio-tracks/{track}/       401    403   200       403           403       401
+PUT     /api/v1/videos/{private}/audio-tracks/{track}/      401    404   404       403           403       401
+DELETE  /api/v1/videos/{public}/audio-tracks/{track}/       401    403   204       403           403       401
+DELETE  /api/v1/videos/{private}/audio-tracks/{track}/      401    404   404       403           403       401
 
 # Channel imports
 GET     /api/v1/channel-imports/                            401    200   200       200           200       401
@@ -265,6 +273,15 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /api/v1/videos/{public}/edition/trim/": {"parts": [{"start_s": 1, "end_s": 4}]},
     "POST /api/v1/videos/{private}/edition/upload/": {"filename": "new.mp4", "size_bytes": 5},
     "POST /api/v1/videos/{public}/edition/upload/": {"filename": "new.mp4", "size_bytes": 5},
+    **{
+        f"{method} /api/v1/videos/{{{name}}}/audio-tracks/{rest}": {
+            "filename": "dub.m4a",
+            "size_bytes": 5,
+            "language": "fr",
+        }
+        for method, rest in (("POST", ""), ("PUT", "{track}/"))
+        for name in ("private", "public")
+    },
     "POST /api/v1/videos/{private}/edition/import/": {"url": "https://example.org/film.mp4"},
     "POST /api/v1/videos/{public}/edition/import/": {"url": "https://example.org/film.mp4"},
     "PATCH /api/v1/videos/{public}/": {"title": "Changed"},

@@ -215,6 +215,11 @@ POST    /studio/{public}/transcription/cancel/            login    404   302    
 GET     /studio/{public}/delete/                          login    404   200       404           404     login
 POST    /studio/{public}/delete/                          login    404   302       404           404     login
 POST    /studio/{private}/delete/                         login    404   302       404           404     login
+GET     /studio/{public}/audio/                           login    404   200       404           404     login
+GET     /studio/{private}/audio/                          login    404   200       404           404     login
+POST    /studio/{public}/audio/{track}/                   login    404   302       404           404     login
+POST    /studio/{public}/audio/{track}/remove/            login    404   302       404           404     login
+POST    /studio/{private}/audio/{track}/                  login    404   404       404           404     login
 POST    /studio/{removed}/delete/                         login    404   404       404           404     login
 GET     /studio/{public}/jobs/                            login    404   200       404           404     login
 GET     /studio/{public}/jobs/?list                       login    404   200       404           404     login
@@ -312,6 +317,11 @@ VTT = b"WEBVTT\n\n00:00.000 --> 00:01.000\nHello\n"
 VIDEO = {"title": "Changed", "category": "other", "visibility": "unlisted", "comments_mode": "open"}
 A_COMMENT = "HX-POST /watch/{public}/comments/"
 BODIES: dict[str, dict[str, Any]] = {
+    "POST /studio/{public}/audio/{track}/": {
+        "track-1-language": "en",
+        "track-1-role": "commentary",
+        "track-1-name": "Director",
+    },
     "POST /i18n/setlang/": {"language": "en"},
     "HX-POST /@{owner}/follow/#follow": {"following": "true"},
     "HX-POST /@{owner}/follow/#unfollow": {"following": "false"},

@@ -33,7 +33,7 @@ from videos import services as video_services
 from videos.models import CaptionTrack, ChannelImport, Clip, ImportItem, Job, Transcription, Video
 from videos.services import recordings
 from videos.services.access import password_fields
-from videos.tests.factories import VideoFactory
+from videos.tests.factories import VideoFactory, add_track
 
 A_DAY = timedelta(days=1)
 VIDEO_PASSWORD = "lamps and bridges"
@@ -141,6 +141,7 @@ def _videos(world: World) -> None:
         storage.client().put_object(Bucket=settings.S3_BUCKET, Key=video.source_key, Body=b"a source")
         storage.put_bytes(video.storyboard_key, b"WEBVTT\n")
         storage.put_bytes(video.poster_choices[0][0], b"a still")
+    world.words["track"] = add_track(world.rows["public"], "track-1").name
     private: Video = world.rows["private"]
     token, secret = video_services.create_playback_token(
         private, domains=["example.org"], expires_at=timezone.now() + A_DAY

@@ -3,6 +3,7 @@
 from django.urls import path
 from rest_framework.routers import DefaultRouter
 
+from videos.api.audio_tracks import AudioTracksView, AudioTrackView
 from videos.api.captions import CaptionsView, CaptionView
 from videos.api.channel_imports import (
     ChannelImportStartView,
@@ -42,6 +43,8 @@ urlpatterns = [
     path("videos/<str:id>/edition/upload/", EditionUploadView.as_view(), name="api-edition-upload"),
     path("videos/<str:id>/edition/import/", EditionImportView.as_view(), name="api-edition-import"),
     path("videos/<str:id>/edition/retry/", EditionRetryView.as_view(), name="api-edition-retry"),
+    path("videos/<str:id>/audio-tracks/", AudioTracksView.as_view(), name="api-audio-tracks"),
+    path("videos/<str:id>/audio-tracks/<slug:track>/", AudioTrackView.as_view(), name="api-audio-track"),
     path("videos/<str:id>/poster/", PosterView.as_view(), name="api-poster"),
     path("videos/<str:id>/playback-tokens/", PlaybackTokensView.as_view(), name="api-playback-tokens"),
     path(

@@ -19,6 +19,7 @@ class AudioRendition:
     is_default: bool = False
     is_autoselect: bool = True
     channels: int = 2
+    characteristics: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +135,7 @@ def _audio(rendition: AudioRendition) -> str:
             ("DEFAULT", yes_no(rendition.is_default)),
             # A default rendition must be selected automatically as well (4.3.4.1).
             ("AUTOSELECT", yes_no(rendition.is_autoselect or rendition.is_default)),
+            ("CHARACTERISTICS", quoted(rendition.characteristics) if rendition.characteristics else None),
             ("CHANNELS", quoted(str(rendition.channels))),
             ("URI", quoted(rendition.uri)),
         ],

@@ -1,5 +1,6 @@
 """Videos, their uploads, renditions, segments, captions, clips and likes, and the jobs: one module each."""
 
+from videos.models.added_tracks import UNCUT, AddedTrack
 from videos.models.captions import CaptionTrack
 from videos.models.channel_imports import ChannelImport, ImportItem
 from videos.models.clips import MAX_CLIP_S, MIN_CLIP_S, Clip, ClipQuerySet
@@ -38,6 +39,8 @@ __all__ = [
     "MIN_CLIP_S",
     "MIN_PASSWORD",
     "PLAYBACK_TOKEN_PREFIX",
+    "UNCUT",
+    "AddedTrack",
     "CaptionTrack",
     "Category",
     "ChannelImport",

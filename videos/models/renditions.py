@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
 
 from videos.models.videos import Video
 
@@ -14,6 +15,13 @@ class Rendition(models.Model):
     class Kind(models.TextChoices):
         VIDEO = "video"
         AUDIO = "audio"
+
+    class Role(models.TextChoices):
+        """The purpose of an added audio track."""
+
+        DUB = "dub", _("Dub")
+        COMMENTARY = "commentary", _("Commentary")
+        DESCRIPTION = "description", _("Audio description")
 
     video = models.ForeignKey(Video, models.CASCADE, related_name="renditions")
     encode_key = models.CharField(max_length=16)
@@ -34,6 +42,10 @@ class Rendition(models.Model):
     language = models.CharField(max_length=16, blank=True)
     label = models.CharField(max_length=100, blank=True)
     channels = models.PositiveSmallIntegerField(default=0)
+    role = models.CharField(max_length=12, choices=Role.choices, blank=True, default="", db_default="")
+    is_added = models.BooleanField(
+        default=False, db_default=False, help_text="an audio track of a file of its own, not of the source"
+    )
     is_default = models.BooleanField(default=False)
     is_copied = models.BooleanField(
         default=False, db_default=False, help_text="the source's own stream, not encoded"

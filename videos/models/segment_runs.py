@@ -11,7 +11,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from videos.models.renditions import Rendition
-from videos.models.videos import Video
+from videos.models.videos import BESIDE, Video
 
 
 class SegmentRunQuerySet(models.QuerySet["SegmentRun"]):
@@ -47,6 +47,8 @@ class SegmentRun(models.Model):
     segment_count = models.PositiveIntegerField(
         null=True, help_text="planned; empty: until the source or the broadcast ends"
     )
+    # Of an added audio track: it lies in a folder of its own, which the video's encodes share.
+    objects_key = models.CharField(max_length=16, blank=True, default="", db_default="")
     is_discontinuous = models.BooleanField(
         default=False, help_text="begins a new timeline, with an init segment of its own"
     )
@@ -95,4 +97,5 @@ class SegmentRun(models.Model):
 
     def folder(self, rendition_name: str) -> str:
         """Return the folder of this attempt's objects in one rendition, relative to the encode's prefix."""
-        return f"{rendition_name}/{self.position}-{self.attempt}/"
+        beside = f"{BESIDE}{self.objects_key}/" if self.objects_key else ""
+        return f"{beside}{rendition_name}/{self.position}-{self.attempt}/"

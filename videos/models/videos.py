@@ -36,6 +36,9 @@ if TYPE_CHECKING:
     from videos.models.timeline_changes import TimelineChange
 
 MAX_TITLE = 150  # characters
+BESIDE = "../"
+"""The beginning of the names of objects that lie beside the folder of their encode."""
+
 PLAYBACK_TOKEN_PREFIX = "pt_"  # noqa: S105 -- tells them from other tokens
 MAX_DESCRIPTION = 5_000
 MIN_PASSWORD = 4
@@ -80,6 +83,7 @@ class Video(models.Model):
         REPLACEMENT = "replacement", _("New file")
         TRIM = "trim", _("Trim")
         RESTORE = "restore", _("Original")
+        AUDIO = "audio", _("Audio track")
 
     class Downloads(models.TextChoices):
         """The file that viewers may download."""
@@ -221,6 +225,8 @@ class Video(models.Model):
     # For each audio track in the order of the playlist: integrated loudness (LUFS) and true peak (dBTP),
     # null for a silent one.  None: not measured.
     loudness = models.JSONField(null=True, editable=False)
+    # Changes with the audio tracks that were added, renamed and removed, as playlists do.
+    audio_version = models.PositiveIntegerField(default=0, db_default=0, editable=False)
 
     view_count = models.PositiveBigIntegerField(_("views"), default=0, editable=False)
     like_count = models.PositiveIntegerField(_("likes"), default=0, editable=False)
@@ -292,6 +298,15 @@ class Video(models.Model):
     @property
     def encode_prefix(self) -> str:
         return f"{self.prefix}{self.encode_key}/"
+
+    def key_of(self, name: str) -> str:
+        """Return the key of an object by its name in the playlists of this encode.
+
+        An added audio track lies beside the encode, in a folder of its own.
+        """
+        if name.startswith(BESIDE):
+            return f"{self.prefix}{name.removeprefix(BESIDE)}"
+        return f"{self.encode_prefix}{name}"
 
     @property
     def mp4_prefix(self) -> str:

@@ -7,6 +7,7 @@ Objects of an encode::
     videos/<video>/<encode>/<rendition>/<run>-<attempt>/<segment>.m4s
     videos/<video>/<encode>/<rendition>.m3u8               written when the encode is complete
     videos/<video>/<encode>/multivariant.m3u8
+    videos/<video>/<track>/<rendition>/<run>-<attempt>/    an added audio track, of all encodes
 
 ``<run>`` is the position of a :class:`~videos.models.SegmentRun`.  The attempt is part of
 the key, so a worker that was thought dead cannot overwrite its successor's objects.

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from videos.models import CaptionTrack
 
 AUDIO_GROUP = "audio"
+# RFC 8216, 4.3.4.1.
+DESCRIBES_VIDEO = "public.accessibility.describes-video"
 # Before the name of a rung: the name of its I-frame playlist.
 KEYFRAMES_PREFIX = "keyframes-"
 # For a rendition that is not measured yet: a segment holds at most its encoder's maxrate for
@@ -193,6 +195,9 @@ def _audio_rendition(track: Rendition, tracks: list[Rendition], uri: Callable[[s
         uri=uri(track.name),
         is_default=track == default,
         channels=track.channels,
+        # Players choose neither for a viewer who did not ask for it.
+        is_autoselect=track.role not in (Rendition.Role.COMMENTARY, Rendition.Role.DESCRIPTION),
+        characteristics=DESCRIBES_VIDEO if track.role == Rendition.Role.DESCRIPTION else "",
     )
 
 
@@ -202,13 +207,15 @@ def measure(encode: Encode) -> None:
     A rendition with missing objects keeps the bound of its encoder as its peak.  An index
     of its keyframes is none of these segments': a recording that went on is longer.
     """
-    prefix = encode.video.encode_prefix
-    sizes = storage.sizes_under(prefix)
+    key_of = encode.video.key_of
+    sizes = storage.sizes_under(encode.video.encode_prefix)
     renditions = [*encode.rungs, *encode.tracks]
     for rendition in renditions:
+        if rendition.is_added and rendition.peak_bps is not None:
+            continue  # measured before it was added
         rendition.keyframes_peak_bps = None
         placed = encode.segments(rendition)
-        stored = [sizes[key] for segment in placed if (key := f"{prefix}{segment.name}") in sizes]
+        stored = [sizes[key] for segment in placed if (key := key_of(segment.name)) in sizes]
         durations_s = [segment.duration_s for segment in placed]
         # A recording of a single frame may have no duration, and so no bitrate.
         if not sum(durations_s) or len(stored) < len(placed):

@@ -11,4 +11,4 @@ MAX_SEGMENT_BYTES = 32 * 1024**2
 
 def read_object(video: Video, name: str, most: int) -> bytes:
     """Return an object of the video's encode, up to ``most`` bytes of it."""
-    return storage.read_range(f"{video.encode_prefix}{name}", 0, most)
+    return storage.read_range(video.key_of(name), 0, most)

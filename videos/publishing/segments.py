@@ -36,7 +36,7 @@ class SegmentPublisher:
 
     def key(self, output: int, name: str) -> str:
         rendition = self.renditions[output]
-        return f"{self.job.video.encode_prefix}{self.run.folder(rendition.name)}{name}"
+        return self.job.video.key_of(f"{self.run.folder(rendition.name)}{name}")
 
     def add(self, segment: FinishedSegment, init_path: Path) -> None:
         """Store a segment of one output and delete its file; list its number if no rendition lacks it.

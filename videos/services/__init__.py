@@ -5,6 +5,7 @@ and raises the errors of ``videos.services.errors``.
 """
 
 from videos.services.access import unlock
+from videos.services.audio_tracks import add_track_by_upload, audio_tracks_of, edit_track, remove_track
 from videos.services.captions import add_captions, remove_captions, save_captions
 from videos.services.channel_imports import (
     begin_channel_import,
@@ -76,6 +77,8 @@ __all__ = [
     "abort_upload",
     "add_captions",
     "add_progress",
+    "add_track_by_upload",
+    "audio_tracks_of",
     "begin_channel_import",
     "begin_chosen",
     "cancel_edition",
@@ -97,6 +100,7 @@ __all__ = [
     "delete_video",
     "download_state",
     "download_url",
+    "edit_track",
     "edit_video",
     "edition_of",
     "excerpt_of",
@@ -122,6 +126,7 @@ __all__ = [
     "record_watching",
     "reencode",
     "remove_captions",
+    "remove_track",
     "rename_clip",
     "replace_by_import",
     "replace_by_upload",

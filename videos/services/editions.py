@@ -97,7 +97,7 @@ def _encode_again(video: Video, kind: Video.EditionKind, *, counts: bool) -> Vid
             source_size_bytes=video.source_size_bytes,
             copy_refusal=video.copy_refusal,
         )
-        _begin(video, edition)
+        begin_edition(video, edition)
         _queue_plan(edition)
     progress.publish(video)
     return edition
@@ -143,7 +143,7 @@ def trim(video: Video, *, parts: Sequence[Sequence[float]]) -> Video:
             copy_refusal=video.copy_refusal,
             kept_parts=kept.to_json(),
         )
-        _begin(video, edition)
+        begin_edition(video, edition)
         _queue_plan(edition)
     progress.publish(video)
     return edition
@@ -180,7 +180,7 @@ def replace_by_upload(video: Video, *, filename: str, size_bytes: int) -> Upload
             source_filename=neutral_filename(filename),
             source_size_bytes=size_bytes,
         )
-        _begin(video, edition)
+        begin_edition(video, edition)
         upload = create_upload(edition)
     open_multipart(upload)
     return upload
@@ -201,13 +201,16 @@ def replace_by_import(video: Video, *, url: str) -> Video:
             source_filename=filename_of(url),
             import_url=url,
         )
-        _begin(video, edition)
+        begin_edition(video, edition)
         queue_fetch(edition)
     return edition
 
 
-def _begin(video: Video, edition: Video) -> None:
-    """Save a new edition of ``video``, in the caller's transaction; one that failed gives way to it."""
+def begin_edition(video: Video, edition: Video) -> None:
+    """Save a new edition of ``video``, in the caller's transaction; one that failed gives way to it.
+
+    Raises NotReadyYet, NoOriginal and EditionRuns.
+    """
     ready = Video.objects.select_for_update().filter(pk=video.pk, status=Video.Status.READY)
     if not ready.exists():
         raise NotReadyYet

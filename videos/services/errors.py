@@ -374,6 +374,24 @@ class CaptionsChanged(Refusal):
     sentence = _("These captions were changed elsewhere. Your changes are kept on this device.")
 
 
+class NoPicture(Refusal):
+    code = "no_picture"
+    status = 409
+    sentence = _("Audio tracks can be added to videos only.")
+
+
+class TooManyTracks(Refusal):
+    code = "too_many_tracks"
+    status = 409
+    sentence = _("This video has the maximum number of added audio tracks.")
+
+
+class NoTrack(Refusal):
+    code = "not_found"
+    status = 404
+    sentence = _("This video has no added audio track with this name.")
+
+
 class NoCaptions(Refusal):
     code = "not_found"
     status = 404

@@ -96,6 +96,24 @@ def make_encode(video: Video, status: str = Job.Status.DONE) -> None:
     )
 
 
+def add_track(video: Video, name: str) -> Rendition:
+    """Create the rows of an audio track that was added to an encoded video."""
+    segments = {"segments": [4.010667, 3.989333], "attempt": 1, "is_open": False}
+    common = {"video": video, "encode_key": video.encode_key, "kind": "audio", "position": 100}
+    SegmentRun.objects.create(**common, renditions=[name], objects_key=f"of-{name}", **segments)
+    return Rendition.objects.create(
+        **common,
+        name=name,
+        bitrate_bps=128_000,
+        codecs="mp4a.40.2",
+        channels=2,
+        language="fr",
+        label="Français",
+        role=Rendition.Role.DUB,
+        is_added=True,
+    )
+
+
 def make_run(video: Video, kind: str, segments: list[float], **fields: Any) -> SegmentRun:
     """Create a run: closed and of the first attempt if it has segments, otherwise as it was planned."""
     return SegmentRun.objects.create(

@@ -68,14 +68,18 @@ def _input(source: SourceInfo, url: str) -> list[str]:
     return [*moved, *input_args(url, source.container)]
 
 
-def audio_args(source: SourceInfo, url: str, track: AudioStream, directory: Path) -> list[str]:
+def audio_args(
+    source: SourceInfo, url: str, track: AudioStream, directory: Path, *, end_s: float | None = None
+) -> list[str]:
     """Return the FFmpeg command that encodes one whole audio track, from the start of the source to its end.
+
+    ``end_s`` is the end of another source's video that the track is added to.
 
     Late starts, gaps and an early end become silence, so that every rendition has the
     same timeline: a player waits for ever for audio that its playlist lacks.
     """
     (output,) = output_directories(directory, 1)
-    from_source, to_timeline = _audio_graphs(source, track)
+    from_source, to_timeline = _audio_graphs(source, track, end_s or _audio_end_s(source))
     return [
         *_start(2), *_input(source, url),
         # FFmpeg rebuilds the graph at the source if the channels change: only the first graph.
@@ -107,13 +111,12 @@ def _audio_end_s(source: SourceInfo) -> float | None:
     return source.duration_s if frames is None else float(frames / source.video.frame_rate)
 
 
-def _audio_graphs(source: SourceInfo, track: AudioStream) -> tuple[str, str]:
+def _audio_graphs(source: SourceInfo, track: AudioStream, end_s: float | None) -> tuple[str, str]:
     """Return the filters from the decoded track to plain samples, and from these to ``[track]``."""
     # FFmpeg cannot mix ambisonics down; its first channel is the sound from all directions.
     mono = "pan=mono|c0=c0," if track.layout.startswith("ambisonic") else ""
     layout = "mono" if track.channels == 1 else "stereo"
     # Endless silence after the track, cut at the video's end.
-    end_s = _audio_end_s(source)
     hold, end = ("", "") if end_s is None else (",apad", f":end={end_s:.6f}")
     from_source = f"[0:{track.index}]{mono}aformat=fltp:{AUDIO_RATE_HZ}:{layout}{hold}[sound]"
     filters = [

@@ -270,7 +270,7 @@ def media(request: HttpRequest, public_id: str, encode_key: str, rendition: str)
         wanted = excerpt.encode.rendition(rendition)
         if wanted is None:
             raise Http404
-        playlist = excerpt.media_playlist(wanted, lambda name: signer.url(f"{video.encode_prefix}{name}"))
+        playlist = excerpt.media_playlist(wanted, lambda name: signer.url(video.key_of(name)))
         return Rendered(state, playlist)
 
     key = (*_key(found), rendition, signer)

@@ -154,9 +154,7 @@ def keyframes_answer(request: HttpRequest, video: Video, rendition: str) -> Http
 
         ranges = keyframe_index.ranges(text.decode())
         try:
-            playlist = keyframe_playlist(
-                encode, found, ranges, lambda name: signer.url(f"{video.encode_prefix}{name}")
-            )
+            playlist = keyframe_playlist(encode, found, ranges, lambda name: signer.url(video.key_of(name)))
         except NothingPublished:
             raise Http404 from None
         return Rendered(video.storyboard_key, playlist)
@@ -187,7 +185,7 @@ def media_answer(request: HttpRequest, video: Video, rendition: str) -> HttpResp
         known, urls = before.urls if before else {}, {}
 
         def uri(name: str) -> str:
-            urls[name] = known.get(name) or signer.url(f"{video.encode_prefix}{name}")
+            urls[name] = known.get(name) or signer.url(video.key_of(name))
             return urls[name]
 
         try:
@@ -228,7 +226,7 @@ def segment(
 
 
 def _redirect(video: Video, placed: Placed, *, is_init: bool) -> HttpResponse:
-    url = UrlSigner.of(video).url(f"{video.encode_prefix}{placed.init_name if is_init else placed.name}")
+    url = UrlSigner.of(video).url(video.key_of(placed.init_name if is_init else placed.name))
     # Not stored: the next request checks access again, and the signature ends some day.
     return HttpResponse(status=302, headers={"Location": url, "Cache-Control": "private, no-store"})
 
@@ -283,7 +281,7 @@ def state_of(video: Video) -> object:
     """Return a value that changes with every change of an encode's playlists, using at most one query."""
     if video.status == Video.Status.READY:
         # A recording may be reopened: it is longer when it is ready again.
-        return video.status, video.duration_s
+        return video.status, video.duration_s, video.audio_version
     runs = SegmentRun.objects.of(video)
     still_open = Count("pk", filter=Q(is_open=True))
     return tuple(runs.aggregate(Count("pk"), Sum("attempt"), Sum("bytes_stored"), open=still_open).values())

@@ -90,10 +90,12 @@ def cancel_edition(request: PersonRequest, public_id: str) -> HttpResponse:
 
 def _do(request: PersonRequest, video: Video, act: Callable[[Video], object], sentence: str) -> HttpResponse:
     """Call a service, show its result as a message and return to the page."""
+    kind = Video.objects.filter(edition_of=video).values_list("edition_kind", flat=True).first()
     try:
         act(video)
     except Refusal as error:
         messages.error(request, str(error))
         return _page(request, video, status=422)
     messages.success(request, sentence)
-    return redirect("studio-edition", video.public_id)
+    page = "studio-audio" if kind == Video.EditionKind.AUDIO else "studio-edition"
+    return redirect(page, video.public_id)

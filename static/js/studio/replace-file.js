@@ -1,4 +1,9 @@
-/** ``<replace-file>``: uploads a file that replaces that of a video, and then shows the page of the encode. */
+/**
+ * ``<replace-file>``: uploads a file that replaces that of a video, and then shows the page of the encode.
+ *
+ * With ``data-path``, the file begins another edition, such as an audio track; the form with the id
+ * ``data-about`` has its further fields.
+ */
 
 import { ApiError, call } from "#lib/api";
 import { define, part } from "#lib/element";
@@ -39,7 +44,10 @@ class ReplaceFile extends HTMLElement {
     this.busy(true);
     this.say(this.words("starting"));
     try {
-      const opened = await open(this.dataset.video, this.file, this.begun, call);
+      const { path, about } = this.dataset;
+      const form = about && /** @type {HTMLFormElement} */ (document.getElementById(about));
+      const use = path ? { path, about: form ? Object.fromEntries(new FormData(form)) : {} } : {};
+      const opened = await open(this.dataset.video, this.file, this.begun, call, use);
       this.begun = { id: opened.id, size: this.file.size };
       this.transfer = new MultipartUpload({
         ...opened,

@@ -1,4 +1,4 @@
-/** The upload of a file that replaces that of a video: begun anew, or resumed with the parts that have arrived. */
+/** The upload of a file for a video that exists: begun anew, or resumed with the parts that have arrived. */
 
 import { wellFormed } from "#upload/figures";
 
@@ -25,15 +25,16 @@ export function refusalOf(file, { begun, maxBytes }) {
  * @param {{name: string, size: number}} file
  * @param {?Begun} begun
  * @param {(method: string, path: string, body?: object) => Promise<any>} call
+ * @param {{path?: string, about?: object}} [use] the address below the video that begins it, and its further fields
  * @returns {Promise<Opened>}
  */
-export async function open(video, file, begun, call) {
+export async function open(video, file, begun, call, { path = "edition/upload/", about = {} } = {}) {
   if (begun) {
     const known = await call("GET", `videos/${begun.id}/upload/`);
     const { part_size_bytes: partSize, part_count: partCount, uploaded } = known;
     return { id: begun.id, partSize, partCount, uploaded };
   }
-  const about = { filename: wellFormed(file.name), size_bytes: file.size };
-  const { id, upload } = await call("POST", `videos/${video}/edition/upload/`, about);
+  const body = { ...about, filename: wellFormed(file.name), size_bytes: file.size };
+  const { id, upload } = await call("POST", `videos/${video}/${path}`, body);
   return { id, partSize: upload.part_size_bytes, partCount: upload.part_count, urls: upload.parts };
 }

@@ -26,6 +26,15 @@ test("a first upload is begun for the video", async () => {
   assert.deepEqual(opened, { id: "e", partSize: 8, partCount: 3, urls: [{ number: 1, url: "u" }] });
 });
 
+test("an audio track is begun at its own address with its fields", async () => {
+  /** @type {any[]} */
+  const calls = [];
+  const answer = { id: "e", upload: { part_size_bytes: 8, part_count: 3, parts: [] } };
+  const use = { path: "audio-tracks/", about: { language: "fr", filename: "other" } };
+  await open("v", FILE, null, async (...call) => (calls.push(call), answer), use);
+  assert.deepEqual(calls, [["POST", "videos/v/audio-tracks/", { language: "fr", filename: "second.mp4", size_bytes: 20 }]]);
+});
+
 test("an upload that was begun goes on with the parts that have arrived", async () => {
   const uploaded = [{ number: 1, etag: "a" }];
   /** @type {any[]} */
