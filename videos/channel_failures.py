@@ -5,9 +5,11 @@ from __future__ import annotations
 from django.utils.translation import gettext_lazy as _
 
 SENTENCES = {
-    "site_refused": _("The site does not show this channel. Check the link."),
+    "site_refused": _("The site refuses this link. Check it and try again."),
     "site_failed": _("The list of this channel could not be read. Check the link and try again."),
     "no_videos": _("This channel has no public videos."),
+    "bad_archive": _("This file is not a PeerTube export with videos, or it is damaged."),
+    "no_room": _("This archive is larger than your upload limits or the space on the server allow."),
     "too_many_imports": _("Waits for other imports."),
     "daily_limit": _("Waits until tomorrow: you have reached the daily upload limit."),
     "storage_limit": _("Your storage is full. Delete some videos first."),

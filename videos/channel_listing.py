@@ -7,22 +7,31 @@ begins the imports of chosen items.
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import PurePosixPath
 from time import monotonic
 from types import ModuleType
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.db import transaction
+from django.utils import timezone
 
 from accounts import sweeps
-from common.safe_http import FetchError
+from common import deletion, safe_http, storage
+from common.safe_http import Download, FetchError, fetch
 from common.wakeups import Wakeup
+from videos import archives
+from videos.imported_files import PART_BYTES, check_room, store
 from videos.leases import lease_kept
-from videos.models import ChannelImport, ImportItem
+from videos.models import ChannelImport, ImportItem, UploadCharge
 from videos.publishing import LeaseLost
 from videos.queue import WAKE_EXPIRES_S, claim_fairest, this_worker
-from videos.sites import mediacms, peertube
+from videos.sites import mediacms, peertube, peertube_export
 from videos.sites.asking import asker
 from videos.sites.found import FoundVideo
+from videos.transcoding.errors import LimitsExceeded, NoRoomToStore
 
 logger = logging.getLogger(__name__)
 
@@ -32,6 +41,11 @@ MAX_LISTING_S = 1800.0
 MAX_LISTING_FAILURES = 4
 MAX_LISTING_LOSSES = 4
 FIRST_WAIT_S = 5.0
+LONGEST_WAIT_S = 600.0
+ARCHIVES_KEPT_FOR = timedelta(days=8)
+# Of these: items that are chosen last must still find it.
+LEFT_FOR_IMPORTS = timedelta(days=1)
+MAX_FETCH_S = 6 * 3600.0
 WOKEN_AT_ONCE = 4
 GIVEN_UP_AT_ONCE = 20
 READERS: dict[str, ModuleType] = {
@@ -44,10 +58,20 @@ listing_wakeup = Wakeup()
 
 
 def kind_of(address: str) -> ChannelImport.Kind | None:
-    """Return the kind of site that an address names, None if it names no channel."""
+    """Return the kind of site that an address names, None if it names neither channel nor archive."""
+    if _names_archive(address):
+        return ChannelImport.Kind.ARCHIVE
     return next(
         (ChannelImport.Kind(kind) for kind, site in READERS.items() if site.list_address(address)), None
     )
+
+
+def _names_archive(address: str) -> bool:
+    try:
+        safe_http.parse(address)
+    except FetchError:
+        return False
+    return PurePosixPath(urlsplit(address).path).suffix.lower() == ".zip"
 
 
 def wake(count: int = 1) -> None:
@@ -64,8 +88,11 @@ def work() -> bool:
             _read(row)
     except LeaseLost:
         logger.warning("Channel import lost its lease", extra={"import": row.public_id})
-    except FetchError as error:
+    except (FetchError, LimitsExceeded, NoRoomToStore) as error:
         _fail(row, error)
+    except storage.StorageError as error:
+        waits = {"first_s": FIRST_WAIT_S, "longest_s": LONGEST_WAIT_S}
+        ChannelImport.objects.put_off(row, "storage", error, **waits)
     else:
         ChannelImport.objects.end(row, ChannelImport.Status.DONE, error_code="", error_detail="")
         logger.info("Channel listed", extra={"import": row.public_id, "videos": row.found_count})
@@ -78,12 +105,9 @@ def _oldest() -> ChannelImport | None:
 
 
 def _read(row: ChannelImport) -> None:
-    """Store the videos of the list.  Raises FetchError and LeaseLost."""
-    site, deadline = READERS[row.kind], monotonic() + MAX_LISTING_S
-    ask = asker(settings.IMPORT_NETWORKS)
-    for position, (video, total) in enumerate(
-        site.list_videos(site.list_address(row.address), ask, MAX_ITEMS)
-    ):
+    """Store the videos of the list.  Raises FetchError, TranscodeError, LeaseLost and errors of storage."""
+    deadline = monotonic() + MAX_LISTING_S
+    for position, (video, total) in enumerate(_listed(row)):
         with transaction.atomic():
             if not row.renew_lease(found_count=position + 1, total_count=total):
                 raise LeaseLost
@@ -93,6 +117,64 @@ def _read(row: ChannelImport) -> None:
             raise FetchError("the list took too long", is_final=True)
     if not row.found_count:
         raise FetchError("no videos", is_final=True)
+
+
+def _listed(row: ChannelImport) -> Iterator[tuple[FoundVideo, int]]:
+    if row.kind == ChannelImport.Kind.ARCHIVE:
+        return _in_archive(row)
+    site, ask = READERS[row.kind], asker(settings.IMPORT_NETWORKS)
+    found: Iterator[tuple[FoundVideo, int]] = site.list_videos(site.list_address(row.address), ask, MAX_ITEMS)
+    return found
+
+
+def _in_archive(row: ChannelImport) -> Iterator[tuple[FoundVideo, int]]:
+    """Yield the videos of an archive, which is fetched first unless it is here."""
+    if not row.archive_key or row.has_expired:
+        _fetch_archive(row)
+    with archives.opened(row.archive_key) as archive:
+
+        def size_of(name: str) -> int | None:
+            try:
+                return archives.part_of(archive, name).file_size
+            except FetchError:
+                return None
+
+        def address_of(name: str) -> str:
+            return archives.address_of(row.archive_key, name)
+
+        answer = archives.read_text(archive, peertube_export.LIST_NAME)
+        yield from peertube_export.videos_of(answer, size_of, address_of, MAX_ITEMS)
+
+
+def _fetch_archive(row: ChannelImport) -> None:
+    """Store the archive, which expires ``ARCHIVES_KEPT_FOR`` from now, whatever becomes of its row."""
+    key = f"{row.archive_prefix}{row.attempt}.zip"
+    # Written first: a worker that is killed leaves parts of an upload behind.
+    deletion.delete_later(row.archive_prefix, after=ARCHIVES_KEPT_FOR)
+    expires_at = timezone.now() + ARCHIVES_KEPT_FOR - LEFT_FOR_IMPORTS
+    with fetch(row.address, timeout_s=MAX_FETCH_S, allowed=settings.IMPORT_NETWORKS) as download:
+        size_bytes = store(key, _pieces(row, download))
+    with transaction.atomic():
+        if not row.renew_lease(archive_key=key, archive_expires_at=expires_at):
+            raise LeaseLost
+        UploadCharge.objects.create(channel=row.channel, size_bytes=size_bytes)
+    row.archive_key, row.archive_expires_at = key, expires_at
+
+
+def _pieces(row: ChannelImport, download: Download) -> Iterator[bytes]:
+    """Yield the archive in parts, within the limits of an upload."""
+    part = bytearray()
+    check_room(row.channel, download.size_bytes or 0)
+    for piece in download.pieces(256 * 1024):
+        part += piece
+        if len(part) >= PART_BYTES:
+            check_room(row.channel, download.read_bytes)
+            yield bytes(part)
+            part.clear()
+            if not row.renew_lease():
+                raise LeaseLost
+    check_room(row.channel, download.read_bytes)
+    yield bytes(part)
 
 
 def _store(row: ChannelImport, position: int, video: FoundVideo) -> None:
@@ -121,17 +203,28 @@ def _store(row: ChannelImport, position: int, video: FoundVideo) -> None:
     )
 
 
-def _fail(row: ChannelImport, error: FetchError) -> None:
+def _fail(row: ChannelImport, error: Exception) -> None:
     """Queue the list for another attempt, or end it."""
     failures = row.failures + 1
     logger.info("Channel not listed", extra={"import": row.public_id, "reason": str(error)})
-    if error.is_final or failures >= MAX_LISTING_FAILURES:
-        code = "site_refused" if error.status else "no_videos" if str(error) == "no videos" else "site_failed"
+    if getattr(error, "is_final", True) or failures >= MAX_LISTING_FAILURES:
+        code = _code_of(row, error)
         ended = {"error_code": code, "error_detail": str(error)[:200], "failures": failures}
         ChannelImport.objects.end(row, ChannelImport.Status.FAILED, **ended)
         return
     pause_s = FIRST_WAIT_S * 4**failures
     ChannelImport.objects.queue_again(row, pause_s=pause_s, failures=failures, error_detail=str(error)[:200])
+
+
+def _code_of(row: ChannelImport, error: Exception) -> str:
+    """Return the key of ``videos.channel_failures.SENTENCES`` for an error."""
+    if not isinstance(error, FetchError):
+        return "no_room"
+    if error.status:
+        return "site_refused"
+    if str(error) == "no videos":
+        return "no_videos"
+    return "bad_archive" if row.archive_key else "site_failed"
 
 
 def sweep() -> None:

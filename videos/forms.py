@@ -192,7 +192,7 @@ class ChannelImportForm(forms.Form):
     address = forms.CharField(
         label=_("Channel"),
         max_length=2000,
-        help_text=_("The link of a PeerTube channel or account, or of a MediaCMS user."),
+        help_text=_("The link of a PeerTube channel, account or export (.zip), or of a MediaCMS user."),
         widget=forms.URLInput(attrs={"placeholder": "https://example.org/c/name", "type": "text"}),
     )
 

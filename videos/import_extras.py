@@ -16,6 +16,7 @@ from django.db import transaction
 from accounts import avatars
 from common import deletion, storage
 from common.safe_http import FetchError
+from videos import archives
 from videos.models import ImportItem, Video
 from videos.page_imports import store_captions, with_chapters
 from videos.sites import peertube
@@ -49,10 +50,17 @@ def bring(video: Video) -> None:
             logger.info("Import without a part", extra=log)
 
 
+def _file_at(address: str, most_bytes: int) -> bytes:
+    """Return a file of the other site, or a part of its archive.  Raises FetchError."""
+    if address.startswith(archives.SCHEME):
+        return archives.read_part(address, most_bytes)
+    return read(address, most_bytes, allowed=settings.IMPORT_NETWORKS)
+
+
 def _bring_captions(video: Video, captions: list[tuple[str, str]]) -> None:
     for language, url in captions:
         try:
-            data = read(url, MAX_BYTES, allowed=settings.IMPORT_NETWORKS)
+            data = _file_at(url, MAX_BYTES)
         except FetchError as error:
             logger.info("Import without captions", extra={"video": video.public_id, "reason": str(error)})
             continue
@@ -70,7 +78,7 @@ def _write_chapters(video: Video, chapters: list[tuple[float, str]]) -> None:
 
 def _bring_poster(video: Video, url: str) -> None:
     """Store a picture of the site as the poster, encoded anew, unless there is one."""
-    data = read(url, avatars.MAX_BYTES, allowed=settings.IMPORT_NETWORKS)
+    data = _file_at(url, avatars.MAX_BYTES)
     try:
         jpeg = avatars.to_poster_jpeg(io.BytesIO(data))
     except ValidationError:

@@ -8,6 +8,7 @@ from typing import Any
 
 from django.conf import settings
 
+from accounts.models import Channel
 from common import storage
 from videos import room
 from videos.models import Video
@@ -30,9 +31,20 @@ def check_disk(size_bytes: int) -> None:
 
 def check_quota(video: Video, size_bytes: int) -> None:
     """Raise NoRoomToStore if a file of this size exceeds the limits of its owner."""
-    if not room.has_room_today(video.channel, size_bytes):
+    _check_limits(video.channel, size_bytes)
+
+
+def check_room(channel: Channel, size_bytes: int) -> None:
+    """Raise LimitsExceeded or NoRoomToStore for a file that a channel may not store."""
+    check_size(size_bytes)
+    check_disk(size_bytes)
+    _check_limits(channel, size_bytes)
+
+
+def _check_limits(channel: Channel, size_bytes: int) -> None:
+    if not room.has_room_today(channel, size_bytes):
         raise NoRoomToStore("day")
-    if not room.may_keep(video.channel, size_bytes):
+    if not room.may_keep(channel, size_bytes):
         raise NoRoomToStore("kept")
 
 

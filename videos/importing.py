@@ -20,8 +20,8 @@ from accounts.models import Channel
 from common import deletion
 from common.safe_http import Download, FetchError, fetch
 from common.words import composed
-from videos import ends, import_extras, page_imports, progress, queue
-from videos.imported_files import PART_BYTES, check_disk, check_quota, check_size, store
+from videos import archives, ends, import_extras, page_imports, progress, queue
+from videos.imported_files import PART_BYTES, check_disk, check_quota, check_room, check_size, store
 from videos.leases import LeaseKeeper, lease_kept
 from videos.models import MAX_TITLE, Job, UploadCharge, Video
 from videos.pages.reading import FetchedPage
@@ -73,6 +73,8 @@ def _store_file(job: Job, key: str) -> int | None:
     """
     url = job.video.import_url
     try:
+        if url.startswith(archives.SCHEME):
+            return _store_part(job, key)
         with fetch(url, timeout_s=MAX_FETCH_S, allowed=settings.IMPORT_NETWORKS) as download:
             suffix = PurePosixPath(urlsplit(url).path).suffix.lower()
             if download.content_type in PAGE_TYPES or suffix in PAGE_SUFFIXES:
@@ -85,6 +87,27 @@ def _store_file(job: Job, key: str) -> int | None:
         if error.status in SHY_STATUSES and page_imports.is_possible():
             return None
         raise (FetchRefused if error.is_final else FetchFailed)(str(error)) from error
+
+
+def _store_part(job: Job, key: str) -> int:
+    """Store a part of an archive and return its size.  Raises FetchError and as ``_store_file`` does."""
+    keep = _percents(job)
+    with archives.open_part(job.video.import_url) as (size_bytes, pieces):
+        check_room(job.video.channel, size_bytes)
+
+        def parts() -> Iterator[bytes]:
+            part, read_bytes = bytearray(), 0
+            for piece in pieces:
+                part += piece
+                read_bytes += len(piece)
+                if len(part) >= PART_BYTES:
+                    keep(read_bytes / size_bytes)
+                    check_disk(len(part))
+                    yield bytes(part)
+                    part.clear()
+            yield bytes(part)
+
+        return store(key, parts())
 
 
 def _percents(job: Job) -> Callable[[float], None]:
@@ -130,7 +153,9 @@ def _finish(job: Job, key: str, size_bytes: int, page: FetchedPage | None) -> No
         raise LeaseLost
     if page:
         page_imports.describe(video, page, title_of(video.source_filename))
-    UploadCharge.objects.create(channel=video.channel, size_bytes=size_bytes)
+    # An archive was charged as a whole.
+    if not video.import_url.startswith(archives.SCHEME):
+        UploadCharge.objects.create(channel=video.channel, size_bytes=size_bytes)
     Job.objects.create(video=video, encode_key=video.encode_key, kind=Job.Kind.PLAN, lane=Job.Lane.FIRST)
     transaction.on_commit(lambda: queue.wake(Job.Lane.FIRST))
 

@@ -10,14 +10,38 @@ from typing import TypeVar
 from common import reconciliation
 from common.reconciliation import FolderRows
 from videos import keyframe_index, storyboards
-from videos.models import UNCUT, CaptionTrack, Clip, Rendition, RetiredEncode, SegmentRun, Video
+from videos.models import (
+    UNCUT,
+    CaptionTrack,
+    ChannelImport,
+    Clip,
+    Rendition,
+    RetiredEncode,
+    SegmentRun,
+    Video,
+)
 
 PREFIX = "videos/"
+ARCHIVES_PREFIX = "imports/"
 Row = TypeVar("Row", CaptionTrack, Clip, SegmentRun, Rendition, RetiredEncode)
 
 
 def register() -> None:
     reconciliation.register(reconciliation.StorageArea(PREFIX, read, folders))
+    reconciliation.register(reconciliation.StorageArea(ARCHIVES_PREFIX, read_archives, archive_folders))
+
+
+def archive_folders() -> Iterator[str]:
+    """Yield the folder of every channel import that has an archive."""
+    for row in ChannelImport.objects.exclude(archive_key="").order_by("pk").iterator():
+        yield row.archive_prefix
+
+
+def read_archives(names: Collection[str]) -> Mapping[str, FolderRows]:
+    """Return the archives of these folders, which are deleted when they expire."""
+    wanted = [name.split("/")[1] for name in names]
+    rows = ChannelImport.objects.filter(public_id__in=wanted)
+    return {row.archive_prefix: FolderRows(frozenset(), row.archive_key.__eq__) for row in rows}
 
 
 def folders() -> Iterator[str]:

@@ -54,7 +54,7 @@ LAYERS = {
         "apps",
     ],
     "videos": [
-        "channel_failures failures hls languages leftovers pace rendered states transcoding",
+        "archives channel_failures failures hls languages leftovers pace rendered states transcoding",
         "pages sites transcription",
         "models",
         "arrivals caption_tracks conversation embedded_captions figures listing progress publishing queue",

@@ -19,6 +19,7 @@ from videos import services
 from videos.channel_listing import MAX_ITEMS
 from videos.models import ChannelImport, ImportItem
 from videos.services.errors import (
+    ArchiveExpired,
     MayNotUpload,
     NothingChosen,
     NotListedYet,
@@ -75,7 +76,7 @@ class ListedChannelSerializer(ChannelImportSerializer):
 
 class NewChannelImportSerializer(serializers.Serializer[Any]):
     address = serializers.CharField(
-        max_length=2000, help_text="of a PeerTube channel or account, or of a MediaCMS user"
+        max_length=2000, help_text="of a PeerTube channel, account or export (.zip), or of a MediaCMS user"
     )
 
 
@@ -149,7 +150,7 @@ class ChannelImportView(ChannelImportActView):
 class ChannelImportStartView(ChannelImportActView):
     @extend_schema(
         request=ChosenItemsSerializer,
-        responses={202: ChannelImportSerializer, **refusals(NotListedYet, NothingChosen)},
+        responses={202: ChannelImportSerializer, **refusals(NotListedYet, NothingChosen, ArchiveExpired)},
     )
     def post(self, request: Request, id: str) -> Response:  # noqa: A002
         """Import videos of a list; those that you have already are left out."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.db import models
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Channel
@@ -17,6 +18,7 @@ class ChannelImport(LeasedWork):
     class Kind(models.TextChoices):
         PEERTUBE = "peertube", "PeerTube"
         MEDIACMS = "mediacms", "MediaCMS"
+        ARCHIVE = "archive", _("PeerTube export")
 
     public_id = models.CharField(max_length=16, unique=True, default=new_public_id, editable=False)
     channel = models.ForeignKey(Channel, models.CASCADE, related_name="channel_imports")
@@ -27,6 +29,9 @@ class ChannelImport(LeasedWork):
     found_count = models.PositiveIntegerField(default=0)
     # Else chosen videos are private until their owner publishes them.
     keeps_visibility = models.BooleanField(default=False)
+    # The stored archive, until it expires.
+    archive_key = models.CharField(max_length=200, blank=True)
+    archive_expires_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects = LeasedQuerySet["ChannelImport"].as_manager()
@@ -39,6 +44,15 @@ class ChannelImport(LeasedWork):
 
     def __str__(self) -> str:
         return f"{self.channel_id}: {self.address}"
+
+    @property
+    def archive_prefix(self) -> str:
+        """Return the prefix of the keys of its archive."""
+        return f"imports/{self.public_id}/"
+
+    @property
+    def has_expired(self) -> bool:
+        return self.archive_expires_at is not None and self.archive_expires_at < timezone.now()
 
 
 class ImportItem(models.Model):

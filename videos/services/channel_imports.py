@@ -20,7 +20,7 @@ from common.words import composed
 from videos import channel_listing
 from videos.importing import MAX_IMPORTS, queue_fetch
 from videos.models import MAX_TITLE, ChannelImport, ImportItem, Video, VideoDefaults
-from videos.services.errors import NothingChosen, NotListedYet, TooManyLists, UnknownSite
+from videos.services.errors import ArchiveExpired, NothingChosen, NotListedYet, TooManyLists, UnknownSite
 from videos.services.imports import check_import_quota, filename_of
 from videos.services.uploads import check_may_upload
 from videos.tagging import set_tags
@@ -65,8 +65,11 @@ def choose_items(
 ) -> int:
     """Choose items of a list for import, all if ``items`` is None; return their number.
 
-    Items that exist as a video of the channel are left out.  Raises NotListedYet and NothingChosen.
+    Items that exist as a video of the channel are left out.  Raises NotListedYet,
+    NothingChosen, and ArchiveExpired if the archive must be fetched again.
     """
+    if row.has_expired:
+        raise ArchiveExpired
     if row.status != ChannelImport.Status.DONE:
         raise NotListedYet
     is_free = Q(state__in=(ImportItem.State.FOUND, ImportItem.State.CANCELED))
@@ -97,7 +100,7 @@ def cancel_item(item: ImportItem) -> None:
 
 
 def delete_channel_import(row: ChannelImport) -> None:
-    """Delete a list and its choices; videos whose import has begun stay."""
+    """Delete a list and its choices; videos whose import has begun stay, and its archive until it expires."""
     row.delete()
 
 
@@ -150,7 +153,7 @@ def _begin(channel: Channel, item: ImportItem) -> Video:
         visibility=item.visibility if keeps else Video.Visibility.PRIVATE,
         published_at=item.published_at,
         status=Video.Status.PROCESSING,
-        source_filename=filename_of(details["media_url"]),
+        source_filename=filename_of(details["media_url"].partition("#")[2] or details["media_url"]),
         import_url=details["media_url"],
         import_source=item.source_id,
         **defaults.audience,

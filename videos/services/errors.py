@@ -240,7 +240,8 @@ class UnknownSite(Refusal):
     code = "unknown_site"
     attr = "address"
     sentence = _(
-        "Enter the link of a PeerTube channel or a MediaCMS user, such as https://example.org/c/name."
+        "Enter the link of a PeerTube channel, a PeerTube export (.zip) or a MediaCMS user, "
+        "such as https://example.org/c/name."
     )
 
 
@@ -255,6 +256,12 @@ class NotListedYet(Refusal):
     code = "not_listed_yet"
     status = 409
     sentence = _("The list of this channel is not complete yet.")
+
+
+class ArchiveExpired(Refusal):
+    code = "archive_expired"
+    status = 410
+    sentence = _("This archive has expired. Import it again.")
 
 
 class NothingChosen(Refusal):

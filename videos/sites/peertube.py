@@ -24,7 +24,7 @@ CATEGORIES = {
 _PATHS = {"c": "video-channels", "video-channels": "video-channels", "a": "accounts", "accounts": "accounts"}
 _NAME = re.compile(r"[\w.-]{1,120}")
 _HANDLE = re.compile(r"@?([\w.-]{1,120})@([\w.-]{1,253}(?::\d{1,5})?)")
-_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 def list_address(url: str) -> str:
@@ -60,7 +60,7 @@ def list_videos(listed_at: str, ask: Asker, most: int) -> Iterator[tuple[FoundVi
         for row in map(obj, rows):
             seen += 1
             uuid = str(row.get("uuid", ""))
-            if _UUID.fullmatch(uuid) and not row.get("isLive") and seen <= most:
+            if UUID.fullmatch(uuid) and not row.get("isLive") and seen <= most:
                 video = _details(listed_at, uuid, ask)
                 if video:
                     yield video, min(total, most)
@@ -84,7 +84,7 @@ def video_of(details: Mapping[str, Any], url: str) -> FoundVideo | None:
     """Return the video of a ``VideoDetails`` that was found at ``url``, None if it has no file."""
     uuid = str(details.get("uuid", ""))
     media_url, size_bytes = best_file(details, url)
-    if not _UUID.fullmatch(uuid) or not media_url:
+    if not UUID.fullmatch(uuid) or not media_url:
         return None
     pictures = (details.get(name) for name in ("previewUrl", "previewPath", "thumbnailUrl", "thumbnailPath"))
     return FoundVideo(
@@ -94,8 +94,8 @@ def video_of(details: Mapping[str, Any], url: str) -> FoundVideo | None:
         size_bytes=size_bytes,
         duration_s=number(details.get("duration")),
         published_at=moment(details.get("originallyPublishedAt")) or moment(details.get("publishedAt")),
-        visibility=VISIBILITIES.get(_id(details.get("privacy")), found.PRIVATE),
-        category=CATEGORIES.get(_id(details.get("category")), "other"),
+        visibility=VISIBILITIES.get(id_of(details.get("privacy")), found.PRIVATE),
+        category=CATEGORIES.get(id_of(details.get("category")), "other"),
         description=text(details.get("description"), found.MAX_SOURCE_DESCRIPTION),
         tags=found.tags(array(details.get("tags"), found.MAX_SOURCE_TAGS)),
         thumbnail_url=next((known for picture in pictures if (known := address(url, picture))), ""),
@@ -113,7 +113,7 @@ def best_file(details: Mapping[str, Any], url: str) -> tuple[str, int | None]:
     files = [obj(row) for row in array(details.get("files"), MAX_FILES)]
     files += [obj(row) for playlist in playlists for row in array(playlist.get("files"), MAX_FILES)]
     whole = [row for row in files if row.get("hasAudio") is not False and row.get("hasVideo") is not False]
-    for row in sorted(whole, key=lambda one: _id(one.get("resolution")), reverse=True):
+    for row in sorted(whole, key=lambda one: id_of(one.get("resolution")), reverse=True):
         if file_url := address(url, row.get("fileUrl")) or address(url, row.get("fileDownloadUrl")):
             return file_url, size(row.get("size"))
     for playlist in playlists:
@@ -137,7 +137,7 @@ def chapters_of(answer: object) -> tuple[tuple[float, str], ...]:
     return found.chapters(obj(answer).get("chapters"), "timecode")
 
 
-def _id(value: object) -> int:
+def id_of(value: object) -> int:
     """Return the number of a constant, which is an object with a label or the number itself."""
     inner = value.get("id") if isinstance(value, dict) else value
     return int(number(inner) or 0)
