@@ -329,7 +329,7 @@ class TrimEditor extends HTMLElement {
   showSummary() {
     const { cuts } = this;
     const lengths = { before: clock(cuts.duration), after: clock(cuts.length) };
-    part(this.desk, "lengths").textContent = this.words("lengths", lengths);
+    part(this.desk, "lengths").textContent = cuts.isChanged ? this.words("lengths", lengths) : lengths.before;
     part(this.desk, "summary").textContent = cuts.isChanged
       ? this.words("summary", { cut: writeTime(Math.round((cuts.duration - cuts.length) * 1000)), ...lengths })
       : this.words("unchanged");
