@@ -6,6 +6,7 @@ import math
 import subprocess
 from array import array
 from datetime import timedelta
+from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -129,3 +130,33 @@ def test_audio_alone_is_trimmed(uploaded: Uploaded, clips: Path, client: Client)
     assert video.duration_s == pytest.approx(7.5, abs=0.001)
     assert video.poster_key.startswith(video.encode_prefix)
     assert faults(fetcher(client, video)) == []
+
+
+UNEVEN = ("-vf", "select='lt(mod(n\\,8)\\,2)+eq(mod(n\\,8)\\,5)'", "-fps_mode", "vfr", "-profile:v", "main")
+
+
+@pytest.mark.parametrize(
+    ("rate", "options"),
+    [("30000/1001", ("-profile:v", "baseline", "-bf", "0")), ("60", UNEVEN), ("60000/1001", ("-bf", "3"))],
+)
+def test_copies_of_every_profile_and_rate_are_cut_at_the_frames_on_screen(
+    rate: str, options: tuple[str, ...], uploaded: Uploaded, tmp_path: Path, settings: Any, client: Client
+) -> None:
+    settings.COPY_BITRATE_FACTOR = 100.0
+    clip = counting(tmp_path / "clip.mp4", 8, rate, "-g", "50", *options)
+    video = uploaded(clip)
+    work_until_idle()
+    video.refresh_from_db()
+    assert [rung.name for rung in Encode.of(video).offered] == ["source"]
+    shown = [(number, number / float(Fraction(rate))) for number in numbers_shown(clip)]
+
+    video = trimmed(video, (1.21, 3.5), (5.03, 7.3))
+
+    bounds = [max(at_s for _, at_s in shown if at_s < end_s + 0.002) for end_s in (1.21, 3.5, 5.03, 7.3)]
+    kept = [
+        number for number, at_s in shown if bounds[0] <= at_s < bounds[1] or bounds[2] <= at_s < bounds[3]
+    ]
+    assert numbers_shown(joined(video, "source", tmp_path / "joined.mp4")) == kept
+    found = faults(fetcher(client, video), have_same_frames=True)
+    # A variable rate is that of the whole video, and parts of it differ a little.
+    assert [fault for fault in found if options != UNEVEN or "FRAME-RATE" not in fault] == []

@@ -23,6 +23,8 @@ from .tools import ffmpeg_path
 # A fragment with one long box: eight seconds of the dearest copy.
 MAX_EDGE_BYTES = 256 * 1024**2
 _BASELINE = 66
+# Level 1b has the number 9, which x264 takes for 0.9.
+_LOWEST_LEVEL = 10
 _PROFILES = {_BASELINE: "baseline", 77: "main"}
 # Decoded and encoded twice, a frame needs more bits than one that is encoded once.
 _CRF = 20
@@ -71,7 +73,8 @@ def _output(number: int, one: EdgeOutput, preset: str, threads: str) -> list[str
     return [
         "-map", f"[v{number}]", "-c:v", "libx264", "-preset", preset, "-threads", threads,
         # The init segment declares one profile and one level for all segments.
-        "-profile:v", _PROFILES.get(one.sets.profile, "high"), "-level", f"{one.sets.level / 10:.1f}",
+        "-profile:v", _PROFILES.get(one.sets.profile, "high"),
+        "-level", f"{max(_LOWEST_LEVEL, one.sets.level) / 10:.1f}",
         "-crf", str(_CRF), "-maxrate", str(one.bitrate_bps), "-bufsize", str(one.bitrate_bps),
         "-x264-params", f"sps-id={one.number}",
         "-bf", "0" if one.sets.profile == _BASELINE else "2",
