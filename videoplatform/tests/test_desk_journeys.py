@@ -18,10 +18,13 @@ from accounts import moderation, services
 from accounts.models import Decision, User
 from accounts.services import Role
 from accounts.tests.factories import UserFactory
+from comments.tests.factories import CommentFactory
+from live.tests.factories import BroadcastFactory, ChatMessageFactory
 from videoplatform.tests.conftest import PATIENCE_MS, is_serious
 from videoplatform.tests.test_journeys import upload, wait_for_player
 from videos.models import Video
 from videos.tests.clips import make_clip
+from videos.tests.factories import VideoFactory
 
 pytestmark = [
     pytest.mark.browser,
@@ -196,3 +199,23 @@ def test_first_page_of_the_admin_draws_charts(site: str, open_for: OpenFor) -> N
     expect(page.locator(".chart-picture svg").first).to_be_visible()
     page.locator("summary", has_text="Show as table").first.click()
     expect(page.get_by_role("columnheader", name="Reports").first).to_be_visible()
+
+
+def test_admin_lists_are_readable(site: str, open_for: OpenFor) -> None:
+    boss = UserFactory(username="boss", is_staff=True, is_superuser=True)
+    words = "a long sentence about the weather " * 12
+    CommentFactory(target=VideoFactory(title=words[:100]), text=words)
+    ChatMessageFactory(text=words)
+    BroadcastFactory()
+    page = open_for(boss)
+
+    for width in (1440, 390):
+        page.set_viewport_size({"width": width, "height": 844})
+        page.emulate_media(color_scheme="light" if width == 1440 else "dark")
+        for model in ("live/chatmessage", "live/broadcast", "videos/video", "comments/comment"):
+            page.goto(f"{site}/admin/{model}/")
+            table = page.locator("#result_list")
+            expect(table).to_be_visible()
+            assert "{" not in table.inner_text(), model
+            longest = "Math.max(...[...one.querySelectorAll('td, th')].map((cell) => cell.offsetWidth))"
+            assert table.evaluate(f"(one) => {longest}") <= 420, (model, width)
