@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import time
@@ -134,6 +135,15 @@ def test_viewers_chat_and_a_moderator_deletes_a_message(
             expect(page.get_by_role("log").get_by_text("welcome 欢迎")).to_be_visible()
         expect(reader.get_by_role("textbox", name="Message")).to_have_count(0)
 
+        # Short words fly over the video; links and long messages stay in the chat.
+        expect(reader.get_by_role("button", name="Chat as danmaku")).to_have_attribute("aria-pressed", "true")
+        for text in ("read www.example.org/page", "long " * 12, "short words"):
+            post(mod, text)
+        flying = reader.locator(".danmaku > span")
+        flying.filter(has_text="short words").wait_for(state="attached")
+        expect(reader.get_by_role("log").get_by_text("www.example.org/page")).to_be_visible()
+        assert flying.filter(has_text=re.compile("example|long")).count() == 0
+
         mod.get_by_role("log").get_by_text("good evening").hover()
         mod.get_by_role("button", name="Moderate alice").click()
         mod.get_by_role("menuitem", name="Delete").click()
@@ -180,8 +190,9 @@ def test_waiting_page_shows_a_broadcast_until_a_report_removes_it(
 def test_page_resumes_after_a_killed_publisher_reconnects(
     visitor: BrowserContext, live_site: Site, streamer: Stream
 ) -> None:
+    services.edit_stream(streamer, title="")
     key = services.rotate_stream_key(streamer)
-    page = visitor.new_page()
+    page, late = visitor.new_page(), visitor.new_page()
     with publishing(live_site.rtmp_url, key) as encoder:
         watch(page, live_site, streamer)
         wait_until_playing(page)
@@ -190,12 +201,26 @@ def test_page_resumes_after_a_killed_publisher_reconnects(
         wait_for_status(streamer, Broadcast.Status.RECONNECTING)
         expect(page.get_by_text("Reconnecting").first).to_be_visible()
         page.wait_for_function("() => !document.querySelector('[data-player]').isLive")
-    with publishing(live_site.rtmp_url, key):
+        watch(late, live_site, streamer)
+    # The broadcast goes on smaller: its best rendition has the size of the rung.
+    with publishing(live_site.rtmp_url, key, size="426x240"):
         wait_for_status(streamer, Broadcast.Status.LIVE)
         wait_until_playing(page)
         page.wait_for_function("() => document.querySelector('[data-player]').isLive")
+        page.reload()
+        wait_until_playing(page)
+        page.locator("[data-player]").hover()
+        page.get_by_role("button", name="Settings: quality, speed").click()
+        page.get_by_role("menuitem", name="Quality").click()
+        qualities = page.get_by_role("menuitemradio").all_inner_texts()
+        assert sum("240p" in quality for quality in qualities) == 1, qualities
 
     assert Broadcast.objects.count() == 1
+    # A viewer who came in between is offered the replay as well, and its title is no news of that day.
+    expect(late.get_by_role("link", name="Watch the replay")).to_be_visible()
+    late.get_by_role("link", name="Watch the replay").click()
+    late.wait_for_url("**/watch/**")
+    expect(late.get_by_role("heading", level=1)).not_to_contain_text("is live")
 
 
 def test_private_broadcast_and_its_parts_are_refused_to_strangers(
