@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import Any
 
+from drf_spectacular.contrib.django_filters import DjangoFilterExtension
 from drf_spectacular.utils import OpenApiResponse
 from drf_standardized_errors import openapi
 from rest_framework import serializers
 from rest_framework.permissions import SAFE_METHODS
 
 from common.errors import Refusal
+
+# No filter is geographic. To look for one, drf-spectacular imports Django's GIS, which starts 36
+# compilers and linkers in search of GDAL, in every web process.
+DjangoFilterExtension._has_gis = False
 
 RETRY_AFTER = {
     "schema": {"type": "integer", "minimum": 0},

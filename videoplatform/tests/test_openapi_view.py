@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 from unittest import mock
 
@@ -46,6 +47,12 @@ def test_document_is_rendered_once_for_each_language_and_format(client: Client) 
 
     assert statuses == [200] * 12
     assert render.call_count == 3
+
+
+def test_rendering_does_not_look_for_geographic_libraries() -> None:
+    render_ahead().join(60)
+
+    assert "django.contrib.gis" not in sys.modules
 
 
 def test_unchanged_document_is_answered_304(client: Client) -> None:
