@@ -13,7 +13,7 @@ from live import services
 from live.chat import room_moderation as chat_moderation
 from live.models import Stream
 from live.tests.publisher import publishing
-from videoplatform.tests.conftest import PATIENCE_MS
+from videoplatform.tests.conftest import PATIENCE_MS, phones
 from videoplatform.tests.sites import Site
 from videoplatform.tests.test_live_journeys import (
     post,
@@ -33,6 +33,21 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.storage,
 ]
+
+
+# The number of the lines of a message, or its name, that lie below the button of a chat line.
+COVERED_WORDS = """(line) => {
+  const flag = line.querySelector("[data-report]").getBoundingClientRect();
+  const words = document.createRange();
+  let covered = 0;
+  for (const part of line.querySelectorAll(".chat-person, .chat-text")) {
+    words.selectNodeContents(part);
+    covered += [...words.getClientRects()].filter((box) =>
+      box.right > flag.left && box.left < flag.right
+      && box.bottom > flag.top && box.top < flag.bottom).length;
+  }
+  return covered;
+}"""
 
 
 def test_viewers_resume_after_a_broadcast_was_briefly_private(
@@ -191,6 +206,8 @@ def test_edits_and_moderation_reach_open_pages_at_once(
         for page in (alice, mod):
             expect(page.get_by_role("log").locator(".chat-line", has_text=climbing)).to_be_visible()
 
+        report_flags_leave_words_free(chromium, live_site, streamer, alice)
+
         # An edited title reaches every open page at once.
         services.edit_stream(streamer, title="Testing the wind", category="music")
         expect(reader.get_by_role("heading", name="Testing the wind")).to_be_visible()
@@ -222,6 +239,29 @@ def test_edits_and_moderation_reach_open_pages_at_once(
         expect(reader.get_by_role("log").get_by_text("thank you")).to_be_visible()
     trail = Decision.objects.order_by("pk").values_list("action", flat=True)
     assert [*trail] == ["time_out", "undo", "ban", "undo"]
+
+
+def report_flags_leave_words_free(chromium: Browser, site: Site, streamer: Stream, alice: Page) -> None:
+    """Read long messages on a phone, upright and sideways, and report one by touch."""
+    post(alice, "words that fill several lines " * 6)
+    for context in phones(chromium):
+        sign_in(context, site, UserFactory())
+        phone = context.new_page()
+        watch(phone, site, streamer)
+        line = phone.locator(".chat-line", has_text="several lines")
+        line.scroll_into_view_if_needed()
+        assert line.evaluate(COVERED_WORDS) == 0
+        line.locator("[data-report]").tap()
+        dialog = phone.get_by_role("dialog")
+        dialog.get_by_role("radio").first.check()
+        # A page behind a dialog leaves no stripe.
+        assert phone.evaluate("document.documentElement.clientWidth === innerWidth")
+        dialog.locator("[type=submit]:not([formmethod=dialog])").tap()
+        # One word of thanks is enough.
+        expect(
+            phone.locator(".toast, .message").get_by_text(re.compile("Thank you|谢谢|感谢"))
+        ).to_have_count(1)
+        context.close()
 
 
 def moderate_alice(mod: Page, act: str) -> None:
