@@ -264,6 +264,11 @@ def decide_all(page: Page) -> None:
     expect(page.get_by_text(f"Removed: “{DANMAKU}”.")).to_be_visible()
 
     arrive_at(page, MESSAGE)
+    # The desk marks the reported line of the chat. A message can be removed, and hiding it would be the same.
+    reported = page.locator(".desk-chat > .is-reported")
+    expect(reported).to_contain_text(MESSAGE)
+    expect(reported).not_to_have_css("background-color", "rgba(0, 0, 0, 0)")
+    expect(page.get_by_role("button", name=re.compile("^2 ?Hide"))).to_be_disabled()
     page.keyboard.press("r")
     page.keyboard.type("Hara")
     page.keyboard.press("Escape")
