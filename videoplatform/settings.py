@@ -440,6 +440,7 @@ SPECTACULAR_SETTINGS = {
         "VisibilityEnum": "videos.models.Video.Visibility",
         "VideoStatusEnum": "videos.models.Video.Status",
         "EditionKindEnum": "videos.models.Video.EditionKind",
+        "PlaylistKindEnum": "videos.models.playlists.Playlist.Kind",
         "ChannelImportKindEnum": "videos.models.channel_imports.ChannelImport.Kind",
         "ChannelImportStatusEnum": "videos.models.leased_work.LeasedWork.Status",
         "StreamVisibilityEnum": "live.models.STREAM_VISIBILITIES",

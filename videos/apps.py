@@ -12,6 +12,7 @@ class VideosConfig(AppConfig):
 
         reportable.register_video()
         reportable.register_clip()
+        reportable.register_playlist()
         figures.register_charts()
         stored_objects.register()
         scheduling.register_check()

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from videos import services
 from videos.languages import USUAL, language_name
-from videos.models import MAX_PASSWORD, MIN_PASSWORD, CaptionTrack, Rendition, Video, VideoDefaults
+from videos.models import MAX_PASSWORD, MIN_PASSWORD, CaptionTrack, Playlist, Rendition, Video, VideoDefaults
 from videos.services.errors import BadMoment, PasswordMissing
 from videos.services.scheduling import scheduled_fields
 
@@ -160,6 +160,19 @@ class DefaultsForm(forms.ModelForm[VideoDefaults]):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.label_suffix = ""
+
+
+class PlaylistForm(forms.ModelForm[Playlist]):
+    class Meta:
+        model = Playlist
+        fields = ("title", "description", "visibility")
+        labels = {"title": _("Title"), "description": _("Description"), "visibility": _("Visibility")}
+        widgets = {"description": forms.Textarea(attrs={"rows": 3})}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.label_suffix = ""
+        self.fields["title"].required = True
 
 
 class UnlockForm(forms.Form):

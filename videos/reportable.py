@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from django.utils.translation import gettext_lazy as _
 
 from accounts import moderation
-from videos.models import Clip, Video
+from videos.models import Clip, Playlist, Video
 from videos.services.clips import clip_playback, excerpt_of
 from videos.services.watching import playback
 
@@ -76,6 +76,35 @@ def register_video() -> None:
             remove=partial(withhold, state=Video.Withheld.REMOVED),
             restore=partial(withhold, state=""),
             context=context_of,
+        )
+    )
+
+
+def find_playlist(public_id: str, asker: Viewer) -> Playlist | None:
+    playlist = Playlist.objects.select_related("owner").filter(public_id=public_id).first()
+    return playlist if playlist and playlist.can_see(asker) else None
+
+
+def withhold_playlist(playlist: Playlist, _by: User, *, state: str) -> None:
+    """Set the moderators' decision about a playlist; its videos are left alone."""
+    Playlist.objects.filter(pk=playlist.pk).update(withheld=state)
+
+
+def register_playlist() -> None:
+    moderation.register(
+        moderation.Kind(
+            name="playlist",
+            label=_("Playlist"),
+            preview="admin/previews/playlist.html",
+            find=find_playlist,
+            author=lambda playlist: playlist.owner,
+            title=lambda playlist: playlist.name,
+            text=lambda playlist: "\n\n".join(filter(None, [playlist.name, playlist.description])),
+            url=lambda playlist: playlist.get_absolute_url(),
+            hide=partial(withhold_playlist, state=Video.Withheld.HIDDEN),
+            remove=partial(withhold_playlist, state=Video.Withheld.REMOVED),
+            restore=partial(withhold_playlist, state=""),
+            context=lambda playlist: {"playlist": playlist},
         )
     )
 

@@ -55,7 +55,7 @@ class CheckedSegment:
 
 
 @dataclass
-class Playlist:
+class ReadPlaylist:
     """Parsed media playlist."""
 
     name: str
@@ -79,9 +79,9 @@ class Playlist:
         return before + sum(segment.is_discontinuous for segment in self.segments)
 
 
-def read_playlist(name: str, text: str) -> Playlist:
+def read_playlist(name: str, text: str) -> ReadPlaylist:
     """Parse a media playlist."""
-    playlist = Playlist(name)
+    playlist = ReadPlaylist(name)
     map_uri, parts = "", list[Attributes]()
     own: dict[str, str] = {}  # tags of the segment that follows
     lists = {
@@ -124,7 +124,7 @@ def _segment(uri: str, map_uri: str, own: dict[str, str], parts: list[Attributes
 class CheckedRendition:
     """Media playlist, with measurements of its segments."""
 
-    playlist: Playlist
+    playlist: ReadPlaylist
     tracks: tuple[Track, ...] = ()
     sizes: list[int] = field(default_factory=list)
     starts_s: list[float] = field(default_factory=list)  # presentation time of each segment's first frame
@@ -263,7 +263,7 @@ def _of_groups(media: Sequence[Attributes], variants: Sequence[tuple[Attributes,
             yield f"4.4.6.2: {uri} names a group that does not exist"
 
 
-def _of_playlist(playlist: Playlist, text: str) -> Iterator[str]:
+def _of_playlist(playlist: ReadPlaylist, text: str) -> Iterator[str]:
     name, tags = playlist.name, playlist.tags
     if not text.startswith("#EXTM3U\n") or _MEDIA.search(text):
         yield f"{name}: 4.1: not a media playlist alone"
@@ -284,7 +284,7 @@ def _of_playlist(playlist: Playlist, text: str) -> Iterator[str]:
         yield from _of_parts(playlist)
 
 
-def _of_dates(playlist: Playlist) -> Iterator[str]:
+def _of_dates(playlist: ReadPlaylist) -> Iterator[str]:
     due: float | None = None
     for segment in playlist.segments:
         if segment.date is not None:
@@ -296,7 +296,7 @@ def _of_dates(playlist: Playlist) -> Iterator[str]:
             due += segment.duration_s
 
 
-def _of_parts(playlist: Playlist) -> Iterator[str]:
+def _of_parts(playlist: ReadPlaylist) -> Iterator[str]:
     name, tags = playlist.name, playlist.tags
     target_s = float(attributes("x:" + tags["EXT-X-PART-INF"])["PART-TARGET"])
     control = attributes("x:" + tags.get("EXT-X-SERVER-CONTROL", ""))

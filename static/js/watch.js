@@ -1,6 +1,8 @@
 /** The watch page. */
 
 import "#clips/editor";
+import "#library/play-queue";
+import "#library/save";
 import "#player/chapter-list";
 import "#player/video-player";
 import "#studio/encode-progress";

@@ -38,7 +38,7 @@ from common import storage
 from live import ingest_presence
 from live.tests.factories import BroadcastFactory, ChatMessageFactory, StreamFactory
 from videoplatform.tests.askers import undone
-from videos.models import ChannelImport, Clip, Video
+from videos.models import ChannelImport, Clip, Playlist, PlaylistItem, Video
 from videos.services import create_playback_token, request_transcription, start_upload
 from videos.services.access import password_fields
 from videos.tests.factories import VideoFactory, add_track
@@ -85,6 +85,7 @@ class ApiWorld:
     comments: list[str] = field(default_factory=list)
     danmaku: list[str] = field(default_factory=list)
     clips: list[str] = field(default_factory=list)
+    playlists: list[str] = field(default_factory=list)
     channel_imports: list[str] = field(default_factory=list)
     playback_token: str = ""
     trimmed: str = ""
@@ -100,6 +101,7 @@ class ApiWorld:
             "POST /api/v1/accounts/token/": {"username": "owner", "password": PASSWORD},
             "POST /api/v1/reports/": {"target_type": "comment", "target_id": self.comments[1]},
             "POST /api/v1/channel-imports/": {"address": "walks@video.example"},
+            "POST /api/v1/playlists/": {"title": "A list"},
             "POST /api/v1/videos/import/": {"url": "https://example.org/film.mp4"},
             "POST /api/v1/videos/{id}/edition/import/": {"url": "https://example.org/film.mp4"},
             "POST /api/v1/videos/{id}/edition/trim/": {"parts": [{"start_s": 1, "end_s": 4}]},
@@ -128,6 +130,8 @@ class ApiWorld:
     def targets(self, path: str) -> list[dict[str, str]]:
         if "{username}" in path:
             return [{"username": username} for username in self.usernames]
+        if "{video_id}" in path:
+            return [{"id": one, "video_id": video} for one in self.playlists for video in self.videos[:2]]
         if "{language}" in path:
             return [{"id": video, "language": language} for video in self.videos for language in ("en", "de")]
         if "{track}" in path:
@@ -189,6 +193,10 @@ def world(db: None, one_connection: None, bucket: str, settings: Any) -> ApiWorl
     times = {"title": "Moment", "start_s": 1.0, "end_s": 7.0}
     clips = [(own, owner), (others, somebody), (locked, somebody), (None, owner)]
     world.clips = [Clip.objects.create(video=video, maker=maker, **times).public_id for video, maker in clips]
+    for person in (owner, somebody):
+        playlist = Playlist.objects.create(owner=person, title="A list", visibility="public")
+        PlaylistItem.objects.create(playlist=playlist, video=own, position=0)
+        world.playlists.append(playlist.public_id)
     world.channel_imports = [
         listed_channel(person.channel, status).public_id
         for person, status in [(owner, "done"), (owner, "waiting"), (somebody, "done")]

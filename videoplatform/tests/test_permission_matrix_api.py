@@ -33,6 +33,17 @@ PUT     /api/v1/channels/{owner}/follow/                    401   204-   400    
 DELETE  /api/v1/channels/{owner}/follow/                    401    204  204-      204-          204-       401
 GET     /api/v1/notifications/                              401    200   200       200           200       401
 POST    /api/v1/notifications/read/                         401   200-   200      200-          200-       401
+GET     /api/v1/playlists/                                  401    200   200       200           200       401
+POST    /api/v1/playlists/                                  401    201   201       201           201       401
+GET     /api/v1/playlists/{playlist}/                       200    200   200       200           200       404
+GET     /api/v1/playlists/{private_playlist}/               404    404   200       200           200       404
+PATCH   /api/v1/playlists/{playlist}/                       401    403   200       403           403       401
+PATCH   /api/v1/playlists/{private_playlist}/               401    404   200       403           403       401
+PUT     /api/v1/playlists/{playlist}/items/{unlisted}/      401    403   204       403           403       401
+PUT     /api/v1/playlists/{private_playlist}/items/{unlisted}/ 401 404   204       403           403       401
+PATCH   /api/v1/playlists/{playlist}/items/{public}/        401    403   204       403           403       401
+DELETE  /api/v1/playlists/{playlist}/items/{public}/        401    403   204       403           403       401
+DELETE  /api/v1/playlists/{playlist}/                       401    403   204       403           403       401
 GET     /api/v1/history/                                    401    200   200       200           200       401
 DELETE  /api/v1/history/                                    401   204-  204-      204-          204-       401
 DELETE  /api/v1/history/{private}/                          401   204-  204-      204-          204-       401
@@ -259,6 +270,9 @@ PICTURE = b"GIF89a\1\0\1\0\x80\0\0\x80\x80\x80\0\0\0,\0\0\0\0\1\0\1\0\0\2\2D\1\0
 VTT = b"WEBVTT\n\n00:00.000 --> 00:01.000\nHello\n"
 BODIES: dict[str, dict[str, Any]] = {
     "PUT /api/v1/history/state/": {"is_paused": True},
+    "POST /api/v1/playlists/": {"title": "Made"},
+    "PATCH /api/v1/playlists/{playlist}/": {"title": "Changed"},
+    "PATCH /api/v1/playlists/{private_playlist}/": {"title": "Changed"},
     "POST /api/v1/accounts/register/": {
         "username": "newcomer", "email": "newcomer@example.org", "password": PASSWORD,
     },

@@ -259,6 +259,21 @@ GET     /accounts/settings/                               login    200   200    
 POST    /accounts/settings/                               login    302   302       302           302     login
 POST    /accounts/settings/tokens/create/                 login   302-  302-      302-          302-     login
 POST    /accounts/settings/tokens/revoke/                 login   302-   302      302-          302-     login
+GET     /playlists/                                       login    200   200       200           200     login
+GET     /playlists/later/                                 login    302   302       302           302     login
+GET     /playlists/{playlist}/                              200    200   200       200           200       404
+GET     /playlists/{private_playlist}/                      404    404   200       200           200       404
+POST    /playlists/                                       login    302   302       302           302     login
+POST    /playlists/{playlist}/edit/                       login    404   302       404           404     login
+POST    /playlists/{playlist}/{public}/move/              login    404   302       404           404     login
+POST    /playlists/{playlist}/{public}/remove/            login    404   302       404           404     login
+POST    /playlists/{playlist}/delete/                     login    404   302       404           404     login
+GET     /watch/{public}/save/                             login    200   200       200           200     login
+GET     /watch/{private}/save/                            login    404   200       200           200     login
+POST    /watch/{public}/save/                             login    200   200       200           200     login
+POST    /watch/{private}/save/                            login    404   200       200           200     login
+GET     /report/playlist/{playlist}/                      login    200   200       200           200     login
+GET     /report/playlist/{private_playlist}/              login    404   200       200           200     login
 GET     /following/                                       login    200   200       200           200     login
 GET     /history/                                         login    200   200       200           200     login
 POST    /history/pause/                                   login    302   302       302           302     login
@@ -341,6 +356,10 @@ BODIES: dict[str, dict[str, Any]] = {
     f"{A_COMMENT}{{hidden_comment}}/#restore": {"do": "restore"},
     "HX-POST /watch/{private}/comments/{private_comment}/#delete": {"do": "delete"},
     "POST /clips/{owners_clip}/rename/": {"title": "Changed"},
+    "POST /playlists/": {"title": "Made", "visibility": "private"},
+    "POST /playlists/{playlist}/edit/": {"title": "Changed", "visibility": "private"},
+    "POST /watch/{public}/save/": {"title": "Made"},
+    "POST /watch/{private}/save/": {"title": "Made"},
     "POST /clips/{public_clip}/rename/": {"title": "Changed"},
     "POST /report/video/{public}/": {"reason": "spam"},
     "POST /report/video/{private}/": {"reason": "spam"},

@@ -30,7 +30,17 @@ from live.models import Broadcast, ChatRestriction
 from live.tests.factories import BroadcastFactory, ChatMessageFactory, StreamFactory
 from videoplatform.tests.askers import Asker
 from videos import services as video_services
-from videos.models import CaptionTrack, ChannelImport, Clip, ImportItem, Job, Transcription, Video
+from videos.models import (
+    CaptionTrack,
+    ChannelImport,
+    Clip,
+    ImportItem,
+    Job,
+    Playlist,
+    PlaylistItem,
+    Transcription,
+    Video,
+)
 from videos.services import recordings
 from videos.services.access import password_fields
 from videos.tests.factories import VideoFactory, add_track
@@ -154,6 +164,11 @@ def _videos(world: World) -> None:
         ("hidden", "public"),
     ]:
         world.rows[f"{name}_clip"] = Clip.objects.create(video=world.rows[of], title="Moment", **times)
+    for name, visibility in (("playlist", "public"), ("private_playlist", "private")):
+        world.rows[name] = Playlist.objects.create(
+            owner=world.person("owner"), title=name, visibility=visibility
+        )
+        PlaylistItem.objects.create(playlist=world.rows[name], video=world.rows["public"], position=0)
     world.rows["owners_clip"] = Clip.objects.create(
         video=VideoFactory(), title="Other", **(times | {"maker": world.person("owner")})
     )

@@ -23,6 +23,7 @@ from videos.api.editions import (
 )
 from videos.api.history import HistoryStateView, HistoryView, WatchedView
 from videos.api.playback_tokens import PlaybackTokensView, PlaybackTokenView
+from videos.api.playlists import PlaylistItemView, PlaylistsView, PlaylistView
 from videos.api.posters import PosterView
 from videos.api.transcriptions import TranscriptionView
 from videos.api.videos import VideoViewSet
@@ -61,6 +62,9 @@ urlpatterns = [
     path(
         "channel-imports/<str:id>/start/", ChannelImportStartView.as_view(), name="api-channel-import-start"
     ),
+    path("playlists/", PlaylistsView.as_view(), name="api-playlists"),
+    path("playlists/<str:id>/", PlaylistView.as_view(), name="api-playlist"),
+    path("playlists/<str:id>/items/<str:video_id>/", PlaylistItemView.as_view(), name="api-playlist-item"),
     path("clips/", ClipsView.as_view(), name="api-clips"),
     path("clips/<str:id>/", ClipView.as_view(), name="api-clip"),
     path("clips/<str:id>/views/", ClipViewsView.as_view(), name="api-clip-views"),

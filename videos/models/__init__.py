@@ -9,6 +9,7 @@ from videos.models.ids import new_encode_key
 from videos.models.jobs import Job, JobQuerySet
 from videos.models.likes import Like
 from videos.models.playback_tokens import PlaybackToken, PlaybackTokenQuerySet
+from videos.models.playlists import MAX_PLAYLIST_DESCRIPTION, Playlist, PlaylistItem
 from videos.models.renditions import Rendition
 from videos.models.retired_encodes import RetiredEncode
 from videos.models.search import Folded, SearchedText
@@ -35,6 +36,7 @@ __all__ = [
     "MAX_CLIP_S",
     "MAX_DESCRIPTION",
     "MAX_PASSWORD",
+    "MAX_PLAYLIST_DESCRIPTION",
     "MAX_TITLE",
     "MIN_CLIP_S",
     "MIN_PASSWORD",
@@ -55,6 +57,8 @@ __all__ = [
     "Like",
     "PlaybackToken",
     "PlaybackTokenQuerySet",
+    "Playlist",
+    "PlaylistItem",
     "Rendition",
     "RetiredEncode",
     "SearchedText",

@@ -441,3 +441,39 @@ class NoTranscription(Refusal):
     code = "not_found"
     status = 404
     sentence = _("Automatic captions were not requested for this video.")
+
+
+class MayNotMakePlaylists(Refusal):
+    code = "timed_out"
+    status = 403
+    sentence = _("Your account is restricted by moderators. You cannot make playlists at the moment.")
+
+
+class PlaylistNameless(Refusal):
+    code = "title_missing"
+    attr = "title"
+    sentence = _("Give the playlist a title.")
+
+
+class TooManyPlaylists(Refusal):
+    code = "too_many_playlists"
+    status = 409
+    sentence = _("You have made the maximum number of playlists. Delete one first.")
+
+
+class PlaylistFull(Refusal):
+    code = "playlist_full"
+    status = 409
+    sentence = _("This playlist is full. Remove a video first.")
+
+
+class VideoNotThere(Refusal):
+    code = "video_not_found"
+    status = 404
+    sentence = _("Video not found.")
+
+
+class NotInPlaylist(Refusal):
+    code = "not_in_playlist"
+    status = 404
+    sentence = _("This video is not in the playlist any more. Reload the page.")

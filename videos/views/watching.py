@@ -63,6 +63,7 @@ def watch(request: HttpRequest, public_id: str) -> HttpResponse:
         "percent": progress.percent(video),
         "waiting": progress.waiting_sentence(video),
         "related": next_videos,
+        "queue": services.queue_of(request.GET.get("list", ""), video, _visitor(request)),
         "page_url": request.build_absolute_uri(video.get_absolute_url()),
         "embed_code": quoted.embed_code(request),
         "poster_path": quoted.poster_path,

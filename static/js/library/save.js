@@ -1,0 +1,15 @@
+/** *Save*: the lists of a person open in place. */
+
+document.addEventListener("click", (event) => {
+  const link = /** @type {Element} */ (event.target).closest("[data-save]");
+  if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  const dialog = document.getElementById("save-dialog");
+  event.preventDefault();
+  dialog.querySelector("[data-part=lists]").dispatchEvent(new Event("open-lists"));
+  dialog.showModal();
+});
+
+document.addEventListener("click", (event) => {
+  // A click beside the dialog meets the dialog itself.
+  if (event.target instanceof HTMLDialogElement && event.target.id === "save-dialog") event.target.close();
+});

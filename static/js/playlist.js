@@ -1,0 +1,3 @@
+/** The page of a playlist. */
+
+import "#library/sortable-list";
