@@ -75,7 +75,7 @@ def store_page(
                 on_progress=on_progress,
             )
         except LimitsExceeded as error:
-            if error.parameters["limit"] == "size_bytes" and room_bytes < settings.MAX_UPLOAD_BYTES:
+            if error.parameters.get("limit") == "size_bytes" and room_bytes < settings.MAX_UPLOAD_BYTES:
                 raise NoRoomToStore("disk") from error
             raise
         path = joined(found.media, folder)

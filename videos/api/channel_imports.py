@@ -48,6 +48,7 @@ class ChannelImportSerializer(serializers.ModelSerializer[ChannelImport]):
     """A channel import in lists."""
 
     id = serializers.CharField(source="public_id")
+    address = serializers.CharField(source="shown_address", help_text="without a query, which may hold a key")
 
     class Meta:
         model = ChannelImport

@@ -46,6 +46,11 @@ class ChannelImport(LeasedWork):
         return f"{self.channel_id}: {self.address}"
 
     @property
+    def shown_address(self) -> str:
+        """Return the address without its query, which may hold a key."""
+        return self.address.partition("?")[0]
+
+    @property
     def archive_prefix(self) -> str:
         """Return the prefix of the keys of its archive."""
         return f"imports/{self.public_id}/"

@@ -12,6 +12,7 @@ from ipaddress import ip_network
 from typing import Any
 
 import pytest
+from django.test import Client
 from django.utils import timezone
 from pytest_django import Settings
 
@@ -234,3 +235,20 @@ def test_address_of_a_part_is_none_that_a_person_may_enter() -> None:
         archives.read_part(archives.address_of("imports/none/1.zip", "a"), 10)
     with pytest.raises(BadUrl):
         services.import_video(channel=owner.channel, url="archive:imports/x/1.zip#a")
+
+
+def test_key_in_the_link_of_an_archive_is_not_shown(site: PageServer, client: Client) -> None:
+    row = listed(site, zipped([exported(1)]))
+    client.force_login(row.channel.owner)
+
+    answers = [
+        client.get(path).content.decode()
+        for path in (
+            "/studio/imports/",
+            f"/studio/imports/{row.public_id}/",
+            f"/api/v1/channel-imports/{row.public_id}/",
+        )
+    ]
+
+    assert ["jwt" in answer for answer in answers] == [False, False, False]
+    assert all("export.zip" in answer for answer in answers)

@@ -10,6 +10,7 @@ from dataclasses import replace
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 from django.test import Client
@@ -18,6 +19,7 @@ from pytest_django import Settings
 from accounts.models import User
 from accounts.tests.factories import UserFactory
 from common import safe_http, storage
+from common.safe_http import FetchError
 from videos import importing, page_imports, pipeline, queue, services
 from videos.models import CaptionTrack, Job, Video
 from videos.pages import program, reading
@@ -214,6 +216,22 @@ def test_page_with_too_large_a_video_is_refused_and_leaves_nothing(
         importing.fetch_source(job)
 
     assert list(storage.keys_under(job.video.prefix)) == []
+
+
+@pytest.mark.parametrize(("can_read", "raised"), [(True, False), (False, True)])
+def test_site_that_refuses_us_is_left_to_the_reader_of_pages(
+    site: PageServer, monkeypatch: pytest.MonkeyPatch, can_read: bool, raised: bool
+) -> None:
+    refusal = FetchError("the server answers 403", is_final=True, status=403)
+    read = mock.Mock(side_effect=FetchRefused("read"))
+    monkeypatch.setattr(importing, "fetch", mock.Mock(side_effect=refusal))
+    monkeypatch.setattr(page_imports, "is_possible", lambda: can_read)
+    monkeypatch.setattr(page_imports, "store_page", read)
+
+    with pytest.raises(FetchRefused, match="403" if raised else "read"):
+        importing.fetch_source(claimed(site.url("/watch")))
+
+    assert read.called is can_read
 
 
 @pytest.mark.slow
