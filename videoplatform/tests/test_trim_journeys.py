@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from itertools import pairwise
 from pathlib import Path
@@ -45,20 +46,41 @@ WATCH = f"""() => {{
 }}"""
 
 
-def drag(page: Page, name: str, seconds: float) -> None:
-    """Drag a handle of the editor to a time."""
+def places(page: Page, name: str, seconds: float) -> tuple[float, float, float]:
+    """Return where a handle of the editor stands, across and down, and where a time does."""
     handle = page.get_by_role("slider", name=name, exact=True)
     handle.scroll_into_view_if_needed()
     strip = page.locator(".trim-strip").bounding_box()
     box = handle.bounding_box()
     assert strip
     assert box
-    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    across = strip["x"] + strip["width"] * seconds / SECONDS
+    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2, across
+
+
+def drag(page: Page, name: str, seconds: float) -> None:
+    """Drag a handle to a time with the mouse."""
+    from_x, y, to_x = places(page, name, seconds)
+    page.mouse.move(from_x, y)
     page.mouse.down()
-    page.mouse.move(
-        strip["x"] + strip["width"] * seconds / SECONDS, strip["y"] + strip["height"] / 2, steps=8
-    )
+    page.mouse.move(to_x, y, steps=8)
     page.mouse.up()
+
+
+def drag_by_finger(page: Page, name: str, seconds: float) -> None:
+    from_x, y, to_x = places(page, name, seconds)
+    session = page.context.new_cdp_session(page)
+    session.send("Emulation.setTouchEmulationEnabled", {"enabled": True})
+
+    def touch(kind: str, *points: float) -> None:
+        touched = [{"x": x, "y": y} for x in points]
+        session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": touched})
+
+    touch("touchStart", from_x)
+    for step in range(1, 9):
+        touch("touchMove", from_x + (to_x - from_x) * step / 8)
+    touch("touchEnd")
+    session.send("Emulation.setTouchEmulationEnabled", {"enabled": False})
 
 
 def test_owner_trims_beginning_and_middle_and_watches_to_the_very_end(
@@ -88,6 +110,13 @@ def test_owner_trims_beginning_and_middle_and_watches_to_the_very_end(
     drag(page, "End of cut 1", 12.5)
     page.get_by_role("button", name="Undo").click()
     page.get_by_role("button", name="Redo").click()
+
+    # A finger moves the end, and undo brings it back in one step.
+    drag_by_finger(page, "End of the video", 17.0)
+    end = page.get_by_role("textbox", name="End of the video")
+    expect(end).to_have_value(re.compile(r"0:1[67]\."))
+    page.get_by_role("button", name="Undo").click()
+    expect(end).to_have_value("0:20.000")
 
     # The preview jumps over the cut.
     page.evaluate("document.querySelector('[data-player]').currentTime = 7.5")
