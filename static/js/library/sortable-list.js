@@ -5,6 +5,10 @@ import { define, part } from "#lib/element";
 import { wordsOf } from "#lib/words";
 import { placeAfter, placeAt } from "#library/order";
 
+// Near an edge of the window, the page scrolls under the dragged row.
+const EDGE_PX = 90;
+const STEP_PX = 14;
+
 class SortableList extends HTMLElement {
   connectedCallback() {
     if (!this.dataset.playlist || this.list) return;
@@ -48,6 +52,8 @@ class SortableList extends HTMLElement {
   drag(row, y) {
     const others = this.rows.filter((other) => other !== row).map((other) => other.getBoundingClientRect());
     const place = placeAt(y, others);
+    if (y < EDGE_PX) scrollBy(0, -STEP_PX);
+    if (y > innerHeight - EDGE_PX) scrollBy(0, STEP_PX);
     if (place !== this.rows.indexOf(row)) this.put(row, place);
   }
 
