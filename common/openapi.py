@@ -15,7 +15,7 @@ from common.errors import Refusal
 
 # No filter is geographic. To look for one, drf-spectacular imports Django's GIS, which starts 36
 # compilers and linkers in search of GDAL, in every web process.
-DjangoFilterExtension._has_gis = False
+DjangoFilterExtension._has_gis = False  # type: ignore[attr-defined]  # set at its first use
 
 RETRY_AFTER = {
     "schema": {"type": "integer", "minimum": 0},

@@ -37,7 +37,7 @@ _OF_SOURCE = (CaptionTrack.Origin.AUTOMATIC, CaptionTrack.Origin.EMBEDDED)
 
 
 def prepare(encode: Encode) -> MovedCaptions:
-    """Store what a take-over needs in storage: captions with moved times.  Raises an error of storage."""
+    """Store the captions with moved times for a take-over.  Raises an error of storage."""
     video = encode.video.edition_of
     move = moved_times.move_of(encode.video, video) if video else None
     return moved_times.moved_captions(video, move) if video and move else MovedCaptions()
@@ -96,7 +96,7 @@ def _add_track(video: Video, encode: Encode) -> None:
     runs = SegmentRun.objects.filter(video=edition, encode_key=key)
     runs.update(video=video, encode_key=video.encode_key, objects_key=key)
     Video.objects.filter(pk=video.pk).update(audio_version=F("audio_version") + 1)
-    # Its segments are what the video keeps.
+    # Its segments are those of the kept parts.
     deletion.delete_later(edition.source_key)
     progress.notify_owner(edition, is_ready=True)
     edition.delete()

@@ -122,7 +122,9 @@ class KeptPartSerializer(serializers.Serializer[Any]):
 
 
 class TrimSerializer(serializers.Serializer[Any]):
-    parts = KeptPartSerializer(many=True, help_text="what stays, in order; times are those of the video now")
+    parts = KeptPartSerializer(
+        many=True, help_text="the kept parts, in order; times are those of the video now"
+    )
 
 
 class TrimView(EditionActView):

@@ -1,4 +1,4 @@
-"""Audio tracks on their way to a video: what their owner says of them before they are renditions."""
+"""Audio tracks on their way to a video, with language, name and purpose, before they are renditions."""
 
 from __future__ import annotations
 

@@ -51,5 +51,5 @@ class VideoDefaults(models.Model):
 
     @property
     def audience(self) -> dict[str, Any]:
-        """Return the fields of a video that say what its viewers may do."""
+        """Return the fields that set the rights of the viewers of a video."""
         return {name: getattr(self, name) for name in ("comments_mode", "downloads", "clipping")}

@@ -113,7 +113,7 @@ def _queue_plan(edition: Video) -> None:
 def trim(video: Video, *, parts: Sequence[Sequence[float]]) -> Video:
     """Cut a ready video down to ``parts``, pairs of start and end in seconds; return the edition.
 
-    It counts as an upload of what is kept.  Raises CannotTrim, UnderModeration, BadParts,
+    It counts as an upload of the kept parts.  Raises CannotTrim, UnderModeration, BadParts,
     NothingCut, TooManyTrims, NotReadyYet, EditionRuns, StorageFull and the refusals of
     ``check_quota``.
     """

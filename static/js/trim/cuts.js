@@ -1,4 +1,4 @@
-/** What a trim keeps and cuts: handles on the time line of a video, with undo. Without a browser. */
+/** Kept and cut parts of a trim: handles on the time line of a video, with undo. Without a browser. */
 
 /** @typedef {{start: number, end: number}} Section */
 /** @typedef {{outer: Section, cuts: Section[]}} Cuts */
@@ -33,7 +33,7 @@ export class TrimCuts {
     return this.now.cuts;
   }
 
-  /** @returns {Section[]} what stays, in order */
+  /** @returns {Section[]} the kept parts, in order */
   get parts() {
     const { outer, cuts } = this.now;
     const starts = [outer.start, ...cuts.map(({ end }) => end)];
@@ -49,7 +49,7 @@ export class TrimCuts {
     return this.duration - this.length >= SHORTEST_S / 2;
   }
 
-  /** Keep what is now for undo. Call before a change: once for a whole drag. */
+  /** Keep the present state for undo. Call before a change: once for a whole drag. */
   record() {
     this.past = [...this.past, copy(this.now)].slice(-UNDO_STEPS);
     this.future = [];

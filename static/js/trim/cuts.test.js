@@ -80,7 +80,7 @@ test("undo and redo go back and forth, and a new change ends redo", () => {
   assert.deepEqual([cuts.outer.start, cuts.cuts.length], [0, 0]);
 });
 
-test("a preview skips what is cut and ends with the last part", () => {
+test("a preview skips cut parts and ends with the last part", () => {
   const cuts = new TrimCuts(60);
   cuts.move(-1, "start", 2);
   cuts.move(-1, "end", 50);

@@ -1,6 +1,6 @@
 /**
- * ``<trim-editor>``: stills of the whole video with handles for what a trim keeps and cuts. The player beside it shows
- * the frame at a handle that moves, and previews what stays.
+ * ``<trim-editor>``: stills of the whole video with handles for the kept and cut parts. The player beside it shows
+ * the frame at a handle that moves, and previews the kept parts.
  */
 
 import { readTime, writeTime } from "#captions/track";
@@ -204,7 +204,7 @@ class TrimEditor extends HTMLElement {
     this.showPreview();
   }
 
-  /** Jump over what is cut, frame by frame: ``timeupdate`` comes too rarely. */
+  /** Jump over cut parts, frame by frame: ``timeupdate`` comes too rarely. */
   skip() {
     if (!this.isPreviewing) return;
     if (!this.media.seeking && !this.media.paused) {
