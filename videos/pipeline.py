@@ -60,6 +60,8 @@ logger = logging.getLogger(__name__)
 # is encoded from the beginning, so a viewer who jumps waits until it has come that far.
 NICENESS = {Job.Kind.POSTER: 15}
 BULK_NICENESS = 19
+# A rung beside a copy: its viewers watch the copy until it is there.
+BESIDE_COPY_NICENESS = 10
 
 
 def work(lane: Job.Lane) -> bool:
@@ -359,4 +361,6 @@ def _source_url(job: Job) -> str:
 def _nicely(job: Job, argv: list[str]) -> list[str]:
     """Return ``argv`` with a lower CPU priority for work that nobody is waiting for."""
     niceness = BULK_NICENESS if job.lane != Job.Lane.FIRST else NICENESS.get(Job.Kind(job.kind), 0)
+    if job.kind == Job.Kind.VIDEO and job.video.source and job.video.source.copied:
+        niceness = max(niceness, BESIDE_COPY_NICENESS)
     return ["nice", "-n", str(niceness), *argv] if niceness else argv
