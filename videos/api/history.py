@@ -70,8 +70,7 @@ class HistoryView(generics.ListAPIView[WatchedVideo]):
     def paginate_queryset(self, queryset: Any) -> list[Any]:
         """Return the entries of a page whose videos the requester may watch now."""
         page = super().paginate_queryset(queryset) or []
-        viewer = viewer_of(self.request)
-        return [entry for entry in page if entry.video.can_watch(viewer)]
+        return services.watchable(list(page), viewer_of(self.request))
 
     @extend_schema(
         parameters=[OpenApiParameter("q", str, description="words in titles and names of channels")]

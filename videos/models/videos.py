@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
-from accounts.models import Channel, Follow, User
+from accounts.models import Channel, User
 from accounts.viewers import Viewer
 from comments.models import Comment, Danmaku
 from common.ids import new_public_id
@@ -498,7 +498,7 @@ class Video(models.Model):
             case _ if self.can_edit(user):
                 return True
             case self.Clipping.FOLLOWERS:
-                return self._is_followed_by(user)
+                return viewer.follows(self.channel_id)
         return self.clipping == self.Clipping.EVERYONE
 
     def download_for(self, viewer: Viewer | User | AnonymousUser) -> str:
@@ -532,11 +532,8 @@ class Video(models.Model):
             case self.Visibility.PASSWORD:
                 return self.has_password and viewer.holds(self.password_key)
             case self.Visibility.FOLLOWERS:
-                return viewer.user.is_authenticated and self._is_followed_by(viewer.user)
+                return viewer.follows(self.channel_id)
         return self.is_open
-
-    def _is_followed_by(self, user: User) -> bool:
-        return Follow.objects.filter(channel=self.channel_id, follower=user).exists()
 
     def transition(self, status: str, **fields: Any) -> bool:
         """Change the status if the row is still as it was read; return False otherwise.

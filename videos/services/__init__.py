@@ -47,6 +47,7 @@ from videos.services.history import (
     prune_histories,
     record_watched,
     resume_s,
+    watchable,
 )
 from videos.services.imports import import_video
 from videos.services.jobs import cancel_job, retry_job
@@ -172,5 +173,6 @@ __all__ = [
     "upload_poster",
     "uploaded_parts",
     "watch_later",
+    "watchable",
     "with_token",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from django.utils import timezone
@@ -15,11 +15,13 @@ from videos.services.history import add_progress
 RECENT = timedelta(days=30)
 
 
-def mark_new(videos: Iterable[Video], user: User) -> None:
+def mark_new(videos: Sequence[Video], user: User) -> None:
     """Set ``is_new`` of the videos that were published after the last visit of ``user`` to their feed.
 
     Before the first visit, nothing is new.
     """
+    if not videos:
+        return
     visit = FeedVisit.objects.filter(user=user).first()
     for video in videos:
         video.is_new = bool(visit and video.published_at and video.published_at > visit.visited_at)

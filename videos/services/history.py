@@ -65,8 +65,11 @@ def clear_history(user: User) -> None:
 
 
 def resume_s(video: Video, user: User | AnonymousUser) -> float:
-    """Return the position (s) where ``user`` continues the video, 0 for the beginning."""
-    if not user.is_authenticated:
+    """Return the position (s) where ``user`` continues the video, 0 for the beginning.
+
+    A paused history knows an old position only: the browser has a newer one.
+    """
+    if not user.is_authenticated or is_history_paused(user):
         return 0.0
     entry = WatchedVideo.objects.of(user).filter(video=video).first()
     if entry is None:
@@ -80,7 +83,13 @@ def continued(viewer: Viewer, most: int) -> list[WatchedVideo]:
     if not viewer.user.is_authenticated:
         return []
     latest = WatchedVideo.objects.of(viewer.user).unfinished().for_cards().order_by("-watched_at", "-pk")
-    return [entry for entry in latest[: most * READ_FOR_SHELF] if entry.video.can_watch(viewer)][:most]
+    return watchable(list(latest[: most * READ_FOR_SHELF]), viewer)[:most]
+
+
+def watchable(entries: list[WatchedVideo], viewer: Viewer) -> list[WatchedVideo]:
+    """Return the entries whose videos the viewer may watch now."""
+    viewer = viewer.for_list(entry.video.channel_id for entry in entries)
+    return [entry for entry in entries if entry.video.can_watch(viewer)]
 
 
 def add_progress(videos: Iterable[Video], user: User | AnonymousUser) -> None:
@@ -88,6 +97,8 @@ def add_progress(videos: Iterable[Video], user: User | AnonymousUser) -> None:
     if not user.is_authenticated:
         return
     listed = {video.pk: video for video in videos}
+    if not listed:
+        return
     entries = list(WatchedVideo.objects.of(user).filter(video__in=listed))
     for entry in entries:
         entry.video = listed[entry.video_id]

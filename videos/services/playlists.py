@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 MAX_PLAYLISTS = 200  # of one person
 MAX_ITEMS = 500
+# Of videos, which a list does not show.
+_LONG_FIELDS = ("video__source_json", "video__description")
 
 
 def create_playlist(
@@ -98,7 +100,8 @@ def watch_later(user: User) -> Playlist:
 
 def playlists_of(user: User) -> list[Playlist]:
     """Return *watch later* and the playlists of ``user``, the latest changed first."""
-    return [watch_later(user), *Playlist.objects.named().filter(owner=user).exclude(withheld="removed")]
+    named = Playlist.objects.named().filter(owner=user).exclude(withheld=Video.Withheld.REMOVED)
+    return [watch_later(user), *named.select_related("owner__channel__owner")]
 
 
 @transaction.atomic
@@ -152,7 +155,8 @@ def _touch(playlist: Playlist) -> None:
 
 def shown_items(playlist: Playlist, viewer: Viewer) -> list[PlaylistItem]:
     """Return the items whose videos the viewer may watch, in their order."""
-    items = playlist.items.select_related("video__channel__owner")
+    items = list(playlist.items.select_related("video__channel__owner").defer(*_LONG_FIELDS))
+    viewer = viewer.for_list(item.video.channel_id for item in items)
     return [item for item in items if item.video.can_watch(viewer)]
 
 

@@ -314,18 +314,21 @@ def test_unfollowing_ends_access_at_the_next_request(client: Client, followed: V
     assert set(statuses(client, followed).values()) == {403, 404}
 
 
-@pytest.mark.parametrize("visibility", ["password", "followers"])
-def test_locked_video_is_in_no_list(client: Client, visibility: str) -> None:
+@pytest.mark.parametrize(("visibility", "shown_to_followers"), [("password", []), ("followers", ["/"])])
+def test_locked_video_is_in_no_list_but_the_feed_of_followers(
+    client: Client, visibility: str, shown_to_followers: list[str]
+) -> None:
     video: Video = VideoFactory(title="Rare lamps")
     services.edit_video(video, visibility=visibility, password=PASSWORD)
     Follow.objects.create(follower=(person := UserFactory()), channel=video.channel)
-    client.force_login(person)
-
     pages = ["/", "/search/?q=rare", f"/@{video.channel.username}/"]
     lists = ["/api/v1/videos/", "/api/v1/videos/?q=rare"]
 
-    assert [path for path in pages if video.public_id in client.get(path).content.decode()] == []
-    assert [path for path in lists if client.get(path).json()["results"]] == []
+    for viewer, shown in ((UserFactory(), []), (person, shown_to_followers)):
+        client.force_login(viewer)
+        found = [path for path in pages if video.public_id in client.get(path).content.decode()]
+        assert found == shown
+        assert [path for path in lists if client.get(path).json()["results"]] == []
 
 
 @pytest.mark.parametrize("visibility", ["password", "followers"])

@@ -185,6 +185,30 @@ def test_pages_of_the_history_follow_each_other(
     assert titles(signed_in, f"?after={first.context['after']}") == ["2"]
 
 
+def test_page_of_unavailable_videos_leads_to_older_ones(
+    signed_in: Client, person: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("videos.views.history.PAGE_SIZE", 2)
+    for number in range(2):
+        watched(person, long_video(visibility="private"), ago=timedelta(minutes=number))
+    watched(person, long_video(title="Older"), ago=timedelta(hours=1))
+
+    first = signed_in.get("/history/")
+
+    assert "No watched videos yet" not in first.content.decode()
+    assert f"after={first.context['after']}" in first.content.decode()
+    assert titles(signed_in, f"?after={first.context['after']}") == ["Older"]
+
+
+def test_paused_history_does_not_take_a_viewer_back(person: User) -> None:
+    """The player continues at the position that its browser has kept."""
+    video = long_video()
+    watched(person, video, 300)
+    services.pause_history(person, is_paused=True)
+
+    assert services.resume_s(video, person) == 0
+
+
 def test_home_continues_unfinished_videos_and_lists_show_their_progress(
     signed_in: Client, person: User
 ) -> None:

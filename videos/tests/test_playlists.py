@@ -10,7 +10,7 @@ from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
 from accounts import moderation
-from accounts.models import Reason, User
+from accounts.models import Follow, Reason, User
 from accounts.services import Role, grant_role
 from accounts.tests.factories import UserFactory
 from accounts.viewers import Viewer
@@ -172,6 +172,20 @@ def test_lists_of_a_person_take_few_queries(
         covers = services.covers_of(lists, Viewer(person))
 
     assert [(count, bool(video)) for _one, count, video in covers] == [(0, False)] + [(2, True)] * 4
+
+
+def test_long_list_for_followers_takes_few_queries(
+    person: User, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    playlist, viewer = playlist_of(person, visibility="public"), UserFactory()
+    videos = [VideoFactory(title=str(number), visibility="followers") for number in range(4)]
+    for position, video in enumerate(videos):
+        PlaylistItem.objects.create(playlist=playlist, video=video, position=position)
+    Follow.objects.create(follower=viewer, channel=videos[1].channel)
+
+    # The items, the follows, and the roles of the viewer.
+    with django_assert_num_queries(3):
+        assert titles(playlist, viewer) == ["1"]
 
 
 def test_video_is_saved_and_removed_from_its_page(signed_in: Client, person: User) -> None:

@@ -35,7 +35,7 @@ def history(request: PersonRequest) -> HttpResponse:
     page, last = found[:PAGE_SIZE], found[PAGE_SIZE - 1 : PAGE_SIZE]
     visitor = Viewer(request.user, request.session)
     context = {
-        "entries": [entry for entry in page if entry.video.can_watch(visitor)],
+        "entries": services.watchable(page, visitor),
         "words": words,
         "after": write_position(last[0].watched_at, last[0].pk) if len(found) > PAGE_SIZE else "",
         "is_paused": services.is_history_paused(request.user),

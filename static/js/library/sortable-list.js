@@ -13,6 +13,8 @@ class SortableList extends HTMLElement {
   connectedCallback() {
     if (!this.dataset.playlist || this.list) return;
     this.words = wordsOf(this);
+    /** @type {string} */
+    this.sent = "";
     this.list = this.querySelector("ol");
     for (const grip of this.querySelectorAll("[data-part=grip]")) grip.hidden = false;
     this.addEventListener("pointerdown", (event) => this.onDown(event));
@@ -82,14 +84,29 @@ class SortableList extends HTMLElement {
     this.save(row);
   }
 
-  /** @param {HTMLElement} row */
-  async save(row) {
+  /**
+   * Save after the last save has ended: the older of two requests could arrive last.
+   * @param {HTMLElement} row
+   */
+  save(row) {
+    this.saving = (this.saving ?? Promise.resolve()).then(() => this.send(row));
+  }
+
+  /**
+   * Send the place that the row has now, unless it was sent already.
+   * @param {HTMLElement} row
+   */
+  async send(row) {
     const { rows } = this;
     const place = rows.indexOf(row);
     const before = rows[place + 1]?.dataset.video ?? "";
+    const move = [row, ...rows].map((one) => one.dataset.video).join();
+    if (move === this.sent) return;
     const status = part(this, "status");
     try {
       await call("PATCH", `playlists/${this.dataset.playlist}/items/${row.dataset.video}/`, { before });
+      this.sent = move;
+      status.classList.add("visually-hidden");
       const title = row.querySelector("h3").textContent.trim();
       status.textContent = this.words("moved", { title, n: place + 1, count: rows.length });
     } catch {

@@ -133,6 +133,8 @@ export class UploadItem {
       if (video.publish_at) this.form.elements.publish_at.value = fieldValue(new Date(video.publish_at));
       const names = ["title", "description", "category", ...(this.isPublished ? ["visibility"] : [])];
       for (const name of names) this.form.elements[name].value = { ...video, visibility }[name];
+      this.form.elements.is_premiere.checked = Boolean(video.is_premiere);
+      this.saved = this.fields(); // as the server has them: only later changes are sent
       return { partSize: known.part_size_bytes, partCount: known.part_count, uploaded: known.uploaded };
     } catch (error) {
       if (!(error instanceof ApiError) || error.status >= 500) throw error;

@@ -97,6 +97,22 @@ test("upload of the same file goes on with the stored parts", async () => {
   assert.deepEqual(calls.map(([name]) => name), ["GET videos/v1/upload/", "GET videos/v1/"]);
 });
 
+test("resumed upload of a premiere changes nothing by itself", async () => {
+  const first = made();
+  await first.item.open();
+  const { item, calls } = made({
+    "GET videos/v1/upload/": () => ({ part_size_bytes: 10, part_count: 2, uploaded: [] }),
+    "GET videos/v1/": () => ({ title: "Kept", description: "d", category: "film", visibility: "public", publish_at: "2099-01-02T10:00:30Z", is_premiere: true }),
+  });
+  await item.open();
+
+  await item.save();
+
+  assert.equal(item.form.elements.visibility.value, "scheduled");
+  assert.equal(item.form.elements.is_premiere.checked, true);
+  assert.deepEqual(calls.map(([name]) => name), ["GET videos/v1/upload/", "GET videos/v1/"]);
+});
+
 test("upload that the server has forgotten begins anew", async () => {
   const first = made();
   await first.item.open();
