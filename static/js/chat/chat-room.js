@@ -33,7 +33,9 @@ async function freshTicket(username, count) {
     const answer = await Promise.any(Array.from({ length: count }, ask));
     return answer.ticket;
   } catch (error) {
-    throw /** @type {AggregateError} */ (error).errors[0];
+    // Those on dead connections time out; an answer of the server says more.
+    const { errors } = /** @type {AggregateError} */ (error);
+    throw errors.find((one) => one.status) ?? errors[0];
   }
 }
 

@@ -21,7 +21,7 @@ export class Connection {
    *   onFrame: (frame: any) => void, onOpen: (isOpen: boolean) => void, onEnd: (why: "banned" | "gone") => void,
    *   Socket?: typeof WebSocket, now?: () => number, later?: Function, never?: Function, random?: () => number
    * }} options ``freshTicket`` is null for a reader who is signed out; it is told whether a connection
-   *   of this page died without a close, so that others may be dead as well
+   *   of this page died without a close and the server has not answered since, so that others may be dead as well
    */
   constructor({
     url, ticket, freshTicket, onFrame, onOpen, onEnd,
@@ -101,7 +101,16 @@ export class Connection {
   }
 
   async _newTicket() {
-    return this.freshTicket ? await this.freshTicket(this.isSuspect) : "";
+    if (!this.freshTicket) return "";
+    try {
+      const ticket = await this.freshTicket(this.isSuspect);
+      this.isSuspect = false;
+      return ticket;
+    } catch (error) {
+      // A refusal has come through as well; asking a busy server several times over would keep it busy.
+      if (error.status) this.isSuspect = false;
+      throw error;
+    }
   }
 
   /** @param {string} ticket */
@@ -144,7 +153,8 @@ export class Connection {
         return;
       }
       this.socket = null;
-      this.isSuspect = true;
+      // One that never opened tells of a busy server rather than of dead connections.
+      if (socket.readyState === 1) this.isSuspect = true;
       socket.close();
       this._onClose(SILENT);
     };

@@ -173,13 +173,37 @@ test("socket on which nothing is heard is given up, and another one is opened", 
   dead.receive({ type: "tick", seq: 2, events: [] });
   dead.fall(1006);
   assert.deepEqual([seen.opens, seen.frames.length, seen.urls.length], [[true, false, true], 1, 2]);
-  // Other connections of the browser may be dead as well, until a new one has opened.
+  // Other connections of the browser may be dead as well, until the server has answered.
   hands.socket.fall(1006);
   await hands.next();
   assert.deepEqual(seen.suspects, [true, false]);
 });
 
-test("socket that never opens is given up", async () => {
+test("after an answer of the server, connections are suspect no longer", async () => {
+  const busy = Object.assign(new Error("busy"), { status: 503 });
+  for (const first of [new Error("timeout"), busy, null]) {
+    const suspects = [];
+    const answers = [first, null];
+    const freshTicket = async (/** @type {boolean} */ isSuspect) => {
+      suspects.push(isSuspect);
+      const refusal = answers.shift();
+      if (refusal) throw refusal;
+      return "t";
+    };
+    const { connection, hands } = begin({ freshTicket });
+    await connection.open();
+    hands.socket.rise();
+    hands.now = 20_000;
+    hands.look();
+    await hands.next();
+    if (!first) hands.socket.fall(1006); // it never opened: the server is not up yet
+    await hands.next();
+    // A request that got no answer leaves the suspicion.
+    assert.deepEqual(suspects, [true, first !== null && !("status" in first)]);
+  }
+});
+
+test("socket that never opens is given up, and does not make connections suspect", async () => {
   const { connection, seen, hands } = begin();
   await connection.open();
   hands.socket.close = () => {};
@@ -187,6 +211,7 @@ test("socket that never opens is given up", async () => {
   hands.look();
   await hands.next();
   assert.equal(seen.urls.length, 2);
+  assert.deepEqual(seen.suspects, [false]);
 });
 
 test("closed is closed", async () => {
