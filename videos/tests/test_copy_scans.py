@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from videos.tests.clips import make_clip
 from videos.tests.encoding import probe_file
 from videos.transcoding.byteranges import range_reader
-from videos.transcoding.copying import scanning, stored_tables
+from videos.transcoding.copying import scanning, scans, stored_tables
 from videos.transcoding.copying.eligibility import NotCopied
 from videos.transcoding.copying.plan import tracks_of
 from videos.transcoding.copying.scanned import ScannedTrack, tables_of
@@ -168,6 +168,56 @@ def test_frames_left_out_on_a_grid_keep_their_places() -> None:
 
     steps = {after - before for before, after in pairwise(tables.presented)}
     assert steps == {tables.timescale // 30, tables.timescale // 10}
+
+
+def test_audio_tag_without_a_whole_header_is_skipped(clips: Path) -> None:
+    data = make_clip("copiable_flv", clips, seconds=2).read_bytes()
+    # At the last time of the file: a clock that goes back is refused for that.
+    tag = b"\x08" + (1).to_bytes(3) + (3000).to_bytes(3) + bytes(4) + b"\xaf"
+
+    assert scanned(data + tag, "flv") == scanned(data, "flv")
+
+
+def element(kind: int, content: bytes) -> bytes:
+    return kind.to_bytes((kind.bit_length() + 7) // 8) + (len(content) | 1 << 28).to_bytes(4) + content
+
+
+def matroska_with(cluster_times: list[int], step_ns: int = 40_000_000) -> bytes:
+    """Return a Matroska file of one video track with a frame in each cluster."""
+    track = element(0xD7, b"\1") + element(0x83, b"\1") + element(0x23E383, step_ns.to_bytes(8))
+    track += element(0x86, b"V_MPEG4/ISO/AVC") + element(0x63A2, bytes(8))
+    clusters = [
+        element(0x1F43B675, element(0xE7, time.to_bytes(8)) + element(0xA3, b"\x81\0\0\x80frame"))
+        for time in cluster_times
+    ]
+    segment = element(0x1654AE6B, element(0xAE, track)) + b"".join(clusters)
+    return element(0x1A45DFA3, b"") + element(0x18538067, segment)
+
+
+def test_times_beyond_the_numbers_of_tables_are_refused() -> None:
+    grid = list(range(0, 4000, 40))
+    assert len(scanned(matroska_with(grid), "matroska").video[0].sizes) == 100
+
+    for latest in (2**59, 2**60 - 8, 2**64 - 8):
+        with pytest.raises(NotCopied, match="tables"):
+            scanned(matroska_with([*grid, latest]), "matroska")
+    # The largest that is read goes through every table.
+    largest = scanned(matroska_with([*grid, 4_000_000_000_000 - 40]), "matroska")
+    assert stored_tables.load(stored_tables.dump(largest.video)) == largest.video
+
+
+def test_claimed_step_beyond_the_numbers_of_tables_is_refused() -> None:
+    with pytest.raises(NotCopied, match="times"):
+        scanned(matroska_with([0, 17, 50, 51], step_ns=2**64 - 1), "matroska")
+
+
+@pytest.mark.parametrize("error", [struct.error, IndexError, OverflowError, ZeroDivisionError, ValueError])
+@pytest.mark.parametrize("step", ["scan_flv", "tables_of"])
+def test_unexpected_value_in_a_file_is_a_refusal(step: str, error: type[Exception], clips: Path) -> None:
+    data = make_clip("copiable_flv", clips, seconds=2).read_bytes()
+
+    with mock.patch.object(scans, step, side_effect=error("value")), pytest.raises(NotCopied, match="tables"):
+        scanned(data, "flv")
 
 
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -58,10 +58,11 @@ def _add_video(scan: Scan, track: ScannedTrack, head: bytes, span: tuple[int, in
 
 def _add_audio(scan: Scan, track: ScannedTrack, head: bytes, span: tuple[int, int], ticks: int) -> None:
     start, end = span
-    is_aac = head[0] >> 4 == _AAC
-    if is_aac and head[1] == _CONFIGURATION:
+    if end - start <= 2:
+        return  # no data, perhaps not even a whole header
+    if head[0] >> 4 == _AAC and head[1] == _CONFIGURATION:
         _set_entry(track, b"mp4a", aac_entry(_configuration(scan, start + 2, end)))
-    elif end - start > 2:
+    else:
         track.add(start + 2, end - start - 2, ticks, is_key=True)
 
 

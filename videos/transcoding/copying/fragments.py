@@ -31,22 +31,22 @@ class _Defaults:
 
 
 def scan_fragments(scan: Scan, moov: memoryview, numbers: Sequence[int]) -> list[ScannedTrack]:
-    """Return the tracks ``numbers`` of a fragmented MP4 with all their samples.  Raises NotCopied."""
-    try:
-        defaults = _trex(moov)
-        tracks = {number: _track(moov, number) for number in numbers}
-        at = 0
-        while (header := box_header(scan.take(at, _BOX_HEAD))) is not None:
-            kind, header_size, size = header
-            if not header_size <= size:
-                break  # runs to the end of the file, or is damaged, which the samples' places tell
-            if kind == b"moof":
-                if size > _MAX_MOOF_BYTES:
-                    raise NotCopied("tables", f"a moof of {size} bytes")
-                _read_moof(scan, scan.take(at, size)[header_size:], at, tracks, defaults)
-            at += size
-    except (BrokenBoxes, struct.error, IndexError, OverflowError) as error:
-        raise NotCopied("tables", str(error)) from error
+    """Return the tracks ``numbers`` of a fragmented MP4 with all their samples.
+
+    Raises NotCopied, or BrokenBoxes, struct.error, IndexError and OverflowError for damaged boxes.
+    """
+    defaults = _trex(moov)
+    tracks = {number: _track(moov, number) for number in numbers}
+    at = 0
+    while (header := box_header(scan.take(at, _BOX_HEAD))) is not None:
+        kind, header_size, size = header
+        if not header_size <= size:
+            break  # runs to the end of the file, or is damaged, which the samples' places tell
+        if kind == b"moof":
+            if size > _MAX_MOOF_BYTES:
+                raise NotCopied("tables", f"a moof of {size} bytes")
+            _read_moof(scan, scan.take(at, size)[header_size:], at, tracks, defaults)
+        at += size
     return [_rebased(track) for track in tracks.values()]
 
 

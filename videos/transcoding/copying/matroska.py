@@ -39,6 +39,7 @@ _MAX_CHILDREN = 4096
 # Kind and size of an element, and the header of a block behind them.
 _HEAD = 24
 _MAX_GROUP_CHILDREN = 64
+_LONGEST_STEP_S = 3600
 
 
 @dataclass(slots=True)
@@ -166,6 +167,8 @@ def _track(fields: dict[int, bytes], number: int, timescale: int) -> ScannedTrac
     if kind is None:
         return None
     step_ns = _whole(fields, _STEP, 0)
+    if step_ns > _LONGEST_STEP_S * _NANOSECONDS:
+        raise NotCopied("times", f"frames of {step_ns} ns")
     track = ScannedTrack(
         number=number,
         kind=kind,

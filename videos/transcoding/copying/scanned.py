@@ -30,6 +30,8 @@ _AUDIO_SPREAD_S = 0.01
 _AAC_BLOCK = 1024
 _FINEST = 10_000
 _LARGEST_SIZE, _LARGEST_TIME = 2**32, 2**60
+# Times may count from 1970. In the finest ticks that tables have, ones within this fit 64 bits.
+_LARGEST_TIME_S = 4_000_000_000
 
 
 @dataclass(slots=True)
@@ -61,9 +63,9 @@ class ScannedTrack:
 
     def add(self, place: int, size: int, shown: int, *, is_key: bool) -> None:
         """Append a sample in decoding order.  Raises NotCopied if there are too many."""
-        count = len(self.sizes)
-        if count >= MAX_SAMPLES or not 0 < size < _LARGEST_SIZE or not -_LARGEST_TIME < shown < _LARGEST_TIME:
-            raise NotCopied("tables", f"{count} samples, the next of {size} bytes")
+        count, latest = len(self.sizes), min(_LARGEST_TIME, _LARGEST_TIME_S * self.timescale)
+        if count >= MAX_SAMPLES or not 0 < size < _LARGEST_SIZE or not -latest < shown < latest:
+            raise NotCopied("tables", f"{count} samples, the next of {size} bytes at {shown}")
         if is_key:
             self.keyframes.append(count)
         self.places.append(place)

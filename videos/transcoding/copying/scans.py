@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -11,8 +12,8 @@ from .eligibility import NotCopied
 from .flv import scan_flv
 from .fragments import scan_fragments
 from .matroska import scan_matroska
-from .scanned import tables_of
-from .scanning import scan_of
+from .scanned import ScannedTrack, tables_of
+from .scanning import Scan, scan_of
 from .tables import TrackTables
 
 SCANNED_CONTAINERS = frozenset({"mov", "matroska", "flv"})
@@ -54,17 +55,30 @@ def scan_source(
     Of a fragmented MP4, whose header ``moov`` is known, only those of the tracks
     ``numbers``.  Raises NotCopied.
     """
-    with scan_of(read, size_bytes) as scan:
-        has_index = False
-        if container == "matroska":
-            file = scan_matroska(scan)
-            found, has_index = file.tracks, file.has_cues
-        elif container == "flv":
-            found = scan_flv(scan)
-        elif container == "mov" and moov is not None:
-            found = scan_fragments(scan, moov, numbers)
-        else:
-            raise NotCopied("container", container)
+    try:
+        with scan_of(read, size_bytes) as scan:
+            found, has_index = _found(container, scan, moov, numbers)
+        return _source_of(found, has_index, size_bytes)
+    except (struct.error, IndexError, ArithmeticError, ValueError) as error:
+        # Values in a damaged or hostile file that its reader did not expect: an encode may still read it.
+        raise NotCopied("tables", f"{type(error).__name__}: {error}") from error
+
+
+def _found(
+    container: str, scan: Scan, moov: memoryview | None, numbers: Sequence[int]
+) -> tuple[list[ScannedTrack], bool]:
+    """Return the tracks of a file, and whether it has an index."""
+    if container == "matroska":
+        file = scan_matroska(scan)
+        return file.tracks, file.has_cues
+    if container == "flv":
+        return scan_flv(scan), False
+    if container == "mov" and moov is not None:
+        return scan_fragments(scan, moov, numbers), False
+    raise NotCopied("container", container)
+
+
+def _source_of(found: Sequence[ScannedTrack], has_index: bool, size_bytes: int) -> ScannedSource:
     if any(sum(track.sizes) > size_bytes for track in found):
         # Samples that share bytes would let a small file become a large one.
         raise NotCopied("tables", "samples that are larger than the file")
