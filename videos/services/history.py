@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from django.contrib.auth.models import AnonymousUser
-from django.db.models import Count, prefetch_related_objects
+from django.db.models import Count, Exists, prefetch_related_objects
 from django.utils import timezone
 
 from accounts.models import User
@@ -69,9 +69,10 @@ def resume_s(video: Video, user: User | AnonymousUser) -> float:
 
     A paused history knows an old position only: the browser has a newer one.
     """
-    if not user.is_authenticated or is_history_paused(user):
+    if not user.is_authenticated:
         return 0.0
-    entry = WatchedVideo.objects.of(user).filter(video=video).first()
+    paused = HistoryPause.objects.filter(user=user)
+    entry = WatchedVideo.objects.of(user).filter(~Exists(paused), video=video).first()
     if entry is None:
         return 0.0
     entry.video = video
