@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 import subprocess
+import tracemalloc
 from array import array
 from itertools import pairwise
 from pathlib import Path
@@ -134,6 +135,14 @@ def test_file_that_cannot_be_scanned_in_time_is_encoded(clips: Path) -> None:
         assert probe_file(path).copy_refusal == "scan"
 
 
+def in_time() -> None:
+    """Stand for a check of a scan that has time left."""
+
+
+def out_of_time() -> None:
+    raise NotCopied("scan", "too long")
+
+
 def track_with(times: list[int], **fields: object) -> ScannedTrack:
     track = ScannedTrack(1, "vide", 1000, **fields)  # type: ignore[arg-type]
     for place, time in enumerate(times):
@@ -146,7 +155,7 @@ def test_times_rounded_to_milliseconds_become_equal_steps(numerator: int, denomi
     count = 20 * 60 * numerator // denominator
     times = [83 + round(place * 1000 * denominator / numerator) for place in range(count)]
 
-    tables = tables_of(track_with(times), 0.0)
+    tables = tables_of(track_with(times), 0.0, in_time)
 
     steps = {after - before for before, after in pairwise(tables.presented)}
     assert [step * numerator for step in steps] == [tables.timescale * denominator]
@@ -156,7 +165,7 @@ def test_times_rounded_to_milliseconds_become_equal_steps(numerator: int, denomi
 def test_times_of_a_variable_rate_are_kept() -> None:
     times = [0, 17, 50, 51, 90, 170, 171, 250, 333, 334, 500]
 
-    tables = tables_of(track_with(times), 0.0)
+    tables = tables_of(track_with(times), 0.0, in_time)
 
     assert (tables.timescale, list(tables.presented)) == (1000, times)
 
@@ -164,7 +173,7 @@ def test_times_of_a_variable_rate_are_kept() -> None:
 def test_frames_left_out_on_a_grid_keep_their_places() -> None:
     times = [round(place * 1000 / 30) for place in range(300) if place % 7 not in {2, 3}]
 
-    tables = tables_of(track_with(times), 0.0)
+    tables = tables_of(track_with(times), 0.0, in_time)
 
     steps = {after - before for before, after in pairwise(tables.presented)}
     assert steps == {tables.timescale // 30, tables.timescale // 10}
@@ -176,6 +185,41 @@ def test_audio_tag_without_a_whole_header_is_skipped(clips: Path) -> None:
     tag = b"\x08" + (1).to_bytes(3) + (3000).to_bytes(3) + bytes(4) + b"\xaf"
 
     assert scanned(data + tag, "flv") == scanned(data, "flv")
+
+
+def test_tables_of_many_frames_take_little_memory() -> None:
+    count = 100_000
+    track = track_with([round(place * 1000 / 30) for place in range(count)])
+    tracemalloc.start()
+    try:
+        tables = tables_of(track, 0.0, in_time)
+        peak_bytes = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+    assert len(tables.presented) == count
+    # One list of whole numbers, as sorting makes it, and the arrays themselves.
+    assert peak_bytes < 80 * count
+
+
+def test_rate_is_tried_on_all_frames_only_if_it_fits_the_first() -> None:
+    # No rate fits the first frames of this one, so that there is nothing that takes time.
+    variable = [place * 40 + place % 3 * 7 for place in range(10_000)]
+    assert tables_of(track_with(variable), 0.0, out_of_time).timescale == 1000
+
+    # Each of several rates fits all frames of this one but the last.
+    hostile = [*range(0, 10_000_000, 1000), 10_000_335]
+    with pytest.raises(NotCopied, match="scan"):
+        tables_of(track_with(hostile), 0.0, out_of_time)
+    assert tables_of(track_with(hostile), 0.0, in_time).timescale == 1000
+
+
+def test_track_with_too_many_frames_a_second_is_refused_before_its_tables_are_made() -> None:
+    with (
+        mock.patch.object(scans, "tables_of", side_effect=AssertionError),
+        pytest.raises(NotCopied, match="frame_rate"),
+    ):
+        scanned(matroska_with(list(range(0, 1000, 2))), "matroska")
 
 
 def element(kind: int, content: bytes) -> bytes:

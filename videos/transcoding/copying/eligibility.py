@@ -116,13 +116,18 @@ def copiable_video(tables: TrackTables) -> CopiableVideo:
     video = CopiableVideo(tables, configuration, picture, gops, end, starts_s)
     if video.duration_s < _SHORTEST_S:
         raise NotCopied("short", f"{video.duration_s:.3f} s")
-    if len(tables.sizes) > 10 and len(tables.sizes) / video.duration_s > _FASTEST:
-        raise NotCopied("frame_rate", f"{len(tables.sizes) / video.duration_s:.1f}")
+    check_rate(len(tables.sizes), video.duration_s)
     bounds = [*(tables.presented[first] for first in gops), end]
     longest_s = max(after - before for before, after in pairwise(bounds)) / tables.timescale
     if longest_s > LONGEST_GOP_S + _ROUNDING_S:
         raise NotCopied("long_gops", f"{longest_s:.1f} s")
     return video
+
+
+def check_rate(frames: int, duration_s: float) -> None:
+    """Raise NotCopied if frames follow each other faster than in any encode."""
+    if frames > 10 and frames > _FASTEST * duration_s:
+        raise NotCopied("frame_rate", f"{frames} frames in {duration_s:.3f} s")
 
 
 def _configuration(tables: TrackTables) -> tuple[DecoderConfiguration, ParameterSet]:

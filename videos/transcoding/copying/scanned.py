@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import struct
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from itertools import pairwise
@@ -29,6 +29,8 @@ _GRID_TICKS = 1.05
 _AUDIO_SPREAD_S = 0.01
 _AAC_BLOCK = 1024
 _FINEST = 10_000
+# A rate that does not fit the first times need not be tried on all of them.
+_TRIED_TIMES = 6000
 _LARGEST_SIZE, _LARGEST_TIME = 2**32, 2**60
 # Times may count from 1970. In the finest ticks that tables have, ones within this fit 64 bits.
 _LARGEST_TIME_S = 4_000_000_000
@@ -78,15 +80,18 @@ class ScannedTrack:
         return min(self.shown) / self.timescale - self.delay_s if self.shown else float("inf")
 
 
-def tables_of(track: ScannedTrack, zero_s: float) -> TrackTables:
-    """Return the tables of a track in a file whose timeline begins at ``zero_s``.  Raises NotCopied."""
+def tables_of(track: ScannedTrack, zero_s: float, check_time: Callable[[], None]) -> TrackTables:
+    """Return the tables of a track in a file whose timeline begins at ``zero_s``.
+
+    ``check_time`` raises NotCopied once that takes too long.  Raises NotCopied.
+    """
     if not track.sizes:
         raise NotCopied("tables", f"track {track.number} is empty")
     if not track.has_rounded_times:
         return _exact_tables(track)
     if track.kind == "soun":
         return _audio_tables(track, zero_s)
-    return _video_tables(track, zero_s)
+    return _video_tables(track, zero_s, check_time)
 
 
 def _exact_tables(track: ScannedTrack) -> TrackTables:
@@ -98,20 +103,24 @@ def _exact_tables(track: ScannedTrack) -> TrackTables:
     return _tables(track, track.timescale, track.shown, ends)
 
 
-def _video_tables(track: ScannedTrack, zero_s: float) -> TrackTables:
-    times = sorted(track.shown)
+def _video_tables(track: ScannedTrack, zero_s: float, check_time: Callable[[], None]) -> TrackTables:
+    times = array("q", sorted(track.shown))
     step = _step(track, times)
-    first, rate = times[0], _grid_rate(track, times)
-    timescale, presented = track.timescale, array("q", (time - first for time in track.shown))
-    offset_s = 0.0
-    if rate is not None:
-        places, offset_s = _on_grid(track.shown, first, Fraction(rate, track.timescale))
-        offset_s /= track.timescale
+    first, timescale, offset_s = times[0], track.timescale, 0.0
+    if (grid := _grid(track, times, check_time)) is None:
+        presented = array("q", (time - first for time in track.shown))
+    else:
+        rate, offset = grid
+        offset_s, a_tick = offset / track.timescale, rate / track.timescale
         timescale, step = rate.numerator, rate.denominator
         while timescale < _FINEST:
             # FFmpeg writes the encodes beside the copy with these ticks, and rounds to them.
             timescale, step = 2 * timescale, 2 * step
-        presented = array("q", (place * step for place in places))
+        numerator, denominator = 2 * a_tick.numerator, a_tick.denominator
+        presented = array(
+            "q",
+            (((time - first) * numerator + denominator) // (2 * denominator) * step for time in track.shown),
+        )
     tables = _tables(track, timescale, presented, _ends(presented, step))
     clock = FileTimes(track.timescale, track.shown)
     return replace(
@@ -126,7 +135,7 @@ def _audio_tables(track: ScannedTrack, zero_s: float) -> TrackTables:
     if configuration is not None and count > 1:
         rate = Fraction(configuration.sample_rate_hz, _AAC_BLOCK)
         ticks_a_block = float(track.timescale / rate)
-        late = [time - first - place * ticks_a_block for place, time in enumerate(track.shown)]
+        late = array("d", (time - first - place * ticks_a_block for place, time in enumerate(track.shown)))
         if max(late) - min(late) <= _AUDIO_SPREAD_S * track.timescale:
             begins_s = (first + (max(late) + min(late)) / 2) / track.timescale - track.delay_s - zero_s
             blocks = array("q", range(0, _AAC_BLOCK * count, _AAC_BLOCK))
@@ -174,43 +183,58 @@ def _delayed(begins_s: float) -> tuple[Edit, ...]:
 
 def _ends(times: Sequence[int], step: int) -> array[int]:
     """Return the end of each sample, as if samples were decoded in the order of their times."""
-    ordered = sorted(times)
-    return array("q", [*ordered[1:], ordered[-1] + step])
+    ends = array("q", sorted(times))
+    ends.append(ends[-1] + step)
+    del ends[0]
+    return ends
 
 
 def _step(track: ScannedTrack, times: Sequence[int]) -> int:
     """Return how long the last sample lasts in ticks."""
     if track.claimed_rate:
         return max(1, round(track.timescale / track.claimed_rate))
-    steps = [after - before for before, after in pairwise(sorted(times[:6000]))]
+    steps = [after - before for before, after in pairwise(sorted(times[:_TRIED_TIMES]))]
     return max(1, round(median(steps))) if steps else max(1, track.timescale // 25)
 
 
-def _grid_rate(track: ScannedTrack, times: Sequence[int]) -> Fraction | None:
-    """Return the rate whose grid every frame lies on but for rounding; None if there is none."""
+def _grid(
+    track: ScannedTrack, times: Sequence[int], check_time: Callable[[], None]
+) -> tuple[Fraction, float] | None:
+    """Return the rate whose grid every frame lies on but for rounding, and the grid's start.
+
+    That is in ticks behind the first frame.  None if there is no such rate.
+    """
     claims = [track.claimed_rate] if track.claimed_rate else []
-    seconds = [time / track.timescale for time in times[:6000]]
-    for rate in constant_rates(seconds, claims):
-        _, off = _residuals(times, times[0], rate / track.timescale)
-        if max(off) - min(off) <= _GRID_TICKS:
-            return rate
+    tried = times[:_TRIED_TIMES]
+    for rate in constant_rates([time / track.timescale for time in tried], claims):
+        a_tick = rate / track.timescale
+        if _grid_offset(tried, a_tick) is None:
+            continue
+        if (offset := _grid_offset(times, a_tick)) is not None:
+            return rate, offset
+        # A file may be made to fit each rate but for its last frame.
+        check_time()
     return None
 
 
-def _on_grid(times: Iterable[int], first: int, rate: Fraction) -> tuple[list[int], float]:
-    """Return each time's place on a grid of ``rate`` places a tick, and the grid's start behind ``first``."""
-    places, off = _residuals(times, first, rate)
-    return places, (max(off) + min(off)) / 2
+def _grid_offset(times: Sequence[int], rate: Fraction) -> float | None:
+    """Return how many ticks a grid of ``rate`` places a tick begins behind the first of ``times``.
 
-
-def _residuals(times: Iterable[int], first: int, rate: Fraction) -> tuple[list[int], list[float]]:
-    """Return the nearest place of each time, and how many ticks the time lies behind it."""
-    numerator, denominator = rate.numerator, rate.denominator
+    None if they do not lie on it.
+    """
+    first, numerator, denominator = times[0], 2 * rate.numerator, rate.denominator
+    # Counted from the middle between two places, so that a place itself is at ``denominator``.
     # Whole numbers only: twelve hours of a 30000/1001 grid must not drift.
-    scaled = [(time - first) * numerator for time in times]
-    places = [(2 * one + denominator) // (2 * denominator) for one in scaled]
-    off = [(one - place * denominator) / numerator for one, place in zip(scaled, places, strict=True)]
-    return places, off
+    least = most = denominator
+    for time in times:
+        late = ((time - first) * numerator + denominator) % (2 * denominator)
+        if late < least:
+            least = late
+        elif late > most:
+            most = late
+    if most - least > _GRID_TICKS * numerator:
+        return None
+    return ((least + most) / 2 - denominator) / numerator
 
 
 def visual_entry(configuration: bytes, *more: bytes) -> bytes:

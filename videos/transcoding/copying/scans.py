@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from videos.transcoding.byteranges import RangeReader
 
-from .eligibility import NotCopied
+from .eligibility import NotCopied, check_rate
 from .flv import scan_flv
 from .fragments import scan_fragments
 from .matroska import scan_matroska
@@ -58,7 +58,7 @@ def scan_source(
     try:
         with scan_of(read, size_bytes) as scan:
             found, has_index = _found(container, scan, moov, numbers)
-        return _source_of(found, has_index, size_bytes)
+            return _source_of(found, has_index, scan)
     except (struct.error, IndexError, ArithmeticError, ValueError) as error:
         # Values in a damaged or hostile file that its reader did not expect: an encode may still read it.
         raise NotCopied("tables", f"{type(error).__name__}: {error}") from error
@@ -78,14 +78,18 @@ def _found(
     raise NotCopied("container", container)
 
 
-def _source_of(found: Sequence[ScannedTrack], has_index: bool, size_bytes: int) -> ScannedSource:
-    if any(sum(track.sizes) > size_bytes for track in found):
+def _source_of(found: Sequence[ScannedTrack], has_index: bool, scan: Scan) -> ScannedSource:
+    if any(sum(track.sizes) > scan.size_bytes for track in found):
         # Samples that share bytes would let a small file become a large one.
         raise NotCopied("tables", "samples that are larger than the file")
+    for track in found:
+        if track.kind == "vide" and track.sizes:
+            # Tables take time and memory, which a track that is refused anyway does not need.
+            check_rate(len(track.sizes) - 1, (max(track.shown) - min(track.shown)) / track.timescale)
     # FFmpeg's timeline begins with the first sample of all tracks.
     zero_s = min((track.starts_s for track in found), default=0.0)
     of_kind: dict[str, list[TrackTables]] = {"vide": [], "soun": []}
     for track in found:
         if track.sizes and track.kind in of_kind:
-            of_kind[track.kind].append(tables_of(track, zero_s))
+            of_kind[track.kind].append(tables_of(track, zero_s, scan.check_time))
     return ScannedSource(of_kind["vide"], of_kind["soun"], has_index)
