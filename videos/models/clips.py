@@ -102,6 +102,8 @@ class Clip(models.Model):
 
     @property
     def shown_poster_key(self) -> str:
+        if self.is_cut:
+            return ""
         return self.poster_key or (self.video.poster_key if self.video else "")
 
     def can_watch(self, viewer: Viewer | User | AnonymousUser) -> bool:

@@ -92,8 +92,11 @@ def _checked_times(video: Video, start_s: float, end_s: float) -> tuple[float, f
 
 
 def excerpt_of(clip: Clip) -> Excerpt | None:
-    """Return the segments of the clip, or None if the current encode does not hold it yet or any more."""
-    if clip.video is None or not clip.video.is_playable:
+    """Return the segments of the clip, or None if the current encode does not hold it yet or any more.
+
+    The times of a cut clip are those of the source, where the video shows something else.
+    """
+    if clip.is_cut or clip.video is None or not clip.video.is_playable:
         return None
     try:
         return Excerpt.of(Encode.of(clip.video), clip.start_s, clip.end_s)

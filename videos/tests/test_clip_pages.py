@@ -15,7 +15,7 @@ from pytest_django import DjangoAssertNumQueries
 from accounts.models import User
 from common import storage
 from videos import services
-from videos.models import CaptionTrack, RetiredEncode, SegmentRun, Video, new_encode_key
+from videos.models import CaptionTrack, Clip, RetiredEncode, SegmentRun, Video, new_encode_key
 from videos.services.access import password_fields
 from videos.tests.test_clips import api, codes, encoded, hls, made, maker
 
@@ -149,6 +149,27 @@ def test_clip_behind_the_end_of_a_shortened_video_is_gone(client: Client) -> Non
     page = client.get(clip.get_absolute_url())
 
     assert (page.status_code, "Its part of the video was removed." in page.content.decode()) == (410, True)
+
+
+def test_cut_clip_is_gone_though_the_video_has_segments_at_its_times(client: Client) -> None:
+    clip = made(encoded(), poster_key="videos/clip.jpg")
+    playlists = [hls(clip, "multivariant.m3u8"), hls(clip, "720p.m3u8")]
+    address = f"/clips/{clip.public_id}/"
+    before = [client.get(playlist).status_code for playlist in playlists]
+    Clip.objects.filter(pk=clip.pk).update(is_cut=True)
+
+    page = client.get(address)
+    client.force_login(clip.maker)
+    studio = client.get("/studio/clips/")
+    answers = [client.get(f"{address}{name}").status_code for name in ("embed/", "poster.jpg")]
+
+    assert before == [200, 200]
+    assert [client.get(playlist).status_code for playlist in playlists] == [404, 404]
+    assert (page.status_code, client.get(address).status_code, answers) == (410, 410, [404, 404])
+    assert client.get(f"/api/v1/clips/{clip.public_id}/").json()["playback"] is None
+    assert client.get(f"/oembed/?url=http://testserver{address}").status_code == 404
+    assert clip.title in studio.content.decode()
+    assert not any("clip.jpg" in answer.content.decode() for answer in (page, studio))
 
 
 def test_player_that_holds_the_playlist_of_a_replaced_encode_plays_on(client: Client) -> None:

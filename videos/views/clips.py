@@ -228,7 +228,8 @@ def _newest(clips: ClipQuerySet, after: tuple[Any, int] | None) -> ClipQuerySet:
 def watchable(request: HttpRequest, public_id: str, encode_key: str) -> Clip:
     """Return the clip, or raise Http404 if the requester may not watch it in this encode of its video."""
     found = get_object_or_404(Clip.objects.for_cards(), public_id=public_id, video__is_playable=True)
-    if not found.can_watch(delivery.viewer(request)):
+    # Before the playlists that were rendered earlier: a trim may have cut the clip since.
+    if found.is_cut or not found.can_watch(delivery.viewer(request)):
         raise Http404
     video = _video_of(found)
     if video.encode_key != encode_key:
