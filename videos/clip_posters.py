@@ -7,7 +7,7 @@ from pathlib import Path
 
 from common import deletion
 from videos import storyboards
-from videos.models import Clip, Job
+from videos.models import Clip, Job, Video
 from videos.poster_choices import poster_rendition
 from videos.publishing import (
     MAX_INIT_BYTES,
@@ -27,6 +27,12 @@ def queue_for(clip: Clip) -> None:
         storyboards.queue_after(clip.video, Job.Kind.CLIP, position=clip.pk)
 
 
+def queue_missing(video: Video) -> None:
+    """Queue posters that a take-over removed, or whose jobs were of the old encode, in its transaction."""
+    for clip in video.clips.filter(poster_key="", is_cut=False):
+        queue_for(clip)
+
+
 def key_of(job: Job) -> str:
     """Return the key of the poster that this attempt draws, beside the encodes: it outlives them."""
     return f"{job.video.prefix}clips/{job.position}-{job.pk}-{job.attempt}.jpg"
@@ -39,7 +45,7 @@ def draw(job: Job, path: Path, nicely: Callable[[list[str]], list[str]]) -> Path
     """
     clip = Clip.objects.filter(pk=job.position, video=job.video).first()
     encode = Encode.of(job.video)
-    if clip is None or not encode.offered:
+    if clip is None or clip.is_cut or not encode.offered:
         return None
     try:
         excerpt = Excerpt.of(encode, clip.start_s, clip.end_s)
@@ -59,6 +65,12 @@ def draw(job: Job, path: Path, nicely: Callable[[list[str]], list[str]]) -> Path
 
 
 def publish(job: Job, key: str) -> None:
-    """Make a stored poster the clip's, in the caller's transaction, unless the clip is gone."""
-    if not Clip.objects.filter(pk=job.position, video=job.video).update(poster_key=key):
+    """Make a stored poster the clip's, in the caller's transaction, unless the clip or the encode is gone.
+
+    A take-over queues the poster again.
+    """
+    # Locked against a take-over, which may cut the frame.
+    video = Video.objects.select_for_update().filter(pk=job.video_id, encode_key=job.encode_key).first()
+    clip = Clip.objects.filter(pk=job.position, video=video, is_cut=False) if video else Clip.objects.none()
+    if not clip.update(poster_key=key):
         deletion.delete_later(key)

@@ -19,6 +19,7 @@ from django.utils import timezone
 from common import deletion, storage
 from videos import (
     arrivals,
+    clip_posters,
     embedded_captions,
     loudness,
     moved_times,
@@ -75,6 +76,7 @@ def take_over(encode: Encode, prepared: MovedCaptions) -> bool:
     taken = Encode.of(video)
     storyboards.queue_for(taken)
     loudness.queue_for(taken)
+    clip_posters.queue_missing(video)
     if is_replaced:
         # The times of another file are not those of this one.
         video.timeline_changes.all().delete()

@@ -18,7 +18,7 @@ from videos import caption_tracks
 from videos.hls import captions
 from videos.models import MAX_CLIP_S, MAX_DESCRIPTION, MIN_CLIP_S, CaptionTrack, Clip, TimelineChange, Video
 from videos.transcoding import chapters
-from videos.transcoding.captions import MAX_BYTES
+from videos.transcoding.caption_conversion import MAX_CONVERTED_BYTES
 from videos.transcoding.timeline import KeptParts
 
 # The moment before the end of a cue or a clip, which lies in the part that it ends.
@@ -41,6 +41,10 @@ class TimesMove:
         if not self.is_restored:
             return self.kept.section(start_s, end_s)
         return self.kept.old_s(start_s), self.kept.old_s(max(start_s, end_s - _MOMENT_S)) + _MOMENT_S
+
+    def keeps(self, at_s: float) -> bool:
+        """Return whether the video still shows the frame of a moment."""
+        return self.is_restored or self.kept.moved_s(at_s) is not None
 
 
 @dataclass(slots=True)
@@ -68,7 +72,9 @@ def moved_captions(video: Video, move: TimesMove) -> MovedCaptions:
     """Store the captions of a video with moved times, beside the old ones.  Raises an error of storage."""
     moved = MovedCaptions()
     for track in video.captions.all():
-        webvtt = storage.read_range(track.key, 0, MAX_BYTES).decode()
+        data = storage.read_range(track.key, 0, MAX_CONVERTED_BYTES + len(caption_tracks.TIMESTAMP_MAP))
+        # A file from before the bound may end within a character.
+        webvtt = data.decode(errors="ignore")
         text, cue_count = captions.moved(webvtt, move.section)
         key = caption_tracks.put(video, track.language, text.encode())
         moved.files[key] = (track.pk, track.key, cue_count)
@@ -146,8 +152,9 @@ def _set_aside(rows: QuerySet[Danmaku], start_s: float, end_s: float | None, out
 
 def _move_clip(clip: Clip, move: TimesMove, outer: KeptParts | None) -> None:
     """Move a clip; one with too little left is set aside with its times in the original."""
+    fields: dict[str, float | bool | str]
     if clip.is_cut:
-        fields: dict[str, float | bool] = {"is_cut": False} if move.is_restored else {}
+        fields = {"is_cut": False} if move.is_restored else {}
     else:
         section = move.section(clip.start_s, clip.end_s)
         if section and section[1] - section[0] >= MIN_CLIP_S - _ROUNDING_S:
@@ -159,6 +166,10 @@ def _move_clip(clip: Clip, move: TimesMove, outer: KeptParts | None) -> None:
             if outer:
                 end_s = outer.old_s(clip.end_s - _MOMENT_S) + _MOMENT_S
                 fields |= {"start_s": outer.old_s(clip.start_s), "end_s": end_s}
+    if clip.poster_key and (fields.get("is_cut") or not move.keeps(clip.start_s)):
+        # It shows a frame that was cut.
+        deletion.delete_later(clip.poster_key)
+        fields |= {"poster_key": ""}
     if fields:
         Clip.objects.filter(pk=clip.pk).update(**fields)
 

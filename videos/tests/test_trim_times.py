@@ -18,7 +18,8 @@ from accounts.tests.factories import UserFactory
 from comments.models import Danmaku
 from comments.tests.factories import CommentFactory, DanmakuFactory
 from common import storage
-from videos import caption_tracks, editions, ends, services
+from common.models import PendingDeletion
+from videos import caption_tracks, clip_posters, editions, ends, services
 from videos.models import CaptionTrack, Clip, Job, RetiredEncode, Video
 from videos.moved_times import MovedCaptions
 from videos.publishing import Encode
@@ -35,6 +36,7 @@ from videos.services.errors import (
 )
 from videos.tests.factories import VideoFactory, make_encode, make_run
 from videos.tests.test_ends import after_the_sweep, killed_at_every_write
+from videos.transcoding import caption_conversion, captions
 
 pytestmark = [
     pytest.mark.django_db,
@@ -73,6 +75,7 @@ def begun(video: Video, *parts: tuple[float, float]) -> Video:
     """Return an edition whose jobs are done, as a worker leaves it."""
     edition = services.trim(video, parts=parts)
     edition.jobs.all().delete()
+    Video.objects.filter(pk=edition.pk).update(width_px=1280, height_px=720)
     make_encode(edition)
     return edition
 
@@ -88,6 +91,7 @@ def trimmed(video: Video, *parts: tuple[float, float]) -> Video:
 def restored(video: Video) -> Video:
     edition = services.restore_original(video)
     edition.jobs.all().delete()
+    Video.objects.filter(pk=edition.pk).update(width_px=1280, height_px=720)
     make_encode(edition)
     ends.complete(edition.pk)
     return Video.objects.get(pk=video.pk)
@@ -144,6 +148,47 @@ def test_clip_moves_shrinks_or_is_set_aside_and_comes_back() -> None:
     assert times(cut) == (31, 42, False)
 
 
+def test_posters_of_cut_frames_are_deleted_and_drawn_anew() -> None:
+    video, maker = long_video(), UserFactory()
+
+    def clip(start_s: float, end_s: float, name: str) -> Clip:
+        key = f"{video.prefix}clips/{name}.jpg" if name else ""
+        times = {"start_s": start_s, "end_s": end_s}
+        return Clip.objects.create(video=video, maker=maker, title="x", poster_key=key, **times)
+
+    kept, moved, cut = clip(50, 60, "kept"), clip(31, 60, "moved"), clip(29, 42, "cut")
+    undrawn = clip(60, 70, "")
+
+    video = trimmed(video, (2, 30), (40, 100))
+
+    def drawn_next() -> set[int]:
+        jobs = Job.objects.filter(video=video, encode_key=video.encode_key, kind=Job.Kind.CLIP)
+        return set(jobs.values_list("position", flat=True))
+
+    keys = dict(Clip.objects.values_list("pk", "poster_key"))
+    assert keys == {kept.pk: kept.poster_key, moved.pk: "", cut.pk: "", undrawn.pk: ""}
+    gone = {moved.poster_key, cut.poster_key}
+    assert gone <= set(PendingDeletion.objects.values_list("path", flat=True))
+    assert drawn_next() == {moved.pk, undrawn.pk}
+
+    video = restored(video)
+    assert drawn_next() == {moved.pk, undrawn.pk, cut.pk}
+
+
+def test_poster_that_was_drawn_during_the_take_over_is_dropped() -> None:
+    video = long_video()
+    clip = Clip.objects.create(video=video, maker=UserFactory(), title="x", start_s=31, end_s=60)
+    clip_posters.queue_for(clip)
+    job = Job.objects.get(video=video, kind=Job.Kind.CLIP)
+
+    trimmed(video, (2, 30), (40, 100))
+    clip_posters.publish(job, "videos/old.jpg")
+
+    clip.refresh_from_db()
+    assert clip.poster_key == ""
+    assert PendingDeletion.objects.filter(path="videos/old.jpg").exists()
+
+
 def test_page_of_a_cut_clip_answers_410(client: Client) -> None:
     video = long_video()
     clip = Clip.objects.create(video=video, maker=UserFactory(), title="x", start_s=31, end_s=38)
@@ -167,6 +212,20 @@ def test_captions_are_cut_and_moved() -> None:
         "00:00:01.000 --> 00:00:02.000\nMoved\n\n"
         "00:00:27.000 --> 00:00:29.000 align:left\nAcross the seam\n"
     )
+
+
+def test_long_captions_are_moved_whole() -> None:
+    cue = "\n00:01:{:02}.000 --> 00:01:{:02}.500\n" + "字" * 35_000 + "\n"
+    text = "WEBVTT\n" + "".join(cue.format(second, second) for second in range(55))
+    assert captions.MAX_BYTES < len(text.encode()) < caption_conversion.MAX_CONVERTED_BYTES
+    video = long_video()
+    key = caption_tracks.put(video, "zh", text.encode())
+    track = CaptionTrack.objects.create(video=video, language="zh", key=key, cue_count=55)
+
+    trimmed(video, (2, 30), (40, 100))
+
+    track.refresh_from_db()
+    assert track.cue_count == 40
 
 
 def test_captions_that_change_during_the_take_over_are_moved_again() -> None:
