@@ -63,6 +63,9 @@ def take_over(encode: Encode, prepared: MovedCaptions) -> bool:
         return False
     is_replaced = edition.source_key != video.source_key
     _retire(video, is_replaced=is_replaced)
+    if edition.edition_kind == Video.EditionKind.TRIM:
+        # Those of earlier re-encodes hold the cut parts too.
+        video.retired_encodes.end_soon()
     for model in (Job, Rendition, SegmentRun, SegmentPlan):
         rows = model.objects.filter(video=edition, encode_key=edition.encode_key)
         rows.update(video=video)

@@ -11,7 +11,7 @@ from videos.models.likes import Like
 from videos.models.playback_tokens import PlaybackToken, PlaybackTokenQuerySet
 from videos.models.playlists import MAX_PLAYLIST_DESCRIPTION, Playlist, PlaylistItem
 from videos.models.renditions import Rendition
-from videos.models.retired_encodes import RetiredEncode
+from videos.models.retired_encodes import PLAYABLE_AFTER_TRIM, RetiredEncode
 from videos.models.search import Folded, SearchedText
 from videos.models.segment_plans import SegmentPlan
 from videos.models.segment_runs import SegmentRun, SegmentRunQuerySet
@@ -40,6 +40,7 @@ __all__ = [
     "MAX_TITLE",
     "MIN_CLIP_S",
     "MIN_PASSWORD",
+    "PLAYABLE_AFTER_TRIM",
     "PLAYBACK_TOKEN_PREFIX",
     "UNCUT",
     "AddedTrack",

@@ -5,9 +5,25 @@ from __future__ import annotations
 from datetime import timedelta
 
 from django.db import models
+from django.db.models import Q
+from django.utils import timezone
 
 from common import storage
 from videos.models.videos import Video
+
+# After a trim.  A player that was opened before then holds all its playlists, with signed URLs.
+PLAYABLE_AFTER_TRIM = timedelta(minutes=5)
+
+
+class RetiredEncodeQuerySet(models.QuerySet["RetiredEncode"]):
+    def playable(self) -> RetiredEncodeQuerySet:
+        """Return the encodes whose playlists are still given out."""
+        return self.filter(Q(playable_until=None) | Q(playable_until__gt=timezone.now()))
+
+    def end_soon(self) -> None:
+        """End the playlists of encodes that hold parts which a trim has cut."""
+        until = timezone.now() + PLAYABLE_AFTER_TRIM
+        self.filter(playable_until=None).update(playable_until=until)
 
 
 class RetiredEncode(models.Model):
@@ -24,6 +40,11 @@ class RetiredEncode(models.Model):
     source_key = models.CharField(max_length=200, blank=True, default="")
     retired_at = models.DateTimeField(auto_now_add=True)
     due_at = models.DateTimeField(db_index=True, help_text="no player can hold a playlist of it from then on")
+
+    # Empty unless the video was trimmed: until due_at.
+    playable_until = models.DateTimeField(null=True)
+
+    objects = RetiredEncodeQuerySet.as_manager()
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["video", "encode_key"], name="retired_encode_once")]

@@ -197,6 +197,30 @@ def test_page_of_a_cut_clip_answers_410(client: Client) -> None:
     assert client.get(clip.get_absolute_url()).status_code == 410
 
 
+def test_encodes_with_cut_parts_answer_for_minutes_only(client: Client) -> None:
+    video = long_video()
+    RetiredEncode.objects.create(
+        video=video, encode_key="earlier", duration_s=100, due_at=timezone.now() + timedelta(days=1)
+    )
+    clip = Clip.objects.create(video=video, maker=UserFactory(), title="x", start_s=0, end_s=7)
+    old = reverse("hls-media", args=[video.public_id, video.encode_key, "720p"])
+    of_clip = reverse("clip-media", args=[clip.public_id, video.encode_key, "720p"])
+    assert client.get(of_clip).status_code == 200
+
+    trimmed(video, (0, 30), (40, 100))
+
+    retired = RetiredEncode.objects.get(encode_key=video.encode_key)
+    assert retired.due_at > timezone.now() + timedelta(hours=6)
+    assert client.get(of_clip).status_code == 404
+    assert client.get(old).status_code == 200
+    soon = timezone.now() + timedelta(minutes=6)
+    assert RetiredEncode.objects.filter(playable_until__lt=soon).count() == 2
+    RetiredEncode.objects.update(playable_until=timezone.now() - timedelta(seconds=1))
+    assert client.get(old).status_code == 404
+    for name in ("hls-multivariant", "hls-storyboard"):
+        assert client.get(reverse(name, args=[video.public_id, video.encode_key])).status_code == 404
+
+
 def test_captions_are_cut_and_moved() -> None:
     video = long_video()
     key = caption_tracks.put(video, "en", WEBVTT)

@@ -233,8 +233,9 @@ def watchable(request: HttpRequest, public_id: str, encode_key: str) -> Clip:
         raise Http404
     video = _video_of(found)
     if video.encode_key != encode_key:
-        # A player may hold the playlist of an encode that another one has replaced.
-        get_object_or_404(video.retired_encodes, encode_key=encode_key).on(video)
+        # A player may hold the playlist of an encode that another one has replaced.  After a trim, the
+        # times of the clip are those of the new encode, and the old one shows cut parts there.
+        get_object_or_404(video.retired_encodes.filter(playable_until=None), encode_key=encode_key).on(video)
     return found
 
 

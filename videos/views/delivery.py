@@ -89,7 +89,7 @@ def watchable(request: HttpRequest, public_id: str, encode_key: str) -> Video:
     if video.encode_key == encode_key:
         return video
     # A player may hold the playlist of an encode that another one has replaced.
-    return get_object_or_404(video.retired_encodes, encode_key=encode_key).on(video)
+    return get_object_or_404(video.retired_encodes.playable(), encode_key=encode_key).on(video)
 
 
 @require_safe

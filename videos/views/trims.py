@@ -11,9 +11,10 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
+from common import storage
 from common.errors import Refusal
 from videos import estimates, progress, services
-from videos.models import Video
+from videos.models import PLAYABLE_AFTER_TRIM, Video
 from videos.services.errors import CannotTrim, NotReadyYet, UnderModeration
 from videos.views.studio_captions import own
 
@@ -30,6 +31,8 @@ def trim(request: PersonRequest, public_id: str) -> HttpResponse:
     is_free = edition is None or edition.status == Video.Status.FAILED
     best = video.renditions.filter(encode_key=video.encode_key, kind="video").first()
     refusal = _refusal(video)
+    # An open player holds signed URLs of all segments.
+    stays = PLAYABLE_AFTER_TRIM + storage.lifetime(video.duration_s) + storage.SIGNING_WINDOW
     context = {
         "video": video,
         "edition": edition,
@@ -38,6 +41,7 @@ def trim(request: PersonRequest, public_id: str) -> HttpResponse:
         "refusal": refusal,
         "playback": services.playback(video) if is_free and not refusal else None,
         "frame_rate": best.frame_rate if best else 0,
+        "stays_s": stays.total_seconds(),
         "estimate_s": estimates.of_trim(video.duration_s or 0.0) if is_free else None,
     }
     return render(request, "videos/trim.html", context)
