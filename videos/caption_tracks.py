@@ -83,13 +83,23 @@ def record(
 
 @transaction.atomic
 def record_ours(
-    video: Video, language: str, key: str, converted: Converted, origin: CaptionTrack.Origin
+    video: Video,
+    language: str,
+    key: str,
+    converted: Converted,
+    origin: CaptionTrack.Origin,
+    *,
+    encode_key: str = "",
 ) -> bool:
     """Record captions that nobody uploaded unless better ones exist; then delete the file and return False.
 
-    Only automatic captions give way to them.  Raises TracksFull.
+    Only automatic captions give way to them.  The same happens if ``encode_key`` is not the video's
+    any more, because a trim may have moved its times.  Raises TracksFull.
     """
-    Video.objects.select_for_update().filter(pk=video.pk).first()
+    current = Video.objects.select_for_update().filter(pk=video.pk).first()
+    if encode_key and (current is None or current.encode_key != encode_key):
+        deletion.delete_later(key)
+        return False
     kept = video.captions.filter(language=language).exclude(origin=CaptionTrack.Origin.AUTOMATIC)
     if kept.exists():
         deletion.delete_later(key)

@@ -80,6 +80,8 @@ def take_over(encode: Encode, prepared: MovedCaptions) -> bool:
     storyboards.queue_for(taken)
     loudness.queue_for(taken)
     clip_posters.queue_missing(video)
+    if not is_replaced:
+        embedded_captions.queue_again(video, old_key)
     if is_replaced:
         # The times of another file are not those of this one.
         video.timeline_changes.all().delete()

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 from django.db import transaction
 
 from common import deletion
 from videos import caption_tracks, queue
+from videos.hls import captions
 from videos.languages import canonical_tag, spoken_tag
 from videos.models import CaptionTrack, Job, Video
 from videos.transcoding.caption_conversion import convert
@@ -30,9 +32,19 @@ def queue_for(video: Video) -> None:
     transaction.on_commit(lambda: queue.wake(Job.Lane.AFTER))
 
 
-def store(video: Video, files: list[tuple[SubtitleStream, Path]]) -> int:
-    """Store extracted caption files unless the owner has captions in their languages; return their number."""
-    count = 0
+def queue_again(video: Video, old_key: str) -> None:
+    """Queue the job of the encode before again if it is not done, in the transaction of a take-over."""
+    jobs = video.jobs.filter(encode_key=old_key, kind=Job.Kind.SUBTITLES)
+    if jobs.exclude(status=Job.Status.DONE).exists():
+        queue_for(video)
+
+
+def store(job: Job, files: list[tuple[SubtitleStream, Path]]) -> int:
+    """Store extracted caption files unless the owner has captions in their languages; return their number.
+
+    Their times are those of the source, and move with a trim.
+    """
+    video, count = job.video, 0
     for track, path in files:
         language = canonical_tag(spoken_tag(track.language)) or UNDETERMINED
         with path.open("rb") as file:
@@ -43,9 +55,17 @@ def store(video: Video, files: list[tuple[SubtitleStream, Path]]) -> int:
             log = {"video": video.public_id, "stream": track.index, "reason": type(error).__name__}
             logger.info("Subtitles hold no captions", extra=log)
             continue
+        if video.timeline:
+            text, cue_count = captions.moved(converted.webvtt.decode(), video.timeline.section)
+            if not cue_count:
+                continue
+            converted = replace(converted, webvtt=text.encode(), cue_count=cue_count)
         key = caption_tracks.put(video, language, converted.webvtt)
+        origin = CaptionTrack.Origin.EMBEDDED
         try:
-            count += caption_tracks.record_ours(video, language, key, converted, CaptionTrack.Origin.EMBEDDED)
+            count += caption_tracks.record_ours(
+                video, language, key, converted, origin, encode_key=job.encode_key
+            )
         except caption_tracks.TracksFull:
             deletion.delete_later(key)
             break

@@ -232,7 +232,7 @@ def make_embedded_captions(job: Job) -> None:
         files = subtitles.extract(
             _source_url(job), source.container, source.subtitles, folder, lambda argv: _nicely(job, argv)
         )
-        embedded_captions.store(job.video, files)
+        embedded_captions.store(job, files)
     ends.finish_row(job)
 
 

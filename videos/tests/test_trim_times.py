@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 from unittest import mock
 
@@ -19,7 +20,7 @@ from comments.models import Danmaku
 from comments.tests.factories import CommentFactory, DanmakuFactory
 from common import storage
 from common.models import PendingDeletion
-from videos import caption_tracks, clip_posters, editions, ends, services
+from videos import caption_tracks, clip_posters, editions, embedded_captions, ends, services
 from videos.models import CaptionTrack, Clip, Job, RetiredEncode, Video
 from videos.moved_times import MovedCaptions
 from videos.publishing import Encode
@@ -37,6 +38,8 @@ from videos.services.errors import (
 from videos.tests.factories import VideoFactory, make_encode, make_run
 from videos.tests.test_ends import after_the_sweep, killed_at_every_write
 from videos.transcoding import caption_conversion, captions
+from videos.transcoding.source import SourceInfo
+from videos.transcoding.subtitles import SubtitleStream
 
 pytestmark = [
     pytest.mark.django_db,
@@ -236,6 +239,29 @@ def test_captions_are_cut_and_moved() -> None:
         "00:00:01.000 --> 00:00:02.000\nMoved\n\n"
         "00:00:27.000 --> 00:00:29.000 align:left\nAcross the seam\n"
     )
+
+
+def test_captions_of_the_file_that_are_late_are_made_again_and_moved(tmp_path: Path) -> None:
+    stream = SubtitleStream(index=2, codec="subrip", language="eng")
+    video = long_video(source_json=SourceInfo("mov", 100.0, 1, subtitles=(stream,)).to_json())
+    embedded_captions.queue_for(video)
+    late = Job.objects.select_related("video").get(video=video, kind=Job.Kind.SUBTITLES)
+    file = tmp_path / "en.vtt"
+    file.write_bytes(WEBVTT)
+    edition = begun(video, (2, 30), (40, 100))
+    Video.objects.filter(pk=edition.pk).update(source_json=video.source_json)
+    assert ends.complete(edition.pk)
+
+    assert embedded_captions.store(late, [(stream, file)]) == 0
+    assert not CaptionTrack.objects.exists()
+    video.refresh_from_db()
+    again = Job.objects.select_related("video").get(encode_key=video.encode_key, kind=Job.Kind.SUBTITLES)
+    assert embedded_captions.store(again, [(stream, file)]) == 1
+    track = CaptionTrack.objects.get()
+    text = storage.read_range(track.key, 0, 1000).decode()
+    assert track.cue_count == 2
+    assert "00:00:01.000 --> 00:00:02.000\nMoved" in text
+    assert "Cut" not in text
 
 
 def test_long_captions_are_moved_whole() -> None:
