@@ -47,8 +47,8 @@ def prepare(encode: Encode) -> MovedCaptions:
 def take_over(encode: Encode, prepared: MovedCaptions) -> bool:
     """Make a complete edition the encode of its video, in the caller's transaction.
 
-    The caller has locked the edition.  Return False if its video is not ready any more, or
-    if its captions have changed since they were ``prepared``.
+    The caller has locked the edition.  Return False if its video is not ready any more or has been
+    trimmed meanwhile, or if its captions have changed since they were ``prepared``.
     """
     edition = encode.video
     owned = Video.objects.select_related("channel__owner").select_for_update(of=("self",))
@@ -58,6 +58,9 @@ def take_over(encode: Encode, prepared: MovedCaptions) -> bool:
     if edition.edition_kind == Video.EditionKind.AUDIO:
         _add_track(video, encode)
         return True
+    if edition.edition_kind == Video.EditionKind.REENCODE and video.is_trimmed:
+        # It was begun before the trim, and holds what that has cut.
+        return False
     move = moved_times.move_of(edition, video)
     if move and not moved_times.are_current(video, prepared):
         return False

@@ -35,6 +35,7 @@ from videos.services.errors import (
     TooManyUploads,
     UnknownLanguage,
     UploadTooLarge,
+    VersionChanged,
 )
 
 
@@ -84,6 +85,7 @@ class AudioTracksView(EditionActView):
                 NoPicture,
                 TooManyTracks,
                 NotReadyYet,
+                VersionChanged,
                 EditionRuns,
                 NoOriginal,
                 UploadTooLarge,

@@ -42,6 +42,7 @@ from videos.services.errors import (
     TooManyUploads,
     UnderModeration,
     UploadTooLarge,
+    VersionChanged,
 )
 
 if TYPE_CHECKING:
@@ -100,6 +101,7 @@ class ReencodeView(EditionActView):
             202: EditionSerializer,
             **refusals(
                 NotReadyYet,
+                VersionChanged,
                 EditionRuns,
                 NoOriginal,
                 IsTrimmed,
@@ -125,6 +127,13 @@ class TrimSerializer(serializers.Serializer[Any]):
     parts = KeptPartSerializer(
         many=True, help_text="the kept parts, in order; times are those of the video now"
     )
+    encode_key = serializers.CharField(
+        max_length=16,
+        required=False,
+        allow_blank=True,
+        default="",
+        help_text="of the encode that the times belong to, from its addresses; another one is refused",
+    )
 
 
 class TrimView(EditionActView):
@@ -139,6 +148,7 @@ class TrimView(EditionActView):
                 NothingCut,
                 TooManyTrims,
                 NotReadyYet,
+                VersionChanged,
                 EditionRuns,
                 TooManyUploads,
                 EnoughForToday,
@@ -157,7 +167,8 @@ class TrimView(EditionActView):
         asked = TrimSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
         parts = [(part["start_s"], part["end_s"]) for part in asked.validated_data["parts"]]
-        return edition_answer(services.trim(video, parts=parts), status.HTTP_202_ACCEPTED)
+        edition = services.trim(video, parts=parts, encode_key=asked.validated_data["encode_key"])
+        return edition_answer(edition, status.HTTP_202_ACCEPTED)
 
 
 class RestoreView(EditionActView):
@@ -168,6 +179,7 @@ class RestoreView(EditionActView):
             **refusals(
                 NotTrimmed,
                 NotReadyYet,
+                VersionChanged,
                 EditionRuns,
                 NoOriginal,
                 TooManyUploads,
@@ -195,6 +207,7 @@ class EditionUploadView(EditionActView):
             201: CreatedSerializer,
             **refusals(
                 NotReadyYet,
+                VersionChanged,
                 EditionRuns,
                 NoOriginal,
                 UploadTooLarge,
@@ -227,6 +240,7 @@ class EditionImportView(EditionActView):
             202: EditionSerializer,
             **refusals(
                 NotReadyYet,
+                VersionChanged,
                 EditionRuns,
                 NoOriginal,
                 BadUrl,

@@ -32,6 +32,7 @@ from videos.services.errors import (
     NotTrimmed,
     TooManyTrims,
     UnderModeration,
+    VersionChanged,
 )
 from videos.services.imports import check_import_quota, check_may_import, filename_of
 from videos.services.uploads import (
@@ -110,13 +111,15 @@ def _queue_plan(edition: Video) -> None:
 
 
 @needs_storage
-def trim(video: Video, *, parts: Sequence[Sequence[float]]) -> Video:
+def trim(video: Video, *, parts: Sequence[Sequence[float]], encode_key: str = "") -> Video:
     """Cut a ready video down to ``parts``, pairs of start and end in seconds; return the edition.
 
-    It counts as an upload of the kept parts.  Raises CannotTrim, UnderModeration, BadParts,
-    NothingCut, TooManyTrims, NotReadyYet, EditionRuns, StorageFull and the refusals of
-    ``check_quota``.
+    It counts as an upload of the kept parts.  ``encode_key`` is that of the encode to which the
+    times belong.  Raises CannotTrim, UnderModeration, BadParts, NothingCut, TooManyTrims,
+    NotReadyYet, VersionChanged, EditionRuns, StorageFull and the refusals of ``check_quota``.
     """
+    if encode_key and encode_key != video.encode_key:
+        raise VersionChanged
     if video.is_recording:
         raise CannotTrim
     if video.withheld:
@@ -209,11 +212,14 @@ def replace_by_import(video: Video, *, url: str) -> Video:
 def begin_edition(video: Video, edition: Video) -> None:
     """Save a new edition of ``video``, in the caller's transaction; one that failed gives way to it.
 
-    Raises NotReadyYet, NoOriginal and EditionRuns.
+    Raises NotReadyYet, VersionChanged, NoOriginal and EditionRuns.
     """
-    ready = Video.objects.select_for_update().filter(pk=video.pk, status=Video.Status.READY)
-    if not ready.exists():
+    locked = Video.objects.select_for_update().filter(pk=video.pk, status=Video.Status.READY).first()
+    if locked is None:
         raise NotReadyYet
+    if locked.encode_key != video.encode_key:
+        # The caller has checked the length and the trims of another encode.
+        raise VersionChanged
     if video.is_recording:
         raise NoOriginal
     before = Video.objects.filter(edition_of=video).first()

@@ -115,6 +115,12 @@ class EditionRuns(Refusal):
     sentence = _("A new version of this video is already being made. Wait for it, or cancel it first.")
 
 
+class VersionChanged(Refusal):
+    code = "version_changed"
+    status = 409
+    sentence = _("This video got a new version meanwhile. Reload the page and try again.")
+
+
 class CannotTrim(Refusal):
     code = "cannot_trim"
     status = 409

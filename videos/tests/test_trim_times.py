@@ -34,6 +34,7 @@ from videos.services.errors import (
     NotTrimmed,
     TooManyTrims,
     UnderModeration,
+    VersionChanged,
 )
 from videos.tests.factories import VideoFactory, make_encode, make_run
 from videos.tests.test_ends import after_the_sweep, killed_at_every_write
@@ -382,6 +383,34 @@ def test_trimmed_video_is_restored_and_not_encoded_again_by_accident() -> None:
     video = trimmed(video, (2, 30))
     with pytest.raises(IsTrimmed):
         services.reencode(video)
+
+
+def test_request_that_was_checked_on_the_encode_before_is_refused(client: Client) -> None:
+    stale = long_video()
+    trimmed(stale, (2, 30), (40, 100))
+
+    with pytest.raises(VersionChanged):
+        services.reencode(stale)
+    with pytest.raises(VersionChanged):
+        services.trim(stale, parts=[(0, 95)])
+    client.force_login(stale.channel.owner)
+    asked = {"parts": [{"start_s": 2, "end_s": 30}], "encode_key": stale.encode_key}
+    address = reverse("api-edition-trim", args=[stale.public_id])
+    answer = client.post(address, asked, content_type="application/json")
+    assert (answer.status_code, answer.json()["errors"][0]["code"]) == (409, "version_changed")
+    asked["encode_key"] = Video.objects.get(pk=stale.pk).encode_key
+    assert client.post(address, asked, content_type="application/json").status_code == 202
+
+
+def test_reencode_from_before_a_trim_does_not_take_over() -> None:
+    video = long_video()
+    edition = services.reencode(video)
+    edition.jobs.all().delete()
+    make_encode(edition)
+    Video.objects.filter(pk=video.pk).update(kept_parts=[[2, 30]])
+
+    assert not ends.complete(edition.pk)
+    assert Video.objects.get(pk=video.pk).encode_key == video.encode_key
 
 
 def test_time_in_a_comment_leads_to_the_moment_that_it_named(client: Client) -> None:

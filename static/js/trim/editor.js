@@ -377,7 +377,7 @@ class TrimEditor extends HTMLElement {
     this.showSummary();
     const parts = this.cuts.parts.map(({ start, end }) => ({ start_s: start, end_s: end }));
     try {
-      await call("POST", `videos/${this.dataset.video}/edition/trim/`, { parts });
+      await call("POST", `videos/${this.dataset.video}/edition/trim/`, { parts, encode_key: this.dataset.encode });
       location.reload();
     } catch (error) {
       this.isSent = false;
