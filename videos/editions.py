@@ -127,8 +127,7 @@ def _keep_added_tracks(video: Video, edition: Video, *, is_replaced: bool) -> No
     if edition.edition_kind == kinds.REENCODE:
         _copy_rows(current, key)
         return
-    is_trimmed = video.timeline_changes.filter(is_restored=False).exists()
-    if edition.edition_kind == kinds.TRIM and not is_trimmed:
+    if edition.edition_kind == kinds.TRIM and not video.is_trimmed:
         _copy_rows(current, UNCUT)
         return
     if edition.edition_kind == kinds.RESTORE:

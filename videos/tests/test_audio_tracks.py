@@ -318,6 +318,12 @@ def test_trim_cuts_added_tracks_and_the_original_has_them_whole(
     services.restore_original(video)
     work_until_idle()
     video.refresh_from_db()
+    services.trim(video, parts=[(0, 4)])
+    work_until_idle()
+    video.refresh_from_db()
+    services.restore_original(video)
+    work_until_idle()
+    video.refresh_from_db()
     whole = Encode.of(video).tracks[1]
 
     assert (cut.name, cut.is_added, cut.role) == (track.name, True, "dub")
