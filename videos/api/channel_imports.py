@@ -40,7 +40,10 @@ class ImportItemSerializer(serializers.ModelSerializer[ImportItem]):
 
     class Meta:
         model = ImportItem
-        fields = ("id", "title", "duration_s", "size_bytes", "published_at", "visibility", "state", "video")
+        fields = (
+            "id", "title", "duration_s", "size_bytes", "published_at", "visibility", "keeps_visibility",
+            "state", "video",
+        )  # fmt: skip
         read_only_fields = fields
 
 
@@ -59,7 +62,6 @@ class ChannelImportSerializer(serializers.ModelSerializer[ChannelImport]):
             "status",
             "found_count",
             "total_count",
-            "keeps_visibility",
             "error_code",
             "created_at",
         )

@@ -27,8 +27,6 @@ class ChannelImport(LeasedWork):
     # How many videos the site says there are, and how many of them were read.
     total_count = models.PositiveIntegerField(default=0)
     found_count = models.PositiveIntegerField(default=0)
-    # Else chosen videos are private until their owner publishes them.
-    keeps_visibility = models.BooleanField(default=False)
     # The stored archive, until it expires.
     archive_key = models.CharField(max_length=200, blank=True)
     archive_expires_at = models.DateTimeField(null=True)
@@ -80,6 +78,8 @@ class ImportItem(models.Model):
     # The other fields of ``videos.sites.found.FoundVideo``.
     details = models.JSONField()
     state = models.CharField(max_length=8, choices=State.choices, default=State.FOUND)
+    # As it was chosen: else the video is private until its owner publishes it.
+    keeps_visibility = models.BooleanField(default=False, db_default=False)
     # The code of the refusal for which a chosen item waits.
     waits_for = models.CharField(max_length=32, blank=True)
     video = models.OneToOneField(Video, models.SET_NULL, null=True, related_name="import_item")

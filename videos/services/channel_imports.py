@@ -78,10 +78,11 @@ def choose_items(
     found = ImportItem.objects.filter(is_free, channel_import=row)
     if items is not None:
         found = found.filter(pk__in=list(items)[: channel_listing.MAX_ITEMS])
-    chosen = found.exclude(source_id__in=imported_sources(row)).update(state=ImportItem.State.CHOSEN)
+    # With its visibility: a later choice of others changes nothing for those that wait.
+    fields = {"state": ImportItem.State.CHOSEN, "keeps_visibility": keeps_visibility}
+    chosen = found.exclude(source_id__in=imported_sources(row)).update(**fields)
     if not chosen:
         raise NothingChosen
-    ChannelImport.objects.filter(pk=row.pk).update(keeps_visibility=keeps_visibility)
     transaction.on_commit(lambda: begin_next(row.channel))
     return chosen
 
@@ -144,13 +145,12 @@ def _begin_one(channel: Channel) -> bool:
 def _begin(channel: Channel, item: ImportItem) -> Video:
     """Save the video of an item and queue the job that fetches its file."""
     details, defaults = item.details, VideoDefaults.of(channel)
-    keeps = item.channel_import.keeps_visibility
     video = Video(
         channel=channel,
         title=composed(item.title, MAX_TITLE),
         description=details["description"],
         category=details["category"],
-        visibility=item.visibility if keeps else Video.Visibility.PRIVATE,
+        visibility=item.visibility if item.keeps_visibility else Video.Visibility.PRIVATE,
         published_at=item.published_at,
         status=Video.Status.PROCESSING,
         source_filename=filename_of(details["media_url"].partition("#")[2] or details["media_url"]),

@@ -207,6 +207,23 @@ def test_imports_begin_as_far_as_the_limit_of_a_person_allows(
     assert row.items.filter(state="begun").count() == 2
 
 
+def test_later_choice_does_not_publish_videos_that_wait(
+    channel: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(importing, "MAX_IMPORTS", 0)
+    row = listed(channel)
+    first, second = row.items.order_by("position")
+    services.choose_items(row, items=[first.pk])
+    services.choose_items(row, items=[second.pk], keeps_visibility=True)
+
+    monkeypatch.setattr(importing, "MAX_IMPORTS", 9)
+    services.begin_chosen()
+
+    shown = dict(Video.objects.values_list("title", "visibility"))
+    assert shown == {first.title: "private", second.title: second.visibility}
+    assert second.visibility == "public"
+
+
 def test_listing_of_a_killed_worker_begins_anew(channel: str) -> None:
     owner: User = UserFactory()
     row = services.begin_channel_import(channel=owner.channel, address=channel)
