@@ -26,7 +26,7 @@ from videos.leases import LeaseKeeper, lease_kept
 from videos.models import MAX_TITLE, Job, UploadCharge, Video
 from videos.pages.reading import FetchedPage
 from videos.publishing import LeaseLost
-from videos.transcoding.errors import FetchFailed, FetchRefused, NoRoomToStore
+from videos.transcoding.errors import FetchFailed, FetchRefused
 
 logger = logging.getLogger(__name__)
 
@@ -52,17 +52,20 @@ def fetch_source(job: Job) -> None:
     video = job.video
     key = f"{video.prefix}source-{job.pk}-{job.attempt}"
     page: FetchedPage | None = None
-    # The thread renews the lease while servers make us wait; a lost lease ends the fetch in _pieces.
-    with lease_kept(job):
-        size_bytes = _store_file(job, key)
-        if size_bytes is None:
-            size_bytes, page = page_imports.store_page(job, key, MAX_FETCH_S, _percents(job))
-        import_extras.bring(video)
+    is_finished = False
     try:
+        # The thread renews the lease while servers make us wait; a lost lease ends the fetch in _pieces.
+        with lease_kept(job):
+            size_bytes = _store_file(job, key)
+            if size_bytes is None:
+                size_bytes, page = page_imports.store_page(job, key, MAX_FETCH_S, _percents(job))
+            import_extras.bring(video)
         _finish(job, key, size_bytes, page)
-    except (LeaseLost, NoRoomToStore):
-        deletion.delete_later(key)
-        raise
+        is_finished = True
+    finally:
+        # The next attempt stores under a key of its own.
+        if not is_finished:
+            deletion.delete_later(key)
     progress.publish(video)
 
 

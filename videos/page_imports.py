@@ -86,7 +86,9 @@ def store_page(
         store(key, parts_of(path))
         if video.edition_of is None:
             for language, file in found.subtitles:
-                store_captions(video, language, file.read_bytes())
+                # Those that are too large stay out, as those of uploads do.
+                if file.stat().st_size <= MAX_BYTES:
+                    store_captions(video, language, file.read_bytes())
     return size_bytes, found
 
 

@@ -204,6 +204,9 @@ def _fetch_subtitles(ydl: Any, track: Info, path: Path) -> None:
     elif str(track.get("protocol") or "").startswith("m3u8"):
         if not ydl.dl(str(path), dict(track), subtitle=True)[0]:
             raise ValueError("the playlist of subtitles cannot be read")
+        if path.stat().st_size > MAX_SUBTITLE_BYTES:
+            path.unlink()
+            raise ValueError("too large")
         return
     else:
         data = ydl.urlopen(track["url"]).read(MAX_SUBTITLE_BYTES + 1)

@@ -150,6 +150,20 @@ def test_cancelled_import_leaves_nothing(server: FileServer, settings: Settings)
     assert unfinished_uploads() == []
 
 
+@pytest.mark.parametrize("error", [LeaseLost(), RuntimeError("a caption file")])
+def test_import_that_ends_behind_its_stored_file_leaves_nothing(server: FileServer, error: Exception) -> None:
+    job = claimed(server.url)
+
+    with (
+        mock.patch.object(importing.import_extras, "bring", side_effect=error),
+        pytest.raises(type(error)),
+    ):
+        importing.fetch_source(job)
+    deletion.delete_pending()
+
+    assert list(storage.keys_under(job.video.prefix)) == []
+
+
 def test_deletion_of_a_cancelled_import_spares_the_file_of_its_retry(server: FileServer) -> None:
     server.body = b"x" * 1000
     video = (first := claimed(server.url)).video
