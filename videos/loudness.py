@@ -67,7 +67,8 @@ def measure(video: Video, nicely: Callable[[list[str]], list[str]]) -> list[list
 def publish(video: Video, loudness: list[list[float] | None]) -> None:
     """Store the loudness, unless the video has changed since it was read."""
     same = Video.objects.filter(pk=video.pk, encode_key=video.encode_key, status=video.status)
-    same.filter(duration_s=video.duration_s).update(loudness=loudness)
+    # A track that was added or removed meanwhile has moved the others.
+    same.filter(duration_s=video.duration_s, audio_version=video.audio_version).update(loudness=loudness)
 
 
 def _tracks(encode: Encode) -> list[Rendition]:

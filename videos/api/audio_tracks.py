@@ -116,7 +116,7 @@ class AudioTrackView(APIView):
 
     @extend_schema(
         request=TrackFieldsSerializer,
-        responses={200: AudioTrackSerializer, **refusals(NoTrack, UnknownLanguage)},
+        responses={200: AudioTrackSerializer, **refusals(NoTrack, EditionRuns, UnknownLanguage)},
     )
     def put(self, request: Request, id: str, track: str) -> Response:  # noqa: A002
         """Change name, language and role of an added track."""
@@ -127,7 +127,7 @@ class AudioTrackView(APIView):
         edited = services.edit_track(video, track, label=fields.pop("name"), **fields)
         return Response(AudioTrackSerializer(edited).data)
 
-    @extend_schema(responses={204: None, **refusals(NoTrack)})
+    @extend_schema(responses={204: None, **refusals(NoTrack, EditionRuns)})
     def delete(self, request: Request, id: str, track: str) -> Response:  # noqa: A002
         """Remove an added track."""
         services.remove_track(own(request, id), track)

@@ -19,7 +19,7 @@ from videos.languages import canonical_tag, language_name
 from videos.models import AddedTrack, Rendition, SegmentRun, Upload, Video
 from videos.publishing import Encode, write_multivariant_playlist
 from videos.services.editions import begin_edition
-from videos.services.errors import NoPicture, NoTrack, TooManyTracks, UnknownLanguage
+from videos.services.errors import EditionRuns, NoPicture, NoTrack, TooManyTracks, UnknownLanguage
 from videos.services.uploads import (
     check_may_upload,
     check_quota,
@@ -80,7 +80,7 @@ def _described(*, language: str, label: str, role: str) -> dict[str, str]:
 
 
 def edit_track(video: Video, name: str, *, label: str, language: str, role: str) -> Rendition:
-    """Change name, language and role of an added track.  Raises NoTrack and UnknownLanguage."""
+    """Change name, language and role of an added track.  Raises NoTrack, EditionRuns and UnknownLanguage."""
     named = _described(language=language, label=label, role=role)
     with transaction.atomic():
         _added(video, name).update(**named)
@@ -90,7 +90,10 @@ def edit_track(video: Video, name: str, *, label: str, language: str, role: str)
 
 
 def remove_track(video: Video, name: str) -> None:
-    """Remove an added track; players that play it keep it until its URLs expire.  Raises NoTrack."""
+    """Remove an added track; players that play it keep it until its URLs expire.
+
+    Raises NoTrack and EditionRuns.
+    """
     signed_for = storage.lifetime(video.duration_s) + storage.SIGNING_WINDOW
     with transaction.atomic():
         rows = _added(video, name)
@@ -101,7 +104,7 @@ def remove_track(video: Video, name: str) -> None:
                 deletion.delete_later(f"{video.prefix}{folder}/", after=signed_for)
                 run.delete()
         rows.delete()
-        measured = video.loudness
+        measured = Video.objects.get(pk=video.pk).loudness  # locked: a measurement may have ended meanwhile
         loudness = measured and [*measured[:at], *measured[at + 1 :]]
         _change(video, loudness=loudness)
     logger.info("Audio track removed", extra={"video": video.public_id})
@@ -109,8 +112,13 @@ def remove_track(video: Video, name: str) -> None:
 
 
 def _added(video: Video, name: str) -> Any:
-    """Return the rows of an added track, locked with its video: one for each encode.  Raises NoTrack."""
+    """Return the rows of an added track, locked with its video: one for each encode.
+
+    A trim has copied them for its encode, which would undo a change.  Raises NoTrack and EditionRuns.
+    """
     Video.objects.select_for_update().get(pk=video.pk)
+    if Video.objects.filter(edition_of=video, edition_kind=Video.EditionKind.TRIM).exists():
+        raise EditionRuns
     rows = Rendition.objects.filter(video=video, is_added=True, name=name)
     if not rows.filter(encode_key=video.encode_key).exists():
         raise NoTrack

@@ -17,11 +17,12 @@ from django.urls import reverse
 from common import deletion, reconciliation, storage
 from common.models import Discrepancy
 from live.tests.hls_checker import faults
-from videos import cleaning, pipeline, services
+from videos import cleaning, loudness, pipeline, services
 from videos.models import Job, Rendition, RetiredEncode, Upload, Video
 from videos.publishing import Encode
 from videos.services.errors import EditionRuns, NoOriginal, NoPicture, NoTrack, TooManyTracks, UnknownLanguage
 from videos.tests.clips import make_clip
+from videos.tests.factories import VideoFactory
 from videos.tests.test_edition_encodes import complete, ready
 from videos.tests.test_pipeline import uploaded, work_until_idle
 from videos.transcoding.tools import ffmpeg_path
@@ -332,3 +333,31 @@ def test_trim_cuts_added_tracks_and_the_original_has_them_whole(
     assert len(beeps_s(stored_file(video, whole, tmp_path / "whole.mp4"))) == 9
     services.remove_track(video, track.name)
     assert not Rendition.objects.filter(video=video, is_added=True).exists()
+
+
+def test_tracks_stay_as_they_are_while_a_trim_runs() -> None:
+    """Hold it because the trim has copied them for its encode."""
+    video = VideoFactory()
+    common = {"encode_key": video.encode_key, "kind": "audio", "position": 1, "name": "audio-100"}
+    Rendition.objects.create(
+        video=video, **common, bitrate_bps=128_000, codecs="mp4a.40.2", is_added=True, language="de"
+    )
+    VideoFactory(edition_of=video, edition_kind="trim", channel=video.channel, encoded=False)
+
+    with pytest.raises(EditionRuns):
+        services.edit_track(video, "audio-100", label="Dub", language="de", role="dub")
+    with pytest.raises(EditionRuns):
+        services.remove_track(video, "audio-100")
+
+    assert Rendition.objects.filter(video=video, is_added=True).exists()
+
+
+def test_loudness_that_was_measured_before_a_track_was_removed_is_not_stored() -> None:
+    video = VideoFactory()
+    measured = Video.objects.get(pk=video.pk)
+    Video.objects.filter(pk=video.pk).update(audio_version=1)
+
+    loudness.publish(measured, [[-20.0, -3.0]])
+
+    video.refresh_from_db()
+    assert video.loudness is None
