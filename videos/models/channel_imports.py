@@ -28,7 +28,7 @@ class ChannelImport(LeasedWork):
     total_count = models.PositiveIntegerField(default=0)
     found_count = models.PositiveIntegerField(default=0)
     # The stored archive, until it expires.
-    archive_key = models.CharField(max_length=200, blank=True)
+    archive_key = models.CharField(max_length=200, blank=True, default="", db_default="")
     archive_expires_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
