@@ -44,9 +44,9 @@ POSTGRES, QUICK = "--postgres", "--quick"  # our own arguments
 ONLY_SQL = "--only-sql"  # an option of conftest.py
 BY_FILE = ("--dist", "loadfile", "--no-loadscope-reorder")
 SIDE_BY_SIDE = ("-n", "2", *BY_FILE)
-# One worker runs the journeys and another broadcasts. Both mostly wait, so a third keeps
-# two cores busy.
-WITH_JOURNEYS = ("-n", "3", *BY_FILE)
+# Journeys, broadcasts and held requests mostly wait, so a third worker keeps two cores
+# busy.
+WITH_WAITING = ("-n", "3", *BY_FILE)
 QUICK_TESTS = ("-m", "not browser and not ffmpeg and not slow")
 TEMPLATE = "test-template-{}.sqlite3"
 # A machine that is busy may need long before a server of ours answers.
@@ -270,11 +270,11 @@ def steps(arguments: list[str], configuration: Configuration, server: postgres.P
         without_browser = () if browser.find_browser() else ("-m", "not browser")
         return [
             (pytest(*SIDE_BY_SIDE, ONLY_SQL), on_postgres(configuration, server)),
-            (pytest(*WITH_JOURNEYS, *without_browser), configuration),
+            (pytest(*WITH_WAITING, *without_browser), configuration),
         ]
     if QUICK in arguments:
         chosen = [argument for argument in arguments if argument != QUICK]
-        return [(pytest(*SIDE_BY_SIDE, *QUICK_TESTS, *chosen), configuration)]
+        return [(pytest(*WITH_WAITING, *QUICK_TESTS, *chosen), configuration)]
     chosen = [argument for argument in arguments if argument != POSTGRES]
     return [(pytest(*chosen), on_postgres(configuration, server) if server.url else configuration)]
 

@@ -41,12 +41,12 @@ def test_whole_run_ends_with_every_test_on_sqlite(
     monkeypatch.setattr(browser, "find_browser", lambda: "/bin/chromium")
     assert runs([], configuration, POSTGRES) == [
         (POSTGRES, [*suite.SIDE_BY_SIDE, "--only-sql"]),
-        (SQLITE, [*suite.WITH_JOURNEYS]),
+        (SQLITE, [*suite.WITH_WAITING]),
     ]
 
 
 def test_quick_run_leaves_out_browsers_ffmpeg_and_slow_tests(configuration: Configuration) -> None:
-    expected = [*suite.SIDE_BY_SIDE, "-m", "not browser and not ffmpeg and not slow", "-x"]
+    expected = [*suite.WITH_WAITING, "-m", "not browser and not ffmpeg and not slow", "-x"]
     assert runs(["--quick", "-x"], configuration) == [(SQLITE, expected)]
 
 

@@ -103,6 +103,7 @@ def test_unfinished_edition_leaves_its_video_as_it_is() -> None:
     assert Encode.of(video).is_complete
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_take_over_that_is_killed_at_any_write_is_completed_by_the_sweep(storage_answers: mock.Mock) -> None:
     def make() -> Callable[[], object]:

@@ -416,6 +416,7 @@ def test_source_that_cannot_be_copied_keeps_only_the_poster_of_its_owner(
     assert video.encode_key != job.encode_key
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize(
     "make",

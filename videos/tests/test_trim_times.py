@@ -313,6 +313,7 @@ def test_chapters_of_the_description_move_and_come_back() -> None:
     assert restored(video).description == text
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_trim_that_is_killed_at_any_write_moves_every_time_once(storage_answers: mock.Mock) -> None:
     def make() -> Callable[[], object]:
