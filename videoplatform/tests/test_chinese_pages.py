@@ -97,6 +97,7 @@ def english_errors(world: World, asker: Asker) -> dict[str, list[str]]:
     return found
 
 
+@pytest.mark.slow
 def test_chinese_pages_contain_no_english_sentence(world: World) -> None:
     assert english(world, Asker.ANONYMOUS, pages_table.PAGES) == {}
     assert english(world, Asker.OWNER, pages_table.PAGES) == {}

@@ -229,6 +229,7 @@ def test_desk_answers_according_to_the_table(world: World, names: dict[str, str]
         assert surprises(answered, expected(DESK, asker)) == {}, asker
 
 
+@pytest.mark.slow
 def test_lists_and_forms_are_open_according_to_the_table(world: World) -> None:
     for asker in STAFF:
         client = world.client(asker)
@@ -275,6 +276,7 @@ def asked_for(client: Client, page: str, data: dict[str, str] | None, secrets: s
     return True
 
 
+@pytest.mark.slow
 def test_others_are_redirected_to_sign_in(world: World) -> None:
     for asker in OTHERS:
         answered = each_page(world.client(asker), world)
@@ -282,6 +284,7 @@ def test_others_are_redirected_to_sign_in(world: World) -> None:
         assert sent_to == {"/admin/login/"}, asker
 
 
+@pytest.mark.slow
 def test_staff_without_a_role_are_refused_everywhere(world: World) -> None:
     client = Client()
     client.force_login(UserFactory(is_staff=True))
@@ -307,6 +310,7 @@ def test_suspended_staff_lose_access_at_once(asker: Asker, world: World) -> None
     assert (before, client.get("/admin/").status_code) == (200, 302)
 
 
+@pytest.mark.slow
 def test_actions_succeed_according_to_the_table(world: World) -> None:
     for name in ("chief", "colleague"):
         world.token_of(name)

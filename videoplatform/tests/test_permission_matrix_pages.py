@@ -382,6 +382,7 @@ def answered(client: Client, world: World, rows: Any = PAGES) -> dict[str, str]:
     return answers(client, rows, world.names, BODIES, frozenset(world.secrets))
 
 
+@pytest.mark.slow
 def test_pages_answer_according_to_the_table(world: World) -> None:
     for asker in Asker:
         assert surprises(answered(world.client(asker), world), expected(PAGES, asker)) == {}, asker
@@ -395,6 +396,7 @@ def test_private_stream_answers_according_to_the_table(world: World) -> None:
         assert surprises(answers, expected(PRIVATE_STREAM, asker)) == {}, asker
 
 
+@pytest.mark.slow
 def test_suspended_person_gets_the_pages_of_anonymous_people(world: World) -> None:
     client = world.client(Asker.PERSON)
 

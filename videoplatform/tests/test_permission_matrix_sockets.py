@@ -87,6 +87,7 @@ async def first_word(path: str, cookie: str, origin: str) -> str:
     return str(output["code"]) if output["type"] == "websocket.close" else json.loads(output["text"])["type"]
 
 
+@pytest.mark.slow
 async def test_sockets_answer_according_to_the_table(world: World) -> None:
     for asker in Asker:
         assert surprises(await answered(asker, SOCKETS, world), expected(SOCKETS, asker)) == {}, asker
