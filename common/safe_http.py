@@ -31,7 +31,8 @@ CHECKED_EVERY_S = 0.5
 # Below this, on average after the first minute, a server only occupies us.
 SLOWEST_BYTES_PER_S = 10_000
 GRACE_S = 60.0
-WEB_PORTS = frozenset({80, 443})
+PORTS = {"http": 80, "https": 443}
+WEB_PORTS = frozenset(PORTS.values())
 FIRST_FREE_PORT = 1024  # below it are mail, databases and the like
 
 Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -69,13 +70,13 @@ def parse(url: str) -> Origin:
         raise FetchError("not a URL", is_final=True)
     try:
         parts = urlsplit(url)
-        port = parts.port or {"http": 80, "https": 443}.get(parts.scheme, 0)
+        port = parts.port or PORTS.get(parts.scheme, 0)
         host = (parts.hostname or "").encode("idna").decode("ascii") if not _is_v6(parts.hostname) else ""
         host = host or (parts.hostname or "")
         path = quote((parts.path or "/") + (f"?{parts.query}" if parts.query else ""), safe=_UNQUOTED)
     except (ValueError, UnicodeError):
         raise FetchError("not a URL", is_final=True) from None
-    if parts.scheme not in {"http", "https"} or not host:
+    if parts.scheme not in PORTS or not host:
         raise FetchError("not a web address", is_final=True)
     if "@" in parts.netloc:
         raise FetchError("a URL with a password", is_final=True)

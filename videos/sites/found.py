@@ -100,6 +100,21 @@ def address(base: str, value: object) -> str:
     return url
 
 
+def host_of(value: object) -> str:
+    """Return the host of a web address in its one spelling, with a port that is not the scheme's own.
+
+    Empty for anything else than a web address.
+    """
+    if not isinstance(value, str):
+        return ""
+    try:
+        origin = safe_http.parse(value)
+    except safe_http.FetchError:
+        return ""
+    host = origin.host.lower().rstrip(".")
+    return host if origin.port == safe_http.PORTS[origin.scheme] else f"{host}:{origin.port}"
+
+
 def chapters(rows: object, at: str) -> tuple[tuple[float, str], ...]:
     """Return the chapters of a JSON array; ``at`` names the field of their times (s)."""
     found = [

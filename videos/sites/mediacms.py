@@ -79,7 +79,7 @@ def video_of(details: Mapping[str, Any], token: str, url: str) -> FoundVideo | N
     ]
     state = details.get("state")
     return FoundVideo(
-        source_id=f"mediacms:{urlsplit(url).netloc}/{token}"[: found.MAX_SOURCE_ID],
+        source_id=f"mediacms:{found.host_of(url)}/{token}"[: found.MAX_SOURCE_ID],
         title=line(details.get("title"), found.MAX_SOURCE_TITLE),
         media_url=media_url,
         size_bytes=size_of(details.get("size")),

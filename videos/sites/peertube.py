@@ -88,7 +88,7 @@ def video_of(details: Mapping[str, Any], url: str) -> FoundVideo | None:
         return None
     pictures = (details.get(name) for name in ("previewUrl", "previewPath", "thumbnailUrl", "thumbnailPath"))
     return FoundVideo(
-        source_id=f"peertube:{urlsplit(url).netloc}/{uuid}"[: found.MAX_SOURCE_ID],
+        source_id=f"peertube:{found.host_of(url)}/{uuid}"[: found.MAX_SOURCE_ID],
         title=line(details.get("name"), found.MAX_SOURCE_TITLE),
         media_url=media_url,
         size_bytes=size_bytes,

@@ -49,9 +49,8 @@ def _video(
     ]
     thumbnail = part_name(files.get("thumbnail"))
     # The site's name for it, so that a video that came by address does not come again.
-    host = (row.get("url") or "").split("/")[2:3] if isinstance(row.get("url"), str) else []
     return FoundVideo(
-        source_id=f"peertube:{''.join(host)}/{uuid}"[: found.MAX_SOURCE_ID],
+        source_id=f"peertube:{found.host_of(row.get('url'))}/{uuid}"[: found.MAX_SOURCE_ID],
         title=line(row.get("name"), found.MAX_SOURCE_TITLE),
         media_url=address_of(media),
         size_bytes=size_bytes,
