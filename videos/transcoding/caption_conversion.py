@@ -7,6 +7,7 @@ web process.
 from __future__ import annotations
 
 import json
+import logging
 import sys
 import tempfile
 import threading
@@ -16,6 +17,8 @@ from typing import Final
 
 from . import captions
 from .processes import run_short
+
+logger = logging.getLogger(__name__)
 
 # Concurrent conversions of one web process, and the longest wait of a request.
 CONVERSIONS_AT_ONCE: Final = 2
@@ -37,6 +40,10 @@ class ConversionBusy(Exception):
     """A refusal while other captions are converted; a later try succeeds."""
 
 
+class ConversionFailed(captions.UnreadableCaptions):
+    """A caption file that ended the program: by its size in memory, or by a fault of ours."""
+
+
 @dataclass(frozen=True, slots=True)
 class Converted:
     """A WebVTT file, the number of its cues, and the number of cues left out."""
@@ -49,8 +56,8 @@ class Converted:
 def convert(data: bytes, *, language: str) -> Converted:
     """Return a WebVTT, SubRip or SubStation file as WebVTT; ``language`` is an RFC 5646 tag.
 
-    Raises UnreadableCaptions if no cue is found, LimitsExceeded if reading takes too
-    long, and ConversionBusy after ``MAX_WAIT_S`` in the queue.
+    Raises UnreadableCaptions if no cue is found, ConversionFailed if the file ends the
+    program, LimitsExceeded if reading takes too long, and ConversionBusy after ``MAX_WAIT_S`` in the queue.
     """
     if not _turns.acquire(timeout=MAX_WAIT_S):
         raise ConversionBusy
@@ -71,6 +78,7 @@ def convert(data: bytes, *, language: str) -> Converted:
     if finished.exit_code == captions.EXIT_UNREADABLE:
         raise captions.UnreadableCaptions
     if finished.exit_code != 0:
-        raise RuntimeError(f"captions were not converted: {finished.stderr}")
+        logger.warning("Captions were not converted", extra={"stderr": finished.stderr[-500:]})
+        raise ConversionFailed
     head, _, webvtt = finished.stdout.partition(b"\n")
     return Converted(webvtt, **json.loads(head))
