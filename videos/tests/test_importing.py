@@ -23,7 +23,7 @@ from common import deletion, storage
 from common.buckets import Rate
 from common.rates import RATES
 from common.tests.servers import POLL_S
-from videos import ends, importing, pipeline, queue, services
+from videos import ends, import_extras, importing, pipeline, queue, services
 from videos.models import Job, UploadCharge, Video
 from videos.publishing import LeaseLost
 from videos.services.errors import BadUrl, EnoughForToday, StorageFull, TooManyImports
@@ -155,7 +155,7 @@ def test_import_that_ends_behind_its_stored_file_leaves_nothing(server: FileServ
     job = claimed(server.url)
 
     with (
-        mock.patch.object(importing.import_extras, "bring", side_effect=error),
+        mock.patch.object(import_extras, "bring", side_effect=error),
         pytest.raises(type(error)),
     ):
         importing.fetch_source(job)
