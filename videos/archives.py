@@ -76,6 +76,8 @@ def opened(key: str) -> Iterator[zipfile.ZipFile]:
         raise FetchError("the archive has expired", is_final=True)
     try:
         with zipfile.ZipFile(StoredFile(key, size_bytes)) as archive:
+            if sum(part.compress_size for part in archive.infolist()) > size_bytes:
+                raise ValueError("parts that overlap")
             yield archive
     except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, NotImplementedError, UnicodeError) as error:
         raise FetchError(f"a damaged archive: {type(error).__name__}", is_final=True) from None
@@ -126,6 +128,14 @@ def read_part(address: str, most_bytes: int) -> bytes:
     key, name = _split(address)
     with opened(key) as archive:
         return _read(archive, name, most_bytes)
+
+
+def unpacked_bytes(address: str) -> int:
+    """Return by how many bytes a part grows when it is unpacked.  Raises FetchError."""
+    key, name = _split(address)
+    with opened(key) as archive:
+        part = part_of(archive, name)
+        return max(0, part.file_size - part.compress_size)
 
 
 @contextmanager

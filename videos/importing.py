@@ -60,7 +60,10 @@ def fetch_source(job: Job) -> None:
             if size_bytes is None:
                 size_bytes, page = page_imports.store_page(job, key, MAX_FETCH_S, _percents(job))
             import_extras.bring(video)
-        _finish(job, key, size_bytes, page)
+            is_part = video.import_url.startswith(archives.SCHEME)
+            # An archive was charged as it came.
+            charged_bytes = archives.unpacked_bytes(video.import_url) if is_part else size_bytes
+        _finish(job, key, size_bytes, charged_bytes, page)
         is_finished = True
     finally:
         # The next attempt stores under a key of its own.
@@ -143,7 +146,7 @@ def _pieces(job: Job, download: Download) -> Iterator[bytes]:
 
 
 @transaction.atomic
-def _finish(job: Job, key: str, size_bytes: int, page: FetchedPage | None) -> None:
+def _finish(job: Job, key: str, size_bytes: int, charged_bytes: int, page: FetchedPage | None) -> None:
     """Record the source, charge its owner and queue the plan.  Raises LeaseLost and NoRoomToStore."""
     video = job.video
     # One file of a person at a time, so that two imports at once cannot exceed the limits.
@@ -156,9 +159,8 @@ def _finish(job: Job, key: str, size_bytes: int, page: FetchedPage | None) -> No
         raise LeaseLost
     if page:
         page_imports.describe(video, page, title_of(video.source_filename))
-    # An archive was charged as a whole.
-    if not video.import_url.startswith(archives.SCHEME):
-        UploadCharge.objects.create(channel=video.channel, size_bytes=size_bytes)
+    if charged_bytes:
+        UploadCharge.objects.create(channel=video.channel, size_bytes=charged_bytes)
     Job.objects.create(video=video, encode_key=video.encode_key, kind=Job.Kind.PLAN, lane=Job.Lane.FIRST)
     transaction.on_commit(lambda: queue.wake(Job.Lane.FIRST))
 

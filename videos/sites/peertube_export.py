@@ -19,13 +19,15 @@ def videos_of(
 ) -> Iterator[tuple[FoundVideo, int]]:
     """Yield the videos of the list that have a file in the archive, each with the number of all.
 
-    ``size_of`` returns the bytes of a part, None if there is no such file; ``address_of``
-    maps its name to an address.
+    A file that two of them name belongs to the first.  ``size_of`` returns the bytes of a
+    part, None if there is no such file; ``address_of`` maps its name to an address.
     """
     rows = array(obj(answer).get("videos"), most)
+    files: set[str] = set()
     for row in map(obj, rows):
         video = _video(row, size_of, address_of)
-        if video:
+        if video and video.media_url not in files:
+            files.add(video.media_url)
             yield video, len(rows)
 
 
