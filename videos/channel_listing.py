@@ -10,7 +10,6 @@ import logging
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import PurePosixPath
-from time import monotonic
 from types import ModuleType
 from urllib.parse import urlsplit
 
@@ -96,25 +95,29 @@ def work() -> bool:
     else:
         ChannelImport.objects.end(row, ChannelImport.Status.DONE, error_code="", error_detail="")
         logger.info("Channel listed", extra={"import": row.public_id, "videos": row.found_count})
+    if _oldest():  # perhaps the next list of this person, which waited for this one
+        wake()
     return True
 
 
 def _oldest() -> ChannelImport | None:
     waiting = ChannelImport.objects.claimable().filter(losses__lt=MAX_LISTING_LOSSES)
+    # One list of a person at a time: slow sites of one person hold one worker.
+    reading = ChannelImport.objects.filter(
+        status=ChannelImport.Status.RUNNING, lease_until__gt=timezone.now()
+    )
+    waiting = waiting.exclude(channel__in=reading.values("channel"))
     return waiting.order_by("claimed_at", "created_at", "pk").first()
 
 
 def _read(row: ChannelImport) -> None:
     """Store the videos of the list.  Raises FetchError, TranscodeError, LeaseLost and errors of storage."""
-    deadline = monotonic() + MAX_LISTING_S
     for position, (video, total) in enumerate(_listed(row)):
         with transaction.atomic():
             if not row.renew_lease(found_count=position + 1, total_count=total):
                 raise LeaseLost
             _store(row, position, video)
         row.found_count = position + 1
-        if monotonic() > deadline:
-            raise FetchError("the list took too long", is_final=True)
     if not row.found_count:
         raise FetchError("no videos", is_final=True)
 
@@ -122,14 +125,14 @@ def _read(row: ChannelImport) -> None:
 def _listed(row: ChannelImport) -> Iterator[tuple[FoundVideo, int]]:
     if row.kind == ChannelImport.Kind.ARCHIVE:
         return _in_archive(row)
-    site, ask = READERS[row.kind], asker(settings.IMPORT_NETWORKS)
+    site, ask = READERS[row.kind], asker(settings.IMPORT_NETWORKS, within_s=MAX_LISTING_S)
     found: Iterator[tuple[FoundVideo, int]] = site.list_videos(site.list_address(row.address), ask, MAX_ITEMS)
     return found
 
 
 def _in_archive(row: ChannelImport) -> Iterator[tuple[FoundVideo, int]]:
     """Yield the videos of an archive, which is fetched first unless it is here."""
-    if not row.archive_key or row.has_expired:
+    if not row.archive_key or row.has_expired or storage.size_of(row.archive_key) is None:
         _fetch_archive(row)
     with archives.opened(row.archive_key) as archive:
 
@@ -149,8 +152,9 @@ def _in_archive(row: ChannelImport) -> Iterator[tuple[FoundVideo, int]]:
 def _fetch_archive(row: ChannelImport) -> None:
     """Store the archive, which expires ``ARCHIVES_KEPT_FOR`` from now, whatever becomes of its row."""
     key = f"{row.archive_prefix}{row.attempt}.zip"
-    # Written first: a worker that is killed leaves parts of an upload behind.
-    deletion.delete_later(row.archive_prefix, after=ARCHIVES_KEPT_FOR)
+    # Written first: a worker that is killed leaves parts of an upload behind. It names this
+    # attempt's archive alone, since a later one expires later.
+    deletion.delete_later(key, after=ARCHIVES_KEPT_FOR)
     expires_at = timezone.now() + ARCHIVES_KEPT_FOR - LEFT_FOR_IMPORTS
     with fetch(row.address, timeout_s=MAX_FETCH_S, allowed=settings.IMPORT_NETWORKS) as download:
         size_bytes = store(key, _pieces(row, download))
@@ -210,6 +214,8 @@ def _fail(row: ChannelImport, error: Exception) -> None:
     if getattr(error, "is_final", True) or failures >= MAX_LISTING_FAILURES:
         code = _code_of(row, error)
         ended = {"error_code": code, "error_detail": str(error)[:200], "failures": failures}
+        if code == "bad_archive":
+            ended["archive_key"] = ""  # another attempt fetches it anew
         ChannelImport.objects.end(row, ChannelImport.Status.FAILED, **ended)
         return
     pause_s = FIRST_WAIT_S * 4**failures

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import io
 import json
+import random
 import stat
 import zipfile
 from collections.abc import Callable, Iterator
+from copy import copy
 from datetime import timedelta
 from ipaddress import ip_network
 from typing import Any
@@ -18,7 +20,7 @@ from pytest_django import Settings
 
 from accounts.models import User
 from accounts.tests.factories import UserFactory
-from common import storage
+from common import deletion, storage
 from common.models import PendingDeletion
 from common.safe_http import FetchError
 from videos import archives, channel_listing, importing, queue, services
@@ -115,8 +117,7 @@ def test_video_of_an_export_comes_with_all_that_belongs_to_it(site: PageServer) 
     assert storage.read_range(video.source_key, 0, 100_000) == FILM
     assert [track.language for track in video.captions.all()] == ["en"]
     assert video.has_own_poster
-    assert UploadCharge.objects.count() == 1, "the archive is charged once, not again with each video"
-    assert PendingDeletion.objects.filter(path=row.archive_prefix).exists()
+    assert PendingDeletion.objects.filter(path=row.archive_key).exists()
 
 
 @pytest.mark.parametrize(
@@ -226,6 +227,77 @@ def test_expired_archive_is_named_and_fetched_again(site: PageServer) -> None:
     row.refresh_from_db()
     assert row.archive_key != first
     assert services.choose_items(row) == 1
+
+
+def test_deletion_of_an_expired_archive_spares_the_one_fetched_later(site: PageServer) -> None:
+    row = listed(site, zipped([exported(1)]))
+    first = row.archive_key
+    ChannelImport.objects.update(archive_expires_at=timezone.now() - timedelta(hours=1))
+    services.retry_listing(row)
+    channel_listing.work()
+    row.refresh_from_db()
+
+    PendingDeletion.objects.filter(path=first).update(next_try_at=timezone.now())
+    deletion.delete_pending()
+
+    assert list(storage.keys_under(row.archive_prefix)) == [row.archive_key]
+
+
+def test_archive_that_is_missing_or_damaged_is_fetched_again(site: PageServer, bucket: str) -> None:
+    row = listed(site, zipped([exported(1)]))
+    storage.delete_keys([row.archive_key])
+    services.retry_listing(row)
+    channel_listing.work()
+    row.refresh_from_db()
+    assert (row.status, row.attempt) == ("done", 2)
+
+    storage.client().put_object(Bucket=bucket, Key=row.archive_key, Body=b"no archive")
+    statuses = []
+    for _ in range(2):
+        services.retry_listing(row)
+        channel_listing.work()
+        row.refresh_from_db()
+        statuses.append(row.error_code)
+
+    assert statuses == ["bad_archive", ""]
+
+
+def test_unpacked_bytes_of_a_part_are_charged(site: PageServer) -> None:
+    row = listed(site, zipped([exported(1)]))
+    services.choose_items(row)
+    services.begin_chosen()
+    job = queue.claim([Job.Lane.BULK])
+    assert job is not None
+
+    importing.fetch_source(job)
+
+    archive, growth = UploadCharge.objects.order_by("pk")
+    assert archive.size_bytes == storage.size_of(row.archive_key)
+    with archives.opened(row.archive_key) as opened:
+        packed = opened.getinfo(f"files/videos/video-files/{UUID.format(1)}.mp4").compress_size
+    assert growth.size_bytes == len(FILM) - packed > 3000
+
+
+def test_file_of_two_rows_is_listed_once(site: PageServer) -> None:
+    first = exported(1)
+    second = exported(2, archiveFiles=first["archiveFiles"])
+
+    row = listed(site, zipped([first, second]))
+
+    assert [item.title for item in row.items.all()] == ["Walk 1"]
+
+
+def test_parts_that_overlap_make_a_damaged_archive(site: PageServer) -> None:
+    def name_again(archive: zipfile.ZipFile) -> None:
+        archive.writestr("files/videos/noise.mp4", random.Random(1).randbytes(20_000))
+        for number in range(9):
+            part = copy(archive.getinfo("files/videos/noise.mp4"))
+            part.filename = f"files/videos/noise-{number}.mp4"
+            archive.filelist.append(part)
+
+    row = listed(site, zipped([exported(1)], name_again))
+
+    assert (row.status, row.error_code) == ("failed", "bad_archive")
 
 
 def test_address_of_a_part_is_none_that_a_person_may_enter() -> None:

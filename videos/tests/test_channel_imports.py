@@ -21,12 +21,14 @@ from accounts.models import User
 from accounts.tests.factories import UserFactory
 from common import storage
 from common.safe_http import FetchError
-from videos import channel_listing, importing, pipeline, queue, services
+from videos import channel_listing, importing, page_imports, pipeline, queue, services
 from videos.models import ChannelImport, ImportItem, Job, Video
 from videos.services.errors import NothingChosen, NotListedYet, TooManyLists, UnknownSite
 from videos.sites import asking, found, mediacms, peertube
 from videos.tests.clips import make_clip
+from videos.tests.factories import VideoFactory
 from videos.tests.page_server import PageServer, serving
+from videos.transcoding import caption_conversion
 
 pytestmark = [pytest.mark.django_db, pytest.mark.storage]
 
@@ -495,3 +497,60 @@ def test_too_large_an_answer_is_refused(site: PageServer, monkeypatch: pytest.Mo
 
     with pytest.raises(FetchError, match="too large"):
         asking.asker([ip_network("127.0.0.1/32")])(site.url("/big"))
+
+
+def test_slow_site_ends_its_list_after_its_time(
+    site: PageServer, channel: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A site whose videos all fail to load yields none, and must still come to its end."""
+    monkeypatch.setattr(channel_listing, "MAX_LISTING_S", 0.0)
+
+    row = listed(channel)
+
+    assert (row.status, row.error_code) == ("failed", "site_failed")
+    assert site.asked == []
+
+
+def test_one_list_of_a_person_is_read_at_a_time(channel: str) -> None:
+    owner, other = UserFactory(), UserFactory()
+    first = services.begin_channel_import(channel=owner.channel, address=channel)
+    second = services.begin_channel_import(channel=owner.channel, address=channel)
+    ChannelImport.objects.take(first, "another:1")
+
+    assert not channel_listing.work()
+    third = services.begin_channel_import(channel=other.channel, address=channel)
+    assert channel_listing.work()
+    third.refresh_from_db()
+    assert third.status == "done"
+
+    ChannelImport.objects.end(first, ChannelImport.Status.DONE)
+    assert channel_listing.work()
+    second.refresh_from_db()
+    assert second.status == "done"
+
+
+@pytest.mark.parametrize(
+    ("url", "host"),
+    [
+        ("https://Video.Example:443/x", "video.example"),
+        ("http://video.example./x", "video.example"),
+        ("https://bücher.example/x", "xn--bcher-kva.example"),
+        ("https://video.example:8443/x", "video.example:8443"),
+        ("ftp://video.example/x", ""),
+        (None, ""),
+    ],
+)
+def test_host_has_one_spelling(url: object, host: str) -> None:
+    assert found.host_of(url) == host
+
+
+@pytest.mark.storage
+def test_captions_that_end_the_program_cost_only_themselves(
+    monkeypatch: pytest.MonkeyPatch, bucket: str
+) -> None:
+    video = VideoFactory()
+    monkeypatch.setattr(caption_conversion, "_PROGRAM", "import sys; sys.exit(9)")
+
+    page_imports.store_captions(video, "en", SUBTITLES)
+
+    assert not video.captions.exists()
