@@ -14,7 +14,7 @@ from django.db.models import F
 
 from accounts.models import Channel
 from common import deletion, storage
-from videos import progress
+from videos import loudness, progress
 from videos.languages import canonical_tag, language_name
 from videos.models import AddedTrack, Rendition, SegmentRun, Upload, Video
 from videos.publishing import Encode, write_multivariant_playlist
@@ -105,8 +105,7 @@ def remove_track(video: Video, name: str) -> None:
                 run.delete()
         rows.delete()
         measured = Video.objects.get(pk=video.pk).loudness  # locked: a measurement may have ended meanwhile
-        loudness = measured and [*measured[:at], *measured[at + 1 :]]
-        _change(video, loudness=loudness)
+        _change(video, loudness=measured and [*measured[:at], *measured[at + 1 :]])
     logger.info("Audio track removed", extra={"video": video.public_id})
     _store_playlist(video)
 
@@ -127,6 +126,10 @@ def _added(video: Video, name: str) -> Any:
 
 def _change(video: Video, **fields: Any) -> None:
     Video.objects.filter(pk=video.pk).update(audio_version=F("audio_version") + 1, **fields)
+    current = Video.objects.get(pk=video.pk)
+    if current.loudness is None:
+        # A measurement of the tracks before this change will not be stored.
+        loudness.queue_for(Encode.of(current))
     transaction.on_commit(lambda: progress.publish(video))
 
 

@@ -57,11 +57,13 @@ def create_clip(video: Video, viewer: Viewer, *, title: str, start_s: float, end
         raise MayNotClip
     if not sign_up.may_take_part(user):
         raise EmailNotConfirmed
-    start_s, end_s = _checked_times(video, start_s, end_s)
     with transaction.atomic():
-        # Locked, so that two clips at once cannot exceed the bound, and a video cannot be deleted meanwhile.
-        if Video.objects.select_for_update().filter(pk=video.pk).first() is None:
+        # Locked, so that two clips at once cannot exceed the bound, and the video is neither
+        # deleted nor trimmed meanwhile.
+        locked = Video.objects.select_for_update().filter(pk=video.pk).first()
+        if locked is None:
             raise ClipsRefused
+        start_s, end_s = _checked_times(locked, start_s, end_s)
         if Clip.objects.filter(video=video, maker=user).count() >= MAX_CLIPS_OF_A_VIDEO:
             raise TooManyClips
         clip = Clip.objects.create(

@@ -361,3 +361,17 @@ def test_loudness_that_was_measured_before_a_track_was_removed_is_not_stored() -
 
     video.refresh_from_db()
     assert video.loudness is None
+
+
+def test_removal_during_a_measurement_queues_another() -> None:
+    video = VideoFactory()
+    common = {"encode_key": video.encode_key, "kind": "audio", "position": 1, "name": "audio-100"}
+    Rendition.objects.create(video=video, **common, bitrate_bps=128_000, codecs="mp4a.40.2", is_added=True)
+    Job.objects.create(
+        video=video, encode_key=video.encode_key, kind=Job.Kind.LOUDNESS, status="running", attempt=1
+    )
+
+    services.remove_track(video, "audio-100")
+
+    waiting = Job.objects.filter(video=video, kind=Job.Kind.LOUDNESS, status="waiting")
+    assert waiting.count() == 1

@@ -13,8 +13,11 @@ from accounts import services as account_services
 from accounts.models import Follow, User
 from accounts.services import Role
 from accounts.tests.factories import UserFactory
+from accounts.viewers import Viewer
 from common.models import PendingDeletion
+from videos import services
 from videos.models import Clip, Job, SegmentRun, Video
+from videos.services.errors import BadClipTimes
 from videos.tests.factories import VideoFactory, make_run
 
 pytestmark = [pytest.mark.django_db, pytest.mark.redis]
@@ -118,6 +121,14 @@ def test_three_minutes_are_the_longest_clip(api: Client) -> None:
 
 def test_end_behind_the_last_frame_becomes_the_end_of_the_video(api: Client) -> None:
     assert post(api, encoded(), start_s=30, end_s=40.02).json()["end_s"] == 40.0
+
+
+def test_times_are_those_of_a_video_that_was_trimmed_meanwhile() -> None:
+    video = encoded()
+    Video.objects.filter(pk=video.pk).update(duration_s=12.0)
+
+    with pytest.raises(BadClipTimes):
+        services.create_clip(video, Viewer(UserFactory()), title="", start_s=9.5, end_s=19.5)
 
 
 def test_part_that_is_not_encoded_yet_is_refused_by_name(api: Client) -> None:
