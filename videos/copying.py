@@ -129,8 +129,8 @@ def copy_chunk(job: Job, run: SegmentRun, rendition: Rendition, source: SourceIn
     _copy(job, run, rendition, video_init(tracks.video), make, numbers, at_once=at_once)
 
 
-def copy_track(job: Job, run: SegmentRun, rendition: Rendition, source: SourceInfo) -> None:
-    """Copy a whole audio track.  Raises NotCopied and LeaseLost."""
+def copy_audio(job: Job, run: SegmentRun, rendition: Rendition, source: SourceInfo) -> None:
+    """Copy the segments of a run of an audio track.  Raises NotCopied and LeaseLost."""
     tracks = tracks_of_video(job.video, source, has_audio=True)
     track = tracks.audio[rendition.position]
     if track is None:
@@ -139,8 +139,10 @@ def copy_track(job: Job, run: SegmentRun, rendition: Rendition, source: SourceIn
     make = _audio_maker(tracks, track, plan.grid, partial(storage.read_range, job.video.source_key))
     numbers = _numbers(run, len(plan.starts_s))
     # A track may end a little before the video; its last block then lasts as long.
-    while len(numbers) > 1 and not _has_blocks(tracks, track, plan.grid, numbers[-1]):
+    while numbers and not _has_blocks(tracks, track, plan.grid, numbers[-1]):
         numbers = numbers[:-1]
+    if not numbers:
+        return
     spans = (tracks.blocks(track, *plan.grid.bounds_s(number)) for number in numbers)
     at_once = _at_once(track.tables, spans)
     _copy(job, run, rendition, audio_init(track), make, numbers, at_once=at_once)

@@ -31,9 +31,9 @@ MAX_WANTED = 4
 def bring_forward(encode: Encode, rendition: Rendition, number: int) -> bool:
     """Let segment ``number`` of ``rendition`` be encoded next; return whether the queue changed.
 
-    Audio tracks are encoded from beginning to end, so their segments cannot be moved.
+    Audio is encoded from beginning to end, so that only copies of it are moved.
     """
-    if rendition.kind != Rendition.Kind.VIDEO or not encode.shows_plan:
+    if not encode.shows_plan or (rendition.kind == Rendition.Kind.AUDIO and not rendition.is_copied):
         return False
     run = next((run for run in encode.runs_of(rendition) if _covers(run, number)), None)
     if run is None:
@@ -66,7 +66,8 @@ class _Piece:
 def _divide(encode: Encode, rendition: Rendition, seen: SegmentRun, number: int) -> bool:
     """Divide the chunk of ``seen`` around one segment.  The caller has opened the transaction."""
     busy = (Job.Status.WAITING, Job.Status.RUNNING)
-    jobs = Job.objects.filter(video=encode.video, encode_key=encode.video.encode_key, kind=Job.Kind.VIDEO)
+    kind = Job.Kind.AUDIO if rendition.kind == Rendition.Kind.AUDIO else Job.Kind.VIDEO
+    jobs = Job.objects.filter(video=encode.video, encode_key=encode.video.encode_key, kind=kind)
     # The job is locked before its run, as everywhere.
     jobs = jobs.exclude(lane=Job.Lane.AFTER)  # the video is complete without them
     job = jobs.select_for_update().filter(run=seen, status__in=busy).first()
@@ -77,6 +78,8 @@ def _divide(encode: Encode, rendition: Rendition, seen: SegmentRun, number: int)
         # One segment, or a copy, which needs no more than a moment: it comes before the others.
         waiting = jobs.filter(pk=job.pk, status=Job.Status.WAITING, wanted_at=None)
         return waiting.update(wanted_at=timezone.now()) == 1
+    if kind == Job.Kind.AUDIO:
+        return False  # a copy that nobody waits for, of an edition
     run = SegmentRun.objects.select_for_update().get(pk=seen.pk)
     next_number = run.first_segment + len(run.segments)
     is_near = number < next_number + (NEAR_SEGMENTS if job.status == Job.Status.RUNNING else 0)

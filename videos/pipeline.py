@@ -172,21 +172,20 @@ def encode_chunk(job: Job) -> None:
 
 
 def encode_audio(job: Job) -> None:
-    """Encode or copy one audio track from beginning to end, so that no seam can click."""
-    source = _source(job)
-    track = job.video.renditions.get(
-        encode_key=job.encode_key, kind=Rendition.Kind.AUDIO, position=job.position
-    )
+    """Encode one audio track from beginning to end, so that no seam can click, or copy a part of one."""
+    source, run = _source(job), _run_of(job)
+    (name,) = run.renditions
+    track = job.video.renditions.get(encode_key=job.encode_key, kind=Rendition.Kind.AUDIO, name=name)
     if track.is_copied:
         with lease_kept(job):
-            copying.copy_track(job, _run_of(job), track, source)
+            copying.copy_audio(job, run, track, source)
     else:
         with disk.workspace() as folder:
             parent = job.video.edition_of if track.is_added else None
             argv = audio_args(
                 source,
                 _source_url(job),
-                source.audio[0 if track.is_added else job.position],
+                source.audio[0 if track.is_added else track.position],
                 folder,
                 end_s=parent.duration_s if parent else None,
             )

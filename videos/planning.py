@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import count
 
 from django.conf import settings
 from django.db import transaction
@@ -19,6 +20,7 @@ from videos.transcoding.chunks import (
     ChunkPlan,
     SegmentGrid,
     plan_chunks,
+    plan_copied_audio,
     plan_copied_chunks,
     plan_grid,
     regular_grid,
@@ -36,6 +38,8 @@ _COPY_NAME = "source"
 _NEVER_COPIED = "added"
 # Added tracks follow those of any source.
 _FIRST_ADDED = 100
+# The position of a track's first chunk is the track's.
+_FIRST_LATER_CHUNK = 1000
 
 
 def plan(job: Job) -> None:
@@ -114,8 +118,8 @@ def lay_out(job: Job, source: SourceInfo, ladder: CopyLadder, grid: SegmentGrid)
             planned_job.lane = Job.Lane.BULK  # nobody waits for it
     Job.objects.bulk_create(planned)
     for lane in Job.Lane:
-        count = sum(planned_job.lane == lane for planned_job in planned)
-        transaction.on_commit(lambda lane=lane, count=count: queue.wake(lane, count))  # type: ignore[misc]
+        jobs = sum(planned_job.lane == lane for planned_job in planned)
+        transaction.on_commit(lambda lane=lane, jobs=jobs: queue.wake(lane, jobs))  # type: ignore[misc]
 
 
 def _rungs(video: Video, source: SourceInfo, ladder: CopyLadder) -> Iterator[Rendition]:
@@ -257,12 +261,25 @@ def _chunk_jobs(
 
 
 def _audio_jobs(video: Video, source: SourceInfo, tracks: Sequence[Rendition]) -> Iterator[Job]:
+    """Yield the jobs of the audio tracks: one of an encode, whose seams would click, several of a copy."""
+    whole = (SegmentGrid((0.0,), source.duration_s).chunk(0, 0, None),)
+    later = count(_FIRST_LATER_CHUNK)
     for track in tracks:
-        yield _job(
-            video,
-            Job.Kind.AUDIO,
-            position=track.position,
-            lane=Job.Lane.FIRST,
-            run=_run(video, Rendition.Kind.AUDIO, position=track.position, renditions=[track.name]),
-            length_s=source.duration_s,
-        )
+        for chunk in plan_copied_audio(source) if track.is_copied else whole:
+            position = next(later) if chunk.first_segment else track.position
+            yield _job(
+                video,
+                Job.Kind.AUDIO,
+                position=position,
+                lane=Job.Lane.FIRST,
+                run=_run(
+                    video,
+                    Rendition.Kind.AUDIO,
+                    position=position,
+                    renditions=[track.name],
+                    first_segment=chunk.first_segment,
+                    segment_count=chunk.segment_count,
+                ),
+                start_s=chunk.start_s,
+                length_s=chunk.length_s,
+            )

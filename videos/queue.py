@@ -36,13 +36,14 @@ LONG_JOB_S = 600
 FAIRNESS_MEMORY = timedelta(hours=1)
 
 QUEUES = {Job.Lane.FIRST: "default", Job.Lane.BULK: "encode", Job.Lane.AFTER: "encode"}
-# Position 0 is the first segment in the lowest rung; with the audio it makes a video playable.
+# Position 0 is the first segment in the lowest rung; with the beginning of the audio it makes
+# a video playable. Chunks of copies follow in the order of their times.
 FIRST_TO_LAST = Case(
     When(kind=Job.Kind.PLAN, then=Value(0)),
     When(kind=Job.Kind.VIDEO, position=0, then=Value(1)),
     When(wanted_at__isnull=False, then=Value(2)),
-    When(kind=Job.Kind.AUDIO, then=Value(3)),
-    When(kind=Job.Kind.VIDEO, lane=Job.Lane.FIRST, then=Value(4)),
+    When(kind=Job.Kind.AUDIO, start_s=0, then=Value(3)),
+    When(kind__in=(Job.Kind.AUDIO, Job.Kind.VIDEO), lane=Job.Lane.FIRST, then=Value(4)),
     When(kind=Job.Kind.POSTER, then=Value(5)),
     default=Value(6),
     output_field=IntegerField(),
@@ -131,10 +132,13 @@ def _fairest(lanes: Sequence[Job.Lane]) -> Job | None:
     waiting_videos = set(waiting.values_list("video_id", flat=True).distinct().order_by())
     if not waiting_videos:
         return None
-    jobs = waiting.filter(video_id=_least_served(waiting_videos)).annotate(turn=FIRST_TO_LAST)
+    jobs = waiting.filter(video_id=_least_served(waiting_videos)).annotate(
+        turn=FIRST_TO_LAST,
+        place_s=Case(When(lane=Job.Lane.FIRST, then="start_s"), default=Value(0.0)),
+    )
     return (
         jobs.select_related("video__channel__owner", "video__edition_of", "run")
-        .order_by("turn", "-wanted_at", "position")
+        .order_by("turn", "-wanted_at", "place_s", "position")
         .first()
     )
 

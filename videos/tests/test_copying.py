@@ -23,11 +23,12 @@ from django.utils import timezone
 from common import storage
 from common.media.fragments import FragmentReader, Movie, Sample
 from common.models import PendingDeletion
-from videos import cleaning, copying, pipeline
+from videos import cleaning, copying, demand, pipeline
 from videos.models import Job, Rendition, Video
 from videos.publishing import Encode, multivariant_playlist
 from videos.tests.clips import make_clip
 from videos.tests.test_pipeline import Uploaded, uploaded, work_until_idle
+from videos.transcoding import chunks
 from videos.transcoding.copying.segments import CopiedTracks
 from videos.transcoding.tools import ffmpeg_path, ffprobe_path
 
@@ -48,11 +49,11 @@ def joined(video: Video, name: str, path: Path) -> Path:
     return path
 
 
-def checksums(path: Path, stream: str = "0:v") -> list[str]:
-    """Return the checksum of each decoded frame."""
+def checksums(path: Path, stream: str = "0:v", *options: str) -> list[str]:
+    """Return the checksum of each frame that FFmpeg writes: a decoded one, without other options."""
     command = [
         ffmpeg_path(), "-v", "error", "-i", str(path), "-map", stream, "-fps_mode", "passthrough",
-        "-f", "framemd5", "-",
+        *options, "-f", "framemd5", "-",
     ]  # fmt: skip
     lines = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
     return [line.rpartition(",")[2].strip() for line in lines if not line.startswith("#")]
@@ -198,6 +199,38 @@ def test_copied_video_is_playable_before_anything_is_encoded(uploaded: Uploaded,
     assert video.is_playable
     filled = [run.renditions for run in video.runs.exclude(segments=[]).order_by("kind")]
     assert filled == [["audio-0"], ["source"]]
+
+
+def test_asked_for_part_of_a_copy_comes_next_and_its_audio_stays_whole(
+    uploaded: Uploaded, clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(chunks, "_SEGMENTS_A_COPY", 2)
+    clip = make_clip("copiable", clips, seconds=21, size="320x240")
+    video = uploaded(clip)
+    for _ in range(3):  # the plan, the first segment, the first one of the audio
+        assert pipeline.work(Job.Lane.FIRST)
+    video.refresh_from_db()
+    encode = Encode.of(video)
+
+    for name in ("source", "audio-0"):
+        rendition = encode.rendition(name)
+        assert rendition
+        assert demand.bring_forward(encode, rendition, 4)
+        assert pipeline.work(Job.Lane.FIRST)
+    filled = video.runs.exclude(segments=[])
+    stored = {(run.renditions[0], run.first_segment) for run in filled}
+    work_until_idle()
+
+    assert stored == {("source", 0), ("audio-0", 0), ("source", 3), ("audio-0", 3)}
+    video.refresh_from_db()
+    assert video.status == Video.Status.READY
+    audio = joined(video, "audio-0", tmp_path / "audio.mp4")
+    times = [decoded for decoded, _, _ in samples_of(audio)]
+    assert {after - before for before, after in pairwise(times)} == {1024}
+    copied, blocks = (checksums(path, "0:a", "-c", "copy") for path in (audio, clip))
+    # Without the encoder's first block, and without one that begins behind the last frame.
+    assert len(blocks) - len(copied) <= 2
+    assert copied == blocks[1 : len(copied) + 1]
 
 
 def test_rendition_with_a_first_segment_is_listed_first(uploaded: Uploaded, clips: Path) -> None:

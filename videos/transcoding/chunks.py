@@ -12,7 +12,7 @@ SEGMENT_S = 4
 # A minute: long enough to start FFmpeg for, short enough to lose with a worker.
 _SEGMENTS_A_CHUNK = 15
 # Copying four minutes takes a second or two.
-_SEGMENTS_A_COPY = 60
+_SEGMENTS_A_COPY = 30
 # A remainder shorter than this is not worth a chunk of its own.
 _SHORTEST_TAIL = 2
 # A header may round the end up: so little after the last cut may hold no frame.
@@ -122,6 +122,12 @@ def plan_copied_chunks(grid: SegmentGrid) -> tuple[ChunkPlan, ...]:
         replace(grid.chunk(position, first, after if after < count else None), segment_count=after - first)
         for position, (first, after) in enumerate(zip(firsts, following, strict=True))
     )
+
+
+def plan_copied_audio(source: SourceInfo) -> tuple[ChunkPlan, ...]:
+    """Return the chunks of a copied audio track; it may end a little before the video."""
+    *chunks, last = plan_copied_chunks(regular_grid(source))
+    return (*chunks, replace(last, segment_count=None))
 
 
 def _first_segments(grid: SegmentGrid) -> list[int]:
