@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.db.models import F
 from django.http import (
@@ -14,12 +15,15 @@ from django.http import (
     HttpRequest,
     HttpResponse,
     HttpResponsePermanentRedirect,
+    JsonResponse,
 )
 from django.shortcuts import get_object_or_404, render
-from django.urls import Resolver404, resolve
+from django.templatetags.static import static
+from django.urls import Resolver404, resolve, reverse
 from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext_lazy as _
+from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_safe
 
 import live.views.watching
@@ -45,6 +49,7 @@ LIVE_IN_A_ROW = 8
 CONTINUED_IN_A_ROW = 12
 FOLLOWED_IN_A_ROW = 30
 RECENT_IN_A_ROW = 12
+MANIFEST_KEPT_S = 3600
 # The view that answers oEmbed for a page, by the URL name of the page.
 QUOTED: dict[str, Callable[..., HttpResponse]] = {
     "watch": videos.views.watching.oembed,
@@ -132,6 +137,32 @@ def oembed(request: HttpRequest) -> HttpResponse:
     response: HttpResponse = QUOTED[match.url_name](request, **match.kwargs)
     response["Access-Control-Allow-Origin"] = "*"
     return response
+
+
+@require_safe
+@cache_control(public=True, max_age=MANIFEST_KEPT_S)
+def manifest(_request: HttpRequest) -> JsonResponse:
+    """Describe the site as an application that can be installed (https://www.w3.org/TR/appmanifest/)."""
+    icons = [
+        ("icon-192.png", 192, "any"),
+        ("icon-512.png", 512, "any"),
+        ("icon-maskable-512.png", 512, "maskable"),
+    ]
+    answer = {
+        "id": "/",
+        "name": settings.SITE_NAME,
+        "short_name": settings.SITE_NAME[:12],
+        "start_url": reverse("home"),
+        "scope": "/",
+        "display": "standalone",
+        "background_color": "#fdfcfa",
+        "theme_color": "#fdfcfa",
+        "icons": [
+            {"src": static(f"img/{name}"), "sizes": f"{px}x{px}", "type": "image/png", "purpose": purpose}
+            for name, px, purpose in icons
+        ],
+    }
+    return JsonResponse(answer, content_type="application/manifest+json")
 
 
 @require_safe

@@ -54,6 +54,7 @@ INSTALLED_APPS = [
     "django.contrib.contenttypes",
     "django.contrib.sessions",
     "django.contrib.messages",
+    "django.contrib.sitemaps",
     "servestatic.runserver_nostatic",
     "videoplatform.staticfiles.AssetsConfig",  # django.contrib.staticfiles, collecting fewer files
     "django.contrib.humanize",

@@ -1,11 +1,17 @@
 """The URLs of the platform."""
 
+from typing import Any
+
 from django.contrib import admin
+from django.contrib.sitemaps.views import index as sitemap_index
+from django.contrib.sitemaps.views import sitemap
 from django.urls import include, path
 from drf_spectacular.views import SpectacularSwaggerView
 
-from videoplatform import health, pages
+from videoplatform import feeds, health, pages, sitemaps
 from videoplatform.openapi_view import SchemaView
+
+SITEMAPS: dict[str, Any] = {"sitemaps": sitemaps.SITEMAPS}
 
 urlpatterns = [
     path("readyz", health.readyz, name="readyz"),
@@ -13,7 +19,13 @@ urlpatterns = [
     path("following/", pages.following, name="following"),
     path("search/", pages.search, name="search"),
     path("oembed/", pages.oembed, name="oembed"),
+    path("robots.txt", sitemaps.robots, name="robots"),
+    path("sitemap.xml", sitemap_index, SITEMAPS | {"sitemap_url_name": "sitemap-of"}, name="sitemap"),
+    path("sitemap-<slug:section>.xml", sitemap, SITEMAPS, name="sitemap-of"),
+    path("site.webmanifest", pages.manifest, name="manifest"),
     path("@<str:username>/", pages.channel, name="channel"),
+    path("@<str:username>/feed/", feeds.ChannelFeed(), name="channel-feed"),
+    path("playlists/<slug:public_id>/feed/", feeds.PlaylistFeed(), name="playlist-feed"),
     path("videos/<str:public_id>/hls/<str:encode_key>/", include("videos.views.delivery")),
     path("live-dvr/", include("live.views.dvr")),
     path("", include("live.urls")),  # its studio/live/ must precede studio/<slug>/

@@ -15,6 +15,7 @@ from django.views.decorators.http import require_safe
 from accounts.models import Channel, Follow, User
 from live import services, stream_state
 from live.models import Broadcast, Stream
+from live.views import structured
 from live.views.room import room_context
 from videos.listing import Listing
 from videos.models import Category, Video
@@ -36,18 +37,21 @@ def live(request: HttpRequest, username: str) -> HttpResponse:
         raise Http404
     if channel.username != username:
         return HttpResponsePermanentRedirect(stream.get_absolute_url())
-    quoted = quotable(stream, services.current_broadcast(stream))
+    broadcast = services.current_broadcast(stream)
+    quoted = quotable(stream, broadcast)
+    page_url = request.build_absolute_uri(stream.get_absolute_url())
     replays = Video.objects.listed().for_cards().filter(broadcast__stream=stream)
     context = {
         **room_context(request, stream),
         "channel": channel,
         "embed_code": quoted.embed_code(request),
-        "poster_path": quoted.poster_path,
+        "preview": quoted.preview(request, page_url),
+        "structured": structured.broadcast_object(broadcast, quoted.preview(request, page_url)),
         "is_following": user.is_authenticated
         and Follow.objects.filter(channel=channel, follower=user).exists(),
         "replays": list(replays.order_by("-published_at", "-pk")[:REPLAYS_SHOWN]),
         "categories": Category.choices,
-        "page_url": request.build_absolute_uri(stream.get_absolute_url()),
+        "page_url": page_url,
     }
     return render(request, "live/live.html", context)
 
@@ -101,6 +105,8 @@ def quotable(stream: Stream, broadcast: Broadcast | None) -> Quotable:
         channel=stream.channel,
         embed_path=reverse("live-embed", args=[stream.username]),
         poster_path=reverse("live-poster", args=[stream.username]) if has_poster else None,
+        description=stream.channel.bio,
+        is_open=stream.visibility != Video.Visibility.PRIVATE,
         width_px=source.get("width_px"),
         height_px=source.get("height_px"),
     )

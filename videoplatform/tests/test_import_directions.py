@@ -89,7 +89,10 @@ LAYERS = {
     "videoplatform": [
         "bodies bucket caching celery channel_layer cors library_sentences limits logs middleware parsers",
         "sandbox_checks",
-        "admin_site api apps openapi_view pages schema sockets staticfiles tasks templatetags websockets",
+        (
+            "admin_site api apps feeds openapi_view pages schema sitemaps sockets staticfiles tasks"
+            " templatetags websockets"
+        ),
         "asgi embedded health",
         "management settings testing urls workers",
     ],

@@ -25,9 +25,14 @@ GET     /live/                                              200    200   200    
 POST    /i18n/setlang/                                      302-   302   302       302           302      302-
 GET     /api/schema/                                        200    200   200       200           200       200
 GET     /api/docs/                                          200    200   200       200           200       200
+GET     /robots.txt                                         200    200   200       200           200       200
+GET     /sitemap.xml                                        200    200   200       200           200       200
+GET     /sitemap-videos.xml                                 200    200   200       200           200       200
+GET     /site.webmanifest                                   200    200   200       200           200       200
 
 # Channels
 GET     /@{owner}/                                          200    200   200       200           200       404
+GET     /@{owner}/feed/                                     200    200   200       200           200       404
 GET     /@{owner}/live/                                     200    200   200       200           200       404
 HX-POST /@{owner}/follow/#follow                          login   200-  200-       200           200       404
 HX-POST /@{owner}/follow/#unfollow                        login    200  200-      200-          200-       404
@@ -263,6 +268,8 @@ GET     /playlists/                                       login    200   200    
 GET     /playlists/later/                                 login    302   302       302           302     login
 GET     /playlists/{playlist}/                              200    200   200       200           200       404
 GET     /playlists/{private_playlist}/                      404    404   200       200           200       404
+GET     /playlists/{playlist}/feed/                         200    200   200       200           200       404
+GET     /playlists/{private_playlist}/feed/                 404    404   404       404           404       404
 POST    /playlists/                                       login    302   302       302           302     login
 POST    /playlists/{playlist}/edit/                       login    404   302       404           404     login
 POST    /playlists/{playlist}/{public}/move/              login    404   302       404           404     login

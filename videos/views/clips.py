@@ -60,6 +60,7 @@ def clip(request: HttpRequest, public_id: str) -> HttpResponse:
         return _gone(request, found)
     channel = Channel.objects.with_follower_count().select_related("owner").get(pk=video.channel_id)
     quoted = quotable(found)
+    page_url = request.build_absolute_uri(found.get_absolute_url())
     context = {
         "clip": found,
         "video": video,
@@ -71,9 +72,9 @@ def clip(request: HttpRequest, public_id: str) -> HttpResponse:
         "is_following": user.is_authenticated
         and Follow.objects.filter(channel=channel, follower=user).exists(),
         "others": list(popular_clips(video).exclude(pk=found.pk)[:CLIPS_IN_A_STRIP]),
-        "page_url": request.build_absolute_uri(found.get_absolute_url()),
+        "page_url": page_url,
         "embed_code": quoted.embed_code(request),
-        "poster_path": quoted.poster_path,
+        "preview": quoted.preview(request, page_url),
     }
     return render(request, "videos/clip.html", context)
 
@@ -129,6 +130,9 @@ def quotable(clip: Clip) -> Quotable:
         channel=video.channel,
         embed_path=reverse("clip-embed", args=[clip.public_id]),
         poster_path=f"{reverse('clip-poster', args=[clip.public_id])}?v={version}" if has_poster else None,
+        description=_("A clip of “%(title)s” by %(channel)s")
+        % {"title": video.title, "channel": video.channel.name},
+        is_open=video.is_open and video.is_playable and not video.is_awaited and not video.withheld,
         width_px=video.width_px,
         height_px=video.height_px,
     )

@@ -1,4 +1,7 @@
-"""Videos and streams on other sites: the code of their frame, and oEmbed (https://oembed.com)."""
+"""Videos and streams on other sites: the code of their frame, oEmbed and link previews.
+
+Sources: https://oembed.com, https://ogp.me and X's player card.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +14,25 @@ from django.utils.cache import patch_cache_control
 
 from accounts.models import Channel
 from common.storage import media_url
+from common.words import one_line
 
 WIDTH_PX, HEIGHT_PX = 640, 360
+MAX_PREVIEW_TEXT = 300  # characters in a preview
 # The owner may choose another poster, and a broadcast draws new ones.
 POSTER_KEPT_S = 60
+
+
+@dataclass(frozen=True, slots=True)
+class LinkPreview:
+    """The values of a page's ``meta`` elements, with whole addresses; no player if it may not be framed."""
+
+    title: str
+    description: str
+    page_url: str
+    poster_url: str | None
+    player_url: str | None
+    width_px: int
+    height_px: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +43,23 @@ class Quotable:
     channel: Channel
     embed_path: str
     poster_path: str | None
+    description: str = ""
+    is_open: bool = False
     width_px: int | None = None
     height_px: int | None = None
+
+    def preview(self, request: HttpRequest, page_url: str) -> LinkPreview:
+        """Return the preview of the page that plays it."""
+        width_px, height_px = self._fitted(None, None)
+        return LinkPreview(
+            title=self.title,
+            description=one_line(self.description, MAX_PREVIEW_TEXT),
+            page_url=page_url,
+            poster_url=request.build_absolute_uri(self.poster_path) if self.poster_path else None,
+            player_url=request.build_absolute_uri(self.embed_path) if self.is_open else None,
+            width_px=width_px,
+            height_px=height_px,
+        )
 
     def embed_code(
         self, request: HttpRequest, width_px: int = WIDTH_PX, height_px: int = HEIGHT_PX, *, query: str = ""

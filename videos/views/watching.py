@@ -19,6 +19,7 @@ from common.errors import Refusal
 from videos import progress, services
 from videos.forms import UnlockForm
 from videos.models import Clip, ClipQuerySet, Like, Video
+from videos.views import structured
 from videos.views.quoting import Quotable, poster_answer
 
 RELATED = 16
@@ -43,6 +44,7 @@ def watch(request: HttpRequest, public_id: str) -> HttpResponse:
         raise Http404
     channel = Channel.objects.with_follower_count().select_related("owner").get(pk=video.channel_id)
     quoted, next_videos = quotable(video), related(video)
+    page_url = request.build_absolute_uri(video.get_absolute_url())
     services.add_progress(next_videos, user)
     context = {
         "video": video,
@@ -64,9 +66,10 @@ def watch(request: HttpRequest, public_id: str) -> HttpResponse:
         "waiting": progress.waiting_sentence(video),
         "related": next_videos,
         "queue": services.queue_of(request.GET.get("list", ""), video, _visitor(request)),
-        "page_url": request.build_absolute_uri(video.get_absolute_url()),
+        "page_url": page_url,
         "embed_code": quoted.embed_code(request),
-        "poster_path": quoted.poster_path,
+        "preview": quoted.preview(request, page_url),
+        "structured": structured.video_object(video, quoted.preview(request, page_url)),
     }
     return render(request, "videos/watch.html", context)
 
@@ -178,6 +181,8 @@ def quotable(video: Video) -> Quotable:
         channel=video.channel,
         embed_path=reverse("embed", args=[video.public_id]),
         poster_path=_poster_path(video) if has_poster else None,
+        description=video.description,
+        is_open=video.is_open and video.is_playable and not video.is_awaited and not video.withheld,
         width_px=video.width_px,
         height_px=video.height_px,
     )
