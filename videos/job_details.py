@@ -13,7 +13,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from videos import estimates, progress
-from videos.models import Job, Video
+from videos.models import Job, Rendition, Video
 from videos.transcoding.log_tail import redacted
 
 MAX_SHOWN = 8
@@ -46,9 +46,13 @@ _URGENCY = Case(
 
 @dataclass(frozen=True, slots=True)
 class JobDetail:
-    """One job as it is shown; ``percent``, ``speed`` (× real time) and ``rest_s`` are None if unknown."""
+    """One job as it is shown; ``percent``, ``speed`` (× real time) and ``rest_s`` are None if unknown.
+
+    ``track`` is the number of an audio track, from 1.
+    """
 
     job: Job
+    track: int | None
     percent: int | None
     speed: float | None
     rest_s: int | None
@@ -83,9 +87,13 @@ def details_of(video: Video) -> JobDetails:
     done_s = progress.done_s(listed)
     # The owner sees which jobs ran in the same process, not the names of hosts.
     workers = list(dict.fromkeys(job.worker for job in sorted(listed, key=lambda job: job.pk) if job.worker))
+    audio = Rendition.objects.filter(video=video, encode_key=video.encode_key, kind=Rendition.Kind.AUDIO)
+    names = audio.order_by("position").values_list("name", flat=True)
+    tracks = {name: number for number, name in enumerate(names, start=1)}
     shown = [
         JobDetail(
             job=job,
+            track=tracks.get(_name_of(job), 1) if job.kind == Job.Kind.AUDIO else None,
             percent=percent(job, done_s[job.pk]),
             speed=speed(job, done_s[job.pk]),
             rest_s=estimates.of_step(job, video.duration_s or 0.0) if job.kind in OPTIONAL else None,
@@ -104,6 +112,11 @@ def details_of(video: Video) -> JobDetails:
         count=counted["count"],
         is_active=counted["active"] > 0,
     )
+
+
+def _name_of(job: Job) -> str:
+    """Return the name of the rendition that a job of one rendition makes."""
+    return job.run.renditions[0] if job.run and job.run.renditions else ""
 
 
 def _log_of(job: Job) -> str:

@@ -13,7 +13,7 @@ from django.utils import timezone
 from accounts.tests.factories import UserFactory
 from videos import ends, pipeline, progress, queue, services
 from videos.job_details import MAX_SHOWN, details_of
-from videos.models import Job, Video
+from videos.models import Job, Rendition, SegmentRun, Video
 from videos.publishing import LeaseLost
 from videos.services.errors import CannotCancelJob, CannotRetryJob
 from videos.tests.factories import VideoFactory
@@ -54,6 +54,22 @@ def test_running_job_shows_its_progress_and_speed() -> None:
     assert shown.percent == 40
     assert shown.speed == pytest.approx(2.4, rel=0.1)
     assert re.search(r"2\.\d× real time", page(video))
+
+
+def test_part_of_a_copied_track_is_named_by_track_and_time() -> None:
+    video = processing()
+    common = {"video": video, "encode_key": video.encode_key, "kind": "audio"}
+    for position in range(2):
+        Rendition.objects.create(
+            **common, position=position, name=f"audio-{position}", bitrate_bps=128_000, codecs="mp4a.40.2"
+        )
+    run = SegmentRun.objects.create(**common, position=1003, renditions=["audio-1"], first_segment=61)
+    running(video, "audio", position=1003, run=run, start_s=244.0, length_s=120)
+
+    (shown,) = details_of(video).shown
+
+    assert shown.track == 2
+    assert re.search(r"track 2 · <span class=\"number\">4:04</span>", page(video))
 
 
 def test_job_without_a_length_shows_neither() -> None:

@@ -11,7 +11,7 @@ SEGMENT_S = 4
 
 # A minute: long enough to start FFmpeg for, short enough to lose with a worker.
 _SEGMENTS_A_CHUNK = 15
-# Copying four minutes takes a second or two.
+# Two minutes are copied in a second or so, and a viewer may wait for the last of them.
 _SEGMENTS_A_COPY = 30
 # A remainder shorter than this is not worth a chunk of its own.
 _SHORTEST_TAIL = 2
