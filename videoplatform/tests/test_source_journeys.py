@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import BrowserContext
 
+from videoplatform.tests.conftest import PATIENCE_MS
 from videoplatform.tests.test_journeys import sign_up, upload, wait_for_player
 from videos.models import Video
 from videos.tests.test_inputs import BARS, X264, as_matrix, bars, ffmpeg, picture, tone
@@ -49,6 +50,9 @@ def test_every_rung_shows_the_colours_of_its_source(
     page = visitor.new_page()
     sign_up(page, site, "painter")
     upload(page, site, tmp_path / "bars.mp4")
+    # Each rung takes its share of two cores, which other tests use too.
+    words = "document.querySelector('encode-progress')?.textContent ?? 'All qualities are ready.'"
+    page.wait_for_function(f"() => ({words}).includes('All qualities are ready.')", timeout=3 * PATIENCE_MS)
     wait_for_player(page, "player.available > 9")
 
     heights = [one.height_px for one in Video.objects.get().renditions.filter(kind="video")]

@@ -168,7 +168,7 @@ export class Engine {
       hls.on(event, () => this.onChange());
     }
     hls.on(Hls.Events.ERROR, (_event, error) => this._onError(error));
-    if (position > 0) this.video.addEventListener("seeking", () => this._beginBeforeEnd(), { once: true });
+    if (position > 0) this._watchBeginning();
     hls.loadSource(this.src);
     hls.attachMedia(this.video);
   }
@@ -178,6 +178,16 @@ export class Engine {
     // The first one listed is encoded already; hls.js would wait for the lowest.
     if (this.isPartial && !this.side) this.hls.startLevel = firstLevel;
     this.choose(this.side);
+  }
+
+  /** Keep the beginning away from the end, whichever is known first: the seek or the duration. */
+  _watchBeginning() {
+    const beginning = new AbortController();
+    const { signal } = beginning;
+    for (const name of ["seeking", "durationchange"]) {
+      this.video.addEventListener(name, () => this._beginBeforeEnd(), { signal });
+    }
+    this.video.addEventListener("playing", () => beginning.abort(), { signal });
   }
 
   /** Begin LAST_S before the end where the start position is closer to it. */

@@ -88,6 +88,20 @@ test("playback that begins at the very end begins a little before it", () => {
   assert.deepEqual(begun, [23.5, 23.4]);
 });
 
+test("beginning is moved also when the duration is known after the seek, and not once it plays", () => {
+  const { engine } = begin([]);
+  const video = Object.assign(new EventTarget(), { duration: NaN, currentTime: 23.95 });
+  engine.video = /** @type {any} */ (video);
+  engine._watchBeginning();
+  const moved = [["seeking", NaN], ["durationchange", 24], ["playing", 24], ["seeking", 24]].map(([name, duration]) => {
+    if (name === "playing") video.currentTime = 23.95;
+    video.duration = Number(duration);
+    video.dispatchEvent(new Event(String(name)));
+    return video.currentTime;
+  });
+  assert.deepEqual(moved, [23.95, 23.5, 23.95, 23.95]);
+});
+
 test("liked quality is the best that is not larger, else the smallest there is", () => {
   const { engine, hls } = begin([level(640, 360), level(1920, 1080), level(1280, 720)]);
   for (const side of [1080, 900, 144, 0]) engine.choose(side);
