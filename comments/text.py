@@ -11,11 +11,14 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from html import escape
 from math import inf
+from urllib.parse import quote
 
 # Boundaries are ASCII on purpose: Chinese writes a time or a name without a space before it.
 _URL = re.compile(r"(?<![A-Za-z0-9])https?://[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]+", re.IGNORECASE)
 _TIME = re.compile(r"(?<![A-Za-z0-9_:：./])(\d{1,3})[:：]([0-5]\d)(?:[:：]([0-5]\d))?(?![A-Za-z0-9_:：/])")
 _MENTION = re.compile(r"(?<![A-Za-z0-9_@＠./-])[@＠]([A-Za-z0-9][A-Za-z0-9_.-]{1,28}[A-Za-z0-9_])")
+# ``#walk``, and ``#散步#`` as Chinese sites write it: there the text goes on without a space.
+_HASHTAG = re.compile(r"(?<![A-Za-z0-9_#＃&/])[#＃](?:(\w{1,40})[#＃]|(\w{1,40})(?![\w#＃]))")
 # Addresses without a scheme: readers recognise them, although they do not become links.
 _BARE_LINK = re.compile(
     r"(?<![A-Za-z0-9@/.-])(?:www\.[a-z0-9-]+\.|(?:[a-z0-9-]+\.)+[a-z]{2,12}/)\S", re.IGNORECASE
@@ -107,7 +110,7 @@ def to_html(
     length_s: float | None = None,
     moved_s: Callable[[float], float | None] | None = None,
 ) -> str:
-    """Return safe HTML: everything escaped; URLs, times and the names in ``mentions`` are links.
+    """Return safe HTML: everything escaped; URLs, times, hashtags and the names in ``mentions`` are links.
 
     Times at or beyond ``length_s`` stay text; None means that the length is not known.
     ``moved_s`` returns where a time leads today, or None if it leads nowhere.
@@ -140,11 +143,14 @@ def _pieces(text: str, links: _Links) -> Iterator[str]:
 
 
 def _words(text: str, links: _Links) -> Iterator[str]:
-    """Yield text with times and names as links; they never overlap, so one pass finds both."""
+    """Yield text with times, names and hashtags as links; of two that overlap, the first one is linked."""
     at = 0
-    found = sorted([*_TIME.finditer(text), *_MENTION.finditer(text)], key=lambda match: match.start())
-    for match in found:
-        linked = _time(match, links) if match.re is _TIME else _mention(match, links)
+    found = [match for pattern in (_TIME, _MENTION, _HASHTAG) for match in pattern.finditer(text)]
+    for match in sorted(found, key=lambda match: match.start()):
+        if match.re is _HASHTAG:
+            linked = _hashtag(match)
+        else:
+            linked = _time(match, links) if match.re is _TIME else _mention(match, links)
         if linked and match.start() >= at:
             yield escape(text[at : match.start()])
             yield linked
@@ -169,6 +175,14 @@ def _time(match: re.Match[str], links: _Links) -> str:
 def _mention(match: re.Match[str], links: _Links) -> str:
     name = links.names.get(match[1].lower())
     return f'<a class="mention" href="/@{escape(name)}/">{escape(match[0])}</a>' if name else ""
+
+
+def _hashtag(match: re.Match[str]) -> str:
+    """Return a link to the search for a word; a number alone is the number of a thing."""
+    word = match[1] or match[2]
+    if word.isdigit():
+        return ""
+    return f'<a class="hashtag" href="/search/?q={quote(word)}">{escape(match[0])}</a>'
 
 
 def _link(url: str) -> str:

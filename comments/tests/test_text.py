@@ -117,6 +117,27 @@ def test_cleaning_is_idempotent(text: str) -> None:
     assert clean(once) == once
 
 
+_WALK = '<a class="hashtag" href="/search/?q=%E6%95%A3%E6%AD%A5">#散步#</a>'
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("#walk, by the sea", '<a class="hashtag" href="/search/?q=walk">#walk</a>, by the sea'),
+        ("很#散步#开心", f"很{_WALK}开心"),
+        ("a#b &#x27; C# ## #", "a#b &amp;#x27; C# ## #"),
+        ("#1 of #2", "#1 of #2"),
+        ("#<b>", "#&lt;b&gt;"),
+        ("https://a.example/#walk", None),
+        ("#" + "x" * 41, "#" + "x" * 41),
+    ],
+)
+def test_hashtags_lead_to_the_search(text: str, shown: str | None) -> None:
+    html = to_html(text)
+
+    assert html == shown if shown else "hashtag" not in html
+
+
 def test_mentions_are_distinct_and_not_taken_from_urls() -> None:
     assert mentioned("@Alice @alice @bob, https://example.org/@carol x@dave.org") == ("alice", "bob")
 

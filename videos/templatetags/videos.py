@@ -7,6 +7,7 @@ import json
 from django import template
 from django.utils.safestring import SafeString, mark_safe
 
+from comments.services import mentioned_usernames
 from comments.text import to_html
 from common.storage import media_url
 from videos.models import Clip, Video
@@ -42,5 +43,6 @@ def loudness_json(video: Video) -> str:
 
 @register.filter
 def description_html(video: Video) -> SafeString:
-    """Return the description as safe HTML: addresses, and times within the video, are links."""
-    return mark_safe(to_html(video.description, (), video.duration_s))  # noqa: S308 -- to_html escapes
+    """Return the description as safe HTML with links: addresses, names, hashtags, and times of the video."""
+    names = mentioned_usernames(video.description)
+    return mark_safe(to_html(video.description, names, video.duration_s))  # noqa: S308 -- to_html escapes
