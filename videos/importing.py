@@ -60,9 +60,7 @@ def fetch_source(job: Job) -> None:
             if size_bytes is None:
                 size_bytes, page = page_imports.store_page(job, key, MAX_FETCH_S, _percents(job))
             import_extras.bring(video)
-            is_part = video.import_url.startswith(archives.SCHEME)
-            # An archive was charged as it came.
-            charged_bytes = archives.unpacked_bytes(video.import_url) if is_part else size_bytes
+            charged_bytes = _charge(video.import_url, size_bytes)
         _finish(job, key, size_bytes, charged_bytes, page)
         is_finished = True
     finally:
@@ -114,6 +112,16 @@ def _store_part(job: Job, key: str) -> int:
             yield bytes(part)
 
         return store(key, parts())
+
+
+def _charge(url: str, size_bytes: int) -> int:
+    """Return the bytes that count for the limit of a day; an archive was charged as it came."""
+    if not url.startswith(archives.SCHEME):
+        return size_bytes
+    try:
+        return archives.unpacked_bytes(url)
+    except FetchError:
+        return size_bytes  # it has expired since the part was stored
 
 
 def _percents(job: Job) -> Callable[[float], None]:

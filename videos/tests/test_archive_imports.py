@@ -12,6 +12,7 @@ from copy import copy
 from datetime import timedelta
 from ipaddress import ip_network
 from typing import Any
+from unittest import mock
 
 import pytest
 from django.test import Client
@@ -23,7 +24,7 @@ from accounts.tests.factories import UserFactory
 from common import deletion, storage
 from common.models import PendingDeletion
 from common.safe_http import FetchError
-from videos import archives, channel_listing, importing, queue, services
+from videos import archives, channel_listing, import_extras, importing, queue, services
 from videos.models import ChannelImport, Job, UploadCharge, Video
 from videos.services.errors import ArchiveExpired, BadUrl
 from videos.sites import peertube_export
@@ -276,6 +277,22 @@ def test_unpacked_bytes_of_a_part_are_charged(site: PageServer) -> None:
     with archives.opened(row.archive_key) as opened:
         packed = opened.getinfo(f"files/videos/video-files/{UUID.format(1)}.mp4").compress_size
     assert growth.size_bytes == len(FILM) - packed > 3000
+
+
+def test_part_of_an_archive_that_expires_meanwhile_is_charged_whole(site: PageServer) -> None:
+    row = listed(site, zipped([exported(1)]))
+    services.choose_items(row)
+    services.begin_chosen()
+    job = queue.claim([Job.Lane.BULK])
+    assert job is not None
+
+    def expire(_video: Video) -> None:
+        storage.delete_keys([row.archive_key])
+
+    with mock.patch.object(import_extras, "bring", side_effect=expire):
+        importing.fetch_source(job)
+
+    assert UploadCharge.objects.latest("pk").size_bytes == len(FILM)
 
 
 def test_file_of_two_rows_is_listed_once(site: PageServer) -> None:
