@@ -15,6 +15,7 @@ from django.shortcuts import get_object_or_404
 from django.utils.cache import patch_cache_control
 from django.utils.feedgenerator import Rss201rev2Feed
 from django.utils.xmlutils import SimplerXMLGenerator
+from django.views.decorators.http import require_safe
 
 from accounts.models import Channel
 from common.words import printable
@@ -46,13 +47,15 @@ class MediaFeed(Rss201rev2Feed):
 
 
 class VideoFeed(Feed[Video, Any]):
-    """A feed of videos; subclasses say which."""
+    """A feed of videos for one request; subclasses say which."""
 
     feed_type = MediaFeed
 
-    def __call__(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+    def __init__(self, request: HttpRequest) -> None:
         self.request = request
-        response = super().__call__(request, *args, **kwargs)
+
+    def answer(self, **kwargs: str) -> HttpResponse:
+        response = self(self.request, **kwargs)
         patch_cache_control(response, public=True, max_age=FEED_KEPT_S)
         return response
 
@@ -125,6 +128,18 @@ class PlaylistFeed(VideoFeed):
         numbers = list(places.values_list("video", flat=True)[:FEED_VIDEOS])
         found = Video.objects.for_cards().in_bulk(numbers)
         return [found[number] for number in numbers if number in found]
+
+
+@require_safe
+def channel_feed(request: HttpRequest, username: str) -> HttpResponse:
+    """Answer with the feed of a channel, or 404."""
+    return ChannelFeed(request).answer(username=username)
+
+
+@require_safe
+def playlist_feed(request: HttpRequest, public_id: str) -> HttpResponse:
+    """Answer with the feed of a playlist, or 404."""
+    return PlaylistFeed(request).answer(public_id=public_id)
 
 
 def _xml(text: str) -> str:

@@ -24,8 +24,8 @@ urlpatterns = [
     path("sitemap-<slug:section>.xml", sitemap, SITEMAPS, name="sitemap-of"),
     path("site.webmanifest", pages.manifest, name="manifest"),
     path("@<str:username>/", pages.channel, name="channel"),
-    path("@<str:username>/feed/", feeds.ChannelFeed(), name="channel-feed"),
-    path("playlists/<slug:public_id>/feed/", feeds.PlaylistFeed(), name="playlist-feed"),
+    path("@<str:username>/feed/", feeds.channel_feed, name="channel-feed"),
+    path("playlists/<slug:public_id>/feed/", feeds.playlist_feed, name="playlist-feed"),
     path("videos/<str:public_id>/hls/<str:encode_key>/", include("videos.views.delivery")),
     path("live-dvr/", include("live.views.dvr")),
     path("", include("live.urls")),  # its studio/live/ must precede studio/<slug>/

@@ -40,13 +40,14 @@ def live(request: HttpRequest, username: str) -> HttpResponse:
     broadcast = services.current_broadcast(stream)
     quoted = quotable(stream, broadcast)
     page_url = request.build_absolute_uri(stream.get_absolute_url())
+    preview = quoted.preview(request, page_url)
     replays = Video.objects.listed().for_cards().filter(broadcast__stream=stream)
     context = {
         **room_context(request, stream),
         "channel": channel,
         "embed_code": quoted.embed_code(request),
-        "preview": quoted.preview(request, page_url),
-        "structured": structured.broadcast_object(broadcast, quoted.preview(request, page_url)),
+        "preview": preview,
+        "structured": structured.broadcast_object(broadcast, preview),
         "is_following": user.is_authenticated
         and Follow.objects.filter(channel=channel, follower=user).exists(),
         "replays": list(replays.order_by("-published_at", "-pk")[:REPLAYS_SHOWN]),

@@ -45,6 +45,7 @@ def watch(request: HttpRequest, public_id: str) -> HttpResponse:
     channel = Channel.objects.with_follower_count().select_related("owner").get(pk=video.channel_id)
     quoted, next_videos = quotable(video), related(video)
     page_url = request.build_absolute_uri(video.get_absolute_url())
+    preview = quoted.preview(request, page_url)
     services.add_progress(next_videos, user)
     context = {
         "video": video,
@@ -68,8 +69,8 @@ def watch(request: HttpRequest, public_id: str) -> HttpResponse:
         "queue": services.queue_of(request.GET.get("list", ""), video, _visitor(request)),
         "page_url": page_url,
         "embed_code": quoted.embed_code(request),
-        "preview": quoted.preview(request, page_url),
-        "structured": structured.video_object(video, quoted.preview(request, page_url)),
+        "preview": preview,
+        "structured": structured.video_object(video, preview),
     }
     return render(request, "videos/watch.html", context)
 
