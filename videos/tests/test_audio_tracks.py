@@ -22,7 +22,7 @@ from videos.models import Job, Rendition, RetiredEncode, Upload, Video
 from videos.publishing import Encode
 from videos.services.errors import EditionRuns, NoOriginal, NoPicture, NoTrack, TooManyTracks, UnknownLanguage
 from videos.tests.clips import make_clip
-from videos.tests.factories import VideoFactory
+from videos.tests.factories import VideoFactory, make_run
 from videos.tests.test_edition_encodes import complete, ready
 from videos.tests.test_pipeline import uploaded, work_until_idle
 from videos.transcoding.tools import ffmpeg_path
@@ -367,6 +367,7 @@ def test_removal_during_a_measurement_queues_another() -> None:
     video = VideoFactory()
     common = {"encode_key": video.encode_key, "kind": "audio", "position": 1, "name": "audio-100"}
     Rendition.objects.create(video=video, **common, bitrate_bps=128_000, codecs="mp4a.40.2", is_added=True)
+    make_run(video, "audio", [4.0, 4.0], position=100, renditions=["audio-100"])
     Job.objects.create(
         video=video, encode_key=video.encode_key, kind=Job.Kind.LOUDNESS, status="running", attempt=1
     )
