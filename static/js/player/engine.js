@@ -127,7 +127,12 @@ export class Engine {
 
   /** @param {number} level -1: automatic */
   _switchTo(level) {
-    this.hls.nextLevel = level; // the buffered part in another quality is fetched anew
+    const last = this.hls.levels[this.hls.currentLevel]?.details?.fragments.at(-1);
+    const isAtLast = this.video.ended || (last && !this.isGrowing && this.video.currentTime >= last.start);
+    // Behind the present segment, the buffer is fetched anew. In the last one nothing would be, and
+    // who plays the video again would see the old quality.
+    if (isAtLast) this.hls.currentLevel = level;
+    else this.hls.nextLevel = level;
   }
 
   get audioTracks() {

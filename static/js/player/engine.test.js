@@ -108,6 +108,18 @@ test("liked quality is the best that is not larger, else the smallest there is",
   assert.deepEqual(hls.done, ["level 1", "level 2", "level 0", "level -1"]);
 });
 
+test("quality chosen in the last segment replaces the whole buffer, which would be played again", () => {
+  const details = { fragments: [{ start: 0 }, { start: 4 }, { start: 8 }] };
+  const chosen = [[5, false], [9, false], [10, true]].map(([currentTime, ended]) => {
+    const { engine, hls } = begin([{ ...level(640, 360), details }, { ...level(1280, 720), details }]);
+    Object.assign(engine.video, { currentTime, ended });
+    hls.currentLevel = 0;
+    engine.choose(720);
+    return [hls.currentLevel, ...hls.done];
+  });
+  assert.deepEqual(chosen, [[0, "level 1"], [1], [1]]);
+});
+
 test("signed address that ran out is renewed where one is, once a minute", () => {
   const { fail, loads, words } = begin();
   fail({ ...SEGMENT, fatal: false, response: { code: 403 } });
