@@ -20,11 +20,9 @@ from pytest_django import DjangoAssertNumQueries, Settings
 from accounts.models import User
 from accounts.tests.factories import UserFactory
 from common import storage
-from common.safe_http import FetchError
 from videos import channel_listing, importing, page_imports, pipeline, queue, services
 from videos.models import ChannelImport, ImportItem, Job, Video
 from videos.services.errors import NothingChosen, NotListedYet, TooManyLists, UnknownSite
-from videos.sites import asking, found, mediacms, peertube
 from videos.tests.clips import make_clip
 from videos.tests.factories import VideoFactory
 from videos.tests.page_server import PageServer, serving
@@ -362,68 +360,6 @@ def test_owner_lists_chooses_and_deletes_on_the_pages(channel: str, client: Clie
     assert Video.objects.exists()
 
 
-@pytest.mark.parametrize(
-    ("address", "listed_at"),
-    [
-        ("https://v.example/c/walks", "https://v.example/api/v1/video-channels/walks/videos"),
-        ("https://v.example/c/walks/videos?s=1", "https://v.example/api/v1/video-channels/walks/videos"),
-        ("https://v.example:9000/a/ann", "https://v.example:9000/api/v1/accounts/ann/videos"),
-        (
-            "https://v.example/c/walks@other.example",
-            "https://other.example/api/v1/video-channels/walks/videos",
-        ),
-        ("walks@v.example", "https://v.example/api/v1/video-channels/walks/videos"),
-        ("https://v.example/w/9c9de5e8", ""),
-        ("https://v.example/c/", ""),
-        ("https://v.example/c/a%2Fb", ""),
-    ],
-)
-def test_address_of_a_peertube_channel_names_its_list(address: str, listed_at: str) -> None:
-    assert peertube.list_address(address) == listed_at
-
-
-def test_files_with_tracks_apart_are_left_to_the_playlist() -> None:
-    details = {
-        "streamingPlaylists": [
-            {
-                "playlistUrl": "/hls/master.m3u8",
-                "files": [
-                    {"resolution": {"id": 720}, "size": 5, "fileUrl": "/v.mp4", "hasAudio": False},
-                    {"resolution": {"id": 0}, "size": 2, "fileUrl": "/a.mp4", "hasVideo": False},
-                ],
-            }
-        ]
-    }
-
-    assert peertube.best_file(details, "https://v.example/api/v1/videos/1") == (
-        "https://v.example/hls/master.m3u8",
-        7,
-    )
-
-
-def test_values_of_a_site_are_checked_and_cut() -> None:
-    details = {
-        "uuid": UUID.format(1),
-        "name": "A\x00 \u202eB\n" + "x" * 500,
-        "duration": float("inf"),
-        "publishedAt": "9999-01-01T00:00:00Z",
-        "tags": ["a"] * 100 + [None, {}],
-        "privacy": {"id": 99},
-        "category": {"id": "x"},
-        "files": [
-            {"fileUrl": "file:///etc/passwd", "size": -1},
-            {"fileUrl": "https://v.example/a.mp4", "size": 1e30},
-        ],
-    }
-
-    video = peertube.video_of(details, "https://v.example/api/v1/videos/1")
-
-    assert video is not None
-    assert (video.title[:3], len(video.title), video.media_url) == ("A B", 150, "https://v.example/a.mp4")
-    assert (video.duration_s, video.published_at, video.size_bytes) == (None, None, None)
-    assert (video.visibility, video.category, len(video.tags)) == ("private", "other", 12)
-
-
 def mediacms_details(site: PageServer) -> dict[str, Any]:
     """Return ``SingleMedia`` as MediaCMS 8 sends it, as far as it matters here."""
     return {
@@ -465,40 +401,6 @@ def test_user_of_mediacms_is_listed(site: PageServer) -> None:
     assert item.details["chapters"] == [[65.5, "Sails"]]
 
 
-def test_best_encoding_of_mediacms_stands_in_for_a_hidden_original() -> None:
-    ready = {"status": "success"}
-    details = {
-        "original_media_url": None,
-        "encodings_info": {
-            "360": {"h264": ready | {"url": "/e/360.mp4"}},
-            "720": {"h264": ready | {"url": "/e/720.mp4"}, "vp9": ready | {"url": "/e/720.webm"}},
-            "1080": {
-                "vp9": ready | {"url": "/e/1080.webm"},
-                "h264": {"status": "running", "url": "/e/1080.mp4"},
-            },
-        },
-    }
-
-    assert mediacms.best_file(details, "https://m.example/api/v1/media/x") == "https://m.example/e/720.mp4"
-
-
-@pytest.mark.parametrize(
-    ("value", "moment"), [("2021-03-01T10:00:00Z", 2021), ("2021-03-01", 2021), ("x", None), (7, None)]
-)
-def test_moment_is_read_or_left_out(value: object, moment: int | None) -> None:
-    read = found.moment(value)
-
-    assert (read.year if read else None) == moment
-
-
-def test_too_large_an_answer_is_refused(site: PageServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    site.pages["/big"] = ("application/json", b'"' + b"x" * 2000 + b'"')
-    monkeypatch.setattr(asking, "MAX_JSON_BYTES", 1000)
-
-    with pytest.raises(FetchError, match="too large"):
-        asking.asker([ip_network("127.0.0.1/32")])(site.url("/big"))
-
-
 def test_slow_site_ends_its_list_after_its_time(
     site: PageServer, channel: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -529,22 +431,6 @@ def test_one_list_of_a_person_is_read_at_a_time(channel: str) -> None:
     assert second.status == "done"
 
 
-@pytest.mark.parametrize(
-    ("url", "host"),
-    [
-        ("https://Video.Example:443/x", "video.example"),
-        ("http://video.example./x", "video.example"),
-        ("https://bücher.example/x", "xn--bcher-kva.example"),
-        ("https://video.example:8443/x", "video.example:8443"),
-        ("ftp://video.example/x", ""),
-        (None, ""),
-    ],
-)
-def test_host_has_one_spelling(url: object, host: str) -> None:
-    assert found.host_of(url) == host
-
-
-@pytest.mark.storage
 def test_captions_that_end_the_program_cost_only_themselves(
     monkeypatch: pytest.MonkeyPatch, bucket: str
 ) -> None:

@@ -28,7 +28,7 @@ from videos.services.errors import (
     NotReadyYet,
 )
 from videos.tests.factories import VideoFactory, make_encode
-from videos.tests.test_ends import after_the_sweep, killed_at_every_write
+from videos.tests.kills import after_the_sweep, killed_at_every_write
 from videos.transcoding.errors import NotMedia, StorageFailed
 
 pytestmark = [

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 from unittest import mock
 
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
-from django.db import DatabaseError, IntegrityError, OperationalError, connection, transaction
-from django.db.models import Q
+from django.db import DatabaseError, IntegrityError, OperationalError
 from django.utils import timezone
 
 from accounts.models import Notification, SweepFailure
@@ -20,10 +19,9 @@ from videos import copying, ends, pipeline, progress, queue, sweeping
 from videos.leases import LeaseKeeper
 from videos.models import Job, SegmentRun, Video
 from videos.publishing import Encode, write_playlists
-from videos.services import retry_video
 from videos.tests.factories import VideoFactory, make_encode
 from videos.transcoding.copying.eligibility import NotCopied
-from videos.transcoding.errors import DecodeFailed, EncodeFailed, FFmpegFailed, HostTrouble, StorageFailed
+from videos.transcoding.errors import EncodeFailed, FFmpegFailed, HostTrouble, StorageFailed
 
 pytestmark = [pytest.mark.django_db, pytest.mark.redis]
 
@@ -278,126 +276,6 @@ def test_completion_of_a_video_that_failed_meanwhile_returns_false(monkeypatch: 
     assert video.status == "failed"
 
 
-class Killed(BaseException):
-    """The end of a process: nothing catches it, and an open transaction is rolled back."""
-
-
-class KillAtWrite:
-    """A counter of writes to SQL and storage that raises Killed before number ``at`` (from 0)."""
-
-    def __init__(self, at: int) -> None:
-        self.left = at
-        self.was_reached = False
-
-    def count(self, *_args: Any, **_kwargs: Any) -> None:
-        if self.left == 0:
-            self.was_reached = True
-            raise Killed
-        self.left -= 1
-
-    def __call__(self, execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
-        if sql.startswith(("INSERT", "UPDATE", "DELETE")):
-            self.count()
-        return execute(sql, params, many, context)
-
-
-def killed_at_every_write(make: Callable[[], Callable[[], object]], storage: mock.Mock) -> Iterator[None]:
-    """Run ``make``'s action again and again, killed one write later each time, until all writes are done."""
-    for at in range(100):
-        with transaction.atomic():
-            act = make()
-        kill = KillAtWrite(at)
-        storage.side_effect = kill.count
-        try:
-            with connection.execute_wrapper(kill):
-                act()
-        except Killed:
-            pass
-        storage.side_effect = None
-        yield
-        if not kill.was_reached:
-            return
-
-
-def after_the_sweep() -> list[tuple[str, bool]]:
-    """Expire all leases, sweep, and return each video's status and whether a job of it can go on."""
-    Job.objects.update(lease_until=None)
-    Job.objects.filter(status=Job.Status.RUNNING).update(lease_until=timezone.now() - timedelta(seconds=1))
-    Job.objects.filter(status=Job.Status.WAITING).update(not_before=timezone.now())
-    sweeping.sweep()
-    waiting = Q(status=Job.Status.WAITING)
-    return [
-        (video.status, (Job.objects.claimable() | Job.objects.filter(waiting)).filter(video=video).exists())
-        for video in Video.objects.all()
-    ]
-
-
-def claim_last(kind: str) -> Job:
-    """Claim the first job of ``kind`` after marking all others as done."""
-    Job.objects.exclude(kind=kind, position=0).update(status=Job.Status.DONE)
-    SegmentRun.objects.exclude(kind=kind, position=0).update(is_open=False, segments=[4.0])
-    job = queue.claim(list(Job.Lane))
-    assert job is not None
-    assert job.kind == kind
-    return job
-
-
-def _finish() -> Callable[[], object]:
-    processing_video()
-    job = claim_last("video")
-    SegmentRun.objects.filter(job=job).update(segments=[4.0])
-    return lambda: ends.finish(job)
-
-
-def _fail_for_good() -> Callable[[], object]:
-    processing_video()
-    job = claim_last("video")
-    return lambda: ends.fail(job, DecodeFailed("no"))
-
-
-def _fail_for_now() -> Callable[[], object]:
-    processing_video()
-    job = claim_last("video")
-    return lambda: ends.fail(job, EncodeFailed("no"))
-
-
-def _drop_a_track() -> Callable[[], object]:
-    processing_video()
-    job = claim_last("audio")
-    return lambda: ends.fail(job, DecodeFailed("no"))
-
-
-def _put_off() -> Callable[[], object]:
-    processing_video()
-    job = claim_last("video")
-    return lambda: ends.put_off(job, Job.WaitsFor.STORAGE, NO_STORAGE)
-
-
-def _redo_a_gap() -> Callable[[], object]:
-    video = processing_video(Job.Status.DONE)
-    SegmentRun.objects.filter(video=video, kind="video", position=0).update(segments=[])
-    return lambda: ends.complete(video.pk)
-
-
-def _cancel() -> Callable[[], object]:
-    video = processing_video()
-    return lambda: ends.fail_video(video, EncodeFailed("stopped"))
-
-
-def _retry() -> Callable[[], object]:
-    video = processing_video(Job.Status.DONE)
-    ends.fail_video(video, EncodeFailed("no"))
-    return lambda: retry_video(video)
-
-
-def _give_up() -> Callable[[], object]:
-    processing_video()
-    job = claim_last("video")
-    expired = timezone.now() - timedelta(seconds=1)
-    Job.objects.filter(pk=job.pk).update(losses=queue.MAX_LOSSES, lease_until=expired)
-    return sweeping.sweep
-
-
 @pytest.mark.parametrize(("folder", "is_kept"), [("posters", True), ("encode", False)])
 def test_source_that_cannot_be_copied_keeps_only_the_poster_of_its_owner(
     folder: str, *, is_kept: bool
@@ -414,21 +292,6 @@ def test_source_that_cannot_be_copied_keeps_only_the_poster_of_its_owner(
     assert video.poster_key == (poster_key if is_kept else "")
     assert (video.poster_times_s, video.loudness) == (None, None)
     assert video.encode_key != job.encode_key
-
-
-@pytest.mark.slow
-@pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize(
-    "make",
-    [_finish, _fail_for_good, _fail_for_now, _drop_a_track, _put_off, _redo_a_gap, _cancel, _retry, _give_up],
-)
-def test_video_ends_or_moves_on_after_a_kill_at_any_write(
-    make: Callable[[], Callable[[], object]], storage_answers: mock.Mock
-) -> None:
-    for _ in killed_at_every_write(make, storage_answers):
-        for status, is_moving in after_the_sweep():
-            assert status in {"ready", "failed"} or is_moving
-        Video.objects.all().delete()
 
 
 @pytest.mark.parametrize("code", ["decode_failed", ""])

@@ -37,7 +37,7 @@ from videos.services.errors import (
     VersionChanged,
 )
 from videos.tests.factories import VideoFactory, make_encode, make_run
-from videos.tests.test_ends import after_the_sweep, killed_at_every_write
+from videos.tests.kills import after_the_sweep, killed_at_every_write
 from videos.transcoding import caption_conversion, captions
 from videos.transcoding.source import SourceInfo
 from videos.transcoding.subtitles import SubtitleStream
