@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 from xml.sax.xmlreader import AttributesImpl
 
+from django.contrib.auth.models import AnonymousUser
 from django.contrib.syndication.views import Feed
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
@@ -109,8 +110,7 @@ class PlaylistFeed(VideoFeed):
 
     def get_object(self, request: HttpRequest, public_id: str) -> Playlist:
         found = get_object_or_404(Playlist.objects.select_related("owner__channel"), public_id=public_id)
-        is_private = found.is_watch_later or found.visibility == Playlist.Visibility.PRIVATE
-        if is_private or found.withheld or not found.owner.is_active:
+        if not found.can_see(AnonymousUser()):
             raise Http404
         return found
 

@@ -262,7 +262,7 @@ def _chunk_jobs(
 
 def _audio_jobs(video: Video, source: SourceInfo, tracks: Sequence[Rendition]) -> Iterator[Job]:
     """Yield the jobs of the audio tracks: one of an encode, whose seams would click, several of a copy."""
-    whole = (SegmentGrid((0.0,), source.duration_s).chunk(0, 0, None),)
+    whole = (ChunkPlan(0, 0, None, 0.0, source.duration_s),)
     later = count(_FIRST_LATER_CHUNK)
     for track in tracks:
         for chunk in plan_copied_audio(source) if track.is_copied else whole:

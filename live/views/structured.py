@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from videos.views.structured import described
+
 if TYPE_CHECKING:
     from live.models import Broadcast
     from videos.views.quoting import LinkPreview
@@ -13,15 +15,6 @@ def broadcast_object(broadcast: Broadcast | None, preview: LinkPreview) -> dict[
     """Return the ``VideoObject`` of a public broadcast on air, or None for a page that is not indexed."""
     if broadcast is None or broadcast.stream.visibility != "public" or not preview.poster_url:
         return None
-    began = broadcast.started_at.isoformat()
-    return {
-        "@context": "https://schema.org",
-        "@type": "VideoObject",
-        "name": preview.title,
-        "description": preview.description or preview.title,
-        "thumbnailUrl": [preview.poster_url],
-        "uploadDate": began,
-        "url": preview.page_url,
-        "embedUrl": preview.player_url,
-        "publication": {"@type": "BroadcastEvent", "isLiveBroadcast": True, "startDate": began},
-    }
+    began = broadcast.started_at
+    event = {"@type": "BroadcastEvent", "isLiveBroadcast": True, "startDate": began.isoformat()}
+    return described(preview, began) | {"publication": event}

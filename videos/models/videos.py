@@ -439,6 +439,11 @@ class Video(models.Model):
         return self.visibility in self.OPEN
 
     @property
+    def plays_for_everyone(self) -> bool:
+        """Return whether everyone with the address can play it now, also in frames of other sites."""
+        return self.is_open and self.is_playable and not self.is_awaited and not self.withheld
+
+    @property
     def has_password(self) -> bool:
         return bool(self.password_version)
 

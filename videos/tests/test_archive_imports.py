@@ -95,12 +95,18 @@ def listed(site: PageServer, data: bytes) -> ChannelImport:
     return row
 
 
-def test_video_of_an_export_comes_with_all_that_belongs_to_it(site: PageServer) -> None:
-    row = listed(site, zipped([exported(1), exported(2)]))
-    services.choose_items(row, keeps_visibility=True)
+def claimed(row: ChannelImport, *, keeps_visibility: bool = False) -> Job:
+    """Choose all videos of an archive and claim the import of the first one."""
+    services.choose_items(row, keeps_visibility=keeps_visibility)
     services.begin_chosen()
     job = queue.claim([Job.Lane.BULK])
     assert job is not None
+    return job
+
+
+def test_video_of_an_export_comes_with_all_that_belongs_to_it(site: PageServer) -> None:
+    row = listed(site, zipped([exported(1), exported(2)]))
+    job = claimed(row, keeps_visibility=True)
     importing.fetch_source(job)
 
     video = Video.objects.get()
@@ -194,10 +200,7 @@ def test_part_that_unpacks_to_more_than_it_says_is_refused(site: PageServer) -> 
     assert data[at : at + 4] == b"PK\x01\x02"
     data[at + 24 : at + 28] = (10).to_bytes(4, "little")
     row = listed(site, bytes(data))
-    services.choose_items(row)
-    services.begin_chosen()
-    job = queue.claim([Job.Lane.BULK])
-    assert job is not None
+    job = claimed(row)
 
     with pytest.raises(FetchRefused):
         importing.fetch_source(job)
@@ -265,10 +268,7 @@ def test_archive_that_is_missing_or_damaged_is_fetched_again(site: PageServer, b
 
 def test_unpacked_bytes_of_a_part_are_charged(site: PageServer) -> None:
     row = listed(site, zipped([exported(1)]))
-    services.choose_items(row)
-    services.begin_chosen()
-    job = queue.claim([Job.Lane.BULK])
-    assert job is not None
+    job = claimed(row)
 
     importing.fetch_source(job)
 
@@ -281,10 +281,7 @@ def test_unpacked_bytes_of_a_part_are_charged(site: PageServer) -> None:
 
 def test_part_of_an_archive_that_expires_meanwhile_is_charged_whole(site: PageServer) -> None:
     row = listed(site, zipped([exported(1)]))
-    services.choose_items(row)
-    services.begin_chosen()
-    job = queue.claim([Job.Lane.BULK])
-    assert job is not None
+    job = claimed(row)
 
     def expire(_video: Video) -> None:
         storage.delete_keys([row.archive_key])

@@ -132,7 +132,7 @@ def quotable(clip: Clip) -> Quotable:
         poster_path=f"{reverse('clip-poster', args=[clip.public_id])}?v={version}" if has_poster else None,
         description=_("A clip of “%(title)s” by %(channel)s")
         % {"title": video.title, "channel": video.channel.name},
-        is_open=video.is_open and video.is_playable and not video.is_awaited and not video.withheld,
+        is_open=video.plays_for_everyone,
         width_px=video.width_px,
         height_px=video.height_px,
     )

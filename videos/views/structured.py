@@ -9,8 +9,24 @@ from typing import TYPE_CHECKING, Any
 from django.utils.duration import duration_iso_string
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from videos.models import Video
     from videos.views.quoting import LinkPreview
+
+
+def described(preview: LinkPreview, published_at: datetime) -> dict[str, Any]:
+    """Return the fields that Google requires of each ``VideoObject``, from the preview of its page."""
+    return {
+        "@context": "https://schema.org",
+        "@type": "VideoObject",
+        "name": preview.title,
+        "description": preview.description or preview.title,
+        "thumbnailUrl": [preview.poster_url],
+        "uploadDate": published_at.isoformat(),
+        "url": preview.page_url,
+        "embedUrl": preview.player_url,
+    }
 
 
 def video_object(video: Video, preview: LinkPreview) -> dict[str, Any] | None:
@@ -20,16 +36,8 @@ def video_object(video: Video, preview: LinkPreview) -> dict[str, Any] | None:
     if video.published_at is None or not video.duration_s:
         return None
     bounds_s = [*(chapter.start_s for chapter in video.named_chapters), video.duration_s]
-    return {
-        "@context": "https://schema.org",
-        "@type": "VideoObject",
-        "name": preview.title,
-        "description": preview.description or preview.title,
-        "thumbnailUrl": [preview.poster_url],
-        "uploadDate": video.published_at.isoformat(),
+    return described(preview, video.published_at) | {
         "duration": duration_iso_string(timedelta(seconds=round(video.duration_s))),
-        "url": preview.page_url,
-        "embedUrl": preview.player_url,
         "author": {"@type": "Person", "name": video.channel.name},
         "interactionStatistic": {
             "@type": "InteractionCounter",

@@ -183,7 +183,7 @@ def quotable(video: Video) -> Quotable:
         embed_path=reverse("embed", args=[video.public_id]),
         poster_path=_poster_path(video) if has_poster else None,
         description=video.description,
-        is_open=video.is_open and video.is_playable and not video.is_awaited and not video.withheld,
+        is_open=video.plays_for_everyone,
         width_px=video.width_px,
         height_px=video.height_px,
     )
