@@ -12,19 +12,29 @@ PR_SET_CHILD_SUBREAPER = 36  # prctl(2)
 ORPHANS_WITHIN_S = 1.0
 
 
-def dying_with_parent(command: tuple[str, ...], *, by: str = "TERM") -> tuple[str, ...]:
-    """Return the command with a parent-death signal: the kernel sends ``by`` after any end of the parent."""
-    return ("setpriv", "--pdeathsig", by, "--", *command)
-
-
 def dying_with_us(command: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the command for a child of this very process, which gets TERM after our end.
+    """Return the command for a child of this very process, which gets TERM after our end."""
+    return _dying_with(str(os.getpid()), command, by="TERM")
+
+
+def supervisor_dying_with_us(command: tuple[str, ...]) -> tuple[str, ...]:
+    """Return :func:`dying_with_us` for a supervisor, whose children are told its process id."""
+    return dying_with_us(("sh", "-c", 'export SUPERVISOR_PID=$$ && exec "$@"', "sh", *command))
+
+
+def dying_with_supervisor(command: tuple[str, ...], *, by: str) -> tuple[str, ...]:
+    """Return the command for a child of the supervisor, which gets the signal ``by`` after its end."""
+    return _dying_with("$SUPERVISOR_PID", command, by=by)
+
+
+def _dying_with(parent: str, command: tuple[str, ...], *, by: str) -> tuple[str, ...]:
+    """Return the command with a parent-death signal.
 
     The kernel sends no signal if the parent was dead before the child asked for it
-    (prctl(2)). So the child checks its parent's id first, and exits if it differs.
+    (prctl(2)). So the child checks its parent's id afterwards, and exits if it differs.
     """
-    still_ours = '[ "$PPID" = "$0" ] && exec "$@"'
-    return dying_with_parent(("sh", "-c", still_ours, str(os.getpid()), *command))
+    still_theirs = f'[ "$PPID" = "{parent}" ] && exec "$@"'
+    return ("setpriv", "--pdeathsig", by, "--", "sh", "-c", still_theirs, "sh", *command)
 
 
 def adopt_orphans() -> None:

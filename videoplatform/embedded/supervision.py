@@ -22,7 +22,7 @@ from common.descriptors import raise_descriptor_limit
 from videoplatform.embedded import ports
 from videoplatform.embedded.environment import write_private
 from videoplatform.embedded.failure import CannotStart
-from videoplatform.embedded.lineage import dying_with_parent, dying_with_us
+from videoplatform.embedded.lineage import dying_with_supervisor, supervisor_dying_with_us
 from videoplatform.embedded.processes import SupervisedProcess
 
 START_S = 5
@@ -80,7 +80,7 @@ def program(process: SupervisedProcess, log_dir: Path) -> str:
     return section(
         f"program:{process.name}",
         # No process outlives a killed supervisor.
-        command=shlex.join(dying_with_parent(process.command, by=process.death_signal)),
+        command=shlex.join(dying_with_supervisor(process.command, by=process.death_signal)),
         environment=variables,
         autostart="false",
         autorestart="true",
@@ -139,7 +139,7 @@ class Supervisor:
         """Start supervisord itself. Raises CannotStart if it does not come up."""
         command = (sys.executable, "-m", "supervisor.supervisord", "-c", str(self.config))
         self.child = subprocess.Popen(
-            dying_with_us(command), cwd=cwd, env=self.environment, stdin=subprocess.DEVNULL,
+            supervisor_dying_with_us(command), cwd=cwd, env=self.environment, stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         )  # fmt: skip
         threading.Thread(target=self.listen, daemon=True).start()

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import signal
 import socket
 import subprocess
@@ -373,6 +374,7 @@ def test_stop_timeouts_add_up_to_less_than_ten_seconds(tmp_path: Path) -> None:
 
 
 def test_supervisor_configuration_is_complete() -> None:
+    guarded = """setpriv --pdeathsig TERM -- sh -c '[ "$PPID" = "$SUPERVISOR_PID" ] && exec "$@"' sh"""
     groups = {
         "services": [SupervisedProcess("valkey", ("/bin/valkey", "/a b/valkey.conf"))],
         "platform": [SupervisedProcess("worker", ("celery", "-n", "w@%h"), {"REMAP_SIGTERM": "SIGQUIT"}, 4)],
@@ -404,7 +406,7 @@ def test_supervisor_configuration_is_complete() -> None:
         "priority = 1\n"
         "\n"
         "[program:valkey]\n"
-        "command = setpriv --pdeathsig TERM -- /bin/valkey '/a b/valkey.conf'\n"
+        f"command = {guarded} /bin/valkey '/a b/valkey.conf'\n"
         "environment = \n"
         "autostart = false\n"
         "autorestart = true\n"
@@ -423,7 +425,7 @@ def test_supervisor_configuration_is_complete() -> None:
         "priority = 2\n"
         "\n"
         "[program:worker]\n"
-        "command = setpriv --pdeathsig TERM -- celery -n w@%%h\n"
+        f"command = {guarded} celery -n w@%%h\n"
         'environment = REMAP_SIGTERM="SIGQUIT"\n'
         "autostart = false\n"
         "autorestart = true\n"
@@ -535,6 +537,17 @@ def test_child_of_a_dead_parent_does_not_start(tmp_path: Path) -> None:
     assert not begun.exists()
     subprocess.run(command, check=True)
     assert begun.exists()
+
+
+@pytest.mark.parametrize("is_alive", [False, True])
+def test_child_of_a_dead_supervisor_does_not_start(tmp_path: Path, is_alive: bool) -> None:
+    begun = tmp_path / "begun"
+    child = shlex.join(lineage.dying_with_supervisor(("touch", str(begun)), by="KILL"))
+    # The shell in between is the parent that the child finds in place of a dead supervisor.
+    program = child if is_alive else f"sh -c {shlex.quote(child + '; true')}"
+    supervisor = lineage.supervisor_dying_with_us(("sh", "-c", f"{program}; true"))
+    subprocess.run(supervisor, check=True)
+    assert begun.exists() is is_alive
 
 
 def free_port() -> int:
