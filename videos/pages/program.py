@@ -9,6 +9,7 @@ imported here.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
@@ -20,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 ANSWER = "page.json"
+TOO_LARGE = "too_large"  # the reason where a file met the limit of its size
 MAX_SUBTITLES = 20
 MAX_SUBTITLE_BYTES = 5 * 1024**2
 MAX_TEXT = 20_000  # characters of each text; the site's own limits are lower
@@ -231,6 +233,7 @@ class _ShareReport:
 
 
 _REASONS = (
+    (rf"\[Errno {errno.EFBIG}\]", TOO_LARGE),
     (r"drm", "protected"),
     (r"log ?in|sign in|cookies|private video|password|members|account", "sign_in"),
     (r"not available (in|from) your|geo.?restrict|your country", "region"),

@@ -87,10 +87,10 @@ def read_page(
             if share is not None:
                 on_progress(share)
         finished = process.finish()
-    if is_too_large.is_set() or proxy.is_exhausted:
-        raise LimitsExceeded("import too large", limit="size_bytes", most=most_bytes)
     answer = _answer(folder)
     reason = str(answer.get("reason", "")) or ("broken" if finished.exit_code or not answer else "")
+    if is_too_large.is_set() or proxy.is_exhausted or reason == program.TOO_LARGE:
+        raise LimitsExceeded("import too large", limit="size_bytes", most=most_bytes)
     if reason:
         raise _refused(reason, proxy, finished.stderr)
     return _fetched(answer, folder)

@@ -201,11 +201,13 @@ def test_proxy_connects_to_the_address_that_it_checked(
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("overhead_bytes", [50_000, 10_000_000])
 def test_page_with_too_large_a_video_is_refused_and_leaves_nothing(
-    site: PageServer, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    site: PageServer, settings: Settings, monkeypatch: pytest.MonkeyPatch, overhead_bytes: int
 ) -> None:
     settings.MAX_UPLOAD_BYTES = 100_000
-    monkeypatch.setattr(reading, "OVERHEAD_BYTES", 50_000)
+    # The larger one leaves the refusal to the limit of the file.
+    monkeypatch.setattr(reading, "OVERHEAD_BYTES", overhead_bytes)
     site.pages = {
         "/walk.html": ("text/html", PAGE.encode()),
         "/film.mp4": ("video/mp4", b"\0\0\0\x18ftypmp42" + b"x" * 1_000_000),
