@@ -103,9 +103,9 @@ def test_requests_without_database_are_never_a_500(world: World) -> None:
     names = names_of(world)
     clients = {table.asker: client_of(world, table) for table in TABLES}
     asked = [(table, row) for table in TABLES for row in table.rows]
-    error = OperationalError("the connection is closed")
 
-    with mock.patch.object(BaseDatabaseWrapper, "_cursor", side_effect=error):
+    # The class, for a new error each time: the traceback of one that is raised again grows.
+    with mock.patch.object(BaseDatabaseWrapper, "_cursor", side_effect=OperationalError):
         found = {
             row.request: send(clients[table.asker], row, names, table.bodies.get(row.request, {}))
             for table, row in asked
@@ -118,9 +118,11 @@ def test_requests_without_database_are_never_a_500(world: World) -> None:
 
 @pytest.mark.slow
 def test_requests_without_storage_fail_only_if_they_store(world: World) -> None:
-    error = EndpointConnectionError(endpoint_url="http://127.0.0.1:1")
 
-    with mock.patch.object(BaseClient, "_make_api_call", side_effect=error):
+    def fail(*_: Any) -> None:
+        raise EndpointConnectionError(endpoint_url="http://127.0.0.1:1")
+
+    with mock.patch.object(BaseClient, "_make_api_call", side_effect=fail):
         found = surprising(world)
 
     # A form comes back with the error message.
