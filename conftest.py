@@ -40,6 +40,8 @@ hypothesis_settings.load_profile("untimed")
 # Files that wait more than they compute, by the end of their names: journeys in browsers, and
 # broadcasts in real time. Two of a kind side by side would slow each other down.
 WAITING = ("_journeys.py", "_paced.py")
+# Marks of tests that run on SQLite alone.
+ONE_DATABASE = ("browser", "ffmpeg", "any_database")
 
 
 class WaitingTogether(LoadFileScheduling):
@@ -58,7 +60,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--only-sql",
         action="store_true",
-        help="only tests that use the database, without browsers and FFmpeg",
+        help="only tests that use the database and depend on its kind",
     )
 
 
@@ -66,7 +68,7 @@ def uses_sql(item: pytest.Item) -> bool:
     """Return whether a test belongs to the second run, on PostgreSQL."""
     names = set(getattr(item, "fixturenames", ()))
     asks = bool(item.get_closest_marker("django_db") or names & {"db", "transactional_db", "live_server"})
-    return asks and not any(item.get_closest_marker(mark) for mark in ("browser", "ffmpeg"))
+    return asks and not any(item.get_closest_marker(mark) for mark in ONE_DATABASE)
 
 
 @pytest.hookimpl(trylast=True)

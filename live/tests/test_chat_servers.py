@@ -28,7 +28,12 @@ from live.tests.chat_clients import PATIENCE_S, path_of, ticket_for
 from live.tests.factories import StreamFactory
 from videos.tests.processes import Process, kill, start
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.redis, pytest.mark.slow]
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.redis,
+    pytest.mark.slow,
+    pytest.mark.any_database,
+]
 
 START_TIMEOUT_S = 60
 APPLICATION = "videoplatform.asgi:application"

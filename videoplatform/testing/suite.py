@@ -1,7 +1,7 @@
 """``bin/test``: start real services, run the tests, and in parallel the checks of ``bin/check``.
 
-Every test runs on SQLite. Tests that use SQL run on PostgreSQL as well, except those with a
-browser or FFmpeg, which are slow and independent of the database.
+Every test runs on SQLite. Tests that use SQL run on PostgreSQL as well, except those that are
+slow and independent of its kind: with a browser, with FFmpeg, or marked ``any_database``.
 """
 
 import os

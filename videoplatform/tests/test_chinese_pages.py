@@ -17,7 +17,7 @@ from videoplatform.tests.world import World, world
 
 __all__ = ["world"]  # a fixture
 
-pytestmark = [pytest.mark.django_db, pytest.mark.redis, pytest.mark.storage]
+pytestmark = [pytest.mark.django_db, pytest.mark.redis, pytest.mark.storage, pytest.mark.any_database]
 
 # Two adjacent English words, of which the second is lower case and so no name: "Sign in",
 # "the page".

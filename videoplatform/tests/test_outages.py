@@ -83,6 +83,7 @@ def names_of(world: World) -> dict[str, str]:
 
 
 @pytest.mark.slow
+@pytest.mark.any_database
 def test_requests_without_redis_are_answered_as_usual(world: World, settings: Any) -> None:
     point_to(settings, f"redis://127.0.0.1:{free_port()}/0")
 
@@ -90,6 +91,7 @@ def test_requests_without_redis_are_answered_as_usual(world: World, settings: An
 
 
 @pytest.mark.slow
+@pytest.mark.any_database
 def test_requests_with_a_full_redis_are_answered_as_usual(world: World, own_valkey: Valkey) -> None:
     (stream,) = Broadcast.objects.running().filter(stream=world.rows["stream"])
     ingest_presence.record_health(stream.public_id, HEALTH)
@@ -99,6 +101,7 @@ def test_requests_with_a_full_redis_are_answered_as_usual(world: World, own_valk
 
 
 @pytest.mark.slow
+@pytest.mark.any_database
 def test_requests_without_database_are_never_a_500(world: World) -> None:
     names = names_of(world)
     clients = {table.asker: client_of(world, table) for table in TABLES}
@@ -117,6 +120,7 @@ def test_requests_without_database_are_never_a_500(world: World) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.any_database
 def test_requests_without_storage_fail_only_if_they_store(world: World) -> None:
 
     def fail(*_: Any) -> None:

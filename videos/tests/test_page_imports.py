@@ -34,7 +34,7 @@ from videos.transcoding.sniff import HEAD_BYTES
 from videos.transcoding.tools import ffmpeg_path
 
 needs_confinement = pytest.mark.skipif(bool(missing_layers()), reason=f"no confinement: {missing_layers()}")
-pytestmark = [pytest.mark.django_db, pytest.mark.storage, needs_confinement]
+pytestmark = [pytest.mark.django_db, pytest.mark.storage, pytest.mark.any_database, needs_confinement]
 
 PAGE = """<!doctype html><html><head><title>A walk</title>
 <meta property="og:title" content="A walk by the sea">
