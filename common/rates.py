@@ -33,6 +33,10 @@ RATES: Final[dict[str, Rate]] = {
     # Wrong passwords of one video: by address, and from all addresses.
     "unlock": Rate(10, 300),
     "unlock_video": Rate(1000, 3600),
+    # Seconds of watching that count as views, of all videos: by account, and by address of
+    # anonymous viewers.
+    "watching": Rate(300, 60),
+    "watching_address": Rate(1800, 60),
     # Content that people create, by account.
     "clip": Rate(60, 3600),
     "download": Rate(60, 3600),

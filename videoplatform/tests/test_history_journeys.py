@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Response, expect
 
 from videoplatform.tests.conftest import PATIENCE_MS
 from videoplatform.tests.test_journeys import sign_up, upload, wait_for_player
@@ -20,6 +20,11 @@ pytestmark = [
 ]
 
 
+def has_reported(answer: Response, position_s: float) -> bool:
+    """Return whether ``answer`` is that to a report from ``position_s`` on."""
+    return answer.url.endswith("/views/") and answer.request.post_data_json["position_s"] >= position_s
+
+
 def test_video_continues_on_another_device_until_the_history_is_cleared(
     chromium: Browser, site: str, clips: Path
 ) -> None:
@@ -29,7 +34,7 @@ def test_video_continues_on_another_device_until_the_history_is_cleared(
     sign_up(page, site, "traveller")
     upload(page, site, make_clip("copiable", clips, seconds=150, size="160x90", rate="10"))
     wait_for_player(page, "!player.paused")
-    with page.expect_response("**/views/"):
+    with page.expect_response(lambda answer: has_reported(answer, 60)):
         page.evaluate("document.querySelector('[data-player]').currentTime = 60")
 
     laptop = chromium.new_context(viewport={"width": 1280, "height": 800}, locale="en")

@@ -17,7 +17,7 @@ APPS = ["common", "accounts", "comments", "videos", "live", "videoplatform"]
 CORES = [
     "common.media", "videos.transcoding", "videos.hls", "videos.pages", "videos.sites",
     "videos.transcription", "live.rtmp", "live.llhls",
-    "videos.pace", "videos.states",
+    "videos.pace", "videos.states", "videos.watch_time",
     "live.chat.messages", "live.bounds", "live.frame_rates", "live.task_errors",
 ]  # fmt: skip
 FRAMEWORKS = {"django", "rest_framework", "celery", "kombu", "channels", "redis", "boto3", "botocore"}
@@ -55,7 +55,7 @@ LAYERS = {
     ],
     "videos": [
         "archives channel_failures failures hls languages leftovers pace rendered states transcoding",
-        "pages sites transcription",
+        "pages sites transcription watch_time",
         "models",
         "arrivals caption_tracks conversation embedded_captions figures listing progress publishing queue",
         "tagging",

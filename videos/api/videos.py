@@ -68,6 +68,7 @@ from videos.services.errors import (
     WrongPassword,
     WrongSize,
 )
+from videos.watch_time import REPORT_EVERY_S
 
 
 class DownloadThrottle(BucketThrottle):
@@ -373,7 +374,10 @@ class VideoViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[Video]):
         asked.is_valid(raise_exception=True)
         video = self._watchable()
         session = services.record_watching(video, viewer=requester_key(request), **asked.validated_data)
-        services.record_watched(video, request.user, asked.validated_data["position_s"])
+        position_s, is_first = asked.validated_data["position_s"], not asked.validated_data["session"]
+        # A glance is not watched: a player's first report comes with its first second.
+        if not is_first or position_s >= REPORT_EVERY_S:
+            services.record_watched(video, request.user, position_s)
         return Response({"session": session})
 
 

@@ -1,13 +1,16 @@
 """Playback, view counts and likes.
 
-A *view* is time watched, not a page opened.  A player reports every 10 s of
-playing, and a session counts as a view after 30 s, or after half of a video shorter
-than a minute.  The session token is signed.  The watched time is kept on the server
-and grows no faster than the clock.
+A *view* is time watched, not a page opened.  A player reports when it begins and every 10 s
+of playing, and a session counts as a view after 30 s, or after half of a video shorter than a
+minute.  A script has to spend as much time as a viewer: the watched time is kept on the server,
+grows no faster than the clock, counts each second of the video once, and is limited for each
+viewer across all videos.
 """
 
 from __future__ import annotations
 
+from dataclasses import astuple, replace
+from math import ceil
 from time import time
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
@@ -18,15 +21,16 @@ from django.db.models import F
 from django.urls import reverse
 
 from accounts.viewers import TOKEN_PARAMETER
+from common.buckets import Charge, take
+from common.rates import RATES
 from common.storage import media_url
 from common.viewer_sessions import ViewerSessions
 from videos.models import CaptionTrack, Like, Video
+from videos.watch_time import WatchTime
 
 if TYPE_CHECKING:
     from accounts.models import User
 
-REPORT_EVERY_S = 10
-REPORT_SLACK_S = 5
 VIEW_AFTER_S = 30
 SESSION_TTL_S = 6 * 3600
 COUNT_AGAIN_AFTER_S = 3600  # the same viewer and the same video
@@ -91,32 +95,35 @@ def record_watching(video: Video, *, position_s: float, session: str = "", viewe
 def is_view(session_id: str, subject: str, *, position_s: float, viewer: str, threshold_s: float) -> bool:
     """Record the report of a session; return whether ``subject`` has one view more by it.
 
-    An unchanged position adds no watched time; a changed one adds the time since the last
-    report, up to a limit.
+    Half of the threshold has to be clocked, because nothing confirms the time before the
+    first report.  Concurrent reports of a session count as one of them.
     """
-    watched_s = _add_watched(session_id, position_s)
+    key, now = f"watched:{session_id}", time()
+    kept = cache.get(key)
+    before = WatchTime(*kept) if kept else WatchTime(now, position_s)
+    if before.is_counted:
+        return False
+    watched = before.reported(position_s, now) if kept else before.before_first_report()
+    earned_s = watched.total_s - before.total_s
+    if earned_s and take(_charge(viewer, earned_s)):
+        return False
+    is_enough = watched.total_s >= threshold_s and watched.clocked_s >= threshold_s / 2
+    cache.set(key, astuple(replace(watched, is_counted=is_enough)), SESSION_TTL_S)
     return (
-        watched_s >= threshold_s
+        is_enough
         and _is_first(f"viewed:{session_id}", SESSION_TTL_S)
         and _is_first(f"viewed:{subject}:{viewer}", COUNT_AGAIN_AFTER_S)
     )
 
 
+def _charge(viewer: str, earned_s: float) -> Charge:
+    """Return the charge for watched time of all videos: a person watches few at once, a school many."""
+    name = "watching" if viewer.startswith("user-") else "watching_address"
+    return Charge(name, viewer, RATES[name], ceil(earned_s))
+
+
 def view_threshold_s(duration_s: float | None) -> float:
     return min(VIEW_AFTER_S, (duration_s or VIEW_AFTER_S) / 2)
-
-
-def _add_watched(session_id: str, position_s: float) -> float:
-    """Return the session's watched time (s) after adding the time since its last report, 15 s at most."""
-    key, now = f"watching:{session_id}", time()
-    watched_s, reported_at, last_position_s = cache.get(key) or (0.0, None, None)
-    if reported_at is None:
-        # A player sends its first report after its first ten seconds.
-        watched_s = float(REPORT_EVERY_S)
-    elif position_s != last_position_s:
-        watched_s += min(now - reported_at, REPORT_EVERY_S + REPORT_SLACK_S)
-    cache.set(key, (watched_s, now, position_s), SESSION_TTL_S)
-    return watched_s
 
 
 def _is_first(key: str, ttl_s: int) -> bool:

@@ -405,50 +405,6 @@ def test_unchanged_playlist_is_answered_304() -> None:
     assert (again.status_code, again.content) == (304, b"")
 
 
-@pytest.mark.redis
-def test_view_counts_after_thirty_seconds_of_watching() -> None:
-    video = VideoFactory(duration_s=600)
-    client, session = APIClient(), ""
-    counted = []
-    for seconds in range(10, 50, 10):
-        with mock.patch("videos.services.watching.time", return_value=1_000_000 + seconds):
-            session = client.post(
-                f"/api/v1/videos/{video.public_id}/views/",
-                {"position_s": seconds, "session": session},
-                format="json",
-            ).json()["session"]
-        counted.append(Video.objects.get().view_count)
-
-    assert counted == [0, 0, 1, 1]
-
-
-@pytest.mark.redis
-def test_positions_reported_faster_than_the_clock_count_no_view() -> None:
-    video = VideoFactory(duration_s=600)
-    client, session = APIClient(), ""
-    for position in range(50):
-        with mock.patch("videos.services.watching.time", return_value=1_000_000):
-            session = client.post(
-                f"/api/v1/videos/{video.public_id}/views/",
-                {"position_s": position, "session": session},
-                format="json",
-            ).json()["session"]
-
-    assert Video.objects.get().view_count == 0
-
-
-def test_foreign_or_forged_viewing_session_is_replaced() -> None:
-    from videos.services import record_watching
-
-    video, other = VideoFactory(duration_s=600), VideoFactory(duration_s=600)
-    session = record_watching(other, position_s=10, viewer="a")
-
-    fresh = record_watching(video, position_s=10, session=session, viewer="a")
-    forged = record_watching(video, position_s=10, session=fresh[:-3] + "abc", viewer="a")
-
-    assert len({session.split(":")[1], fresh.split(":")[1], forged.split(":")[1]}) == 3
-
-
 def test_liking_twice_counts_once(api: APIClient) -> None:
     video = VideoFactory()
     path = f"/api/v1/videos/{video.public_id}/like/"

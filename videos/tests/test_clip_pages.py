@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import Any
+from unittest import mock
 from urllib.parse import quote
 
 import pytest
@@ -232,8 +233,11 @@ def test_views_of_a_clip_are_its_own(client: Client) -> None:
     clip = made(encoded())
     address = f"/api/v1/clips/{clip.public_id}/views/"
 
-    session = client.post(address, {"position_s": 10}, content_type="application/json").json()["session"]
-    client.post(address, {"position_s": 11, "session": session}, content_type="application/json")
+    session = ""
+    for seconds in (10, 20, 30):
+        report = {"position_s": seconds, "session": session}
+        with mock.patch("videos.services.watching.time", return_value=1_000_000 + seconds):
+            session = client.post(address, report, content_type="application/json").json()["session"]
 
     clip.refresh_from_db()
     assert (clip.view_count, Video.objects.get(clips=clip).view_count) == (1, 0)

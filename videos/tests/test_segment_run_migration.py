@@ -44,7 +44,7 @@ def migrate() -> None:
 
 
 @dataclass
-class Site:
+class OldSite:
     """The videos of a site that was migrated, and the queries of its migration."""
 
     upload: Video = field(default_factory=VideoFactory)
@@ -68,10 +68,10 @@ def recording() -> Video:
 
 
 @pytest.fixture(scope="module")
-def site(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[Site]:
+def site(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[OldSite]:
     """Migrate a site with every shape of old segments, once: a migration takes seconds."""
     with django_db_blocker.unblock():
-        site = Site()
+        site = OldSite()
         Job.objects.all().delete()
         SegmentRun.objects.all().delete()
         old = migrate_back()
@@ -108,7 +108,7 @@ def add_recording(old: Any, video: Video, *, last_status: str) -> None:
     )  # fmt: skip
 
 
-def add_folded(old: Any, site: Site) -> None:
+def add_folded(old: Any, site: OldSite) -> None:
     """Store encodes that were folded into one row each, and one that has a job as well."""
     rows: dict[str, tuple[int, list[dict[str, Any]]]] = {
         "folded_upload": (700, [
@@ -148,7 +148,7 @@ def folded(kind: str, position: int, segments: list[float], **fields: Any) -> di
     return {"kind": kind, "position": position, "segments": segments, **planned, **fields}
 
 
-def test_playlist_of_an_upload_is_the_same_after_the_migration(site: Site) -> None:
+def test_playlist_of_an_upload_is_the_same_after_the_migration(site: OldSite) -> None:
     assert playlists(site.upload)[1].splitlines()[-7:] == [
         '#EXT-X-MAP:URI="720p/0-2/init.mp4"',
         "#EXTINF:4,",
@@ -167,7 +167,7 @@ def test_playlist_of_an_upload_is_the_same_after_the_migration(site: Site) -> No
     ]
 
 
-def test_running_recording_goes_on_after_the_migration(site: Site) -> None:
+def test_running_recording_goes_on_after_the_migration(site: OldSite) -> None:
     running, finished = site.running, site.finished
     lines = [line for line in playlists(running)[1].splitlines()[7:] if not line.startswith("#EXTINF")]
     assert lines == [
@@ -194,7 +194,7 @@ def test_running_recording_goes_on_after_the_migration(site: Site) -> None:
     assert (later.position, later.first_segment) == (4, 4)
 
 
-def test_folded_encodes_become_runs(site: Site) -> None:
+def test_folded_encodes_become_runs(site: OldSite) -> None:
     assert playlists(site.folded_upload)[1].splitlines()[-6:] == [
         '#EXT-X-MAP:URI="720p/0-2/init.mp4"',
         "#EXTINF:4,",
@@ -207,7 +207,7 @@ def test_folded_encodes_become_runs(site: Site) -> None:
     assert recordings.stretches(site.folded_recording) == [recordings.Stretch(BEGAN_AT, 0.0, 4.0)]
 
 
-def test_folded_encode_with_jobs_is_left_out_without_a_query_for_each(site: Site) -> None:
+def test_folded_encode_with_jobs_is_left_out_without_a_query_for_each(site: OldSite) -> None:
     assert [sql for sql in site.queries if sql.startswith('SELECT 1 AS "a" FROM "videos_job"')] == []
     encodes = (site.folded_with_jobs, site.folded_beside)
     assert [run.segments for video in encodes for run in video.runs.all()] == [[4.0], [5.0]]

@@ -8,6 +8,8 @@ import { PlayerShell } from "#player/shell";
 
 /** @extends {PlayerShell<Engine, ClipClock>} */
 export class ClipPlayer extends PlayerShell {
+  static beats = { first_s: 1 };
+
   connectedCallback() {
     super.connectedCallback();
     // Its stills are those of the whole video.
@@ -59,13 +61,13 @@ export class ClipPlayer extends PlayerShell {
   }
 
   onEnd() {
-    this.heartbeat.finish(this.duration, this.duration);
+    this.heartbeat.finish(this.duration);
     this.controls.showTime();
     this.controls.showPlaying();
   }
 
   onLeave() {
-    this.heartbeat.finish(this.currentTime, this.duration);
+    this.heartbeat.finish(this.currentTime);
     super.onLeave();
   }
 

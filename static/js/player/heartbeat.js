@@ -38,15 +38,12 @@ export class Heartbeat {
   }
 
   /**
-   * Send the last report: the video ended, or the page goes away. A first report stands
-   * for ten seconds, so an unfinished one is sent only for a shorter video.
+   * Send the last report of a session: the video ended, or the page goes away.
    * @param {number} position
-   * @param {number} duration
    */
-  finish(position, duration) {
+  finish(position) {
     this.rest();
-    const isEnough = this.session ? this.played >= 1 : duration < 2 * this.every_s && this.played >= duration / 2;
-    if (isEnough) this.report(position, true);
+    if (this.session && this.played >= 1) this.report(position, true);
   }
 
   /**

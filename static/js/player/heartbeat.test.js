@@ -4,14 +4,14 @@ import { test } from "node:test";
 import { Heartbeat } from "#player/heartbeat";
 
 /** A heartbeat under a clock that we turn. */
-function begin() {
+function begin(options = {}) {
   const sent = [];
   const time = { now: 0 };
   const send = async (report) => {
     sent.push(report);
     return { session: "signed" };
   };
-  const heart = new Heartbeat({ send, now: () => time.now });
+  const heart = new Heartbeat({ send, now: () => time.now, ...options });
   const play = async (seconds) => {
     for (let i = 0; i <= seconds * 4; i += 1) {
       heart.tick(time.now);
@@ -49,16 +49,19 @@ test("gap counts no longer than a tick may take", async () => {
   assert.equal(sent.length, 0);
 });
 
-test("short video that was watched is reported at its end, a glance is not", async () => {
-  const watched = begin();
-  await watched.play(6);
-  watched.heart.finish(9, 9);
-  assert.equal(watched.sent.length, 1);
+test("first report comes early, and the last one at the end of a short video", async () => {
+  const { sent, heart, play } = begin({ first_s: 1 });
+  await play(6);
+  assert.deepEqual(sent, [{ position_s: 1 }]);
+  heart.finish(6);
+  assert.deepEqual(sent.at(-1), { position_s: 6, session: "signed" });
+});
 
-  const glanced = begin();
-  await glanced.play(2);
-  glanced.heart.finish(2, 9);
-  assert.equal(glanced.sent.length, 0);
+test("glance that began no session is not reported", async () => {
+  const { sent, heart, play } = begin({ first_s: 1 });
+  await play(0.5);
+  heart.finish(0.5);
+  assert.equal(sent.length, 0);
 });
 
 test("report that fails stops nothing", async () => {

@@ -212,7 +212,7 @@ export class PlayerShell extends HTMLElement {
     on("waiting seeking", () => this.onWaiting());
     on("playing seeked canplay pause", () => this.onMoving());
     on("pause ended waiting seeking", () => this.heartbeat.rest());
-    on("ended", () => this.heartbeat.finish(this.currentTime, this.duration));
+    on("ended", () => this.heartbeat.finish(this.currentTime));
     on("enterpictureinpicture leavepictureinpicture", () => this.controls.wake());
     on("fullscreenchange", () => this.controls.wake(), this);
     on("pagehide", () => this.onLeave(), window);

@@ -12,6 +12,9 @@ const RECORD_EVERY_S = 5;
 
 /** @extends {PlayerShell<Engine, VideoClock>} */
 export class VideoPlayer extends PlayerShell {
+  /** The first report begins the server's clock of the session. */
+  static beats = { first_s: 1 };
+
   makeEngine() {
     const engine = new Engine(this.video, this.engineOptions());
     engine.isGrowing = "encoding" in this.dataset;
@@ -67,7 +70,7 @@ export class VideoPlayer extends PlayerShell {
 
   onLeave() {
     this.recordPlace();
-    this.heartbeat.finish(this.currentTime, this.duration);
+    this.heartbeat.finish(this.currentTime);
     super.onLeave();
   }
 
