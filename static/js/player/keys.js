@@ -20,6 +20,8 @@ const COMMANDS = {
   i: { do: "pip" },
   c: { do: "captions" },
   d: { do: "danmaku" },
+  r: { do: "loop" },
+  b: { do: "section" },
   "<": { do: "faster", value: -1 },
   ">": { do: "faster", value: 1 },
   ",": { do: "frame", value: -1 },

@@ -24,6 +24,7 @@ export class SeekBar {
     this.element = part(player, "seek");
     this.input = part(player, "seek-input");
     this.track = part(player, "track");
+    this.section = part(player, "section");
     this.now = part(player, "now");
     this.length = part(player, "length");
     this.chapter = part(player, "chapter");
@@ -104,5 +105,17 @@ export class SeekBar {
   /** Divide the bar where a chapter follows another. */
   showChapters() {
     this.track.style.maskImage = gaps(divisions(this.player.chapters, this.player.duration), GAP_PX);
+  }
+
+  /**
+   * Mark the part that repeats; while it has no end, mark its start.
+   * @param {{start_s: ?number, end_s: ?number}} section
+   */
+  showSection({ start_s, end_s }) {
+    const { duration } = this.player;
+    this.section.hidden = start_s === null || !duration;
+    if (this.section.hidden) return;
+    this.section.style.setProperty("--from", String(start_s / duration));
+    this.section.style.setProperty("--to", String((end_s ?? start_s) / duration));
   }
 }

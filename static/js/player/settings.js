@@ -1,4 +1,4 @@
-/** The groups of the settings menu: quality, speed, captions, audio track, stable volume, chapters, keys. */
+/** The groups of the settings menu: quality, speed, captions, audio track, stable volume, chapters, loops, keys. */
 
 import { chapterAt } from "#player/chapters";
 import { SPEEDS } from "#player/keys";
@@ -21,6 +21,7 @@ export function settingsGroups(player) {
     ...(engine.audioTracks.length > 1 ? [audioGroup(player)] : []),
     ...(player.leveller.isKnown ? [stableGroup(player)] : []),
     ...(player.chapters.length ? [chaptersGroup(player)] : []),
+    ...("section" in player ? loopGroups(player) : []),
     { label: words("keys"), icon: "keys", value: "?", act: () => player.run({ do: "keys" }) },
   ];
   return groups.filter((group) => group.items?.length !== 0);
@@ -84,6 +85,18 @@ function stableGroup(player) {
     act: () => player.setStable(choice),
   }));
   return { label: player.words("stable"), icon: "stable", value: player.words(isOn ? "on" : "off"), items };
+}
+
+/**
+ * @param {any} player a player of videos
+ * @returns {Group[]}
+ */
+function loopGroups(player) {
+  const { video, words, sectionText } = player;
+  return [
+    { label: words("loop"), icon: "loop", value: words(video.loop ? "on" : "off"), act: () => player.run({ do: "loop" }) },
+    { label: words("section"), icon: "section", value: sectionText || words("off"), act: () => player.run({ do: "section" }) },
+  ];
 }
 
 /**

@@ -121,3 +121,17 @@ test("stable volume can be switched where loudness is known", () => {
 
   assert.deepEqual(calls, [["setStable", false]]);
 });
+
+test("loops show their state and are switched by their rows", () => {
+  const { player, group, calls } = made();
+  Object.assign(player, { section: {}, sectionText: "0:04–" });
+  player.video.loop = true;
+
+  assert.deepEqual([group("loop").value, group("section").value], ["on", "0:04–"]);
+  group("loop").act();
+  group("section").act();
+  player.sectionText = "";
+
+  assert.deepEqual(calls, [["run", { do: "loop" }], ["run", { do: "section" }]]);
+  assert.equal(group("section").value, "off");
+});

@@ -4,8 +4,9 @@ import { call } from "#lib/api";
 import { define } from "#lib/element";
 import { Engine } from "#player/engine";
 import { movedPosition, recordPosition, positionOf } from "#player/memory";
+import { SectionLoop } from "#player/section-loop";
 import { PlayerShell } from "#player/shell";
-import { startInAddress } from "#player/timeline";
+import { clock as clockText, startInAddress } from "#player/timeline";
 import { VideoClock } from "#player/video-clock";
 
 const RECORD_EVERY_S = 5;
@@ -14,6 +15,8 @@ const RECORD_EVERY_S = 5;
 export class VideoPlayer extends PlayerShell {
   /** The first report begins the server's clock of the session. */
   static beats = { first_s: 1 };
+
+  section = new SectionLoop();
 
   makeEngine() {
     const engine = new Engine(this.video, this.engineOptions());
@@ -57,7 +60,50 @@ export class VideoPlayer extends PlayerShell {
     if (isWaiting && this.engine.isHeld) this.controls.showWaiting(true, this.words("held"));
   }
 
+  listen() {
+    super.listen();
+    const { signal } = this.leaving;
+    this.video.addEventListener("seeking", () => this.section.seek(this.currentTime), { signal });
+    this.video.addEventListener("ended", () => this.onEnded(), { signal });
+  }
+
+  commands() {
+    return { ...super.commands(), loop: () => this.toggleLoop(), section: () => this.markSection() };
+  }
+
+  toggleLoop() {
+    this.video.loop = !this.video.loop;
+    this.controls.flash(this.words(this.video.loop ? "loop-on" : "loop-off"));
+  }
+
+  markSection() {
+    this.section.mark(this.currentTime);
+    this.controls.seekBar.showSection(this.section);
+    const state = this.section.isComplete ? "section-on" : this.section.start_s === null ? "section-off" : "section-from";
+    this.controls.flash(this.words(state, { section: this.sectionText }));
+  }
+
+  /** The bounds of the section as text; empty without one. */
+  get sectionText() {
+    const { start_s, end_s } = this.section;
+    if (start_s === null) return "";
+    return `${clockText(start_s)}–${end_s === null ? "" : clockText(end_s)}`;
+  }
+
+  /** Go back to A if B was reached. */
+  repeatSection() {
+    const start_s = this.section.advance(this.currentTime);
+    if (start_s !== null) this.seekTo(start_s);
+  }
+
+  /** Go on from A if B is the end of the video, where playback stops by itself. */
+  onEnded() {
+    this.repeatSection();
+    if (this.section.isComplete && !this.ended) this.play().catch(() => {});
+  }
+
   onTime() {
+    if (!this.video.seeking) this.repeatSection();
     super.onTime();
     if (this.paused || this.video.seeking) return;
     if (Math.abs(this.currentTime - (this.recordedAt ?? 0)) >= RECORD_EVERY_S) this.recordPlace();
