@@ -4,6 +4,7 @@ import "#clips/editor";
 import "#library/play-queue";
 import "#library/save";
 import "#player/chapter-list";
+import "#player/end-screen";
 import "#player/video-player";
 import "#studio/encode-progress";
 import "#studio/playable-soon";

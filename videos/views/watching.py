@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from typing import Any
 
 from django.contrib.auth.models import AnonymousUser
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
@@ -19,11 +20,13 @@ from common.errors import Refusal
 from videos import progress, services
 from videos.forms import UnlockForm
 from videos.models import Clip, ClipQuerySet, Like, Video
+from videos.services.playlists import Queue
 from videos.views import structured
 from videos.views.quoting import Quotable, poster_answer
 
 RELATED = 16
 CLIPS_IN_A_STRIP = 8
+MORE_AT_THE_END = 2
 FRAMES = frozenset({"iframe", "frame", "embed", "object"})
 
 
@@ -47,6 +50,7 @@ def watch(request: HttpRequest, public_id: str) -> HttpResponse:
     page_url = request.build_absolute_uri(video.get_absolute_url())
     preview = quoted.preview(request, page_url)
     services.add_progress(next_videos, user)
+    queue = services.queue_of(request.GET.get("list", ""), video, _visitor(request))
     context = {
         "video": video,
         "playback": None if video.is_awaited else services.playback(video),
@@ -66,7 +70,8 @@ def watch(request: HttpRequest, public_id: str) -> HttpResponse:
         "percent": progress.percent(video),
         "waiting": progress.waiting_sentence(video),
         "related": next_videos,
-        "queue": services.queue_of(request.GET.get("list", ""), video, _visitor(request)),
+        "queue": queue,
+        "end": end_of(video, queue, next_videos),
         "page_url": page_url,
         "embed_code": quoted.embed_code(request),
         "preview": preview,
@@ -120,6 +125,26 @@ def related(video: Video) -> list[Video]:
     alike = list(listed.filter(category=video.category)[:RELATED])
     others = listed.exclude(category=video.category)[: RELATED - len(alike)] if len(alike) < RELATED else []
     return [*alike, *others]
+
+
+def end_of(video: Video, queue: Queue | None, next_videos: list[Video]) -> dict[str, Any]:
+    """Return the content of the end screen: the next video with its address, and more of the channel.
+
+    In a playlist the next video is the playlist's, and its last video has none.
+    """
+    if queue:
+        item = queue.next_item
+        following = item.video if item else None
+        query = f"?list={queue.playlist.public_id}"
+    else:
+        following, query = (next_videos[0] if next_videos else None), ""
+    shown = [one.pk for one in (video, following) if one]
+    own = Video.objects.listed().for_cards().filter(channel=video.channel_id).exclude(pk__in=shown)
+    return {
+        "next": following,
+        "next_url": f"{following.get_absolute_url()}{query}" if following else "",
+        "more": list(own.order_by("-published_at", "-pk")[:MORE_AT_THE_END]),
+    }
 
 
 @require_safe

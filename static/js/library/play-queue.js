@@ -1,13 +1,10 @@
-/** ``<play-queue>``: goes on with the next video of a playlist when this one ends. */
+/** ``<play-queue>``: the list of the playlist that plays, scrolled to its video. The end screen goes on with the next one. */
 
 import { define } from "#lib/element";
 
 class PlayQueue extends HTMLElement {
   connectedCallback() {
     this.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest" });
-    const video = document.querySelector("[data-player] video");
-    if (!this.dataset.next || !video) return;
-    video.addEventListener("ended", () => location.assign(this.dataset.next));
   }
 }
 

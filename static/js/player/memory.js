@@ -1,4 +1,4 @@
-/** The memory of the player: volume, speed, quality and captions, and the last position of each video. */
+/** The memory of the player: volume, speed, quality, captions and autoplay, and the last position of each video. */
 
 import { forget, recall, remember } from "#lib/store";
 
@@ -6,10 +6,10 @@ const RESUME_FROM_S = 120; // shorter videos begin at the beginning
 const NEAR_END = 0.95;
 const POSITIONS_KEPT = 200;
 
-/** @typedef {{volume: number, muted: boolean, speed: number, quality: number, captions: string, bandwidth: number, stable: boolean}} Taste */
+/** @typedef {{volume: number, muted: boolean, speed: number, quality: number, captions: string, bandwidth: number, stable: boolean, autoplay: boolean}} Taste */
 
 /** @type {Taste} */
-const USUAL = { volume: 1, muted: false, speed: 1, quality: 0, captions: "", bandwidth: 0, stable: true };
+const USUAL = { volume: 1, muted: false, speed: 1, quality: 0, captions: "", bandwidth: 0, stable: true, autoplay: true };
 
 /** @returns {Taste} */
 export function taste() {

@@ -30,7 +30,7 @@ beforeEach(() => Object.defineProperty(globalThis, "localStorage", { value: new 
 test("taste has the chosen values and the defaults for the rest", () => {
   recordTaste({ speed: 1.5 });
   recordTaste({ muted: true });
-  assert.deepEqual(taste(), { volume: 1, muted: true, speed: 1.5, quality: 0, captions: "", bandwidth: 0, stable: true });
+  assert.deepEqual(taste(), { volume: 1, muted: true, speed: 1.5, quality: 0, captions: "", bandwidth: 0, stable: true, autoplay: true });
 });
 
 test("long video goes on where it was left", () => {
