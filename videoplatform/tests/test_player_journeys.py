@@ -143,8 +143,15 @@ def test_player_in_full_screen_fills_the_screen(visitor: BrowserContext, site: s
 
     # The page's scroll bar takes no space.
     assert player(page, "Math.round(player.getBoundingClientRect().width) - window.innerWidth") == 0
+
+    # Danmaku are sent from the bar of the player, and its field goes back below the player.
+    field = page.get_by_role("textbox", name="Danmaku")
+    field.fill("Hello from full screen")
+    field.press("Enter")
+    expect(page.locator(".danmaku > span")).to_have_text("Hello from full screen")
     page.keyboard.press("f")
     page.wait_for_function("!document.fullscreenElement")
+    wait_for_player(page, "!player.contains(document.querySelector('.danmaku-write'))")
 
     # Audio alone is a picture with its title, not a black rectangle.
     upload(page, site, make_clip("audio_only", clips, seconds=5))
@@ -172,17 +179,48 @@ def test_player_is_controlled_by_touch(chromium: Browser, site: str, clips: Path
     frame = box_of(page, "[data-player]")
 
     # Each button is inside the player.
-    page.touchscreen.tap(frame["x"] + frame["width"] / 2, frame["y"] + 20)
+    page.touchscreen.tap(frame["x"] + 10, frame["y"] + 20)
     for name in ("字幕", "全屏", "设置：清晰度、倍速"):
         button = page.get_by_role("button", name=name).bounding_box()
         assert button is not None
         assert button["x"] + button["width"] <= frame["x"] + frame["width"]
 
     # A tap on the shade above the bar counts as a tap on the video, which hides the bar.
-    page.touchscreen.tap(frame["x"] + frame["width"] / 2, frame["y"] + 0.6 * frame["height"])
+    page.touchscreen.tap(frame["x"] + 10, frame["y"] + 0.45 * frame["height"])
     wait_for_player(page, "player.classList.contains('is-idle')")
-    page.touchscreen.tap(frame["x"] + frame["width"] / 2, frame["y"] + 0.6 * frame["height"])
+    # The tap that shows the controls presses no button that it makes appear.
+    middle = (frame["x"] + frame["width"] / 2, frame["y"] + (frame["height"] - 76) / 2)
+    page.touchscreen.tap(*middle)
     wait_for_player(page, "!player.classList.contains('is-idle') && !player.paused")
+
+    # The large buttons in the middle pause and skip.
+    big = page.locator(".player-centre").get_by_role("button", name="暂停")
+    assert big.evaluate("(button) => [button.offsetWidth, button.offsetHeight]") == [64, 64]
+    big.tap()
+    wait_for_player(page, "player.paused")
+    player(page, "(player.currentTime = 2)")
+    page.get_by_role("button", name="前进 10 秒").tap()
+    wait_for_player(page, "player.currentTime === 12")
+    page.get_by_role("button", name="后退 10 秒").tap()
+    wait_for_player(page, "player.currentTime === 2")
+    page.locator(".player-centre").get_by_role("button", name="播放").tap()
+    wait_for_player(page, "!player.paused && player.classList.contains('is-idle')")
+
+    # A double tap at a side skips, and a third tap skips further.
+    player(page, "(player.pause(), player.currentTime = 0)")
+    for _tap in range(3):
+        page.touchscreen.tap(frame["x"] + frame["width"] - 12, frame["y"] + 24)
+    expect(page.locator("[data-part=ripple-text]")).to_have_text("+20 s")
+    wait_for_player(page, "player.currentTime > 19")
+
+    # A finger that stays plays faster as long as it stays.
+    player(page, "(player.currentTime = 2, player.play())")
+    touch = phone.new_cdp_session(page)
+    spot = {"x": frame["x"] + 30, "y": frame["y"] + 30}
+    touch.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": [spot]})
+    wait_for_player(page, "video.playbackRate === 2 && player.classList.contains('is-held')")
+    touch.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    wait_for_player(page, "video.playbackRate === 1 && !player.paused")
 
     # Full screen turns a wide video sideways.
     page.get_by_role("button", name="全屏").tap()
@@ -190,8 +228,21 @@ def test_player_is_controlled_by_touch(chromium: Browser, site: str, clips: Path
     page.evaluate("document.exitFullscreen()")
     page.wait_for_function("!document.fullscreenElement")
 
+    # Turning the phone sideways fills the screen, and upright leaves it.
+    page.touchscreen.tap(frame["x"] + 10, frame["y"] + 20)
+    turn = """(type) => {
+      Object.defineProperty(screen.orientation, "type", { value: type, configurable: true });
+      screen.orientation.dispatchEvent(new Event("change"));
+    }"""
+    wait_for_player(page, "!player.paused")
+    page.evaluate(turn, "landscape-primary")
+    page.wait_for_function("document.fullscreenElement")
+    page.evaluate(turn, "portrait-primary")
+    page.wait_for_function("!document.fullscreenElement")
+
     # The speed menu is a sheet that shows all speeds, including the chosen one.
     page.get_by_role("button", name="设置：清晰度、倍速").tap()
+    expect(page.get_by_role("menuitem", name="快捷键")).to_have_count(0)
     page.get_by_role("menuitem", name="倍速").tap()
     for speed in ("0.25×", "正常", "2×"):
         expect(page.get_by_role("menuitemradio", name=speed, exact=True)).to_be_in_viewport(ratio=1)

@@ -31,6 +31,7 @@ class VideoDanmaku extends HTMLElement {
       mayDelete: (one) => one.isOwn || ("moderates" in this.dataset && one.kind === "danmaku"),
       onDelete: (one) => this.delete(one),
     });
+    this.form = /** @type {?HTMLFormElement} */ (part(this, "write"));
     this.shownUntil = this.video.currentTime;
     this.loadChoices();
     this.listen();
@@ -78,8 +79,9 @@ class VideoDanmaku extends HTMLElement {
     on("click", () => this.turn(!danmaku.isOn), part(this, "switch"));
     on("change input", () => this.choose(), part(this, "taste"));
     on("submit", (event) => event.preventDefault(), part(this, "taste"));
-    const form = part(this, "write");
+    const { form } = this;
     if (!form) return;
+    on("fullscreenchange", () => this.placeForm(), this.player);
     on("submit", (event) => this.send(event), form);
     on("change", () => this.takeStyle(), form);
   }
@@ -88,10 +90,10 @@ class VideoDanmaku extends HTMLElement {
     this.taste = { ...USUAL, ...recall("danmaku-taste", {}) };
     fill(/** @type {HTMLFormElement} */ (part(this, "taste")), this.taste);
     this.danmaku.limit(this.taste.share);
-    const form = part(this, "write");
+    const { form } = this;
     if (form) {
-      for (const swatch of form.elements.color) swatch.style.setProperty("--swatch", swatch.value);
-      fill(/** @type {HTMLFormElement} */ (form), recall("danmaku-style", {}));
+      for (const swatch of /** @type {any} */ (form.elements).color) swatch.style.setProperty("--swatch", swatch.value);
+      fill(form, recall("danmaku-style", {}));
       this.takeStyle();
     }
     this.turn(recall("danmaku", !matchMedia("(prefers-reduced-motion: reduce)").matches), false);
@@ -126,11 +128,18 @@ class VideoDanmaku extends HTMLElement {
   takeStyle() {
     const { mode, color } = this.styled();
     remember("danmaku-style", { mode, color });
-    part(this, "write").style.setProperty("--swatch", color);
+    this.form.style.setProperty("--swatch", color);
+  }
+
+  /** Move the field into the bar of the player in full screen, where nothing else of the page is shown. */
+  placeForm() {
+    const isFull = document.fullscreenElement === this.player;
+    if (isFull) part(this.player, "room").append(this.form);
+    else part(this, "form-place").after(this.form);
   }
 
   styled() {
-    const { elements } = part(this, "write");
+    const elements = /** @type {any} */ (this.form.elements);
     return { mode: elements.mode.value || "scroll", color: elements.color.value || "#ffffff" };
   }
 
@@ -171,8 +180,7 @@ class VideoDanmaku extends HTMLElement {
   /** @param {SubmitEvent} event */
   async send(event) {
     event.preventDefault();
-    const form = part(this, "write");
-    const { text } = form.elements;
+    const { text } = /** @type {any} */ (this.form.elements);
     const asked = { offset_ms: Math.floor(this.video.currentTime * 1000), text: text.value, ...this.styled() };
     if (!text.value.trim() || this.isSending) return;
     this.isSending = true;
@@ -182,6 +190,8 @@ class VideoDanmaku extends HTMLElement {
       if (!this.danmaku.isOn) this.turn(true);
       this.buckets.add(posted);
       this.show({ ...posted, isOwn: true });
+      // The keyboard of a phone covers the frames.
+      if (this.player.contains(text)) text.blur();
     } catch (error) {
       toast(error instanceof ApiError && error.message ? error.message : this.words("lost"));
     } finally {

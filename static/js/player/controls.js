@@ -2,9 +2,9 @@
 
 import { part } from "#lib/element";
 import { SeekBar } from "#player/seek-bar";
+import { TouchGestures } from "#player/touch";
 
 const IDLE_MS = 2600;
-const DOUBLE_TAP_MS = 280;
 const FLASH_MS = 700;
 
 export class Controls {
@@ -34,6 +34,9 @@ export class Controls {
     this.waiting = part(player, "waiting");
     this.big = part(player, "big");
     this.flashElement = part(player, "flash");
+    this.centre = part(player, "centre");
+    this.centrePlay = part(player, "centre-play");
+    this.gestures = new TouchGestures(player, () => this.onTap());
     this.listen();
   }
 
@@ -46,7 +49,10 @@ export class Controls {
     const { player } = this;
     player.addEventListener("click", (event) => {
       const button = event.target.closest("[data-do]");
-      if (button && player.contains(button)) player.run({ do: button.dataset.do });
+      if (!button || !player.contains(button)) return;
+      // A tap that woke the controls was meant for the frames, not for a button that it made appear.
+      if (this.wasIdle && this.centre.contains(button)) this.wasIdle = false;
+      else player.run({ do: button.dataset.do });
     });
     this.volumeInput.addEventListener("input", () => player.setVolume(Number(this.volumeInput.value)));
     for (const name of ["pointermove", "pointerdown", "keydown", "focusin"]) {
@@ -56,32 +62,20 @@ export class Controls {
     this.listenOnPicture();
   }
 
-  /** Let a click play and a double click fill the screen, a tap show the bar and a double tap at a side skip. */
+  /** Let a click play and a double click fill the screen; fingers have gestures of their own. */
   listenOnPicture() {
     const { player } = this;
-    let lastTap = 0;
     let isTouch = false;
     player.video.addEventListener("click", (/** @type {PointerEvent} */ event) => {
       if (player.menu.isOpen) return player.menu.close(false);
       isTouch = event.pointerType === "touch";
       if (!isTouch) return player.run({ do: "play" });
-      const isDouble = event.timeStamp - lastTap < DOUBLE_TAP_MS;
-      lastTap = event.timeStamp;
-      return isDouble ? this.onDoubleTap(event) : this.onTap();
+      return this.gestures.tap(event);
     });
     // It is a MouseEvent and does not tell which pointer it came from.
     player.video.addEventListener("dblclick", () => {
       if (!isTouch && matchMedia("(hover: hover)").matches) player.run({ do: "fullscreen" });
     });
-  }
-
-  /** @param {MouseEvent} event */
-  onDoubleTap(event) {
-    const box = this.player.getBoundingClientRect();
-    const side = (event.clientX - box.left) / box.width;
-    if (side < 0.35) this.player.run({ do: "skip", value: -10 });
-    else if (side > 0.65) this.player.run({ do: "skip", value: 10 });
-    else this.player.run({ do: "fullscreen" });
   }
 
   onTap() {
@@ -101,7 +95,8 @@ export class Controls {
   /** Hide the controls, unless they are in use: a mouse may rest on a position of the seek bar. */
   rest() {
     const isPointedAt = this.bar.matches(":hover") && matchMedia("(hover: hover)").matches;
-    if (!this.player.menu?.isOpen && !this.seekBar.isDragged && !isPointedAt) this.player.classList.add("is-idle");
+    const isWriting = this.bar.contains(document.activeElement) && document.activeElement.matches("input[name]");
+    if (!this.player.menu?.isOpen && !this.seekBar.isDragged && !isPointedAt && !isWriting) this.player.classList.add("is-idle");
   }
 
   showTime() {
@@ -117,6 +112,7 @@ export class Controls {
     const word = this.words(isPlaying ? "pause" : ended ? "replay" : "play");
     this.name(this.play, word, "k");
     this.big.setAttribute("aria-label", word);
+    this.centrePlay.setAttribute("aria-label", word);
     this.wake();
   }
 

@@ -7,7 +7,7 @@ install();
 globalThis.HTMLMediaElement = /** @type {any} */ ({ HAVE_METADATA: 1, HAVE_CURRENT_DATA: 2, HAVE_FUTURE_DATA: 3 });
 await import("#player/live-player");
 
-const PARTS = ["bar", "seek", "track", "tip", "tip-title", "tip-time", "still", "now", "length", "volume", "unmute", "captions", "settings", "badge", "pip", "error", "error-text", "waiting", "big", "flash", "live-word", "behind", "delay"];
+const PARTS = ["bar", "seek", "track", "tip", "tip-title", "tip-time", "still", "now", "length", "volume", "unmute", "captions", "settings", "badge", "pip", "error", "error-text", "waiting", "big", "flash", "centre", "centre-play", "ripple", "ripple-text", "held", "held-speed", "live-word", "behind", "delay"];
 const WORDS = ["live", "go-live", "live-badge", "delay", "danmaku-on", "danmaku-off", "offline", "play", "pause", "mute", "unmute", "volume", "position", "gone"];
 const STARTED = "2026-01-01T10:00:00Z";
 const PLAYER = `<live-player class="player" data-username="eve" data-src="/live/b1.m3u8" data-dvr="/dvr/b1.m3u8" data-started="${STARTED}" data-latency="low">

@@ -22,7 +22,7 @@ export function settingsGroups(player) {
     ...(player.leveller.isKnown ? [stableGroup(player)] : []),
     ...(player.chapters.length ? [chaptersGroup(player)] : []),
     ...("section" in player ? loopGroups(player) : []),
-    { label: words("keys"), icon: "keys", value: "?", act: () => player.run({ do: "keys" }) },
+    ...(player.hasKeys ? [{ label: words("keys"), icon: "keys", value: "?", act: () => player.run({ do: "keys" }) }] : []),
   ];
   return groups.filter((group) => group.items?.length !== 0);
 }

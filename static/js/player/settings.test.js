@@ -12,6 +12,7 @@ function made({ engine = {}, captions = {}, hasSpeeds = true } = {}) {
   const record = (name) => (...values) => calls.push([name, ...values]);
   const player = {
     words: (name) => name,
+    hasKeys: true,
     chapters: [],
     leveller: { isKnown: false, isOn: true },
     setStable: record("setStable"),
@@ -134,4 +135,11 @@ test("loops show their state and are switched by their rows", () => {
 
   assert.deepEqual(calls, [["run", { do: "loop" }], ["run", { do: "section" }]]);
   assert.equal(group("section").value, "off");
+});
+
+test("phone is offered no keyboard shortcuts", () => {
+  const { player, group } = made();
+  player.hasKeys = false;
+
+  assert.equal(group("keys"), undefined);
 });

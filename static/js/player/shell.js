@@ -19,6 +19,7 @@ import { commandOf, nextSpeed } from "#player/keys";
 import { Leveller, readLoudness } from "#player/loudness";
 import { recordTaste, taste } from "#player/memory";
 import { Menu } from "#player/menu";
+import { ScreenRotation } from "#player/rotation";
 import { settingsGroups } from "#player/settings";
 import { Storyboard } from "#player/storyboard";
 import { clock as clockText } from "#player/timeline";
@@ -57,6 +58,7 @@ export class PlayerShell extends HTMLElement {
     this.leaving = new AbortController();
     this.applyTaste();
     this.listen();
+    this.rotation = new ScreenRotation(this, this.leaving.signal);
     this.begin();
     this.describeToSystem();
   }
@@ -157,6 +159,11 @@ export class PlayerShell extends HTMLElement {
       onChange: () => this.onEngineChange(),
       onTrouble: (/** @type {string} */ word) => this.onTrouble(word),
     };
+  }
+
+  /** A device with a mouse or a touchpad has keys as well. */
+  get hasKeys() {
+    return matchMedia("(any-hover: hover)").matches;
   }
 
   /** The volume that the person chose, 0 to 1. */
@@ -343,6 +350,8 @@ export class PlayerShell extends HTMLElement {
     return {
       play: () => this.togglePlay(),
       skip: (seconds) => this.skip(seconds),
+      back: () => this.skip(-10),
+      forward: () => this.skip(10),
       seek: (share) => this.seekTo(share * this.duration),
       louder: (change) => this.setVolume((this.video.muted ? 0 : this.volume) + change),
       mute: () => this.toggleMute(),

@@ -9,7 +9,7 @@ const { PlayerShell } = await import("#player/shell");
 const { VideoClock } = await import("#player/video-clock");
 const { taste } = await import("#player/memory");
 
-const PARTS = ["bar", "seek", "track", "tip", "tip-title", "tip-time", "chapter", "chapter-title", "still", "now", "length", "volume", "unmute", "captions", "settings", "badge", "pip", "error", "error-text", "waiting", "big", "flash", "menu"];
+const PARTS = ["bar", "seek", "track", "tip", "tip-title", "tip-time", "chapter", "chapter-title", "still", "now", "length", "volume", "unmute", "captions", "settings", "badge", "pip", "error", "error-text", "waiting", "big", "flash", "centre", "centre-play", "ripple", "ripple-text", "held", "held-speed", "menu"];
 const WORDS = ["preparing", "not-yet", "volume", "mute", "unmute", "play", "pause", "replay", "position", "offline", "gone", "auto", "quality", "speed", "normal", "keys", "chapters"];
 const PLAYER = `<test-player class="player is-fresh" tabindex="-1">
   <video></video><div data-part="captions-layer"></div>
@@ -494,4 +494,39 @@ test("the measured loudness of the page is levelled, and the switch is remembere
   player.setStable(false);
   assert.equal(Math.round(video.volume * 100) / 100, 1);
   assert.equal(taste().stable, false);
+});
+
+test("finger that stays plays faster until it leaves, and its click does nothing", (context) => {
+  context.mock.timers.enable({ apis: ["setTimeout"] });
+  const { player, video } = made();
+  Object.assign(video, { paused: false, playbackRate: 1.5 });
+  player.classList.remove("is-fresh");
+  const finger = { pointerType: "touch", clientX: 30, clientY: 30 };
+
+  fire(video, "pointerdown", finger);
+  context.mock.timers.tick(600);
+  assert.deepEqual([video.playbackRate, player.classList.contains("is-held")], [2, true]);
+  fire(video, "pointerup", finger);
+  const wasIdle = player.classList.contains("is-idle");
+  fire(video, "click", finger);
+
+  assert.deepEqual([video.playbackRate, player.classList.contains("is-held")], [1.5, false]);
+  assert.equal(player.classList.contains("is-idle"), wasIdle);
+  assert.equal(taste().speed, 1);
+});
+
+test("finger that moves, and a finger on a paused video, change no speed", (context) => {
+  context.mock.timers.enable({ apis: ["setTimeout"] });
+  const { video } = made();
+  const finger = { pointerType: "touch", clientX: 30, clientY: 30 };
+
+  fire(video, "pointerdown", finger);
+  context.mock.timers.tick(600);
+  assert.equal(video.playbackRate, 1);
+  video.paused = false;
+  fire(video, "pointerdown", finger);
+  fire(video, "pointermove", { ...finger, clientX: 80 });
+  context.mock.timers.tick(600);
+
+  assert.equal(video.playbackRate, 1);
 });
