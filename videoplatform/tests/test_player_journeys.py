@@ -104,6 +104,18 @@ def test_player_is_controlled_by_mouse_and_keyboard(visitor: BrowserContext, sit
         page.mouse.click(bar["x"] + share * bar["width"], bar["y"] + bar["height"] / 2)
         wait_for_player(page, f"Math.abs(player.currentTime - {share * SECONDS}) < 0.3")
 
+    # A drag away from the bar moves in finer steps, and seeks once, at its end.
+    (left, y), width = (bar["x"], bar["y"] + bar["height"] / 2), bar["width"]
+    page.mouse.move(left + 0.2 * width, y)
+    page.mouse.down()
+    page.mouse.move(left + 0.3 * width, y, steps=3)
+    page.mouse.move(left + 0.3 * width, y - 250, steps=3)
+    page.mouse.move(left + 0.9 * width, y - 250, steps=5)
+    expect(page.locator("[data-part=tip-time]")).to_have_text(re.compile(r"^0:07 · 1/10$"))
+    assert player(page, f"Math.abs(player.currentTime - {0.62 * SECONDS}) < 0.3")
+    page.mouse.up()
+    wait_for_player(page, f"Math.abs(player.currentTime - {0.36 * SECONDS}) < 0.3")
+
     # A click on the shade above the bar counts as a click on the video.
     page.mouse.click(bar["x"] + bar["width"] / 2, bar["y"] - 30)
     wait_for_player(page, "!player.paused")

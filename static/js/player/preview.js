@@ -27,12 +27,13 @@ export class Preview {
   /**
    * Show the position ``share`` (0–1) of the bar.
    * @param {number} share
+   * @param {string} [fineness] of the drag
    */
-  show(share) {
+  show(share, fineness = "") {
     const seconds = share * this.player.duration;
     this.shownAt = seconds;
     this.seek.style.setProperty("--at", String(share));
-    this.time.textContent = clock(seconds);
+    this.time.textContent = fineness ? `${clock(seconds)} · ${fineness}` : clock(seconds);
     this.title.textContent = chapterAt(this.player.chapters, seconds)?.title ?? "";
     this.showStill(seconds);
   }

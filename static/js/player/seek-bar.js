@@ -3,11 +3,12 @@
  * finger or the focus.
  *
  * A drag shows where it would go and seeks once, at its end: a seek for each step of a finger
- * would fetch a segment for each.
+ * would fetch a segment for each. Away from the bar, a drag moves in finer steps.
  */
 
 import { part } from "#lib/element";
 import { chapterAt, divisions, gaps } from "#player/chapters";
+import { FineScrub } from "#player/fine-scrub";
 import { Preview } from "#player/preview";
 import { clock } from "#player/timeline";
 
@@ -41,6 +42,7 @@ export class SeekBar {
     element.addEventListener("pointermove", (event) => !this.isDragged && this.preview.show(this.shareAt(event)));
     input.addEventListener("focus", () => this.preview.open());
     input.addEventListener("pointerdown", () => this.drag());
+    input.addEventListener("pointermove", (event) => this.onMove(event));
     input.addEventListener("input", () => this.onInput());
     for (const name of ["change", "pointerup", "pointercancel"]) input.addEventListener(name, () => this.drop());
   }
@@ -48,10 +50,29 @@ export class SeekBar {
   drag() {
     this.preview.open();
     this.isDragged = true;
+    this.scrub = new FineScrub();
+    this.isFine = false;
     this.player.classList.add("is-scrubbing");
   }
 
+  /**
+   * Follow a drag away from the bar; along it, the range input tells the position.
+   * @param {PointerEvent} event
+   */
+  onMove({ clientX, clientY }) {
+    if (!this.isDragged || this.wanted === undefined) return;
+    const { left, right, top, bottom } = this.element.getBoundingClientRect();
+    const distance = Math.max(top - clientY, clientY - bottom, 0);
+    const share = this.scrub.move({ x: clientX, distance, width: right - left, share: this.wanted });
+    if (share === null) return;
+    this.isFine = true;
+    this.wanted = share;
+    this.preview.show(share, this.scrub.label);
+    this.showTime();
+  }
+
   onInput() {
+    if (this.isDragged && this.isFine) return;
     const share = Number(this.input.value);
     this.preview.show(share);
     if (!this.isDragged) this.player.seekTo(share * this.player.duration);
