@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Response, expect
@@ -22,7 +23,8 @@ pytestmark = [
 
 def has_reported(answer: Response, position_s: float) -> bool:
     """Return whether ``answer`` is that to a report from ``position_s`` on."""
-    return answer.url.endswith("/views/") and answer.request.post_data_json["position_s"] >= position_s
+    report: Any = answer.request.post_data_json
+    return answer.url.endswith("/views/") and report["position_s"] >= position_s
 
 
 def test_video_continues_on_another_device_until_the_history_is_cleared(

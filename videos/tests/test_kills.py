@@ -1,4 +1,4 @@
-"""Kills at any write of an end: the sweep completes, fails or moves on what they left."""
+"""Kills at any write of an end: the sweep completes, fails or continues the video."""
 
 from __future__ import annotations
 

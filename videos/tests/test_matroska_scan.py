@@ -1,4 +1,4 @@
-"""Scans of Matroska files that are written byte by byte: what each element means, and each refusal."""
+"""Scans of Matroska files that are written byte by byte: the meaning of each element, and each refusal."""
 
 from __future__ import annotations
 
