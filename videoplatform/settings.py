@@ -289,6 +289,11 @@ CELERY_BEAT_SCHEDULE = {
     "sweep": {"task": "videos.tasks.sweep", "schedule": 10.0, "options": {"expires": 10}},
     "publish-due": {"task": "videos.tasks.publish_due", "schedule": 2.0, "options": {"expires": 2}},
     "clean-up": {"task": "videos.tasks.clean_up", "schedule": 600.0, "options": {"expires": 600}},
+    "rank-trending": {
+        "task": "videos.tasks.rank_trending",
+        "schedule": 600.0,
+        "options": {"expires": 600},
+    },
     "work-outbox": {
         "task": "accounts.tasks.work_outbox",
         "schedule": 10.0,

@@ -45,6 +45,11 @@ def publish_due() -> None:
 
 
 @shared_task
+def rank_trending() -> None:
+    services.rank_trending()
+
+
+@shared_task
 def clean_up() -> None:
     cleaning.clean_up()
     sweeping.measure_old_encodes()

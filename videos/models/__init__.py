@@ -10,6 +10,7 @@ from videos.models.jobs import Job, JobQuerySet
 from videos.models.likes import Like
 from videos.models.playback_tokens import PlaybackToken, PlaybackTokenQuerySet
 from videos.models.playlists import MAX_PLAYLIST_DESCRIPTION, Playlist, PlaylistItem
+from videos.models.popularity import DailyViews, TrendingVideo
 from videos.models.renditions import Rendition
 from videos.models.retired_encodes import PLAYABLE_AFTER_TRIM, RetiredEncode
 from videos.models.search import Folded, SearchedText
@@ -49,6 +50,7 @@ __all__ = [
     "ChannelImport",
     "Clip",
     "ClipQuerySet",
+    "DailyViews",
     "FeedVisit",
     "Folded",
     "HistoryPause",
@@ -71,6 +73,7 @@ __all__ = [
     "TranscribedChunk",
     "Transcription",
     "TranscriptionQuerySet",
+    "TrendingVideo",
     "Upload",
     "UploadCharge",
     "Video",

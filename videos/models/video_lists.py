@@ -40,6 +40,10 @@ class VideoQuerySet(models.QuerySet["Video"]):
         seen = (self.model.Visibility.PUBLIC, self.model.Visibility.FOLLOWERS)
         return self._out().filter(visibility__in=seen, channel__in=channels, published_at__isnull=False)
 
+    def trending(self) -> VideoQuerySet:
+        """Return the listed videos that trend, the first one first (services.rank_trending)."""
+        return self.listed().filter(trending__isnull=False).order_by("trending__place")
+
     def _out(self) -> VideoQuerySet:
         """Return the playable videos that neither moderators nor a schedule withhold."""
         return self.filter(

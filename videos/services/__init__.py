@@ -66,6 +66,7 @@ from videos.services.playlists import (
     shown_items,
     watch_later,
 )
+from videos.services.popularity import rank_trending, record_view
 from videos.services.posters import choose_poster, chosen_number, upload_poster
 from videos.services.scheduling import publish_due
 from videos.services.transcriptions import cancel_transcription, request_transcription
@@ -143,8 +144,10 @@ __all__ = [
     "prune_histories",
     "publish_due",
     "queue_of",
+    "rank_trending",
     "recent_of_followed",
     "record_clip_watching",
+    "record_view",
     "record_visit",
     "record_watched",
     "record_watching",

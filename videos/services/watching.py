@@ -26,6 +26,7 @@ from common.rates import RATES
 from common.storage import media_url
 from common.viewer_sessions import ViewerSessions
 from videos.models import CaptionTrack, Like, Video
+from videos.services.popularity import record_view
 from videos.watch_time import WatchTime
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ def record_watching(video: Video, *, position_s: float, session: str = "", viewe
     session_id = _sessions.read(session, video.public_id)
     threshold_s = view_threshold_s(video.duration_s)
     if is_view(session_id, str(video.pk), position_s=position_s, viewer=viewer, threshold_s=threshold_s):
-        Video.objects.filter(pk=video.pk).update(view_count=F("view_count") + 1)
+        record_view(video)
     return _sessions.sign(session_id, video.public_id)
 
 
