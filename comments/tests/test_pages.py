@@ -58,7 +58,7 @@ def test_watch_page_query_count_is_constant(
     browser.get(watch(video))
 
     # One each for captions, clips, the position in the watch history, and the pinned comment.
-    with django_assert_num_queries(17):
+    with django_assert_num_queries(18):
         browser.get(watch(video))
 
 

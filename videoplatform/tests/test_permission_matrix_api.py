@@ -83,7 +83,7 @@ PUT     /api/v1/videos/{locked}/like/                       401    403   204    
 PUT     /api/v1/videos/{followed}/like/                     401    204   204       204           204       401
 DELETE  /api/v1/videos/{public}/like/                       401   204-  204-      204-          204-       401
 DELETE  /api/v1/videos/{private}/like/                      401    404  204-      204-          204-       401
-POST    /api/v1/videos/{public}/views/                      200    200   200       200           200       404
+POST    /api/v1/videos/{public}/views/                     200-    200   200       200           200       404
 POST    /api/v1/videos/{private}/views/                     404    404   200       200           200       404
 POST    /api/v1/videos/{locked}/views/                      403    403   200       200           200       404
 POST    /api/v1/videos/{followed}/views/                    403    200   200       200           200       404
@@ -168,9 +168,9 @@ DELETE  /api/v1/clips/{public_clip}/                        401    403   204    
 DELETE  /api/v1/clips/{private_clip}/                       401    404   204       204           204       401
 DELETE  /api/v1/clips/{owners_clip}/                        401    403   204       204           204       401
 DELETE  /api/v1/clips/{orphaned_clip}/                      401    404   404       404           404       401
-POST    /api/v1/clips/{public_clip}/views/                  200    200   200       200           200       404
-POST    /api/v1/clips/{private_clip}/views/                 404    404   200       200           200       404
-POST    /api/v1/clips/{locked_clip}/views/                  403    403   200       200           200       404
+POST    /api/v1/clips/{public_clip}/views/                 200-   200-  200-      200-          200-       404
+POST    /api/v1/clips/{private_clip}/views/                 404    404  200-      200-          200-       404
+POST    /api/v1/clips/{locked_clip}/views/                  403    403  200-      200-          200-       404
 
 # Captions
 GET     /api/v1/videos/{public}/poster/                     401    403   200       403           403       401
@@ -302,13 +302,13 @@ BODIES: dict[str, dict[str, Any]] = {
     "PATCH /api/v1/videos/{private}/": {"title": "Changed"},
     "PATCH /api/v1/videos/{hidden}/": {"title": "Changed"},
     "PATCH /api/v1/videos/{removed}/": {"title": "Changed"},
-    "POST /api/v1/videos/{public}/views/": {"position_s": 1},
-    "POST /api/v1/videos/{private}/views/": {"position_s": 1},
-    "POST /api/v1/videos/{locked}/views/": {"position_s": 1},
+    "POST /api/v1/videos/{public}/views/": {"position_s": 10},
+    "POST /api/v1/videos/{private}/views/": {"position_s": 10},
+    "POST /api/v1/videos/{locked}/views/": {"position_s": 10},
     "POST /api/v1/videos/{private}/playback-tokens/": {
         "domains": ["example.org"], "expires_at": "{tomorrow}",
     },
-    "POST /api/v1/videos/{followed}/views/": {"position_s": 1},
+    "POST /api/v1/videos/{followed}/views/": {"position_s": 10},
     "PATCH /api/v1/videos/{locked}/": {"title": "Changed"},
     "PATCH /api/v1/videos/{followed}/": {"title": "Changed"},
     "POST /api/v1/videos/{locked}/unlock/": {"password": VIDEO_PASSWORD},
@@ -334,7 +334,7 @@ BODIES: dict[str, dict[str, Any]] = {
         for name in ("public", "private", "owners")
     },
     **{
-        f"POST /api/v1/clips/{{{name}_clip}}/views/": {"position_s": 1}
+        f"POST /api/v1/clips/{{{name}_clip}}/views/": {"position_s": 10}
         for name in ("public", "private", "locked")
     },
     "POST /api/v1/videos/{public}/comments/": {"text": "For everyone"},

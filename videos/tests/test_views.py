@@ -104,8 +104,9 @@ def test_query_count_of_the_watch_page_is_constant(
     VideoFactory.create_batch(count, encoded=False, poster_key="videos/a/b/poster.jpg")
 
     client.get(f"/watch/{video.public_id}/")  # content types are queried once per process
-    # The video, its channel, tags, captions, clips, similar and other videos, comments and their number.
-    with django_assert_num_queries(10):
+    # The video, its channel, tags, captions, clips, similar and other videos, more of the channel,
+    # comments and their number.
+    with django_assert_num_queries(11):
         client.get(f"/watch/{video.public_id}/")
 
 
