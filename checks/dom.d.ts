@@ -42,6 +42,9 @@ declare global {
   var echarts: any;
 
   interface Window {
-    htmx: { swap(target: Element, html: string, options: { swapStyle: string }): void };
+    htmx: {
+      process(root: Element): void;
+      swap(target: Element, html: string, options: { swapStyle: string }): void;
+    };
   }
 }

@@ -69,7 +69,7 @@ def home(request: HttpRequest) -> HttpResponse:
     visitor = Viewer(request.user, request.session)
     context = {
         "listing": listing,
-        "page": listing.page(Video.objects.listed().for_cards(), after),
+        "page": listing.page(Video.objects.listed().not_dismissed_by(request.user).for_cards(), after),
         "live_now": [] if after or listing.is_narrowed else live_now()[:LIVE_IN_A_ROW],
         "continued": services.continued(visitor, CONTINUED_IN_A_ROW) if is_start else [],
         "recent": services.recent_of_followed(request.user, RECENT_IN_A_ROW)

@@ -5,4 +5,5 @@ import "#ui/dialogs";
 import "#ui/header";
 import "#ui/report";
 import "#ui/theme";
+import "#ui/tiles";
 import "#ui/times";

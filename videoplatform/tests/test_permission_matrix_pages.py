@@ -281,6 +281,13 @@ POST    /watch/{public}/save/                             login    200   200    
 POST    /watch/{private}/save/                            login    404   200       200           200     login
 GET     /report/playlist/{playlist}/                      login    200   200       200           200     login
 GET     /report/playlist/{private_playlist}/              login    404   200       200           200     login
+GET     /watch/{public}/actions/                            200    200   200       200           200       404
+GET     /watch/{private}/actions/                           404    404   200       200           200       404
+GET     /watch/{locked}/actions/                            404    404   200       200           200       404
+POST    /watch/{public}/dismiss/                          login    302   302       302           302     login
+POST    /watch/{private}/dismiss/                         login    404   302       302           302     login
+GET     /not-interested/                                  login    200   200       200           200     login
+POST    /not-interested/clear/                            login   302-  302-      302-          302-     login
 GET     /following/                                       login    200   200       200           200     login
 GET     /history/                                         login    200   200       200           200     login
 POST    /history/pause/                                   login    302   302       302           302     login

@@ -4,6 +4,7 @@ from videos.models.added_tracks import UNCUT, AddedTrack
 from videos.models.captions import CaptionTrack
 from videos.models.channel_imports import ChannelImport, ImportItem
 from videos.models.clips import MAX_CLIP_S, MIN_CLIP_S, Clip, ClipQuerySet
+from videos.models.dismissals import DismissedVideo
 from videos.models.history import FeedVisit, HistoryPause, WatchedQuerySet, WatchedVideo
 from videos.models.ids import new_encode_key
 from videos.models.jobs import Job, JobQuerySet
@@ -51,6 +52,7 @@ __all__ = [
     "Clip",
     "ClipQuerySet",
     "DailyViews",
+    "DismissedVideo",
     "FeedVisit",
     "Folded",
     "HistoryPause",

@@ -16,6 +16,8 @@ from videos.models.search import Folded, SearchedText
 from videos.models.topics import Tag
 
 if TYPE_CHECKING:
+    from django.contrib.auth.models import AnonymousUser
+
     from videos.models.videos import Video
 
 # Bounds of a search.
@@ -33,6 +35,10 @@ class VideoQuerySet(models.QuerySet["Video"]):
     def listed(self) -> VideoQuerySet:
         """Return the public, playable videos, as shown on home, search and channel pages."""
         return self._out().filter(visibility=self.model.Visibility.PUBLIC)
+
+    def not_dismissed_by(self, user: User | AnonymousUser) -> VideoQuerySet:
+        """Exclude the videos in which ``user`` is not interested."""
+        return self.exclude(dismissals__user=user) if user.is_authenticated else self
 
     def followed_by(self, user: User) -> VideoQuerySet:
         """Return the playable videos of the channels that ``user`` follows, with those for followers."""

@@ -23,6 +23,7 @@ from videos.services.clips import (
     record_clip_watching,
     rename_clip,
 )
+from videos.services.dismissals import clear_dismissals, dismiss, undo_dismissal
 from videos.services.downloads import download_state, download_url, mp4_estimate_s, request_mp4
 from videos.services.editing import cancel_encode, delete_video, edit_video, retry_video
 from videos.services.editions import (
@@ -107,6 +108,7 @@ __all__ = [
     "choose_items",
     "choose_poster",
     "chosen_number",
+    "clear_dismissals",
     "clear_history",
     "clip_playback",
     "continued",
@@ -118,6 +120,7 @@ __all__ = [
     "delete_clip",
     "delete_playlist",
     "delete_video",
+    "dismiss",
     "download_state",
     "download_url",
     "edit_playlist",
@@ -171,6 +174,7 @@ __all__ = [
     "start_upload",
     "stop_encode",
     "trim",
+    "undo_dismissal",
     "unlike",
     "unlock",
     "upload_poster",

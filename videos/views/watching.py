@@ -13,7 +13,7 @@ from django.utils.cache import add_never_cache_headers
 from django.views.decorators.clickjacking import xframe_options_exempt
 from django.views.decorators.http import require_POST, require_safe
 
-from accounts.models import Channel, Follow
+from accounts.models import Channel, Follow, User
 from accounts.viewers import TOKEN_PARAMETER, Viewer, give_key
 from common.addresses import client_network
 from common.errors import Refusal
@@ -46,7 +46,7 @@ def watch(request: HttpRequest, public_id: str) -> HttpResponse:
     if video.status == Video.Status.UPLOADING and not video.can_moderate(user):
         raise Http404
     channel = Channel.objects.with_follower_count().select_related("owner").get(pk=video.channel_id)
-    quoted, next_videos = quotable(video), related(video)
+    quoted, next_videos = quotable(video), related(video, user)
     page_url = request.build_absolute_uri(video.get_absolute_url())
     preview = quoted.preview(request, page_url)
     services.add_progress(next_videos, user)
@@ -119,9 +119,10 @@ def popular_clips(video: Video) -> ClipQuerySet:
     return Clip.objects.shown().for_cards().filter(video=video).order_by("-view_count", "-pk")
 
 
-def related(video: Video) -> list[Video]:
+def related(video: Video, user: User | AnonymousUser) -> list[Video]:
     """Return the next videos to watch: the newest of the same category, then the newest of the others."""
-    listed = Video.objects.listed().for_cards().exclude(pk=video.pk).order_by("-published_at", "-pk")
+    wanted = Video.objects.listed().not_dismissed_by(user).for_cards()
+    listed = wanted.exclude(pk=video.pk).order_by("-published_at", "-pk")
     alike = list(listed.filter(category=video.category)[:RELATED])
     others = listed.exclude(category=video.category)[: RELATED - len(alike)] if len(alike) < RELATED else []
     return [*alike, *others]
