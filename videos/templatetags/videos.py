@@ -23,6 +23,12 @@ def poster_url(video: Video) -> str:
 
 
 @register.filter
+def storyboard_url(video: Video) -> str:
+    """Return the path of the storyboard, or an empty string if there is none."""
+    return watching.storyboard_path(video) or ""
+
+
+@register.filter
 def clip_poster_url(clip: Clip) -> str:
     """Return the URL of a clip's poster, or its video's, or an empty string."""
     return media_url(clip.shown_poster_key) if clip.shown_poster_key else ""
