@@ -1,10 +1,10 @@
-"""Home, search and channels, which combine several apps; and the error pages."""
+"""Home and search, which combine several apps; and the error pages."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -14,10 +14,9 @@ from django.http import (
     Http404,
     HttpRequest,
     HttpResponse,
-    HttpResponsePermanentRedirect,
     JsonResponse,
 )
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import render
 from django.templatetags.static import static
 from django.urls import Resolver404, resolve, reverse
 from django.utils import timezone
@@ -34,12 +33,10 @@ from accounts.viewers import Viewer
 from common import outages
 from common.bounded import TooSlow, bounded
 from common.error_pages import API, NOT_UNDERSTOOD, error_answer, error_json, error_page
-from live import stream_state
-from live.models import Stream
 from live.views.watching import live_now
 from videos import services
 from videos.listing import NEWEST, Listing, VideoPage
-from videos.models import Clip, Video
+from videos.models import Video
 
 if TYPE_CHECKING:
     from accounts.requests import PersonRequest
@@ -76,7 +73,7 @@ def home(request: HttpRequest) -> HttpResponse:
         if is_start and request.user.is_authenticated
         else [],
     }
-    return _list(request, "pages/home.html", context)
+    return list_page(request, "pages/home.html", context)
 
 
 @login_required
@@ -93,7 +90,7 @@ def following(request: PersonRequest) -> HttpResponse:
         "channels": [] if after else _latest_followed(request.user),
         "follows_none": not followed.exists(),
     }
-    response = _list(request, "pages/following.html", context)
+    response = list_page(request, "pages/following.html", context)
     if not after:
         services.record_visit(request.user, now)
     return response
@@ -118,10 +115,8 @@ def search(request: HttpRequest) -> HttpResponse:
                 ranked = found.with_follower_count().order_by(F("follower_count").desc(), "pk")
                 channels = list(ranked[:CHANNELS_FOUND])
     except TooSlow as error:
-        return error_page(
-            request, status=503, heading=_("The request took too long"), sentence=error.sentence
-        )
-    return _list(request, "pages/search.html", {"listing": listing, "page": page, "channels": channels})
+        return too_slow(request, error)
+    return list_page(request, "pages/search.html", {"listing": listing, "page": page, "channels": channels})
 
 
 @require_safe
@@ -165,39 +160,7 @@ def manifest(_request: HttpRequest) -> JsonResponse:
     return JsonResponse(answer, content_type="application/manifest+json")
 
 
-@require_safe
-def channel(request: HttpRequest, username: str) -> HttpResponse:
-    known = Channel.objects.public().select_related("owner").with_follower_count()
-    shown = get_object_or_404(known, owner__username__iexact=username)
-    if shown.username != username:
-        return HttpResponsePermanentRedirect(shown.get_absolute_url())
-    listing = Listing.of(request.GET)
-    page = listing.page(
-        Video.objects.listed().for_cards().filter(channel=shown), request.GET.get("after", "")
-    )
-    context = {
-        "channel": shown,
-        "listing": listing,
-        "page": page,
-        "has_clips": Clip.objects.listed().filter(video__channel=shown).exists(),
-        "live": _live_state(shown),
-        "is_own": shown.is_owned_by(request.user),
-        "is_following": request.user.is_authenticated
-        and Follow.objects.filter(channel=shown, follower=request.user).exists(),
-    }
-    return _list(request, "accounts/channel.html", context)
-
-
-def _live_state(channel: Channel) -> dict[str, Any] | None:
-    """Return the state of the channel's stream while it is publicly on air, else None."""
-    stream = Stream.objects.on_air().filter(channel=channel).first()
-    if stream is None:
-        return None
-    stream.channel = channel
-    return stream_state.state(stream)
-
-
-def _list(request: HttpRequest, template: str, context: dict[str, object]) -> HttpResponse:
+def list_page(request: HttpRequest, template: str, context: dict[str, object]) -> HttpResponse:
     """Render the whole page, or only the next cards if htmx asks for more of the same list."""
     if isinstance(page := context.get("page"), VideoPage):
         services.add_progress(page.videos, request.user)
@@ -205,6 +168,10 @@ def _list(request: HttpRequest, template: str, context: dict[str, object]) -> Ht
     response = render(request, "includes/tiles.html" if is_more else template, context)
     response["Vary"] = ", ".join(filter(None, [response.get("Vary", ""), "HX-Request"]))
     return response
+
+
+def too_slow(request: HttpRequest, error: TooSlow) -> HttpResponse:
+    return error_page(request, status=503, heading=_("The request took too long"), sentence=error.sentence)
 
 
 def bad_request(request: HttpRequest, *_args: object, **_kwargs: object) -> HttpResponse:

@@ -8,7 +8,7 @@ from django.contrib.sitemaps.views import sitemap
 from django.urls import include, path
 from drf_spectacular.views import SpectacularSwaggerView
 
-from videoplatform import feeds, health, pages, sitemaps
+from videoplatform import channel_pages, feeds, health, pages, sitemaps
 from videoplatform.openapi_view import SchemaView
 
 SITEMAPS: dict[str, Any] = {"sitemaps": sitemaps.SITEMAPS}
@@ -23,7 +23,10 @@ urlpatterns = [
     path("sitemap.xml", sitemap_index, SITEMAPS | {"sitemap_url_name": "sitemap-of"}, name="sitemap"),
     path("sitemap-<slug:section>.xml", sitemap, SITEMAPS, name="sitemap-of"),
     path("site.webmanifest", pages.manifest, name="manifest"),
-    path("@<str:username>/", pages.channel, name="channel"),
+    path("@<str:username>/", channel_pages.videos, name="channel"),
+    path("@<str:username>/playlists/", channel_pages.playlists, name="channel-playlists"),
+    path("@<str:username>/clips/", channel_pages.clips, name="channel-clips"),
+    path("@<str:username>/about/", channel_pages.about, name="channel-about"),
     path("@<str:username>/feed/", feeds.channel_feed, name="channel-feed"),
     path("playlists/<slug:public_id>/feed/", feeds.playlist_feed, name="playlist-feed"),
     path("videos/<str:public_id>/hls/<str:encode_key>/", include("videos.views.delivery")),

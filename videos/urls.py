@@ -48,7 +48,6 @@ urlpatterns = [
         clips.captions,
         name="clip-captions",
     ),
-    path("@<str:username>/clips/", clips.of_channel, name="channel-clips"),
     path("history/", history.history, name="history"),
     path("history/clear/", history.clear, name="history-clear"),
     path("history/pause/", history.pause, name="history-pause"),

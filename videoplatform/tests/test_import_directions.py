@@ -93,6 +93,7 @@ LAYERS = {
             "admin_site api apps feeds openapi_view pages schema sitemaps sockets staticfiles tasks"
             " templatetags websockets"
         ),
+        "channel_pages",
         "asgi embedded health",
         "management settings testing urls workers",
     ],

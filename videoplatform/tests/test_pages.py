@@ -64,7 +64,8 @@ def test_channel_needs_the_same_queries_at_any_length(
     channel = UserFactory(username="lumi").channel
     VideoFactory.create_batch(count, channel=channel, encoded=False)
 
-    with django_assert_num_queries(4):
+    # The channel, the tabs of playlists and clips, its stream and the videos.
+    with django_assert_num_queries(5):
         client.get("/@lumi/")
 
 

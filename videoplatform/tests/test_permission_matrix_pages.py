@@ -115,6 +115,8 @@ GET     /watch/{private}/clips/                             404    404   200    
 GET     /watch/{locked}/clips/                              404    404   200       200           200       404
 GET     /watch/{premiere}/clips/                            404    404   200       200           200       404
 GET     /@{owner}/clips/                                    200    200   200       200           200       404
+GET     /@{owner}/playlists/                                200    200   200       200           200       404
+GET     /@{owner}/about/                                    200    200   200       200           200       404
 GET     /studio/imports/                                  login    200   200       200           200     login
 POST    /studio/imports/                                  login    302   302       302           302     login
 GET     /studio/imports/{channel_import}/                 login    404   200       404           404     login

@@ -38,8 +38,8 @@ class Migration(migrations.Migration):
                         auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
                     ),
                 ),
-                ("day", models.DateField(verbose_name="day")),
-                ("views", models.PositiveIntegerField(db_default=0, default=0, verbose_name="views")),
+                ("day", models.DateField()),
+                ("views", models.PositiveIntegerField(db_default=0, default=0)),
                 (
                     "video",
                     models.ForeignKey(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from django.db import models
-from django.utils.translation import gettext_lazy as _
 
 from videos.models.videos import Video
 
@@ -12,8 +11,8 @@ class DailyViews(models.Model):
     """Views of a video on one day (UTC); their sum grows with ``Video.view_count``."""
 
     video = models.ForeignKey(Video, models.CASCADE, related_name="daily_views")
-    day = models.DateField(_("day"))
-    views = models.PositiveIntegerField(_("views"), default=0, db_default=0)
+    day = models.DateField()
+    views = models.PositiveIntegerField(default=0, db_default=0)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["video", "day"], name="views_once_a_day")]

@@ -54,6 +54,7 @@ from videos.services.imports import import_video
 from videos.services.jobs import cancel_job, retry_job
 from videos.services.playback_tokens import create_playback_token
 from videos.services.playlists import (
+    MAX_PLAYLISTS,
     add_to_playlist,
     covers_of,
     create_playlist,
@@ -91,6 +92,7 @@ from videos.services.watching import (
 )
 
 __all__ = [
+    "MAX_PLAYLISTS",
     "abort_upload",
     "add_captions",
     "add_progress",

@@ -273,7 +273,7 @@ def test_lists_show_clips_of_the_video_and_of_the_channel(client: Client) -> Non
     ("path", "queries"),
     [
         ("/watch/{video}/clips/", 2),
-        ("/@{channel}/clips/", 2),
+        ("/@{channel}/clips/", 5),
         ("/api/v1/clips/", 1),
         ("/api/v1/videos/{video}/clips/", 2),
     ],

@@ -182,17 +182,7 @@ def of_video(request: HttpRequest, public_id: str) -> HttpResponse:
     if not video.can_play(Viewer(request.user, request.session)):
         raise Http404
     clips = Clip.objects.shown().for_cards().filter(video=video)
-    return _list(request, "videos/clips.html", clips, video=video, channel=video.channel)
-
-
-@require_safe
-def of_channel(request: HttpRequest, username: str) -> HttpResponse:
-    """List the clips of a channel's public videos, newest first."""
-    channel = get_object_or_404(
-        Channel.objects.public().select_related("owner"), owner__username__iexact=username
-    )
-    clips = Clip.objects.listed().for_cards().filter(video__channel=channel)
-    return _list(request, "videos/clips.html", clips, channel=channel)
+    return clips_page(request, "videos/clips.html", clips, video=video, channel=video.channel)
 
 
 @login_required
@@ -206,10 +196,10 @@ def own(request: PersonRequest) -> HttpResponse:
         if is_of_own
         else clips.filter(maker=request.user)
     )
-    return _list(request, "videos/studio_clips.html", clips, is_of_own=is_of_own)
+    return clips_page(request, "videos/studio_clips.html", clips, is_of_own=is_of_own)
 
 
-def _list(request: HttpRequest, template: str, clips: ClipQuerySet, **context: Any) -> HttpResponse:
+def clips_page(request: HttpRequest, template: str, clips: ClipQuerySet, **context: Any) -> HttpResponse:
     """Show one page of ``clips``; for htmx, its rows alone."""
     after = read_position(request.GET.get("after", ""), "created_at")
     rows = list(_newest(clips, after)[: PAGE_SIZE + 1])
