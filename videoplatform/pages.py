@@ -34,6 +34,7 @@ from common import outages
 from common.bounded import TooSlow, bounded
 from common.error_pages import API, NOT_UNDERSTOOD, error_answer, error_json, error_page
 from live.views.watching import live_now
+from videoplatform.shelves import Shelves, shelves_of
 from videos import services
 from videos.listing import NEWEST, Listing, VideoPage
 from videos.models import Video
@@ -43,9 +44,7 @@ if TYPE_CHECKING:
 
 CHANNELS_FOUND = 3
 LIVE_IN_A_ROW = 8
-CONTINUED_IN_A_ROW = 12
 FOLLOWED_IN_A_ROW = 30
-RECENT_IN_A_ROW = 12
 MANIFEST_KEPT_S = 3600
 # The view that answers oEmbed for a page, by the URL name of the page.
 QUOTED: dict[str, Callable[..., HttpResponse]] = {
@@ -63,15 +62,21 @@ def home(request: HttpRequest) -> HttpResponse:
     listing = Listing.of(request.GET)
     after = request.GET.get("after", "")
     is_start = not after and not listing.is_narrowed and listing.ordering == NEWEST
-    visitor = Viewer(request.user, request.session)
+    page = listing.page(Video.objects.listed().not_dismissed_by(request.user).for_cards(), after)
+    on_air = [] if after or listing.is_narrowed else live_now()[:LIVE_IN_A_ROW]
+    shelves = Shelves(live=on_air)
+    if is_start:
+        visitor = Viewer(request.user, request.session)
+        shelves = shelves_of(visitor, on_air, page.videos, is_long=bool(page.next_query))
     context = {
         "listing": listing,
-        "page": listing.page(Video.objects.listed().not_dismissed_by(request.user).for_cards(), after),
-        "live_now": [] if after or listing.is_narrowed else live_now()[:LIVE_IN_A_ROW],
-        "continued": services.continued(visitor, CONTINUED_IN_A_ROW) if is_start else [],
-        "recent": services.recent_of_followed(request.user, RECENT_IN_A_ROW)
-        if is_start and request.user.is_authenticated
-        else [],
+        "page": shelves.without_hero(page),
+        "continued": shelves.continued,
+        "recent": shelves.recent,
+        "live_now": shelves.live,
+        "hero": shelves.hero,
+        "hero_live": shelves.hero_live,
+        "shelves": shelves.more,
     }
     return list_page(request, "pages/home.html", context)
 

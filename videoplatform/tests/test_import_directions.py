@@ -88,7 +88,7 @@ LAYERS = {
     ],
     "videoplatform": [
         "bodies bucket caching celery channel_layer cors library_sentences limits logs middleware parsers",
-        "sandbox_checks",
+        "sandbox_checks shelves",
         (
             "admin_site api apps feeds openapi_view pages schema sitemaps sockets staticfiles tasks"
             " templatetags websockets"

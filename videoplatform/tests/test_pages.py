@@ -45,13 +45,13 @@ def test_empty_home_offers_an_upload(client: Client) -> None:
 @pytest.mark.parametrize("count", [1, 3])
 @pytest.mark.parametrize(
     ("address", "queries"),
-    [("/", 2), ("/search/?q=video", 9), ("/search/?tag=none&q=video", 9)],
+    [("/", 3), ("/search/?q=video", 9), ("/search/?tag=none&q=video", 9)],
 )
 def test_list_needs_the_same_queries_at_any_length(
     client: Client, django_assert_num_queries: Queries, count: int, address: str, queries: int
 ) -> None:
     VideoFactory.create_batch(count, encoded=False, poster_key="videos/a/b/poster.jpg")
-    # Three more queries: live streams, or the channels and tags that match.
+    # More queries: live streams and trending videos, or the channels and tags that match.
     is_bounded = "q=" in address and connection.vendor == "postgresql"
     with django_assert_num_queries(queries + 3 * is_bounded):
         client.get(address)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 from django.utils import timezone
@@ -32,11 +32,14 @@ def record_visit(user: User, at: datetime) -> None:
     FeedVisit.objects.update_or_create(user=user, defaults={"visited_at": at})
 
 
-def recent_of_followed(user: User, most: int) -> list[Video]:
-    """Return the latest videos of followed channels, with progress, the new ones marked."""
+def recent_of_followed(user: User, most: int, without: Iterable[int] = ()) -> list[Video]:
+    """Return the latest videos of followed channels, with progress, the new ones marked.
+
+    ``without`` names videos that the page shows elsewhere.
+    """
     since = timezone.now() - RECENT
-    fresh = Video.objects.followed_by(user).for_cards().filter(published_at__gte=since)
-    videos = list(fresh.order_by("-published_at", "-pk")[:most])
+    fresh = Video.objects.followed_by(user).not_dismissed_by(user).exclude(pk__in=without)
+    videos = list(fresh.for_cards().filter(published_at__gte=since).order_by("-published_at", "-pk")[:most])
     mark_new(videos, user)
     add_progress(videos, user)
     return videos

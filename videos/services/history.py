@@ -83,7 +83,9 @@ def continued(viewer: Viewer, most: int) -> list[WatchedVideo]:
     """Return the entries of unfinished videos that the viewer may watch, the latest first."""
     if not viewer.user.is_authenticated:
         return []
-    latest = WatchedVideo.objects.of(viewer.user).unfinished().for_cards().order_by("-watched_at", "-pk")
+    unfinished = WatchedVideo.objects.of(viewer.user).unfinished()
+    wanted = unfinished.exclude(video__dismissals__user=viewer.user)
+    latest = wanted.for_cards().order_by("-watched_at", "-pk")
     return watchable(list(latest[: most * READ_FOR_SHELF]), viewer)[:most]
 
 

@@ -2,7 +2,7 @@
 
 const REST_MS = 350;
 
-/** @type {?Element} the tile under the mouse, or with the focus of the keyboard */
+/** @type {?Element} the tile under the mouse, or with the keyboard’s focus */
 let rested = null;
 let waiting = 0;
 let halt = () => {};

@@ -1,0 +1,3 @@
+/** The scripts of home, beside those of every page. */
+
+import "#ui/shelves";
