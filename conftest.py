@@ -40,6 +40,8 @@ hypothesis_settings.load_profile("untimed")
 # Files that wait more than they compute, by the end of their names: journeys in browsers, and
 # broadcasts in real time. Two of a kind side by side would slow each other down.
 WAITING = ("_journeys.py", "_paced.py")
+# The longest of the other files: begun last, each would run alone at the end.
+LONGEST = ("test_hls.py", "test_workers.py", "test_corpus_probe.py", "test_trims.py", "test_copying.py")
 # Marks of tests that run on SQLite alone.
 ONE_DATABASE = ("browser", "ffmpeg", "any_database")
 
@@ -76,7 +78,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Deselect tests without SQL for ``--only-sql``, and sort the tests of parallel workers.
 
     Journeys and broadcasts wait more than they compute, so they run first, beside quick
-    tests. Slow tests at the end keep every worker busy until then.
+    tests. Slow tests at the end keep every worker busy until then, the longest files first.
     """
     if config.getoption("only_sql"):
         left_out = [item for item in items if not uses_sql(item)]
@@ -89,7 +91,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             for place, kind in enumerate(WAITING):
                 if item.path.name.endswith(kind):
                     return place
-            return len(WAITING) + (item.path in slow)
+            if item.path not in slow:
+                return len(WAITING)
+            return len(WAITING) + (1 if item.path.name in LONGEST else 2)
 
         items.sort(key=turn)
 
