@@ -20,7 +20,7 @@ from django.db.models import FloatField, IntegerField
 from accounts.models import ApiToken, Case, Channel, Decision, Follow, Notification, Report, User
 from comments.models import Comment, CommentLike, Danmaku
 from live.models import Broadcast, ChatMessage, Stream
-from videos.models import Job, Like, Rendition, SegmentRun, Tag, Video
+from videos.models import Job, Like, Rendition, SegmentRun, Tag, Video, VideoText
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -155,6 +155,15 @@ def videos() -> None:
         like_count="floor(10000 * power(chance(n, 'likes'), 8))", created_at=ago(f"({VIDEOS} - n) * 5"),
         published_at=ago(f"({VIDEOS} - n) * 5"),
     )  # fmt: skip
+    # The words are plain ASCII, whose searched form is lower case.
+    title, description = words("title", 6), words("about", 60)
+    rows(
+        VideoText,
+        VIDEOS,
+        video_id="n",
+        title=f"lower({title})",
+        text=f"lower({title} || ' ' || {description})",
+    )
     rows(Tag, TAGS, name="'tag' || n")
     through: Any = Video.tags.through
     rows(through, LINKS // 3, video_id=f"1 + mod(n, {VIDEOS})", tag_id=f"pick(n, 'tag', {TAGS}, 3)")

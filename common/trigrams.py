@@ -48,3 +48,9 @@ def add_index(name: str, table: str, expression: str) -> RunPython:
             schema_editor.execute(f"DROP INDEX IF EXISTS {name}")
 
     return RunPython(create, drop)
+
+
+def drop_index(name: str, table: str, expression: str) -> RunPython:
+    """Return the reverse of ``add_index``."""
+    added = add_index(name, table, expression)
+    return RunPython(added.reverse_code or RunPython.noop, added.code)

@@ -18,6 +18,7 @@ from live.chat import log as chat_log
 from live.errors import NotOnAir, StreamSuspended
 from live.models import Broadcast, Stream, recording_title
 from videos.models import MAX_TITLE, Video
+from videos.services import recordings
 
 logger = logging.getLogger(__name__)
 
@@ -105,7 +106,11 @@ def edit_stream(stream: Stream, **fields: object) -> Stream:
         return stream
     if broadcast.recording_id:
         recording = Video.objects.filter(pk=broadcast.recording_id)
-        recording.update(title=recording_title(stream, broadcast.started_at), category=stream.category)
+        recordings.describe_recording(
+            broadcast.recording_id,
+            title=recording_title(stream, broadcast.started_at),
+            category=stream.category,
+        )
         if is_other_visibility:
             # The owner may have given the recording a visibility or a schedule of its own.
             recording.filter(visibility=was, publish_at=None).update(visibility=stream.visibility)

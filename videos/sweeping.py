@@ -21,12 +21,13 @@ from django.db.models import Exists, OuterRef
 
 from accounts import sweeps
 from videos import ends, publishing, queue
-from videos.models import Job, Rendition, SegmentRun, Video
+from videos.models import Job, Rendition, SegmentRun, Video, VideoText
 from videos.transcoding.errors import EncodeFailed, error_for
 
 AT_ONCE = 20
 # Each asks storage for the sizes of all its objects.
 MEASURED_AT_ONCE = 100
+TEXTS_AT_ONCE = 1_000
 
 
 def sweep() -> None:
@@ -53,6 +54,17 @@ def measure_old_encodes() -> None:
     is_current = Rendition.objects.filter(video=OuterRef("pk"), encode_key=OuterRef("encode_key"))
     unmeasured = Video.objects.filter(Exists(is_current.filter(peak_bps=None)), status=Video.Status.READY)
     sweeps.each("measure encodes", unmeasured.order_by("pk"), _measure, at_most=MEASURED_AT_ONCE)
+
+
+def store_missing_texts() -> None:
+    """Store the searched text of videos that an older process created during a rolling deploy."""
+    missing = Video.objects.filter(searched=None, edition_of=None).order_by("pk")
+    sweeps.each("store texts", missing, _store_text, at_most=TEXTS_AT_ONCE)
+
+
+def _store_text(video: Video) -> None:
+    fields = VideoText.fields_of(video.title, video.description)
+    VideoText.objects.get_or_create(video=video, defaults=fields)
 
 
 def _measure(video: Video) -> None:

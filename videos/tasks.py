@@ -53,6 +53,7 @@ def rank_trending() -> None:
 def clean_up() -> None:
     cleaning.clean_up()
     sweeping.measure_old_encodes()
+    sweeping.store_missing_texts()
     storyboards.queue_missing()
     loudness.queue_missing()
     services.prune_histories()

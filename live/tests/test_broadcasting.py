@@ -403,6 +403,7 @@ def test_running_broadcast_made_private_gets_a_secret_path(
     recording = Video.objects.get()
     assert broadcast.access not in {"open", ""}
     assert (recording.visibility, recording.title) == ("private", "Only us")
+    assert recording.searched.title == "only us"
 
 
 @pytest.mark.parametrize(

@@ -25,8 +25,8 @@ FRAMEWORKS = {"django", "rest_framework", "celery", "kombu", "channels", "redis"
 LAYERS = {
     "common": [
         "addresses admin_base assets borrowed_words bounded content_coding context descriptors disk errors",
-        "garbage holding ids languages lookups media models openapi pagination pool redis_clients signing",
-        "safe_http site sparse_log threads trigrams viewer_sessions words",
+        "folding garbage holding ids languages lookups media models openapi pagination pool redis_clients",
+        "safe_http signing site sparse_log threads trigrams viewer_sessions words",
         "admin_lists buckets error_pages heartbeat page_sockets sqlite storage wakeups",
         "deletion outages rates",
         "reconciliation",

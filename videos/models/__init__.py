@@ -14,7 +14,7 @@ from videos.models.playlists import MAX_PLAYLIST_DESCRIPTION, Playlist, Playlist
 from videos.models.popularity import DailyViews, TrendingVideo
 from videos.models.renditions import Rendition
 from videos.models.retired_encodes import PLAYABLE_AFTER_TRIM, RetiredEncode
-from videos.models.search import Folded, SearchedText
+from videos.models.search import Folded, VideoText
 from videos.models.segment_plans import SegmentPlan
 from videos.models.segment_runs import SegmentRun, SegmentRunQuerySet
 from videos.models.timeline_changes import TimelineChange
@@ -66,7 +66,6 @@ __all__ = [
     "PlaylistItem",
     "Rendition",
     "RetiredEncode",
-    "SearchedText",
     "SegmentPlan",
     "SegmentRun",
     "SegmentRunQuerySet",
@@ -82,6 +81,7 @@ __all__ = [
     "VideoDefaults",
     "VideoFolder",
     "VideoQuerySet",
+    "VideoText",
     "WatchedQuerySet",
     "WatchedVideo",
     "digest_of",

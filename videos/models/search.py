@@ -1,4 +1,4 @@
-"""SQL expressions of the search for videos."""
+"""The text of videos as the search compares it, and SQL expressions of searches."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from typing import Any
 
 from django.db import models
 from django.db.models import Func
+
+from common.folding import searchable
 
 
 class Folded(Func):
@@ -18,7 +20,20 @@ class Folded(Func):
         return self.as_sql(compiler, connection, function="FOLDED", **context)
 
 
-class SearchedText(Folded):
-    """Texts in lower case, joined by spaces: the expression of an index."""
+class VideoText(models.Model):
+    """Title and description of a video in the form of ``common.folding``.
 
-    arg_joiner = " || ' ' || "
+    ``Video.save`` writes it in the transaction that changes them.  Its trigrams are
+    indexed on PostgreSQL.
+    """
+
+    video = models.OneToOneField("videos.Video", models.CASCADE, primary_key=True, related_name="searched")
+    title = models.TextField()
+    text = models.TextField()  # the title, a line break and the description
+
+    def __str__(self) -> str:
+        return self.title
+
+    @classmethod
+    def fields_of(cls, title: str, description: str) -> dict[str, str]:
+        return {"title": searchable(title), "text": searchable(f"{title}\n{description}")}

@@ -6,13 +6,13 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from django.db import models
-from django.db.models import Q, Value
+from django.db.models import Q
 from django.db.models.functions import Now
 
 from accounts.models import Channel, Follow, User
 from common import trigrams
+from common.folding import searchable
 from common.words import composed, folded
-from videos.models.search import Folded, SearchedText
 from videos.models.topics import Tag
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 # Bounds of a search.
 MOST_WORDS = 8
+MOST_CHARACTERS = 200
 MOST_NAMED = 200
 MOST_FOUND = 1_000
 NEWEST_SEARCHED = 10_000
@@ -85,16 +86,19 @@ class VideoQuerySet(models.QuerySet["Video"]):
         The search covers the newest ``MOST_FOUND`` matches and, for each word,
         ``MOST_NAMED`` channels and as many tags.  No index serves a word shorter than a
         trigram, so it is searched in the titles of the newest ``NEWEST_SEARCHED`` videos
-        only.  Reading their descriptions would take twenty times as long.
+        only.  Reading their descriptions would take twenty times as long.  A query of
+        nothing but accents finds nothing.
         """
-        asked = list(dict.fromkeys(composed(words).split()[:MOST_WORDS]))
+        typed = composed(words[:MOST_CHARACTERS]).split()[:MOST_WORDS]
+        asked = [word for word in dict.fromkeys(typed) if searchable(word).strip()]
+        if typed and not asked:
+            return self.none()
         texts = {word: _in_text(word) for word in asked}
         names = {word: self._named(word) for word in asked}
         rows = self
-        if any(len(word) < trigrams.LEAST_LENGTH for word in asked):
+        if any(_is_short(word) for word in asked):
             # Without the joins of a list: they took most of the time, for rows that are not kept.
             rows = self._published().filter(published_at__gte=self._oldest_searched())
-        rows = rows.alias(searched=SearchedText("title", "description"), searched_title=Folded("title"))
         # Separate queries for texts and names, because no index serves an OR over several tables.
         found = set(rows.filter(*texts.values())._newest_found())
         for word in asked:
@@ -117,11 +121,15 @@ class VideoQuerySet(models.QuerySet["Video"]):
 
     def _named(self, word: str) -> Q:
         """Return the condition that a video's channel or tag has ``word`` in its name; empty if none has."""
-        condition = Q()
-        if channels := list(Channel.objects.matching(word).values_list("pk", flat=True)[:MOST_NAMED]):
+        condition, channels, found = Q(), set[int](), set[int]()
+        # Names are stored as they were typed, so the word is looked up as typed and in its searched form.
+        for form in {folded(word), searchable(word).strip()}:
+            channels |= set(Channel.objects.matching(form).values_list("pk", flat=True)[:MOST_NAMED])
+            tags = Tag.objects.filter(name__contains=form).values_list("pk", flat=True)
+            found |= set(tags[:MOST_NAMED])
+        if channels:
             condition |= Q(channel__in=channels)
-        tags = Tag.objects.filter(name__contains=folded(word)).values_list("pk", flat=True)
-        if found := list(tags[:MOST_NAMED]):
+        if found:
             marked = self.model.tags.through.objects.filter(tag_id__in=found).order_by("-video_id")
             condition |= Q(pk__in=list(marked.values_list("video_id", flat=True)[:MOST_FOUND]))
         return condition
@@ -139,5 +147,9 @@ class VideoQuerySet(models.QuerySet["Video"]):
 
 def _in_text(word: str) -> Q:
     """Return the condition that a video's text contains ``word``, or that its title does for a short word."""
-    field = "searched" if len(word) >= trigrams.LEAST_LENGTH else "searched_title"
-    return Q(**{f"{field}__contains": Folded(Value(word))})
+    field = "title" if _is_short(word) else "text"
+    return Q(**{f"searched__{field}__contains": searchable(word).strip()})
+
+
+def _is_short(word: str) -> bool:
+    return len(searchable(word).strip()) < trigrams.LEAST_LENGTH

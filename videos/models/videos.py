@@ -20,6 +20,7 @@ from comments.models import Comment, Danmaku
 from common.ids import new_public_id
 from videos import failures, leftovers, states
 from videos.models.ids import new_encode_key
+from videos.models.search import VideoText
 from videos.models.topics import Category, Tag
 from videos.models.video_lists import VideoQuerySet
 from videos.transcoding import chapters
@@ -279,12 +280,21 @@ class Video(models.Model):
         return reverse("watch", args=[(self.edition_of or self).public_id])
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        """Save, and record the folder of a new video, so that its objects can always be found."""
+        """Save, with the searched text, and the folder of a new video, by which its objects can be found."""
         is_new = self._state.adding
+        changed = kwargs.get("update_fields")
+        is_other_text = changed is None or not {"title", "description"}.isdisjoint(changed)
         with transaction.atomic():
             super().save(*args, **kwargs)
-            if is_new and self.edition_of is None:
+            if self.edition_of_id is not None:
+                return
+            if is_new:
                 VideoFolder.objects.create(prefix=self.prefix, video=self)
+                VideoText.objects.create(video=self, **VideoText.fields_of(self.title, self.description))
+            elif is_other_text:
+                # The stored values: this instance may be older than another edit of the description.
+                stored = Video.objects.values_list("title", "description").get(pk=self.pk)
+                VideoText.objects.update_or_create(video=self, defaults=VideoText.fields_of(*stored))
 
     @property
     def source(self) -> SourceInfo | None:

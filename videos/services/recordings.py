@@ -62,6 +62,14 @@ def start_recording(*, channel: Channel, title: str, category: str, visibility: 
 
 
 @transaction.atomic
+def describe_recording(video_id: int, *, title: str, category: str) -> None:
+    """Change title and category of a recording; a deleted one is left out."""
+    for video in Video.objects.select_for_update().filter(pk=video_id):
+        video.title, video.category = title, category
+        video.save(update_fields=["title", "category"])
+
+
+@transaction.atomic
 def record_renditions(video: Video, renditions: Sequence[RecordedRendition]) -> None:
     """Record the renditions of a recording or of a later part of it, best first.
 
