@@ -1,4 +1,4 @@
-"""Tests of ``manage.py reconcile``: on a real bucket, it names exactly what does not fit."""
+"""Tests of ``manage.py reconcile``: on a real bucket, it names exactly the misfits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The marks that ``bin/test --quick`` leaves out, set and checked by what a test uses.
+"""The marks that ``bin/test --quick`` leaves out, set and checked by the fixtures of a test.
 
 A test with a browser or a clip gets its mark by its fixtures. A test that starts an encode
 without the mark fails, wherever it runs.

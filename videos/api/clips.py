@@ -48,7 +48,7 @@ LATEST_S = 10**7
 
 
 class ClipThrottle(BucketThrottle):
-    """Throttle of new clips by account; lists cost what all requests cost."""
+    """Throttle of new clips by account; lists cost as much as other requests."""
 
     scope = "clip"
 

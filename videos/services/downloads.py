@@ -33,7 +33,7 @@ _EXTENSION = re.compile(r"\.[A-Za-z0-9]{1,8}")
 
 
 def download_state(video: Video, viewer: Viewer) -> str:
-    """Return ``ready``, ``preparing``, ``absent`` or ``off``: what ``viewer`` may get, and when."""
+    """Return ``ready``, ``preparing``, ``absent`` or ``off``: the download for ``viewer``."""
     kind = video.download_for(viewer)
     if kind == Video.Downloads.OFF:
         return "off"

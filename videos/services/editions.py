@@ -60,7 +60,7 @@ MAX_TRIMS = 25
 def reencode(video: Video, *, counts: bool = True) -> Video:
     """Encode the source of a ready video again, with the ladder of today; return the edition.
 
-    It costs what an upload of the source costs, and counts as one unless a moderator asks
+    It costs as much as an upload of the source, and counts as one unless a moderator asks
     for it (``counts``).  Raises NotReadyYet, EditionRuns, NoOriginal, StorageUnavailable,
     StorageFull, IsTrimmed and the refusals of ``check_quota``.
     """

@@ -14,7 +14,7 @@ from .tools import ffmpeg_path
 
 # The filter counts in steps of this length.
 _STEP_S = 0.1
-# Reports of one measurement: what FFmpeg prints while it reads must fit into a pipe.
+# Reports of one measurement: the output of FFmpeg while it reads must fit into a pipe.
 REPORTS = 60
 # Quieter than this is silence, which nobody wants levelled.
 SILENT_LUFS = -60.0

@@ -35,7 +35,7 @@ STORAGE_TROUBLE = re.compile(
 """FFmpeg's words for a source that could not be fetched, as opposed to one it could not understand."""
 
 DISK_TROUBLE = re.compile(r"No space left on device|Disk quota exceeded|Read-only file system")
-"""FFmpeg's words for a disk that does not take what it writes."""
+"""FFmpeg's words for a disk that does not take its output."""
 
 
 _KEPT_STDERR_BYTES = 16_384
