@@ -13,7 +13,7 @@ import pytest
 from allauth.account.models import EmailAddress
 from django.conf import settings
 from django.core.exceptions import ValidationError
-from django.core.mail import EmailMessage
+from django.core.mail import EmailMessage, EmailMultiAlternatives
 from django.test import Client, RequestFactory
 from django.urls import reverse
 from django.utils import timezone
@@ -47,6 +47,36 @@ def test_reset_link_ignores_the_host_header_if_any_host_is_allowed(
     body = str(letters()[0].body)
     assert "evil" not in body
     assert f"{site_url()}/accounts/password/reset/key/" in body
+
+
+def test_mail_has_a_page_in_the_readers_language_with_a_button(client: Client, letters: Letters) -> None:
+    person = UserFactory(email="mara@example.org")
+    services.remember_language(user=person, language="zh-hans")
+
+    ask_for_reset(client, "mara@example.org")
+
+    (letter,) = letters()
+    assert isinstance(letter, EmailMultiAlternatives)
+    ((page, kind),) = letter.alternatives
+    (link,) = [line for line in str(letter.body).splitlines() if "/reset/key/" in line]
+    assert kind == "text/html"
+    assert '<html lang="zh-hans">' in page
+    assert re.search(rf'<a class="button" href="{re.escape(link)}"[^>]*>打开链接</a>', page)
+
+
+def test_page_of_a_mail_escapes_the_words_of_others() -> None:
+    page = mail.in_html(
+        "Your account", 'Regarding: <b>javascript:alert(1)</b>\n\nhttps://a.example/?a=1&b="2'
+    )
+
+    assert "&lt;b&gt;javascript:alert(1)&lt;/b&gt;" in page
+    assert 'href="https://a.example/?a=1&amp;b=&quot;2"' in page
+
+
+def test_mail_that_an_older_version_left_is_sent_as_text(mailoutbox: list[EmailMessage]) -> None:
+    mail.deliver("Subject", "Words", "from@example.org", ["mara@example.org"])
+
+    assert (mailoutbox[0].body, getattr(mailoutbox[0], "alternatives", [])) == ("Words", [])
 
 
 def test_links_in_mail_use_the_public_url(client: Client, settings: Settings, letters: Letters) -> None:

@@ -17,7 +17,7 @@ APPS = ["common", "accounts", "comments", "videos", "live", "videoplatform"]
 CORES = [
     "common.media", "videos.transcoding", "videos.hls", "videos.pages", "videos.sites",
     "videos.transcription", "live.rtmp", "live.llhls",
-    "videos.pace", "videos.states", "videos.watch_time",
+    "videos.pace", "videos.states", "videos.watch_time", "common.letters",
     "live.chat.messages", "live.bounds", "live.frame_rates", "live.task_errors",
 ]  # fmt: skip
 FRAMEWORKS = {"django", "rest_framework", "celery", "kombu", "channels", "redis", "boto3", "botocore"}
@@ -25,8 +25,8 @@ FRAMEWORKS = {"django", "rest_framework", "celery", "kombu", "channels", "redis"
 LAYERS = {
     "common": [
         "addresses admin_base assets borrowed_words bounded content_coding context descriptors disk errors",
-        "folding garbage holding ids languages lookups media models openapi pagination pool redis_clients",
-        "safe_http signing site sparse_log threads trigrams viewer_sessions words",
+        "folding garbage holding ids languages letters lookups media models openapi pagination pool",
+        "redis_clients safe_http signing site sparse_log threads trigrams viewer_sessions words",
         "admin_lists buckets error_pages heartbeat page_sockets sqlite storage wakeups",
         "deletion outages rates",
         "reconciliation",
