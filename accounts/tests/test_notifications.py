@@ -311,8 +311,9 @@ def test_bell_adds_no_query_to_a_page(
     notify_times(person, 3)
     client = Client()
     client.force_login(person)
-    # Session, person, channel, broadcasts, videos, those to continue, those of followed channels.
-    with django_assert_num_queries(7):
+    # Session, person, channel, broadcasts, videos, those to continue, those of followed channels,
+    # those that trend.
+    with django_assert_num_queries(8):
         html = client.get("/").content.decode()
 
     assert "<notification-bell>" in html
