@@ -123,7 +123,7 @@ def test_log_of_an_attempt_is_stored_with_its_job(monkeypatch: pytest.MonkeyPatc
     assert "/home" in job.error_detail
     html = page(job.video)
     assert "error while decoding MB 3 4" in html
-    assert "/home" not in html
+    assert "/home/site" not in html
 
 
 def test_log_of_a_lost_attempt_is_not_stored(monkeypatch: pytest.MonkeyPatch) -> None:
