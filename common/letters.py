@@ -9,7 +9,7 @@ SCHEMES: Final = ("https://", "http://")
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class LetterLine:
     """Line of a mail; ``url`` is its text if that is an address, else empty."""
 
     text: str
@@ -24,7 +24,7 @@ class Line:
 class Block:
     """Paragraph of a mail.  An address that stands alone in one is its ``button``."""
 
-    lines: tuple[Line, ...]
+    lines: tuple[LetterLine, ...]
 
     @property
     def button(self) -> str:
@@ -33,10 +33,10 @@ class Block:
 
 def blocks_of(text: str) -> list[Block]:
     """Return the paragraphs of a plain text mail, which empty lines divide."""
-    paragraphs: list[list[Line]] = [[]]
+    paragraphs: list[list[LetterLine]] = [[]]
     for line in text.splitlines():
         if line.strip():
-            paragraphs[-1].append(Line(line.strip()))
+            paragraphs[-1].append(LetterLine(line.strip()))
         elif paragraphs[-1]:
             paragraphs.append([])
     return [Block(tuple(lines)) for lines in paragraphs if lines]
