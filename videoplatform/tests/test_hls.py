@@ -78,7 +78,7 @@ def test_copied_video_of_a_common_frame_rate_has_no_faults(
 def test_copied_video_of_an_unusual_kind_has_no_faults(
     kind: str, encoded: Callable[..., dict[str, bytes]]
 ) -> None:
-    files = encoded(kind, seconds=13, size="640x480", rate="50")
+    files = encoded(kind, seconds=13, size="640x480", rate="25")
 
     assert "source.m3u8" in files
     assert faults(files.__getitem__, have_same_frames=True) == []
@@ -99,9 +99,8 @@ def test_video_of_an_unusual_kind_has_no_faults(kind: str, encoded: Callable[...
     assert faults(encoded(kind, seconds=9).__getitem__) == []
 
 
-@pytest.mark.parametrize("rate", ["30000/1001", "50"])
-def test_video_divided_by_its_viewers_has_no_faults(rate: str, uploaded: Uploaded, tmp_path: Path) -> None:
-    video = uploaded(make_clip("landscape", tmp_path, seconds=26, rate=rate, size="854x480"))
+def test_video_divided_by_its_viewers_has_no_faults(uploaded: Uploaded, tmp_path: Path) -> None:
+    video = uploaded(make_clip("landscape", tmp_path, seconds=26, rate="30000/1001", size="854x480"))
     while pipeline.work(Job.Lane.FIRST):
         pass
     for number in (3, 6, 1):

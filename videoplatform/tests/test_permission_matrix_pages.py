@@ -399,6 +399,7 @@ def answered(client: Client, world: World, rows: Any = PAGES) -> dict[str, str]:
 
 
 @pytest.mark.slow
+@pytest.mark.any_database
 def test_pages_answer_according_to_the_table(world: World) -> None:
     for asker in Asker:
         assert surprises(answered(world.client(asker), world), expected(PAGES, asker)) == {}, asker
