@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from accounts import access, notifications, services
+from common.bundling import BundledCalls
 from common.page_sockets import PageConsumer
 from common.threads import for_sockets
 
@@ -50,7 +49,7 @@ class NotificationConsumer(SignedInConsumer):
 
     group: str = ""
     last_count: int | None = None
-    sending: asyncio.Task[None] | None = None
+    changes: BundledCalls | None = None
 
     async def connect(self) -> None:
         user: User = self.scope["user"]
@@ -59,15 +58,14 @@ class NotificationConsumer(SignedInConsumer):
             await self.close(code=NOBODY)
             return
         await self.hear_revocation()
+        self.changes = BundledCalls(self._send_count, MIN_INTERVAL_S)
         self.group = notifications.group_name(user.pk)
         await self.channel_layer.group_add(self.group, self.channel_name)
         await self._send_count()
 
     async def disconnect(self, code: int) -> None:
-        if self.sending:
-            self.sending.cancel()
-            with suppress(asyncio.CancelledError):
-                await self.sending
+        if self.changes:
+            await self.changes.aclose()
         await self.forget_revocation()
         if self.group:
             await self.channel_layer.group_discard(self.group, self.channel_name)
@@ -76,12 +74,8 @@ class NotificationConsumer(SignedInConsumer):
         """Ignore client messages."""
 
     async def notifications_changed(self, _event: dict[str, Any]) -> None:
-        if self.sending is None or self.sending.done():
-            self.sending = asyncio.create_task(self._send_soon())
-
-    async def _send_soon(self) -> None:
-        await asyncio.sleep(MIN_INTERVAL_S)
-        await self._send_count()
+        if self.changes:
+            self.changes.request()
 
     async def _send_count(self) -> None:
         count = await for_sockets.run(self._count)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from django.utils import translation
@@ -11,6 +9,7 @@ from django.utils import translation
 from accounts.consumers import SignedInConsumer
 from accounts.services import as_of_now
 from comments.consumers import ConversationConsumer
+from common.bundling import BundledCalls
 from common.languages import language_of
 from common.threads import for_sockets
 from videos import estimates, progress
@@ -34,7 +33,7 @@ class ProgressConsumer(SignedInConsumer):
 
     public_id: str
     last_state: dict[str, Any] | None = None
-    sending: asyncio.Task[None] | None = None
+    changes: BundledCalls | None = None
 
     async def connect(self) -> None:
         self.public_id = self.scope["url_route"]["kwargs"]["public_id"]
@@ -43,14 +42,13 @@ class ProgressConsumer(SignedInConsumer):
         if await for_sockets.run(self._state) is None:
             await self.close(code=NO_SUCH_VIDEO)
             return
+        self.changes = BundledCalls(self._send_state, MIN_INTERVAL_S)
         await self.channel_layer.group_add(progress.group_name(self.public_id), self.channel_name)
         await self._send_state()
 
     async def disconnect(self, code: int) -> None:
-        if self.sending:
-            self.sending.cancel()
-            with suppress(asyncio.CancelledError):
-                await self.sending
+        if self.changes:
+            await self.changes.aclose()
         await self.forget_revocation()
         await self.channel_layer.group_discard(progress.group_name(self.public_id), self.channel_name)
 
@@ -58,12 +56,8 @@ class ProgressConsumer(SignedInConsumer):
         """Ignore all messages of the client."""
 
     async def progress_changed(self, _event: dict[str, Any]) -> None:
-        if self.sending is None or self.sending.done():
-            self.sending = asyncio.create_task(self._send_soon())
-
-    async def _send_soon(self) -> None:
-        await asyncio.sleep(MIN_INTERVAL_S)
-        await self._send_state()
+        if self.changes:
+            self.changes.request()
 
     async def _send_state(self) -> None:
         state = await for_sockets.run(self._state)

@@ -24,8 +24,11 @@ FRAMEWORKS = {"django", "rest_framework", "celery", "kombu", "channels", "redis"
 # Modules and packages of each app, lowest layer first.
 LAYERS = {
     "common": [
-        "addresses admin_base assets borrowed_words bounded content_coding context descriptors disk errors",
-        "folding garbage holding ids languages letters lookups media models openapi pagination pool",
+        (
+            "addresses admin_base assets borrowed_words bundling content_coding context descriptors disk"
+            " errors"
+        ),
+        "bounded folding garbage holding ids languages letters lookups media models openapi pagination pool",
         "redis_clients safe_http signing site sparse_log threads trigrams viewer_sessions words",
         "admin_lists buckets error_pages heartbeat page_sockets sqlite storage wakeups",
         "deletion outages rates",
