@@ -341,6 +341,8 @@ function matchesOne(element, compound, scope) {
     if (not !== undefined && element.matches(not)) return false;
     if (state === "scope" && element !== scope) return false;
     if (state === "popover-open" && !element.isPopoverOpen) return false;
+    if (state === "hover") return false;
+    if (state === "focus-within" && !element.contains(globalThis.document.activeElement)) return false;
     if (state === "focus-visible" && globalThis.document.activeElement !== element) return false;
     if (name && !element.hasAttribute(name)) return false;
     if (operator === "=" && element.getAttribute(name) !== value) return false;

@@ -282,11 +282,12 @@ def steps(arguments: list[str], configuration: Configuration, server: postgres.P
 def test_scripts(configuration: Configuration) -> Callable[[], int]:
     """Start the tests of the JavaScript modules beside pytest, on the node from PyPI; see ``in_background``.
 
-    The machine's node may be too old for them. A file that hangs fails after its limit.
+    The machine's node may be too old for them. A test that hangs fails after its limit, and a
+    file ends with its last test: a timer that is left would keep its process for ever.
     """
     scripts = sorted(str(path) for path in (configuration.base_dir / "static").rglob("*.test.js"))
     limit = f"--test-timeout={SCRIPT_TEST_LIMIT_S * 1000}"
-    command = checks.node("--test", "--test-reporter=dot", limit, *scripts)
+    command = checks.node("--test", "--test-force-exit", "--test-reporter=dot", limit, *scripts)
     finish = checks.in_background(command, configuration.base_dir, configuration.log_dir / "scripts.log")
 
     def finish_with_heading() -> int:
