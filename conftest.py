@@ -30,7 +30,7 @@ from videoplatform.embedded import django_steps
 from videoplatform.staticfiles import AssetsMiddleware
 from videos.tests.clips import clip_directory
 
-pytest_plugins = [f"videoplatform.tests.{name}" for name in ("databases", "programs", "sites")]
+pytest_plugins = [f"videoplatform.tests.{name}" for name in ("databases", "people", "programs", "sites")]
 
 # No test fails for a slow example on a busy machine; benchmarks measure durations.
 hypothesis_settings.register_profile("untimed", deadline=None)

@@ -19,18 +19,6 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def person() -> User:
-    user: User = UserFactory()
-    return user
-
-
-@pytest.fixture
-def signed_in(client: Client, person: User) -> Client:
-    client.force_login(person)
-    return client
-
-
-@pytest.fixture
 def followed(person: User) -> Channel:
     channel: Channel = UserFactory().channel
     Follow.objects.create(follower=person, channel=channel)

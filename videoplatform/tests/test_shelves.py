@@ -21,18 +21,6 @@ from videos.tests.factories import VideoFactory
 pytestmark = [pytest.mark.django_db, pytest.mark.redis]
 
 
-@pytest.fixture
-def person() -> User:
-    user: User = UserFactory()
-    return user
-
-
-@pytest.fixture
-def signed_in(client: Client, person: User) -> Client:
-    client.force_login(person)
-    return client
-
-
 def made(count: int, **fields: Any) -> list[Video]:
     """Make listed videos of one channel, the first one the newest."""
     channel = fields.pop("channel", None) or UserFactory().channel

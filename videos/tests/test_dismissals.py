@@ -6,7 +6,6 @@ import pytest
 from django.test import Client
 
 from accounts.models import Follow, User
-from accounts.tests.factories import UserFactory
 from videos import services
 from videos.models import DismissedVideo, Video
 from videos.services import dismissals
@@ -14,18 +13,6 @@ from videos.tests.factories import VideoFactory
 from videos.views.watching import related
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def person() -> User:
-    user: User = UserFactory()
-    return user
-
-
-@pytest.fixture
-def signed_in(client: Client, person: User) -> Client:
-    client.force_login(person)
-    return client
 
 
 def dismiss(client: Client, video: Video, dismissed: str = "1") -> int:

@@ -21,18 +21,6 @@ from videos.tests.factories import VideoFactory
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def person() -> User:
-    user: User = UserFactory()
-    return user
-
-
-@pytest.fixture
-def signed_in(client: Client, person: User) -> Client:
-    client.force_login(person)
-    return client
-
-
 def long_video(**fields: Any) -> Video:
     video: Video = VideoFactory(duration_s=600.0, **fields)
     return video

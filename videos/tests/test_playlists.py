@@ -29,18 +29,6 @@ from videos.tests.factories import VideoFactory
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def person() -> User:
-    user: User = UserFactory()
-    return user
-
-
-@pytest.fixture
-def signed_in(client: Client, person: User) -> Client:
-    client.force_login(person)
-    return client
-
-
 def playlist_of(owner: User, *titles: str, **fields: Any) -> Playlist:
     playlist = services.create_playlist(owner, title=fields.pop("title", "A list"), **fields)
     for title in titles:
