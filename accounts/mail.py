@@ -16,8 +16,8 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 
 from accounts import outbox
+from accounts.letters import blocks_of
 from accounts.models import Decision
-from common.letters import blocks_of
 
 logger = logging.getLogger(__name__)
 

@@ -17,7 +17,7 @@ APPS = ["common", "accounts", "comments", "videos", "live", "videoplatform"]
 CORES = [
     "common.media", "videos.transcoding", "videos.hls", "videos.pages", "videos.sites",
     "videos.transcription", "live.rtmp", "live.llhls",
-    "videos.pace", "videos.states", "videos.watch_time", "common.letters",
+    "videos.pace", "videos.states", "videos.watch_time", "accounts.letters",
     "live.chat.messages", "live.bounds", "live.frame_rates", "live.task_errors",
 ]  # fmt: skip
 FRAMEWORKS = {"django", "rest_framework", "celery", "kombu", "channels", "redis", "boto3", "botocore"}
@@ -28,7 +28,7 @@ LAYERS = {
             "addresses admin_base assets borrowed_words bundling content_coding context descriptors disk"
             " errors"
         ),
-        "bounded folding garbage holding ids languages letters lookups media models openapi pagination pool",
+        "bounded folding garbage holding ids languages lookups media models openapi pagination pool",
         "redis_clients safe_http signing site sparse_log threads trigrams viewer_sessions words",
         "admin_lists buckets error_pages heartbeat page_sockets sqlite storage wakeups",
         "deletion outages rates",
@@ -37,7 +37,7 @@ LAYERS = {
         "apps",
     ],
     "accounts": [
-        "charts decoding errors names proof",
+        "charts decoding errors letters names proof",
         "access avatars models",
         "expiry figures mail notifications outbox ranks requests sign_up sweeps tokens viewers",
         "stored_objects",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from common.letters import blocks_of
+from accounts.letters import blocks_of
 
 LETTER = """Hello mara,
 
