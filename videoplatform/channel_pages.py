@@ -22,9 +22,6 @@ from videos.listing import Listing
 from videos.models import Clip, Playlist, Video
 from videos.views.clips import clips_page
 
-# Public playlists on a channel's page: nobody may make more.
-PLAYLISTS_SHOWN = services.MAX_PLAYLISTS
-
 
 @require_safe
 def videos(request: HttpRequest, username: str) -> HttpResponse:
@@ -49,7 +46,7 @@ def playlists(request: HttpRequest, username: str) -> HttpResponse:
     shown = _channel(username)
     public = Playlist.objects.listed().filter(owner=shown.owner).select_related("owner__channel__owner")
     visitor = Viewer(request.user, request.session)
-    rows = services.covers_of(list(public[:PLAYLISTS_SHOWN]), visitor)
+    rows = services.covers_of(list(public[: services.MAX_PLAYLISTS]), visitor)
     return render(
         request, "accounts/channel_playlists.html", _head(request, shown, "playlists") | {"rows": rows}
     )
