@@ -472,6 +472,7 @@ export function install() {
     location: { href: "https://site.test/", host: "site.test", protocol: "https:", search: "", reload: () => {} },
     navigator: { onLine: true },
     innerHeight: 600,
+    innerWidth: 1280,
     matchMedia: () => ({ matches: false }),
     CSS: { escape: (text) => text },
     ResizeObserver: class {

@@ -1,6 +1,9 @@
 /** The actions of a moderator: on a message by menu or keys, and on the mode of the room. */
 
+import { besideButton } from "#ui/placement";
+
 const TIMEOUT_S = 600;
+const GAP_PX = 4; // between a button and its menu
 
 export class Moderation {
   /**
@@ -58,11 +61,10 @@ export class Moderation {
     if (!button) return;
     this.line = line;
     this.opener = button;
-    const box = button.getBoundingClientRect();
     this.menu.showPopover();
     const { offsetHeight: height, offsetWidth: width } = this.menu;
-    const top = box.bottom + height + 8 > innerHeight ? box.top - height - 4 : box.bottom + 4;
-    this.menu.style.inset = `${Math.max(8, top)}px auto auto ${Math.max(8, box.right - width)}px`;
+    const { left, top } = besideButton(button.getBoundingClientRect(), { width, height }, innerWidth, innerHeight, GAP_PX);
+    this.menu.style.inset = `${top}px auto auto ${left}px`;
     this.menu.querySelector("[data-act]").focus();
   }
 

@@ -3,9 +3,8 @@
 import { call } from "#lib/api";
 import "#library/save";
 import { wordsOf } from "#lib/words";
+import { besideButton } from "#ui/placement";
 import { toast } from "#ui/toast";
-
-const EDGE_PX = 8;
 
 /** @type {?HTMLElement} the menu that was opened last, with its dialog */
 let holder = null;
@@ -39,20 +38,6 @@ function place(menu, button) {
   if (getComputedStyle(menu).getPropertyValue("--is-sheet")) return;
   const { left, top } = besideButton(button, menu.getBoundingClientRect(), innerWidth, innerHeight);
   Object.assign(menu.style, { inset: `${top}px auto auto ${left}px` });
-}
-
-/**
- * Return the place of a menu whose right edge meets that of its button, all of it in the window.
- * @param {{right: number, top: number, bottom: number}} button
- * @param {{width: number, height: number}} menu
- * @param {number} width of the window
- * @param {number} height of the window
- */
-export function besideButton(button, menu, width, height) {
-  const left = Math.max(EDGE_PX, Math.min(button.right - menu.width, width - menu.width - EDGE_PX));
-  const fitsBelow = button.bottom + menu.height + EDGE_PX <= height;
-  const top = fitsBelow ? button.bottom : Math.max(EDGE_PX, button.top - menu.height);
-  return { left, top };
 }
 
 /**

@@ -1,10 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { install } from "#testing/dom";
-
-install();
-const { besideButton } = await import("#library/tile-menu");
+import { besideButton } from "#ui/placement";
 
 const MENU = { width: 240, height: 200 };
 const at = (right, top) => ({ right, top, bottom: top + 44 });
