@@ -5,7 +5,7 @@
 
 import { define, part } from "#lib/element";
 import { wordsOf } from "#lib/words";
-import { Countdown } from "#player/countdown";
+import { PausableCountdown } from "#player/pausable-countdown";
 import { recordTaste, taste } from "#player/memory";
 
 const COUNT_S = 8;
@@ -15,7 +15,7 @@ export class EndScreen extends HTMLElement {
     if (this.player) return;
     this.player = this.closest("[data-player]");
     this.words = wordsOf(this);
-    this.countdown = new Countdown({
+    this.countdown = new PausableCountdown({
       seconds: COUNT_S,
       isHeld: () => isBusy(),
       onTick: (left_s) => this.showLeft(left_s),

@@ -2,7 +2,7 @@
 
 const TICK_MS = 200;
 
-export class Countdown {
+export class PausableCountdown {
   /** @type {ReturnType<typeof setInterval> | undefined} */
   #timer;
 

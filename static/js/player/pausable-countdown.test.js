@@ -1,14 +1,14 @@
 import assert from "node:assert/strict";
 import { mock, test } from "node:test";
 
-import { Countdown } from "#player/countdown";
+import { PausableCountdown } from "#player/pausable-countdown";
 
 /** Return a countdown of 8 s on a mocked clock, and its record. */
 function made(t) {
   mock.timers.enable({ apis: ["setInterval", "Date"] });
   t.after(() => mock.timers.reset());
   const told = { ticks: [], ends: 0, isHeld: false };
-  const countdown = new Countdown({
+  const countdown = new PausableCountdown({
     seconds: 8,
     isHeld: () => told.isHeld,
     onTick: (left_s) => told.ticks.push(left_s),
